@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lock: the mutex of every layer, and the one list of lock ranks.
+ *
+ * Four bytes of state, zero-initialised means free, usable before main() and
+ * inside malloc(): it calls nothing but futex(2).  A thread may take a lock
+ * only of a higher rank than every lock it holds; a debug build (SHIM_DEBUG)
+ * checks that and aborts.  The ranks are the order of the layers, of the
+ * includes and of fork.
+ */
+#ifndef SHIM_LOCK_H
+#define SHIM_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * enum shim_rank - who may take which lock after which
+ *
+ * Rising.  Locks of one rank are taken together only by fork, in a fixed order,
+ * with shim_lock_acquire_nested().
+ */
+enum shim_rank {
+	SHIM_RANK_NONE,		/* not checked */
+	SHIM_RANK_ENTRY,	/* guard, profile, boot: above every layer */
+	SHIM_RANK_PERCPU,
+	SHIM_RANK_TRANSFER,
+	SHIM_RANK_CENTRAL,
+	SHIM_RANK_SPAN,
+	SHIM_RANK_PAGEHEAP,
+	SHIM_RANK_BACKEND,
+	SHIM_RANK_META,
+	SHIM_RANK_MAX
+};
+
+/**
+ * struct shim_lock - a mutex that needs no libpthread
+ * @state: 0 free, 1 held, 2 held and somebody sleeps on it
+ * @rank: enum shim_rank, debug builds only
+ */
+struct shim_lock {
+	uint32_t state;
+#ifdef SHIM_DEBUG
+	uint32_t rank;
+#endif
+};
+
+#ifdef SHIM_DEBUG
+#define SHIM_LOCK_INIT(r) { .state = 0, .rank = (r) }
+#else
+#define SHIM_LOCK_INIT(r) { .state = 0 }
+#endif
+
+void shim_lock_slow(struct shim_lock *lock);
+void shim_lock_wake(struct shim_lock *lock);
+
+#ifdef SHIM_DEBUG
+void shim_lock_debug_acquire(struct shim_lock *lock, bool nested);
+void shim_lock_debug_release(struct shim_lock *lock);
+#else
+static inline void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
+{
+	(void)lock;
+	(void)nested;
+}
+
+static inline void shim_lock_debug_release(struct shim_lock *lock)
+{
+	(void)lock;
+}
+#endif
+
+/**
+ * shim_lock_init - make a lock in memory that was not initialised statically
+ * @lock: the lock, held by nobody
+ * @rank: its rank
+ */
+static inline void shim_lock_init(struct shim_lock *lock, enum shim_rank rank)
+{
+	lock->state = 0;
+#ifdef SHIM_DEBUG
+	lock->rank = rank;
+#else
+	(void)rank;
+#endif
+}
+
+/* The fast half of acquire: 0 -> 1, acquire order, pairs with the release. */
+static inline bool shim_lock_try_fast(struct shim_lock *lock)
+{
+	uint32_t free = 0;
+
+	return __atomic_compare_exchange_n(&lock->state, &free, 1, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/**
+ * shim_lock_acquire - take a lock, sleeping until it is free
+ * @lock: the lock; the caller holds none of its rank or a higher one
+ */
+static inline void shim_lock_acquire(struct shim_lock *lock)
+{
+	shim_lock_debug_acquire(lock, false);
+	if (__builtin_expect(!shim_lock_try_fast(lock), 0))
+		shim_lock_slow(lock);
+}
+
+/**
+ * shim_lock_acquire_nested - take one of several locks of one rank
+ * @lock: the lock; the caller may hold others of the same rank, all taken in
+ *	one fixed order, as fork does
+ */
+static inline void shim_lock_acquire_nested(struct shim_lock *lock)
+{
+	shim_lock_debug_acquire(lock, true);
+	if (__builtin_expect(!shim_lock_try_fast(lock), 0))
+		shim_lock_slow(lock);
+}
+
+/**
+ * shim_lock_try - take a lock if it is free
+ * @lock: the lock
+ *
+ * Return: true with the lock held, false without.
+ */
+static inline bool shim_lock_try(struct shim_lock *lock)
+{
+	if (!shim_lock_try_fast(lock))
+		return false;
+	shim_lock_debug_acquire(lock, true);
+	return true;
+}
+
+/**
+ * shim_lock_release - let a lock go and wake one sleeper
+ * @lock: the lock, held by the caller
+ */
+static inline void shim_lock_release(struct shim_lock *lock)
+{
+	shim_lock_debug_release(lock);
+	/* release order: pairs with the acquire in shim_lock_try_fast() */
+	if (__builtin_expect(__atomic_exchange_n(&lock->state, 0,
+						 __ATOMIC_RELEASE) == 2, 0))
+		shim_lock_wake(lock);
+}
+
+/**
+ * shim_lock_reset_child - free a lock in the child of a fork
+ * @lock: a lock that the forking thread held across fork(); the threads that
+ *	slept on it do not exist in the child
+ */
+static inline void shim_lock_reset_child(struct shim_lock *lock)
+{
+	shim_lock_debug_release(lock);
+	lock->state = 0;
+}
+
+/**
+ * shim_lock_is_held - is the lock held by anybody
+ * @lock: the lock
+ *
+ * For assertions only: the answer is stale unless the caller holds it.
+ */
+static inline bool shim_lock_is_held(const struct shim_lock *lock)
+{
+	return __atomic_load_n(&lock->state, __ATOMIC_RELAXED) != 0;
+}
+
+#endif /* SHIM_LOCK_H */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pagemap: from any address to its span and size class.
+ *
+ * The address space is cut into areas of 64 MiB.  A static array indexed by
+ * address bits 26 to 46 holds a pointer to a map for each area that was ever
+ * part of the heap; the map has a class byte and a span pointer for each page.
+ * Any pointer value may be asked about: what is not the heap's has class 0 and
+ * no span.  Maps are never freed, so that readers need no lock.
+ *
+ * Writers (pagemap_set, pagemap_clear) are the owner of the span, who knows
+ * that nobody else can hold a valid pointer into it: no lock either.
+ * pagemap_add() is called by the page heap with its lock held.
+ */
+#ifndef SHIM_PAGEMAP_H
+#define SHIM_PAGEMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SHIFT	13			/* 8 KiB page of the page heap */
+#define PAGE_SIZE	((size_t)1 << PAGE_SHIFT)
+#define BLOCK_SHIFT	21
+#define BLOCK_SIZE	((size_t)1 << BLOCK_SHIFT)
+#define BLOCK_PAGES	(BLOCK_SIZE / PAGE_SIZE)
+#define AREA_SHIFT	26
+#define AREA_SIZE	((size_t)1 << AREA_SHIFT)
+#define AREA_PAGES	(AREA_SIZE / PAGE_SIZE)
+#define AREA_BLOCKS	(AREA_SIZE / BLOCK_SIZE)
+
+#define PAGEMAP_BITS	47			/* user addresses of x86-64 */
+#define PAGEMAP_AREAS	((size_t)1 << (PAGEMAP_BITS - AREA_SHIFT))
+#define PAGEMAP_NONE	0
+#define PAGEMAP_LARGE	255			/* a span that is one object */
+
+/* struct span.state */
+enum span_state {
+	SPAN_DEAD,		/* descriptor not in use */
+	SPAN_FREE,		/* memory owned by the page heap */
+	SPAN_INUSE,		/* handed out by pageheap_alloc() */
+};
+
+/* struct span.flags */
+#define SPAN_ZERO	(1 << 0)	/* memory reads as zero */
+#define SPAN_SHORT	(1 << 1)	/* asked for with PAGEHEAP_SHORT */
+
+/**
+ * struct span - a run of pages with one purpose
+ * @next: list of whoever owns the span
+ * @prev: the same
+ * @start: first byte
+ * @npages: length in pages
+ * @sizeclass: 0 or PAGEMAP_LARGE for a large span
+ * @state: enum span_state
+ * @flags: SPAN_ZERO: all of it is known to read as zero, as handed out
+ * @list: central: the list it is on
+ * @nobjs: objects it holds
+ * @nfree: of these free
+ * @size: bytes in an object
+ * @recip: reciprocal of @size, for offset to object number
+ * @bytes: large: bytes asked for
+ * @bitmap: central: one bit an object, or a pointer to more
+ *
+ * Comes from pageheap_alloc(), goes with pageheap_free().  Descriptors are
+ * never unmapped.  The fields from @list on belong to the layers above; they
+ * are zero when a span is handed out.
+ */
+struct span {
+	struct span *next;
+	struct span *prev;
+	uintptr_t start;
+	uint32_t npages;
+	uint8_t sizeclass;
+	uint8_t state;
+	uint8_t flags;
+	/* layers above the page heap from here on */
+	uint8_t list;
+	uint16_t nobjs;
+	uint16_t nfree;
+	uint32_t size;
+	uint32_t recip;
+	size_t bytes;
+	uint64_t bitmap[8];
+};
+
+struct block;
+
+/**
+ * struct area_map - what is known about 64 MiB
+ * @class: size class of each page's span, 0 where no object may start
+ * @span: span of each page
+ * @block: page heap: each block's record
+ */
+struct area_map {
+	uint8_t class[AREA_PAGES];
+	struct span *span[AREA_PAGES];
+	struct block *block[AREA_BLOCKS];
+};
+
+extern struct area_map *pagemap_root[PAGEMAP_AREAS];
+
+/**
+ * pagemap_area - the map of an address
+ * @p: any address
+ *
+ * Return: the map or NULL.
+ */
+static inline struct area_map *pagemap_area(uintptr_t p)
+{
+	if (__builtin_expect(p >> PAGEMAP_BITS, 0))
+		return NULL;
+	/* consume order is enough: the map was zeroed before it was published */
+	return __atomic_load_n(&pagemap_root[p >> AREA_SHIFT],
+			       __ATOMIC_RELAXED);
+}
+
+/**
+ * pagemap_class - size class of the span an address is in
+ * @p: any address
+ *
+ * Return: the size class, PAGEMAP_LARGE for the first page of a large span,
+ * PAGEMAP_NONE for anything else.
+ */
+static inline unsigned int pagemap_class(const void *p)
+{
+	struct area_map *area = pagemap_area((uintptr_t)p);
+
+	if (__builtin_expect(!area, 0))
+		return PAGEMAP_NONE;
+	return __atomic_load_n(&area->class[((uintptr_t)p >> PAGE_SHIFT) %
+					    AREA_PAGES], __ATOMIC_RELAXED);
+}
+
+/**
+ * pagemap_span - the span a page belongs to
+ * @p: any address
+ *
+ * Exact for pages of small spans and for the first page of a large one; use
+ * pagemap_owner() to find the large span around an interior pointer.
+ *
+ * Return: the span or NULL.
+ */
+static inline struct span *pagemap_span(const void *p)
+{
+	struct area_map *area = pagemap_area((uintptr_t)p);
+
+	if (__builtin_expect(!area, 0))
+		return NULL;
+	return __atomic_load_n(&area->span[((uintptr_t)p >> PAGE_SHIFT) %
+					   AREA_PAGES], __ATOMIC_RELAXED);
+}
+
+/**
+ * pagemap_owner - the span around any pointer, interior ones included
+ * @p: any address
+ *
+ * For reports and checks; not for the fast path.
+ *
+ * Return: the span or NULL.
+ */
+struct span *pagemap_owner(const void *p);
+
+/**
+ * pagemap_set - make a span known
+ * @s: a span handed out by pageheap_alloc()
+ * @sizeclass: 1 to 254: every page gets the class and the span;
+ *	PAGEMAP_LARGE: the first page gets both, the others class 0 and are
+ *	found by pagemap_owner()
+ *
+ * Sets @s->sizeclass.  Cannot fail: the page heap made the maps.
+ */
+void pagemap_set(struct span *s, unsigned int sizeclass);
+
+/**
+ * pagemap_clear - make a span unknown again
+ * @s: a span that pagemap_set() made known and whose length did not change
+ */
+void pagemap_clear(struct span *s);
+
+/**
+ * pagemap_add - make maps for an address range
+ * @start: first byte
+ * @len: bytes
+ *
+ * Called by the page heap when it grows, with its lock held.
+ *
+ * Return: false if there is no memory for them; maps made so far stay.
+ */
+bool pagemap_add(uintptr_t start, size_t len);
+
+#endif /* SHIM_PAGEMAP_H */
