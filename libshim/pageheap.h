@@ -30,7 +30,6 @@ enum {
  * @inuse: bytes in spans handed out
  * @free: bytes free, with memory behind them as far as we know
  * @returned: bytes free in blocks, without memory (given back, or never used)
- * @reserved: bytes not part of a block yet, never touched
  * @metadata: bytes of the allocator's own records
  * @limit: soft limit that is in force, 0 for none
  * @blocks: blocks with at least one page in a span
@@ -57,14 +56,13 @@ enum {
  * @nr_lost: bytes abandoned because the kernel refused to release them
  * @backend: name of the backend that blocks come from now
  *
- * mapped = inuse + free + returned + reserved.
+ * mapped = inuse + free + returned.
  */
 struct pageheap_stat {
 	size_t mapped;
 	size_t inuse;
 	size_t free;
 	size_t returned;
-	size_t reserved;
 	size_t metadata;
 	size_t limit;
 	size_t blocks;

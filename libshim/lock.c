@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * lock: the slow half of the mutex, and the rank checker of debug builds.
+ *
+ * Called by every layer through lock.h.  State 2 means that somebody may sleep:
+ * whoever takes the lock on the slow path leaves 2 behind, because others may
+ * sleep beside it; the release that finds 2 wakes one.
+ */
+#include <linux/futex.h>
+
+#include "lock.h"
+#include "sys.h"
+
+/*
+ * The longest critical section is some hundred instructions, a sleep and a wake
+ * some thousand: spin for about the former before sleeping.
+ */
+#define SPINS	100
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/**
+ * shim_lock_slow - wait for a lock that is held
+ * @lock: the lock
+ */
+void shim_lock_slow(struct shim_lock *lock)
+{
+	int i;
+
+	for (i = 0; i < SPINS; i++) {
+		relax();
+		if (__atomic_load_n(&lock->state, __ATOMIC_RELAXED) == 0 &&
+		    shim_lock_try_fast(lock))
+			return;
+	}
+	/* acquire order: pairs with the release in shim_lock_release() */
+	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
+		sys_call6(SYS_futex, (long)&lock->state,
+			  FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0, 0, 0);
+}
+
+/**
+ * shim_lock_wake - wake one thread that sleeps on a lock
+ * @lock: the lock, already released
+ */
+void shim_lock_wake(struct shim_lock *lock)
+{
+	sys_call6(SYS_futex, (long)&lock->state,
+		  FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+}
+
+#ifdef SHIM_DEBUG
+#include <stdlib.h>
+#include <unistd.h>
+
+static __thread uint8_t held[SHIM_RANK_MAX]
+	__attribute__((tls_model("initial-exec")));
+
+/* The scavenger's thread has no TLS of its own: known by its stack. */
+static uintptr_t exempt_low, exempt_high;
+
+void shim_lock_debug_exempt(uintptr_t low, uintptr_t high)
+{
+	exempt_low = low;
+	exempt_high = high;
+}
+
+static bool is_exempt(void)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	return sp >= exempt_low && sp < exempt_high;
+}
+
+static void complain(const char *what, size_t len)
+{
+	sys_call3(SYS_write, STDERR_FILENO, (long)what, (long)len);
+	abort();
+}
+
+#define COMPLAIN(s) complain("libshim: lock: " s "\n", sizeof(s) + 15)
+
+void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
+{
+	uint32_t r;
+
+	if (lock->rank == SHIM_RANK_NONE || is_exempt())
+		return;
+	if (lock->rank >= SHIM_RANK_MAX)
+		COMPLAIN("lock without a rank");
+	for (r = lock->rank + (nested ? 1 : 0); r < SHIM_RANK_MAX; r++)
+		if (held[r])
+			COMPLAIN("taken against the rank order");
+	held[lock->rank]++;
+}
+
+void shim_lock_debug_release(struct shim_lock *lock)
+{
+	if (lock->rank == SHIM_RANK_NONE || is_exempt())
+		return;
+	if (!held[lock->rank] || !shim_lock_is_held(lock))
+		COMPLAIN("released but not held");
+	held[lock->rank]--;
+}
+#endif

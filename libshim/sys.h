@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sys: system calls that leave errno alone.
+ *
+ * free() must not change errno, and the scavenger's thread has no thread-local
+ * storage to keep one in.  So the lower half of the library enters the kernel
+ * by itself.  Every function returns what the kernel did: a result, or a
+ * negative errno.
+ */
+#ifndef SHIM_SYS_H
+#define SHIM_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25	/* Linux 6.1 */
+#endif
+#ifndef MADV_COLD
+#define MADV_COLD		20	/* Linux 5.4 */
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE	0x100000	/* Linux 4.17 */
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
+#endif
+
+#if defined(__x86_64__)
+static inline long sys_call6(long nr, long a, long b, long c, long d, long e,
+			     long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#elif defined(__aarch64__)
+static inline long sys_call6(long nr, long a, long b, long c, long d, long e,
+			     long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory", "cc");
+	return x0;
+}
+#else
+#error "sys.h: this processor's system call instruction is missing"
+#endif
+
+static inline long sys_call3(long nr, long a, long b, long c)
+{
+	return sys_call6(nr, a, b, c, 0, 0, 0);
+}
+
+/* Is a result that should be an address or a size an errno instead? */
+static inline bool sys_failed(long ret)
+{
+	return (unsigned long)ret > -4096UL;
+}
+
+static inline long sys_mmap(uintptr_t addr, size_t len, int prot, int flags,
+			    int fd, uint64_t offset)
+{
+	return sys_call6(SYS_mmap, (long)addr, (long)len, prot, flags, fd,
+			 (long)offset);
+}
+
+static inline long sys_munmap(uintptr_t addr, size_t len)
+{
+	return sys_call3(SYS_munmap, (long)addr, (long)len, 0);
+}
+
+static inline long sys_madvise(uintptr_t addr, size_t len, int advice)
+{
+	return sys_call3(SYS_madvise, (long)addr, (long)len, advice);
+}
+
+static inline long sys_mremap(uintptr_t from, size_t len, size_t newlen,
+			      int flags, uintptr_t to)
+{
+	return sys_call6(SYS_mremap, (long)from, (long)len, (long)newlen,
+			 flags, (long)to, 0);
+}
+
+/* A clock in nanoseconds, through the kernel: no vDSO, no errno. */
+static inline uint64_t sys_clock(clockid_t clock)
+{
+	struct timespec ts = { 0, 0 };
+
+	sys_call3(SYS_clock_gettime, clock, (long)&ts, 0);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+#endif /* SHIM_SYS_H */
