@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Sourced by the scripts of selftests/vm: the cache, and how a script gives up.
+#
+# What is downloaded or unpacked lives in $cache, in a directory named by what
+# is in it (package and version), and gets that name by rename(2) when it is
+# complete.  So a directory that exists is whole, two scripts may fill the
+# cache at the same time, and all of it may be deleted at any time.
+
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hugearena
+
+# die SENTENCE: give up; the sentence names the fix
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# need COMMAND PACKAGE: give up unless COMMAND can be run
+need()
+{
+	command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] ||
+		die "no $1: install it with 'apt-get install $2'"
+}
+
+# cache_begin: make a directory to fill, in $tmp
+cache_begin()
+{
+	mkdir -p "$cache" || die "cannot write $cache: set XDG_CACHE_HOME"
+	tmp=$(mktemp -d "$cache/.new.XXXXXX") || exit 1
+	trap 'rm -rf "$tmp"' EXIT
+	trap 'exit 1' INT TERM HUP
+}
+
+# cache_end NAME: give $tmp its name; another script may have been faster
+cache_end()
+{
+	chmod 755 "$tmp"
+	mv -T "$tmp" "$cache/$1" 2>/dev/null || [ -d "$cache/$1" ] ||
+		die "cannot make $cache/$1"
+	rm -rf "$tmp"
+	trap - EXIT INT TERM HUP
+}
