@@ -42,3 +42,14 @@ cache_end()
 	rm -rf "$tmp"
 	trap - EXIT INT TERM HUP
 }
+
+# judge ARGUMENT...: judge(awk) on standard input, line by line as it comes
+judge()
+{
+	# mawk would wait for a full buffer
+	if awk -W version 2>&1 </dev/null | grep -q mawk; then
+		awk -W interactive -f "$here/judge" "$@"
+	else
+		awk -f "$here/judge" "$@"
+	fi
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# hugearena: builds, tests, shows and installs everything.  Writes only below
+# $(O), except for install; downloads are cached, see selftests/vm/common.sh.
+# 'make help' lists targets, README.md the variables.
+
+VERSION := 0.1
+
+O ?= build
+o := $(abspath $(O))
+
+# Kernels to build for: every release with headers, or those that KERNELS
+# names; "6.12" stands for any 6.12 release.
+installed := $(sort $(patsubst /lib/modules/%/build,%,$(wildcard /lib/modules/*/build)))
+ifdef KERNELS
+kernels := $(foreach k,$(KERNELS),$(filter $(k) $(k).% $(k)-%,$(installed)))
+else
+kernels := $(installed)
+endif
+modules := $(kernels:%=$(o)/%/hugearena.ko)
+
+KSFT := $(shell selftests/vm/ksft dir)
+run := O=$(o) selftests/vm/run
+
+export ACCEL APPEND BACKEND KERNEL MEM NATIVE SCALE SECONDS TESTS VM
+MAKEFLAGS += --no-print-directory
+
+# One sentence that names the fix, before anything fails for a lesser reason.
+ifeq ($(filter help clean,$(MAKECMDGOALS)),)
+ifeq ($(shell command -v $(CC)),)
+$(error no C compiler: 'sh tools/up $(or $(firstword $(MAKECMDGOALS)),all)' installs what is needed)
+endif
+ifeq ($(kernels),)
+$(error no kernel headers$(if $(KERNELS), of $(KERNELS)): 'apt-get install linux-headers-amd64' installs some)
+endif
+endif
+
+all: kmod lib tools selftests
+
+## kmod: the module, for every kernel with headers
+kmod: $(modules)
+
+# The sources are mirrored by links, so that each kernel has objects of its own
+# and nothing is written below kmod/.
+kmod_files := $(wildcard kmod/*.[ch] kmod/Kbuild)
+$(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
+		     /lib/modules/%/build/Module.symvers
+	@mkdir -p $(@D)
+	@find $(@D) -maxdepth 1 -type l -delete
+	@ln -sr $(kmod_files) kmod/uapi $(@D)/
+	@$(kbuild) -s modules
+	@touch $@
+	@echo "  KMOD    $@"
+
+# Debian's headers have no vmlinux to take BTF from, which is no news.
+kbuild = $(MAKE) -C /lib/modules/$*/build M=$(@D) CONFIG_DEBUG_INFO_BTF_MODULES=
+
+## lib: libshim, shared and static
+lib:
+	$(if $(wildcard libshim/Makefile),@$(MAKE) -C libshim O=$(o))
+
+## tools: the hugearena command
+tools:
+	$(if $(wildcard tools/Makefile),@$(MAKE) -C tools O=$(o))
+
+## selftests: programs for the VM and for the host
+selftests: lib tools $(KSFT)/lib.mk
+	$(if $(wildcard selftests/Makefile),@$(MAKE) -C selftests O=$(o) KSFT=$(KSFT))
+
+$(KSFT)/lib.mk:
+	@selftests/vm/ksft fetch
+
+## check: everything below, and the sum of it in the last line
+check:
+	@selftests/check $(MAKE) $(o)
+
+## check-unit: a program per libshim layer, on the host
+check-unit: selftests
+	@selftests/vm/unit $(o) $(KSFT)
+
+## check-layers: no layer knows what is above it
+check-layers: lib kmod
+	@selftests/layers $(o)
+
+## check-style: sparse and checkpatch --strict
+check-style: kmod $(KSFT)/lib.mk
+	@mkdir -p $(o)/check
+	@selftests/style $(o) $$(selftests/vm/ksft checkpatch) $(kernels)
+
+## check-vm: the selftests, in a VM per kernel (NATIVE=1: on this kernel)
+check-vm: kmod selftests
+	@selftests/vm/check $(o) $(kernels)
+
+## vm-shell: a shell in the VM, module loaded, over this machine's files
+vm-shell: kmod lib tools
+	@selftests/vm/shell $(o)
+
+## demo: redis on the module's blocks, start to end
+demo: kmod lib tools
+	@tools/demo $(o)
+
+include kmod/dist/install.mk
+
+clean:
+	rm -rf $(o)
+
+help:
+	@sed -n 's/^## \(.*\)/  \1/p' Makefile kmod/dist/install.mk
+	@echo "  clean: remove $(O)/"
+
+.PHONY: all kmod lib tools selftests check check-unit check-layers \
+	check-style check-vm vm-shell demo install clean help
+.DELETE_ON_ERROR:

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Included by the top Makefile: what 'make install' puts where.  DESTDIR is
+# honoured throughout; PREFIX is for the library, the command and their pages,
+# while the kernel's and systemd's places are fixed by those who read them.
+
+PREFIX ?= /usr/local
+MODLIB := $(DESTDIR)/lib/modules
+SYSLIB := $(DESTDIR)/usr/lib
+dkms := $(DESTDIR)/usr/src/hugearena-$(VERSION)
+export DESTDIR PREFIX
+
+## install: module, library, command, dkms source, device rights
+install: kmod lib tools
+	$(foreach k,$(kernels),install -D -m 644 $(o)/$(k)/hugearena.ko \
+		$(MODLIB)/$(k)/updates/hugearena.ko &&) true
+	@$(MAKE) -C libshim O=$(o) install
+	@$(MAKE) -C tools O=$(o) install
+	install -D -m 644 kmod/uapi/hugearena.h \
+		$(DESTDIR)$(PREFIX)/include/linux/hugearena.h
+	install -D -m 644 kmod/dist/hugearena.sysusers \
+		$(SYSLIB)/sysusers.d/hugearena.conf
+	install -D -m 644 kmod/dist/hugearena.rules \
+		$(SYSLIB)/udev/rules.d/60-hugearena.rules
+	install -D -m 644 kmod/dist/hugearena.modules-load \
+		$(SYSLIB)/modules-load.d/hugearena.conf
+	install -D -m 644 kmod/dist/hugearena.modprobe \
+		$(SYSLIB)/modprobe.d/hugearena.conf
+	install -d $(dkms)/uapi
+	install -m 644 $(kmod_files) $(dkms)/
+	install -m 644 $(wildcard kmod/uapi/*.h) $(dkms)/uapi/
+	sed 's/@VERSION@/$(VERSION)/' kmod/dist/dkms.conf >$(dkms)/dkms.conf
+ifeq ($(DESTDIR),)
+	systemd-sysusers hugearena.conf || groupadd -f -r hugearena
+	$(foreach k,$(kernels),depmod $(k) &&) true
+	ldconfig
+endif
+
+.PHONY: install
