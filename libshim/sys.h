@@ -29,6 +29,10 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE	0x100000	/* Linux 4.17 */
 #endif
+#ifndef MREMAP_MAYMOVE
+#define MREMAP_MAYMOVE		1	/* hidden without _GNU_SOURCE */
+#define MREMAP_FIXED		2
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
 #endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * backend: where blocks come from.
+ *
+ * Two of them: kmod, arenas of /dev/hugearena, and thp, anonymous memory with
+ * transparent huge pages.  backend.c chooses and finds address space; the
+ * page heap is the only caller, and says for each block which one it is of.
+ */
+#ifndef SHIM_BACKEND_H
+#define SHIM_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum backend_id {
+	BACKEND_THP,
+	BACKEND_KMOD,
+	BACKEND_NR
+};
+
+/* What backend_ops.map answers. */
+enum backend_map {
+	BACKEND_MAP_OK,
+	BACKEND_MAP_TAKEN,	/* somebody else is at that address */
+	BACKEND_MAP_NOMEM,	/* ask for less */
+	BACKEND_MAP_GONE,	/* the backend is of no use any more */
+};
+
+/**
+ * struct backend_range - a part of the heap
+ * @start: first byte, a multiple of 4 KiB
+ * @len: bytes, a multiple of 4 KiB
+ */
+struct backend_range {
+	uintptr_t start;
+	size_t len;
+};
+
+#define BACKEND_RANGES	128	/* ranges in a batch: each other page of a block */
+
+/**
+ * struct backend_ops - what a backend does
+ * @name: for the statistics
+ * @open: true if it can be used; called once
+ * @window: an address window was found: true if the backend can fill it
+ * @map: put memory at [@addr, @addr + @len), inside a window
+ * @whole: blocks are about to be used as blocks: get memory for them, so that
+ *	touching them cannot fail; false if there is none
+ * @pages: a block is about to be given back in part: its memory becomes 4 KiB
+ *	pages and stays so until @join; may be NULL
+ * @release: give ranges back; what is released reads as zero afterwards.
+ *	Returns how many ranges, from the first, were released
+ * @join: make a block whole again; true if it is
+ * @remap: move whole blocks to fresh address space of this backend, leaving
+ *	fresh memory behind; may be NULL
+ */
+struct backend_ops {
+	const char *name;
+	bool (*open)(void);
+	bool (*window)(uintptr_t base, size_t len);
+	enum backend_map (*map)(uintptr_t addr, size_t len, bool whole);
+	bool (*whole)(uintptr_t start, size_t len);
+	void (*pages)(uintptr_t block);
+	unsigned int (*release)(const struct backend_range *r, unsigned int nr);
+	bool (*join)(uintptr_t block);
+	bool (*remap)(uintptr_t from, uintptr_t to, size_t len);
+};
+
+extern const struct backend_ops backend_thp;
+extern const struct backend_ops backend_kmod;
+
+/**
+ * backend_ops - the operations of a backend
+ * @id: which
+ */
+const struct backend_ops *backend_ops(enum backend_id id);
+
+/**
+ * backend_first - the backend that blocks are to come from
+ *
+ * Chosen at the first call, from shim_conf and from what is there.
+ */
+enum backend_id backend_first(void);
+
+/**
+ * backend_grow - get address space for blocks
+ * @id: of which backend
+ * @min: bytes needed, a multiple of BLOCK_SIZE
+ * @want: bytes wanted, not less
+ * @whole: the blocks will be used as blocks; else as 4 KiB pages
+ * @len: out: bytes there, between @min and @want
+ *
+ * Called with the PAGEHEAP lock held.
+ *
+ * Return: address of the first block, where nothing was before and all reads
+ * as zero, or 0.
+ */
+uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
+		       size_t *len);
+
+#endif /* SHIM_BACKEND_H */

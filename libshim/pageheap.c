@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap: pages into spans, packed into blocks.
+ *
+ * Keeps true: every page of the heap is in one span or free; the free pages of
+ * a block that is partly used are in the filler, whole free blocks in runs; what
+ * is known to read as zero does.  Until the heap outgrows SMALL_HEAP it is made
+ * of 4 KiB memory; from then on new memory comes in blocks.
+ *
+ * ph.lock guards everything.  It is dropped only while the backend gets memory
+ * for blocks that are already out of all lists.  Called by the span layer and
+ * by entry (large).
+ */
+#include <string.h>
+
+#include "conf.h"
+#include "meta.h"
+#include "pageheap_int.h"
+#include "sys.h"
+
+/*
+ * A heap of this size loses at most an eighth to a block that is hardly used
+ * (2 of 16 MiB).
+ */
+#define SMALL_HEAP	((size_t)16 << 20)
+/* From here a second filler costs less than it brings: a block in 32. */
+#define APART_HEAP	((size_t)64 << 20)
+#define GROW_SMALL	((size_t)4 << 20)
+#define GROW_MIN	AREA_SIZE
+#define GROW_MAX	((size_t)1 << 30)
+
+struct pageheap ph = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP) };
+
+static struct span *span_new(void)
+{
+	struct span *s = ph.span_free;
+
+	if (s) {
+		ph.span_free = s->next;
+		memset(s, 0, sizeof(*s));
+		return s;
+	}
+	return meta_alloc(sizeof(*s), 64);
+}
+
+/* Stale pointers may still read it: it stays a span, dead. */
+static void span_drop(struct span *s)
+{
+	s->state = SPAN_DEAD;
+	s->next = ph.span_free;
+	ph.span_free = s;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool grow(enum backend_id backend, size_t blocks, size_t align,
+		 bool whole)
+{
+	size_t min = blocks * BLOCK_SIZE + (align - BLOCK_SIZE);
+	size_t want = ph.mapped / 4 & ~(BLOCK_SIZE - 1);
+	uintptr_t start;
+	size_t len;
+
+	if (want < (whole ? GROW_MIN : GROW_SMALL))
+		want = whole ? GROW_MIN : GROW_SMALL;
+	if (want > GROW_MAX)
+		want = GROW_MAX;
+	if (want < min)
+		want = min;
+	start = backend_grow(backend, min, want, whole, &len);
+	if (!start)
+		return false;
+	if (!block_get(start, backend) ||
+	    !block_get(start + len - BLOCK_SIZE, backend)) {
+		sys_munmap(start, len);
+		return false;
+	}
+	ph.mapped += len;
+	ph.nr_grow++;
+	runs_insert(start, len / BLOCK_SIZE, backend, RUN_RETURNED);
+	return true;
+}
+
+static bool take_from(struct taken *t, enum backend_id backend, size_t align,
+		      bool whole)
+{
+	static const enum run_kind order[2][RUN_KINDS] = {
+		{ RUN_PAGES, RUN_WHOLE, RUN_RETURNED },
+		{ RUN_WHOLE, RUN_PAGES, RUN_RETURNED },
+	};
+	int i;
+
+	t->backend = backend;
+	for (i = 0; i < RUN_KINDS; i++) {
+		t->kind = order[whole][i];
+		if (runs_take(backend, t->kind, t->blocks, align, &t->start))
+			goto found;
+	}
+	if (!grow(backend, t->blocks, align, whole) ||
+	    !runs_take(backend, RUN_RETURNED, t->blocks, align, &t->start))
+		return false;
+	t->kind = RUN_RETURNED;
+found:
+	t->whole = t->kind == RUN_WHOLE || (t->kind == RUN_RETURNED && whole);
+	return true;
+}
+
+/*
+ * Take @blocks whole blocks in a row with memory behind them where that can
+ * fail later.  The lock is dropped meanwhile: nobody else can find them.
+ */
+bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
+{
+	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
+	size_t len = blocks * BLOCK_SIZE;
+	bool ok;
+
+	t->blocks = blocks;
+	/* memory that may never be touched is not worth getting beforehand */
+	if (len > shim_conf.populate_max)
+		backend = BACKEND_THP;
+	for (;;) {
+		if (take_from(t, backend, align, whole)) {
+			if (t->kind != RUN_RETURNED || !whole)
+				return true;
+			ph.moving++;
+			shim_lock_release(&ph.lock);
+			ok = backend_ops(backend)->whole(t->start, len);
+			shim_lock_acquire(&ph.lock);
+			ph.moving--;
+			if (ok)
+				return true;
+			ph.nr_populate_fail++;
+			runs_insert(t->start, blocks, backend, RUN_RETURNED);
+		}
+		if (backend == BACKEND_THP)
+			return false;
+		ph.nr_fallback++;
+		backend = BACKEND_THP;
+	}
+}
+
+static void decide_whole(size_t npages)
+{
+	if (ph.inuse + npages > SMALL_HEAP / PAGE_SIZE)
+		ph.whole = true;
+}
+
+static bool is_shortlived(unsigned int flags)
+{
+	return (flags & PAGEHEAP_SHORT) &&
+	       ph.inuse > APART_HEAP / PAGE_SIZE;
+}
+
+/* The best partly used block for @n pages in a row. */
+static struct block *find_part(unsigned int n, bool shortlived)
+{
+	enum filler_id own = shortlived ? FILLER_WHOLE_SHORT : FILLER_WHOLE;
+	struct block *b = filler_find(own, n);
+
+	if (!b)
+		b = filler_find(own + 1, n);
+	/* before the kinds are worth keeping apart, and never for long */
+	if (!b && !shortlived)
+		b = filler_find(FILLER_PAGES_SHORT, n);
+	return b;
+}
+
+/* In a block of 4 KiB memory, rather where memory already is. */
+static unsigned int find_run(const struct block *b, unsigned int n,
+			     unsigned int align)
+{
+	struct bits m;
+	unsigned int i;
+	int k;
+
+	if (!b->whole && b->nidle >= n) {
+		for (k = 0; k < BITS_WORDS; k++)
+			m.w[k] = b->backed.w[k] & ~b->used.w[k];
+		i = bits_find_run(&m, n, align);
+		if (i < BLOCK_PAGES)
+			return i;
+	}
+	for (k = 0; k < BITS_WORDS; k++)
+		m.w[k] = ~b->used.w[k];
+	return bits_find_run(&m, n, align);
+}
+
+static bool alloc_part(struct span *s, unsigned int n, unsigned int align,
+		       bool shortlived)
+{
+	/* this long a run has room for n pages, aligned */
+	unsigned int need = n + align - 1;
+	struct block *b = NULL;
+	unsigned int i;
+
+	if (need <= BLOCK_PAGES)
+		b = find_part(need, shortlived);
+	if (!b) {
+		struct taken t;
+
+		if (!blocks_take(&t, 1, BLOCK_SIZE, ph.whole))
+			return false;
+		b = block_at(t.start);
+		block_init_part(b, t.kind, t.whole, shortlived);
+	}
+	i = find_run(b, n, align);
+	if (block_claim(b, i, n))
+		s->flags |= SPAN_ZERO;
+	if (shortlived)
+		s->flags |= SPAN_SHORT;
+	s->start = b->start + i * PAGE_SIZE;
+	return true;
+}
+
+/* [@start, @start + @blocks) becomes whole blocks of one span. */
+void segment_make(uintptr_t start, size_t blocks, bool whole)
+{
+	struct block *first = block_at(start);
+	struct block *last = block_at(start + (blocks - 1) * BLOCK_SIZE);
+
+	first->state = BLOCK_SPAN;
+	first->run = (uint32_t)blocks;
+	first->whole = whole;
+	last->state = BLOCK_SPAN;
+	last->run = (uint32_t)blocks;
+	last->whole = whole;
+	ph.inuse += blocks * BLOCK_PAGES;
+	ph.fill[PAGEHEAP_FILL_BUCKETS - 1] += blocks;
+	if (whole)
+		ph.span_whole += blocks;
+}
+
+/* The reverse; the blocks are nobody's then. */
+void segment_break(uintptr_t start, size_t blocks, bool whole)
+{
+	ph.inuse -= blocks * BLOCK_PAGES;
+	ph.fill[PAGEHEAP_FILL_BUCKETS - 1] -= blocks;
+	if (whole)
+		ph.span_whole -= blocks;
+	block_at(start)->state = BLOCK_NONE;
+	block_at(start + (blocks - 1) * BLOCK_SIZE)->state = BLOCK_NONE;
+}
+
+/* Give a span what was taken for it: whole blocks and a part of the last. */
+bool taken_use(const struct taken *t, size_t npages)
+{
+	size_t blocks = npages / BLOCK_PAGES;
+	unsigned int tail = npages % BLOCK_PAGES;
+	struct block *b;
+
+	if (blocks)
+		segment_make(t->start, blocks, t->whole);
+	if (tail) {
+		b = block_at(t->start + blocks * BLOCK_SIZE);
+		block_init_part(b, t->kind, t->whole, false);
+		block_claim(b, 0, tail);
+	}
+	return t->kind == RUN_RETURNED;
+}
+
+/* The last whole block needs a record when only its tail follows it. */
+bool taken_prepare(const struct taken *t, size_t npages)
+{
+	size_t blocks = npages / BLOCK_PAGES;
+
+	return !blocks || block_get(t->start + (blocks - 1) * BLOCK_SIZE,
+				    t->backend);
+}
+
+static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
+{
+	size_t align = align_pages * PAGE_SIZE;
+	struct taken t;
+
+	if (align < BLOCK_SIZE)
+		align = BLOCK_SIZE;
+	if (!blocks_take(&t, (npages + BLOCK_PAGES - 1) / BLOCK_PAGES, align,
+		  ph.whole))
+		return false;
+	if (!taken_prepare(&t, npages)) {
+		runs_insert(t.start, t.blocks, t.backend, t.kind);
+		return false;
+	}
+	if (taken_use(&t, npages))
+		s->flags |= SPAN_ZERO;
+	s->start = t.start;
+	return true;
+}
+
+struct span *pageheap_alloc(size_t npages, size_t align_pages,
+			    unsigned int flags)
+{
+	struct span *s;
+	bool ok;
+
+	if (!npages || npages > PAGEHEAP_MAX_PAGES ||
+	    align_pages > PAGEHEAP_MAX_PAGES)
+		return NULL;
+	if (!align_pages)
+		align_pages = 1;
+	shim_lock_acquire(&ph.lock);
+	s = span_new();
+	if (!s)
+		goto fail;
+	if (!ph.whole)
+		decide_whole(npages);
+	if (npages < BLOCK_PAGES && align_pages <= BLOCK_PAGES)
+		ok = alloc_part(s, (unsigned int)npages,
+				(unsigned int)align_pages,
+				is_shortlived(flags));
+	else
+		ok = alloc_blocks(s, npages, align_pages);
+	if (!ok) {
+		span_drop(s);
+		goto fail;
+	}
+	s->npages = (uint32_t)npages;
+	s->state = SPAN_INUSE;
+	ph.spans++;
+	shim_lock_release(&ph.lock);
+	return s;
+fail:
+	ph.nr_fail++;
+	shim_lock_release(&ph.lock);
+	return NULL;
+}
+
+/*
+ * A block without used pages joins the free runs if all of its memory is of one
+ * kind.  4 KiB pages stay where they are until the rest of them is given back.
+ */
+void part_unused(struct block *b)
+{
+	if (b->nused || (!b->whole && b->nidle))
+		return;
+	block_detach(b);
+	ph.idle -= b->nidle;
+	runs_insert(b->start, 1, b->backend,
+		    b->whole ? RUN_WHOLE : RUN_RETURNED);
+}
+
+/* Free [@at, @end), page by page or whole blocks by whole blocks. */
+void range_free(uintptr_t at, uintptr_t end)
+{
+	while (at < end) {
+		struct block *b = block_at(at);
+		size_t left = (end - at) / PAGE_SIZE;
+		unsigned int i = (at % BLOCK_SIZE) / PAGE_SIZE;
+		size_t n;
+
+		if (b->state == BLOCK_SPAN) {
+			bool whole = b->whole;
+
+			n = b->run;
+			segment_break(at, n, whole);
+			runs_insert(at, n, b->backend,
+				    whole ? RUN_WHOLE : RUN_PAGES);
+			at += n * BLOCK_SIZE;
+			continue;
+		}
+		n = min_size(left, BLOCK_PAGES - i);
+		block_unclaim(b, i, (unsigned int)n);
+		part_unused(b);
+		at += n * PAGE_SIZE;
+	}
+}
+
+void pageheap_free(struct span *s)
+{
+	shim_lock_acquire(&ph.lock);
+	range_free(s->start, s->start + s->npages * PAGE_SIZE);
+	ph.spans--;
+	span_drop(s);
+	shim_lock_release(&ph.lock);
+}
+
+size_t pageheap_usage(void)
+{
+	return (__atomic_load_n(&ph.inuse, __ATOMIC_RELAXED) +
+		__atomic_load_n(&ph.idle, __ATOMIC_RELAXED)) * PAGE_SIZE;
+}

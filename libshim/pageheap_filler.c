@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_filler: partly used blocks, found by what is free in them.
+ *
+ * Keeps true: a block is on the list of its bucket, and a bucket's bit is set
+ * exactly when its list is not empty; the same for the words of bits.  So a
+ * search is two find-first-set.  Age lists are first in, first out: at the head
+ * is the block whose idle pages have been of that number for the longest time.
+ *
+ * Guarded by ph.lock.  Called by pageheap_block.c and pageheap.c.
+ */
+#include "pageheap_int.h"
+
+static enum filler_id filler_of(const struct block *b)
+{
+	return (b->shortlived ? FILLER_WHOLE_SHORT : FILLER_WHOLE) +
+	       (b->whole ? 0 : 1);
+}
+
+static unsigned int bucket_of(const struct block *b)
+{
+	return b->longest * FILLER_STEPS +
+	       (BLOCK_PAGES - b->nused) * FILLER_STEPS / (BLOCK_PAGES + 1);
+}
+
+/**
+ * filler_insert - let a block be found
+ * @b: a PART block with free pages, on no filler
+ */
+void filler_insert(struct block *b)
+{
+	struct filler *f = &ph.filler[filler_of(b)];
+	unsigned int i = bucket_of(b);
+
+	b->bucket = (uint16_t)i;
+	b->prev = NULL;
+	b->next = f->list[i];
+	if (b->next)
+		b->next->prev = b;
+	f->list[i] = b;
+	f->nonempty[i / 64] |= 1ULL << (i % 64);
+	f->words |= 1ULL << (i / 64);
+}
+
+/**
+ * filler_remove - let a block not be found
+ * @b: a PART block, on a filler or not
+ */
+void filler_remove(struct block *b)
+{
+	struct filler *f = &ph.filler[filler_of(b)];
+	unsigned int i = b->bucket;
+
+	if (i == FILLER_NOWHERE)
+		return;
+	b->bucket = FILLER_NOWHERE;
+	if (b->next)
+		b->next->prev = b->prev;
+	if (b->prev) {
+		b->prev->next = b->next;
+		return;
+	}
+	f->list[i] = b->next;
+	if (b->next)
+		return;
+	f->nonempty[i / 64] &= ~(1ULL << (i % 64));
+	if (!f->nonempty[i / 64])
+		f->words &= ~(1ULL << (i / 64));
+}
+
+/**
+ * filler_find - the best block with a free run
+ * @id: of which filler
+ * @n: pages in a row, 1 to BLOCK_PAGES
+ *
+ * Return: the block, still on the filler, or NULL.
+ */
+struct block *filler_find(enum filler_id id, unsigned int n)
+{
+	struct filler *f = &ph.filler[id];
+	unsigned int i = n * FILLER_STEPS, k = i / 64;
+	uint64_t x = f->nonempty[k] & (~0ULL << (i % 64));
+
+	if (!x) {
+		uint64_t words = k == 63 ? 0 : f->words & (~0ULL << (k + 1));
+
+		if (!words)
+			return NULL;
+		k = (unsigned int)__builtin_ctzll(words);
+		x = f->nonempty[k];
+	}
+	return f->list[k * 64 + (unsigned int)__builtin_ctzll(x)];
+}
+
+/**
+ * age_remove - take a block off its age list
+ * @b: a PART block, on a list or not
+ */
+void age_remove(struct block *b)
+{
+	unsigned int a = b->age;
+
+	if (!a)
+		return;
+	b->age = 0;
+	if (b->age_next)
+		b->age_next->age_prev = b->age_prev;
+	else
+		ph.age_tail[a] = b->age_prev;
+	if (b->age_prev)
+		b->age_prev->age_next = b->age_next;
+	else
+		ph.age[a] = b->age_next;
+}
+
+/**
+ * age_update - put a block on the age list its idle pages say
+ * @b: a PART block
+ */
+void age_update(struct block *b)
+{
+	unsigned int a = (b->nidle + 15u) / 16;
+
+	if (b->stuck)
+		a = 0;
+	if (a == b->age)
+		return;
+	age_remove(b);
+	if (!a)
+		return;
+	b->age = (uint8_t)a;
+	b->age_next = NULL;
+	b->age_prev = ph.age_tail[a];
+	if (b->age_prev)
+		b->age_prev->age_next = b;
+	else
+		ph.age[a] = b;
+	ph.age_tail[a] = b;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pageheap_int: what the files of the page heap share.
+ *
+ * All of it is guarded by ph.lock unless a line says otherwise.
+ *
+ * A *block record* exists for every block that has pages in and out of spans,
+ * and for the first and the last block of every run of whole blocks, free or
+ * in one span.  Blocks inside a run have none that counts.  So a free run of a
+ * terabyte costs two records, and the neighbours of any run that is given back
+ * can be asked whether they are free.
+ *
+ *	                 claim some pages
+ *	BLOCK_FREE  ------------------------->  BLOCK_PART (in the filler)
+ *	(in a run)  <-------------------------
+ *	   |  ^      last page free (if whole)
+ *	   |  |  span of whole blocks freed
+ *	   v  |
+ *	BLOCK_SPAN
+ */
+#ifndef SHIM_PAGEHEAP_INT_H
+#define SHIM_PAGEHEAP_INT_H
+
+#include "backend.h"
+#include "lock.h"
+#include "pageheap.h"
+#include "pageheap_bits.h"
+
+enum block_state {
+	BLOCK_NONE,		/* record not in use */
+	BLOCK_FREE,		/* end of a free run */
+	BLOCK_PART,		/* bitmaps count; in the filler if anything is free */
+	BLOCK_SPAN,		/* end of the whole blocks of one span */
+};
+
+/* Free runs are apart by what is behind them; the same kinds join. */
+enum run_kind {
+	RUN_RETURNED,		/* no memory; reads as zero */
+	RUN_PAGES,		/* 4 KiB pages, or some of them */
+	RUN_WHOLE,		/* whole blocks */
+	RUN_KINDS
+};
+
+/**
+ * struct block - the page heap's record of 2 MiB
+ * @next: PART: filler list; FREE, first of a run: run list
+ * @prev: the same
+ * @age_next: PART with free memory: list by how much
+ * @age_prev: the same
+ * @start: first byte
+ * @used: PART: pages in spans
+ * @backed: PART: pages that may have memory
+ * @clean: PART: pages that read as zero
+ * @run: FREE: length in blocks, valid at both ends
+ * @stamp: ph.tick when pages were last claimed or freed
+ * @nused: pages in @used
+ * @nidle: pages of @backed that are not in @used
+ * @longest: longest run of free pages
+ * @bucket: PART: filler bucket it is on, FILLER_NOWHERE for none
+ * @age: PART: age list it is on
+ * @state: enum block_state
+ * @backend: enum backend_id
+ * @kind: FREE: enum run_kind
+ * @whole: PART, SPAN: its memory is a block, not 4 KiB pages
+ * @shortlived: PART: of the filler for PAGEHEAP_SHORT
+ * @stuck: pages could not be given back: do not try again
+ */
+struct block {
+	struct block *next, *prev;
+	struct block *age_next, *age_prev;
+	uintptr_t start;
+	struct bits used, backed, clean;
+	uint32_t run;
+	uint32_t stamp;
+	uint16_t nused;
+	uint16_t nidle;
+	uint16_t longest;
+	uint16_t bucket;
+	uint8_t age;
+	uint8_t state;
+	uint8_t backend;
+	uint8_t kind;
+	bool whole;
+	bool shortlived;
+	bool stuck;
+};
+
+/*
+ * The filler's buckets: longest free run (1 to 256), then how full, fullest
+ * first, in 8 steps.  A search goes up from the bucket of what is needed: the
+ * smallest sufficient run first, among equals the fullest block.
+ */
+#define FILLER_STEPS	8u
+#define FILLER_BUCKETS	((BLOCK_PAGES + 1) * FILLER_STEPS)
+#define FILLER_WORDS	((FILLER_BUCKETS + 63) / 64)
+#define FILLER_NOWHERE	UINT16_MAX
+
+/* Fillers: 4 KiB memory and blocks, unknown or long-lived and short-lived. */
+enum filler_id {
+	FILLER_WHOLE,
+	FILLER_PAGES,
+	FILLER_WHOLE_SHORT,
+	FILLER_PAGES_SHORT,
+	FILLERS
+};
+
+struct filler {
+	struct block *list[FILLER_BUCKETS];
+	uint64_t nonempty[FILLER_WORDS];
+	uint64_t words;		/* of nonempty that are not 0, first 64 of them */
+};
+
+_Static_assert(FILLER_WORDS <= 64, "one word summarises the buckets");
+
+/* Blocks by their idle pages in sixteenths, for the scavenger. */
+#define AGES		17u
+
+/* Free runs by length: exact below 64, then a bucket for each power of two. */
+#define RUN_EXACT	64u
+#define RUN_BUCKETS	(RUN_EXACT + 32u)
+
+struct runs {
+	struct block *list[RUN_BUCKETS];
+	uint64_t nonempty[(RUN_BUCKETS + 63) / 64];
+	size_t blocks;
+};
+
+struct pageheap {
+	struct shim_lock lock;
+	bool started;
+	bool whole;		/* grown out of 4 KiB memory */
+	uint32_t tick;		/* scavenger's clock; read and written relaxed */
+	size_t mapped;		/* bytes; the rest are pages */
+	size_t inuse;
+	size_t idle;		/* free with memory, or on the way to lose it */
+	size_t moving;		/* calls to the backend without the lock */
+	size_t part;		/* PART blocks with pages in use */
+	size_t part_pages;	/* of these, 4 KiB memory */
+	size_t span_whole;	/* whole blocks inside spans */
+	size_t spans;
+	struct span *span_free;	/* descriptors, by their next */
+	struct runs runs[RUN_KINDS][BACKEND_NR];
+	struct block *age[AGES];	/* FIFO: head longest unchanged */
+	struct block *age_tail[AGES];
+	struct filler filler[FILLERS];
+	size_t fill[PAGEHEAP_FILL_BUCKETS];
+	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
+	uint64_t nr_release, released, nr_split, nr_join, nr_join_fail;
+	uint64_t nr_remap, nr_lost;
+};
+
+extern struct pageheap ph;
+
+/* pageheap_block.c: records, and claiming pages of one block */
+
+/**
+ * block_at - the record of a block, if there is one
+ * @addr: any address in it
+ */
+static inline struct block *block_at(uintptr_t addr)
+{
+	struct area_map *area = pagemap_area(addr);
+
+	return area ? area->block[(addr >> BLOCK_SHIFT) % AREA_BLOCKS] : NULL;
+}
+
+struct block *block_get(uintptr_t addr, enum backend_id backend);
+void block_init_part(struct block *b, enum run_kind from, bool whole,
+		     bool shortlived);
+bool block_claim(struct block *b, unsigned int i, unsigned int n);
+void block_unclaim(struct block *b, unsigned int i, unsigned int n);
+void block_detach(struct block *b);
+void block_attach(struct block *b);
+unsigned int block_hold_idle(struct block *b, struct backend_range *r);
+size_t block_drop_idle(struct block *b, const struct backend_range *r,
+		       unsigned int nr, unsigned int done);
+
+/* pageheap_filler.c: PART blocks, to be found by what is free in them */
+void filler_insert(struct block *b);
+void filler_remove(struct block *b);
+struct block *filler_find(enum filler_id id, unsigned int n);
+void age_update(struct block *b);
+void age_remove(struct block *b);
+
+/* pageheap_runs.c: runs of free whole blocks */
+void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
+		 enum run_kind kind);
+bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
+	       size_t align, uintptr_t *start);
+bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
+		  enum run_kind *kind);
+
+/* pageheap.c */
+
+/**
+ * struct taken - whole blocks that were taken from the free runs
+ * @start: first byte
+ * @blocks: how many
+ * @backend: whose
+ * @kind: the kind of the run they come from
+ * @whole: they are memory in blocks
+ */
+struct taken {
+	uintptr_t start;
+	size_t blocks;
+	enum backend_id backend;
+	enum run_kind kind;
+	bool whole;
+};
+
+bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole);
+bool taken_prepare(const struct taken *t, size_t npages);
+bool taken_use(const struct taken *t, size_t npages);
+void segment_make(uintptr_t start, size_t blocks, bool whole);
+void segment_break(uintptr_t start, size_t blocks, bool whole);
+void part_unused(struct block *b);
+void range_free(uintptr_t at, uintptr_t end);
+
+#endif /* SHIM_PAGEHEAP_INT_H */

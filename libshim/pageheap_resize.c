@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_resize: spans that grow and shrink where they are, or move by page
+ * tables instead of bytes.
+ *
+ * Keeps true: a call that answers false changed nothing.  What a span consists
+ * of is read from its blocks: pages of PART blocks, segments of whole ones.
+ *
+ * Guarded by ph.lock.  Called by entry for realloc().
+ */
+#include <string.h>
+
+#include "pageheap_int.h"
+
+static uintptr_t span_end(const struct span *s)
+{
+	return s->start + s->npages * PAGE_SIZE;
+}
+
+/* Pages from @at to the end of its block that a span may grow into, up to @n. */
+static unsigned int part_room(uintptr_t at, size_t n)
+{
+	const struct block *b = block_at(at);
+	unsigned int i = (at % BLOCK_SIZE) / PAGE_SIZE;
+	unsigned int room;
+
+	if (!b || b->state != BLOCK_PART)
+		return 0;
+	room = bits_next(&b->used, i) - i;
+	return n < room ? (unsigned int)n : room;
+}
+
+/*
+ * Grow by @n pages behind @end: first in the block that @end is in, then into
+ * whole free blocks or the next block's first pages.  All is looked at before
+ * anything is changed.
+ */
+static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
+{
+	uintptr_t at = end;
+	struct taken t = { 0 };
+	unsigned int head = 0, next = 0;
+
+	if (end % BLOCK_SIZE) {
+		head = part_room(end, n);
+		at += head * PAGE_SIZE;
+	}
+	n -= head;
+	if (n) {
+		if (at % BLOCK_SIZE)
+			return false;
+		next = part_room(at, n);
+		if (next && next != n)
+			return false;
+	}
+	if (n && !next) {
+		const struct block *b = block_at(end - 1);
+
+		t.start = at;
+		t.blocks = (n + BLOCK_PAGES - 1) / BLOCK_PAGES;
+		t.backend = b->backend;
+		if (!runs_take_at(at, t.blocks, &t.backend, &t.kind))
+			return false;
+		t.whole = t.kind == RUN_WHOLE ||
+			  (t.kind == RUN_RETURNED && ph.whole);
+		if (!taken_prepare(&t, n) ||
+		    (t.kind == RUN_RETURNED && t.whole &&
+		     !backend_ops(t.backend)->whole(at, t.blocks * BLOCK_SIZE))) {
+			runs_insert(at, t.blocks, t.backend, t.kind);
+			return false;
+		}
+		*zero = taken_use(&t, n);
+	}
+	if (next && !block_claim(block_at(at), 0, next))
+		*zero = false;
+	if (head && !block_claim(block_at(end), (end % BLOCK_SIZE) / PAGE_SIZE,
+				 head))
+		*zero = false;
+	return true;
+}
+
+/* Make whole blocks of a span end at @cut, so that range_free() can start. */
+static bool segment_cut(const struct span *s, uintptr_t cut)
+{
+	uintptr_t at = s->start, mid = cut & ~(BLOCK_SIZE - 1);
+	struct block *b = block_at(at), *m;
+	size_t left, right;
+	bool whole;
+
+	/* the segment that @cut is inside of, if any */
+	for (;;) {
+		size_t len = b->state == BLOCK_SPAN ? b->run * BLOCK_SIZE :
+						      BLOCK_SIZE - at % BLOCK_SIZE;
+
+		if (at + len >= cut)
+			break;
+		at += len;
+		b = block_at(at);
+	}
+	if (b->state != BLOCK_SPAN || at + b->run * BLOCK_SIZE == cut)
+		return true;
+	left = (mid - at) / BLOCK_SIZE;
+	right = b->run - left;
+	whole = b->whole;
+	m = block_get(mid, b->backend);
+	if (!m || (left && !block_get(mid - BLOCK_SIZE, b->backend)))
+		return false;
+	if (mid != cut && right > 1 &&
+	    !block_get(mid + BLOCK_SIZE, b->backend))
+		return false;
+	segment_break(at, b->run, whole);
+	if (left)
+		segment_make(at, left, whole);
+	if (mid != cut) {
+		block_init_part(m, whole ? RUN_WHOLE : RUN_PAGES, whole, false);
+		block_claim(m, 0, BLOCK_PAGES);
+		mid += BLOCK_SIZE;
+		right--;
+	}
+	if (right)
+		segment_make(mid, right, whole);
+	return true;
+}
+
+bool pageheap_resize(struct span *s, size_t npages)
+{
+	bool ok = true, zero = true;
+
+	if (!npages || npages > PAGEHEAP_MAX_PAGES)
+		return false;
+	shim_lock_acquire(&ph.lock);
+	if (npages > s->npages) {
+		ok = grow_in_place(span_end(s), npages - s->npages, &zero);
+		if (ok)
+			s->flags = (uint8_t)((s->flags & ~SPAN_ZERO) |
+					     (zero ? SPAN_ZERO : 0));
+	} else if (npages < s->npages) {
+		ok = segment_cut(s, s->start + npages * PAGE_SIZE);
+		if (ok)
+			range_free(s->start + npages * PAGE_SIZE, span_end(s));
+	}
+	if (ok)
+		s->npages = (uint32_t)npages;
+	shim_lock_release(&ph.lock);
+	return ok;
+}
+
+bool pageheap_remap_grow(struct span *s, size_t npages)
+{
+	struct block *first = block_at(s->start);
+	const struct backend_ops *ops;
+	uintptr_t from = s->start;
+	size_t blocks, tail;
+	struct taken t;
+	bool moved;
+
+	shim_lock_acquire(&ph.lock);
+	/* one segment of whole blocks, and what is left in one more */
+	if (first->state != BLOCK_SPAN ||
+	    first->run != s->npages / BLOCK_PAGES || npages <= s->npages)
+		goto no;
+	ops = backend_ops(first->backend);
+	blocks = first->run;
+	tail = s->npages % BLOCK_PAGES;
+	if (!ops->remap)
+		goto no;
+	if (!blocks_take(&t, (npages + BLOCK_PAGES - 1) / BLOCK_PAGES,
+			 BLOCK_SIZE, ph.whole))
+		goto no;
+	if (t.backend != first->backend || !taken_prepare(&t, npages)) {
+		runs_insert(t.start, t.blocks, t.backend, t.kind);
+		goto no;
+	}
+	ph.moving++;
+	shim_lock_release(&ph.lock);
+	/* the span is the caller's, the target nobody's: no lock */
+	moved = ops->remap(from, t.start, blocks * BLOCK_SIZE);
+	if (moved)
+		memcpy((void *)(t.start + blocks * BLOCK_SIZE),
+		       (void *)(from + blocks * BLOCK_SIZE), tail * PAGE_SIZE);
+	shim_lock_acquire(&ph.lock);
+	ph.moving--;
+	if (!moved) {
+		runs_insert(t.start, t.blocks, t.backend, t.kind);
+		goto no;
+	}
+	/* what was left behind has no memory */
+	segment_break(from, blocks, first->whole);
+	runs_insert(from, blocks, first->backend, RUN_RETURNED);
+	range_free(from + blocks * BLOCK_SIZE, span_end(s));
+	s->flags &= (uint8_t)~SPAN_ZERO;
+	if (taken_use(&t, npages))
+		s->flags |= SPAN_ZERO;
+	s->start = t.start;
+	s->npages = (uint32_t)npages;
+	ph.nr_remap++;
+	shim_lock_release(&ph.lock);
+	return true;
+no:
+	shim_lock_release(&ph.lock);
+	return false;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_runs: runs of free whole blocks.
+ *
+ * Keeps true: two free runs of one kind and backend never touch; the first and
+ * the last block of a run have records that know its length.  Joining looks at
+ * the two neighbours, taking looks at one list: no operation walks the heap.
+ *
+ * Guarded by ph.lock.  Called by pageheap.c and pageheap_release.c.
+ */
+#include "pageheap_int.h"
+
+static unsigned int bucket_of(size_t blocks)
+{
+	if (blocks < RUN_EXACT)
+		return (unsigned int)blocks;
+	/* 64 to 127 blocks: RUN_EXACT, and so on */
+	return RUN_EXACT + 63 - (unsigned int)__builtin_clzll(blocks) - 6;
+}
+
+static struct runs *runs_of(const struct block *b)
+{
+	return &ph.runs[b->kind][b->backend];
+}
+
+static void run_link(struct block *head, size_t blocks)
+{
+	struct block *last = block_at(head->start + (blocks - 1) * BLOCK_SIZE);
+	struct runs *r = runs_of(head);
+	unsigned int i = bucket_of(blocks);
+
+	head->run = (uint32_t)blocks;
+	last->run = (uint32_t)blocks;
+	last->kind = head->kind;
+	last->state = BLOCK_FREE;
+	head->prev = NULL;
+	head->next = r->list[i];
+	if (head->next)
+		head->next->prev = head;
+	r->list[i] = head;
+	r->nonempty[i / 64] |= 1ULL << (i % 64);
+	r->blocks += blocks;
+	if (head->kind != RUN_RETURNED)
+		ph.idle += blocks * BLOCK_PAGES;
+}
+
+static void run_unlink(struct block *head)
+{
+	struct runs *r = runs_of(head);
+	unsigned int i = bucket_of(head->run);
+
+	if (head->next)
+		head->next->prev = head->prev;
+	if (head->prev)
+		head->prev->next = head->next;
+	else
+		r->list[i] = head->next;
+	if (!r->list[i])
+		r->nonempty[i / 64] &= ~(1ULL << (i % 64));
+	r->blocks -= head->run;
+	if (head->kind != RUN_RETURNED)
+		ph.idle -= (size_t)head->run * BLOCK_PAGES;
+	head->state = BLOCK_NONE;
+	block_at(head->start + (head->run - 1) * BLOCK_SIZE)->state = BLOCK_NONE;
+}
+
+static bool is_run_end(const struct block *b, enum backend_id backend,
+		       enum run_kind kind)
+{
+	return b && b->state == BLOCK_FREE && b->backend == backend &&
+	       b->kind == kind;
+}
+
+/**
+ * runs_insert - make a run free
+ * @start: first byte
+ * @blocks: length; the first and the last have records
+ * @backend: whose
+ * @kind: what is behind it
+ */
+void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
+		 enum run_kind kind)
+{
+	struct block *left = block_at(start - BLOCK_SIZE);
+	struct block *right = block_at(start + blocks * BLOCK_SIZE);
+	struct block *head;
+
+	block_at(start)->state = BLOCK_NONE;
+	block_at(start + (blocks - 1) * BLOCK_SIZE)->state = BLOCK_NONE;
+	if (is_run_end(left, backend, kind)) {
+		size_t n = left->run;
+
+		start -= n * BLOCK_SIZE;
+		run_unlink(block_at(start));
+		blocks += n;
+	}
+	if (is_run_end(right, backend, kind)) {
+		size_t n = right->run;
+
+		run_unlink(right);
+		blocks += n;
+	}
+	head = block_at(start);
+	head->state = BLOCK_FREE;
+	head->kind = (uint8_t)kind;
+	run_link(head, blocks);
+}
+
+/*
+ * Take [@start, @start + @blocks) out of the run at @head, and put back what
+ * is left of it on both sides.  Changes nothing if a record cannot be had.
+ */
+static bool run_cut(struct block *head, uintptr_t start, size_t blocks)
+{
+	enum backend_id backend = head->backend;
+	enum run_kind kind = head->kind;
+	uintptr_t first = head->start, end = start + blocks * BLOCK_SIZE;
+	size_t left = (start - first) / BLOCK_SIZE;
+	size_t right = head->run - left - blocks;
+
+	if (!block_get(start, backend) || !block_get(end - BLOCK_SIZE, backend))
+		return false;
+	if (left && !block_get(start - BLOCK_SIZE, backend))
+		return false;
+	if (right && !block_get(end, backend))
+		return false;
+	run_unlink(head);
+	block_at(start)->state = BLOCK_NONE;
+	block_at(end - BLOCK_SIZE)->state = BLOCK_NONE;
+	if (left)
+		runs_insert(first, left, backend, kind);
+	if (right)
+		runs_insert(end, right, backend, kind);
+	return true;
+}
+
+/* Where in a run an aligned part of @blocks starts, or 0. */
+static uintptr_t run_fit(const struct block *head, size_t blocks, size_t align)
+{
+	uintptr_t start = (head->start + align - 1) & ~(align - 1);
+	size_t skip = (start - head->start) / BLOCK_SIZE;
+
+	return skip + blocks <= head->run ? start : 0;
+}
+
+/**
+ * runs_take - take blocks from the free runs of one kind
+ * @backend: whose
+ * @kind: which kind
+ * @blocks: how many in a row
+ * @align: bytes, a power of two, at least BLOCK_SIZE
+ * @start: out: first byte
+ *
+ * From the shortest run that is long enough.  The first and the last block
+ * have records then, in state BLOCK_NONE.
+ *
+ * Return: false with nothing changed if there is no such run.
+ */
+bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
+	       size_t align, uintptr_t *start)
+{
+	struct runs *r = &ph.runs[kind][backend];
+	unsigned int i, tries;
+
+	if (r->blocks < blocks)
+		return false;
+	for (i = bucket_of(blocks); i < RUN_BUCKETS; i++) {
+		struct block *head = r->list[i];
+
+		if (!(r->nonempty[i / 64] >> (i % 64))) {
+			i |= 63;	/* none in the rest of this word */
+			continue;
+		}
+		/* a bucket's runs differ: look at some, then go up */
+		for (tries = 0; head && tries < 32; tries++, head = head->next) {
+			*start = run_fit(head, blocks, align);
+			if (*start)
+				return run_cut(head, *start, blocks);
+		}
+	}
+	return false;
+}
+
+/**
+ * runs_take_at - take blocks at an address, if they are free
+ * @start: first byte, where a free run must begin
+ * @blocks: how many in a row
+ * @backend: in: whose they must be
+ * @kind: out: their kind
+ *
+ * Return: false with nothing changed if they are not all free and of a kind.
+ */
+bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
+		  enum run_kind *kind)
+{
+	struct block *head = block_at(start);
+
+	if (!head || head->state != BLOCK_FREE || head->backend != *backend ||
+	    head->run < blocks)
+		return false;
+	*kind = head->kind;
+	return run_cut(head, start, blocks);
+}
