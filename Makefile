@@ -51,8 +51,10 @@ $(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
 	@touch $@
 	@echo "  KMOD    $@"
 
-# Debian's headers have no vmlinux to take BTF from, which is no news.
-kbuild = $(MAKE) -C /lib/modules/$*/build M=$(@D) CONFIG_DEBUG_INFO_BTF_MODULES=
+# An O= of ours is not one for kbuild.  Debian's headers have no vmlinux to
+# take BTF from, which is no news.
+kbuild = MAKEFLAGS="$(filter-out O=%,$(MAKEFLAGS))" $(MAKE) \
+	-C /lib/modules/$*/build M=$(@D) CONFIG_DEBUG_INFO_BTF_MODULES=
 
 ## lib: libshim, shared and static
 lib:
