@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Families and arenas: making, finding, ending; see arena.h for the locks.
+ *
+ * Keeps true: an arena is in its family's list from publish to retire; the
+ * counters of resident memory match the table whenever no lock of the arena is
+ * held.  Called by dev, map and cow.
+ */
+#include <linux/ctype.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/pagemap.h>
+#include <linux/pseudo_fs.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "arena.h"
+#include "compat.h"
+#include "inode.h"
+#include "upkeep.h"
+
+LIST_HEAD(ha_arenas);
+static DEFINE_SPINLOCK(arenas_lock);	/* writers of ha_arenas */
+static atomic_long_t nr_arenas;		/* in ha_arenas */
+static atomic_t nr_objects;		/* not freed yet */
+static DECLARE_WAIT_QUEUE_HEAD(objects_gone);
+static atomic64_t next_id;
+static struct kmem_cache *cache;
+
+static struct shrinker *shrinker;
+static bool shrinker_registered;
+
+struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
+{
+	struct ha_arena *a = kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
+	int i;
+
+	if (!a)
+		return NULL;
+	a->inode = ha_inode_new((loff_t)f->nblocks << HA_BLOCK_SHIFT);
+	if (!a->inode) {
+		kmem_cache_free(cache, a);
+		return NULL;
+	}
+	kref_init(&a->ref);
+	atomic_inc(&nr_objects);
+	kref_get(&f->ref);
+	a->family = f;
+	INIT_LIST_HEAD(&a->sibling);
+	INIT_LIST_HEAD(&a->all);
+	mmgrab(mm);
+	a->mm = mm;
+	init_rwsem(&a->rw);
+	for (i = 0; i < HA_LOCKS; i++)
+		mutex_init(&a->locks[i]);
+	xa_init_flags(&a->table, XA_FLAGS_ACCOUNT);
+	ha_source_init(&a->source, mm, f->account, f->node);
+	INIT_DELAYED_WORK(&a->upkeep, ha_upkeep_work);
+	a->nblocks = f->nblocks;
+	strscpy(a->name, f->name, sizeof(a->name));
+	a->id = atomic64_inc_return(&next_id);
+	return a;
+}
+
+void ha_arena_publish(struct ha_arena *a)
+{
+	list_add_tail(&a->sibling, &a->family->arenas);
+	spin_lock(&arenas_lock);
+	list_add_tail_rcu(&a->all, &ha_arenas);
+	spin_unlock(&arenas_lock);
+	atomic_long_inc(&nr_arenas);
+}
+
+void ha_arena_empty(struct ha_arena *a)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(&a->table, index, entry) {
+		struct ha_block *b = ha_entry_block(entry);
+
+		if (b) {
+			ha_arena_account(a, b, -1);
+			ha_block_put(b, NULL);
+		} else {
+			ha_arena_count(a, HA_A_LOST, -1);
+		}
+		cond_resched();
+	}
+	xa_destroy(&a->table);
+}
+
+void ha_arena_retire(struct ha_arena *a)
+{
+	struct ha_family *f = a->family;
+	struct ha_arena *s;
+
+	mutex_lock(&f->lock);
+	if (!list_empty(&a->sibling)) {
+		list_del_init(&a->sibling);
+		spin_lock(&arenas_lock);
+		list_del_rcu(&a->all);
+		spin_unlock(&arenas_lock);
+		atomic_long_dec(&nr_arenas);
+	}
+	/* what they shared with us may be theirs alone now */
+	list_for_each_entry(s, &f->arenas, sibling)
+		ha_arena_upkeep_soon(s);
+	mutex_unlock(&f->lock);
+	WRITE_ONCE(a->retired, true);
+	if (cancel_delayed_work(&a->upkeep))
+		ha_arena_put(a);
+	down_write(&a->rw);
+	ha_arena_empty(a);
+	up_write(&a->rw);
+	ha_source_exit(&a->source);
+}
+
+static void arena_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(cache, container_of(rcu, struct ha_arena, rcu));
+}
+
+static void family_release(struct kref *ref)
+{
+	struct ha_family *f = container_of(ref, struct ha_family, ref);
+
+	WARN_ON_ONCE(!list_empty(&f->arenas));
+	mmdrop(f->maker);
+	ha_account_put(f->account);
+	ha_inode_put(f->inode);
+	kfree(f);
+}
+
+static void arena_release(struct kref *ref)
+{
+	struct ha_arena *a = container_of(ref, struct ha_arena, ref);
+	struct ha_family *f = a->family;
+
+	WARN_ON_ONCE(!list_empty(&a->sibling));
+	ha_arena_empty(a);
+	ha_source_exit(&a->source);
+	ha_inode_put(a->inode);
+	mmdrop(a->mm);
+	/* readers of ha_arenas may still look at the numbers */
+	call_rcu(&a->rcu, arena_free_rcu);
+	kref_put(&f->ref, family_release);
+	if (atomic_dec_and_test(&nr_objects))
+		wake_up(&objects_gone);
+}
+
+void ha_arena_put(struct ha_arena *a)
+{
+	kref_put(&a->ref, arena_release);
+}
+
+struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm)
+{
+	struct ha_arena *a;
+
+	list_for_each_entry(a, &f->arenas, sibling)
+		if (a->mm == mm)
+			return a;
+	return NULL;
+}
+
+struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f)
+{
+	struct ha_arena *a;
+
+	mutex_lock(&f->lock);
+	a = ha_arena_find(f, current->mm);
+	if (a)
+		kref_get(&a->ref);
+	mutex_unlock(&f->lock);
+	return a;
+}
+
+static void family_name(struct ha_family *f, const char *name)
+{
+	char comm[TASK_COMM_LEN];
+	char *p;
+
+	if (!name[0])
+		name = get_task_comm(comm, current);
+	strscpy(f->name, name, sizeof(f->name));
+	/* one word in every report, whatever the task calls itself */
+	for (p = f->name; *p; p++)
+		if (!isascii(*p) || !isgraph(*p))
+			*p = '_';
+	if (!f->name[0])
+		strscpy(f->name, "_", sizeof(f->name));
+}
+
+struct ha_family *ha_family_new(const struct hugearena_create *c)
+{
+	struct ha_family *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&f->ref);
+	mutex_init(&f->lock);
+	INIT_LIST_HEAD(&f->arenas);
+	f->nblocks = c->size >> HA_BLOCK_SHIFT;
+	f->node = c->node == HUGEARENA_NODE_LOCAL ? NUMA_NO_NODE : c->node;
+	family_name(f, c->name);
+	f->account = ha_account_new();
+	if (!f->account)
+		goto err_free;
+	f->inode = ha_inode_new(c->size);
+	if (!f->inode)
+		goto err_account;
+	mmgrab(current->mm);
+	f->maker = current->mm;
+	f->first = ha_arena_new(f, f->maker);
+	if (!f->first) {
+		kref_put(&f->ref, family_release);
+		return ERR_PTR(-ENOMEM);
+	}
+	mutex_lock(&f->lock);
+	ha_arena_publish(f->first);
+	mutex_unlock(&f->lock);
+	return f;
+
+err_account:
+	ha_account_put(f->account);
+err_free:
+	kfree(f);
+	return ERR_PTR(-ENOMEM);
+}
+
+void ha_family_close(struct ha_family *f)
+{
+	ha_arena_retire(f->first);
+	ha_arena_put(f->first);
+	kref_put(&f->ref, family_release);
+}
+
+void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n)
+{
+	unmap_mapping_range(a->family->inode->i_mapping,
+			    (loff_t)index << HA_BLOCK_SHIFT,
+			    (loff_t)n << HA_BLOCK_SHIFT, 0);
+}
+
+void ha_arena_zap_page(struct ha_arena *a, pgoff_t pgoff)
+{
+	unmap_mapping_range(a->family->inode->i_mapping,
+			    (loff_t)pgoff << PAGE_SHIFT, PAGE_SIZE, 0);
+}
+
+void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign)
+{
+	ha_arena_count(a, b->folio ? HA_A_WHOLE : HA_A_SPLIT, sign);
+	ha_arena_count(a, HA_A_RESIDENT, sign * (long)ha_block_pages(b));
+}
+
+void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
+		      struct ha_block *new)
+{
+	/* the entry exists, so that storing another one allocates nothing */
+	if (new)
+		xa_store(&a->table, index, new, GFP_NOWAIT);
+	else
+		xa_erase(&a->table, index);
+	ha_block_settle(old);
+	ha_arena_zap(a, index, 1);
+	ha_arena_account(a, old, -1);
+	if (new)
+		ha_arena_account(a, new, 1);
+	ha_block_put(old, &a->source);
+}
+
+void ha_arena_upkeep_soon(struct ha_arena *a)
+{
+	if (delayed_work_pending(&a->upkeep) || READ_ONCE(a->retired))
+		return;
+	kref_get(&a->ref);
+	if (!queue_delayed_work(ha_wq, &a->upkeep, HZ))
+		ha_arena_put(a);
+}
+
+unsigned long ha_arena_total(void)
+{
+	return atomic_long_read(&nr_arenas);
+}
+
+static unsigned long reserve_count(struct shrinker *s,
+				   struct shrink_control *sc)
+{
+	struct ha_arena *a;
+	unsigned long n = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(a, &ha_arenas, all)
+		n += READ_ONCE(a->source.nr_clean);
+	rcu_read_unlock();
+	return n ? n * HA_BLOCK_PAGES : SHRINK_EMPTY;
+}
+
+/* Reserves are the first to go: they hold nothing, and refill by demand. */
+static unsigned long reserve_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long want = DIV_ROUND_UP(sc->nr_to_scan, HA_BLOCK_PAGES);
+	unsigned long freed = 0;
+	struct ha_arena *a;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(a, &ha_arenas, all) {
+		if (freed >= want)
+			break;
+		freed += ha_source_shrink(&a->source, want - freed);
+	}
+	rcu_read_unlock();
+	ha_stat_add(HA_SHRUNK, freed);
+	return freed ? freed * HA_BLOCK_PAGES : SHRINK_STOP;
+}
+
+int ha_arena_init(void)
+{
+	int err = -ENOMEM;
+
+	cache = kmem_cache_create("hugearena_arena", sizeof(struct ha_arena),
+				  0, SLAB_ACCOUNT, NULL);
+	if (!cache)
+		return -ENOMEM;
+	shrinker = ha_shrinker_alloc();
+	if (!shrinker)
+		goto err_cache;
+	shrinker->count_objects = reserve_count;
+	shrinker->scan_objects = reserve_scan;
+	shrinker->batch = HA_BLOCK_PAGES;
+	err = ha_shrinker_register(shrinker, "hugearena-reserve");
+	if (err)
+		goto err_shrinker;
+	shrinker_registered = true;
+	return 0;
+
+err_shrinker:
+	ha_shrinker_free(shrinker, false);
+err_cache:
+	kmem_cache_destroy(cache);
+	return err;
+}
+
+void ha_arena_exit(void)
+{
+	ha_shrinker_free(shrinker, shrinker_registered);
+	shrinker_registered = false;
+	/* upkeep that was planned while its arena retired ends within a second */
+	wait_event(objects_gone, !atomic_read(&nr_objects));
+	rcu_barrier();	/* arena_free_rcu() */
+	kmem_cache_destroy(cache);
+}

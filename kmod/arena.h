@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Arenas and families.
+ *
+ * A family is an arena file: what its maker and every process that inherited
+ * the mapping by fork share.  An arena is one process's copy in it: a table of
+ * blocks, the lock that guards it, a supply of memory, counters.  All VMAs of
+ * a family hang on the family inode's mapping (one zap reaches them all); the
+ * folios of an arena carry its own inode's (futex keys are made of it).
+ *
+ * Locks, outermost first; each line may be taken under those above it:
+ *
+ *	1  mmap_lock, per-VMA lock	the kernel's
+ *	2  ha_family.lock		list of arenas; fork
+ *	3  ha_arena.rw			read: fault, release, join; write: fork,
+ *					release of whole blocks
+ *	4  ha_arena.locks[]		one block's table entry and content
+ *	5  folio lock			until a page that a fault took is mapped
+ *	6  i_mmap_rwsem, page table locks	inside a zap
+ *	7  ha_source.lock, pool and quota spinlocks
+ *
+ * A parent's rw is taken for fork while the child's arena is not yet visible
+ * to anybody; two arenas are never locked together otherwise.
+ */
+#ifndef _HUGEARENA_ARENA_H
+#define _HUGEARENA_ARENA_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "block.h"
+#include "uapi/hugearena.h"
+
+/* Table entry of a block that a fork could not copy: access is SIGBUS. */
+#define HA_LOST_ENTRY	xa_mk_value(0)
+
+/* What an arena counts; the first HA_SOURCES are faults by source. */
+enum ha_arena_counter {
+	HA_A_COW_BLOCKS = HA_SOURCES,
+	HA_A_RELEASED,		/* pages */
+	HA_A_JOINED,
+	HA_A_FORKS,
+	HA_A_RESIDENT,		/* pages, shared ones included */
+	HA_A_WHOLE,		/* whole blocks */
+	HA_A_SPLIT,		/* split blocks and overlays */
+	HA_A_SHARED,		/* blocks shared when last looked at */
+	HA_A_LOST,
+	HA_A_COUNTERS
+};
+
+/* Enough that 16 threads seldom meet at different blocks. */
+#define HA_LOCKS	64
+
+/**
+ * struct ha_family - an arena file
+ * @ref: the file and every arena
+ * @lock: guards @arenas and forks
+ * @arenas: every arena of the family
+ * @inode: the file's inode, with a reference; its mapping knows all VMAs
+ * @account: whose quota pays
+ * @maker: mm that made it, the only one that may map it anew
+ * @first: the maker's arena
+ * @nblocks: size in blocks
+ * @node: preferred NUMA node
+ * @name: for reports
+ */
+struct ha_family {
+	struct kref ref;
+	struct mutex lock;
+	struct list_head arenas;
+	struct inode *inode;
+	struct ha_account *account;
+	struct mm_struct *maker;
+	struct ha_arena *first;
+	unsigned long nblocks;
+	int node;
+	char name[HUGEARENA_NAME_LEN];
+};
+
+/**
+ * struct ha_arena - one process's copy of a family's memory
+ * @ref: one for its VMAs (the maker's: for the file), upkeep that is planned,
+ *	and whoever looks at it
+ * @family: the file, with a reference
+ * @sibling: in the family's list, guarded by its lock
+ * @all: in the list of all arenas, RCU
+ * @rcu: for freeing
+ * @mm: the process's; held by mmgrab()
+ * @base: address of offset 0, valid while @nvma is not 0
+ * @nvma: VMAs
+ * @rw: see above
+ * @locks: one for every HA_LOCKS-th block
+ * @table: block index to struct ha_block or HA_LOST_ENTRY
+ * @inode: futex identity, and what folio->mapping->host leads to
+ * @source: the supply
+ * @upkeep: decay, background join, end of sharing
+ * @retired: no upkeep any more
+ * @cow: its VMAs are copy-on-write; written under mmap_lock and @rw for
+ *	writing
+ * @id: number in reports
+ * @nblocks: the family's, for readers of ha_arenas, who may outlive it
+ * @name: likewise
+ * @count: HA_A_COUNTERS numbers
+ */
+struct ha_arena {
+	struct kref ref;
+	struct ha_family *family;
+	struct list_head sibling;
+	struct list_head all;
+	struct rcu_head rcu;
+	struct mm_struct *mm;
+	unsigned long base;
+	atomic_t nvma;
+	struct rw_semaphore rw;
+	struct mutex locks[HA_LOCKS];
+	struct xarray table;
+	struct inode *inode;
+	struct ha_source source;
+	struct delayed_work upkeep;
+	bool retired;
+	bool cow;
+	u64 id;
+	unsigned long nblocks;
+	char name[HUGEARENA_NAME_LEN];
+	atomic_long_t count[HA_A_COUNTERS];
+};
+
+static inline struct mutex *ha_arena_lock(struct ha_arena *a, pgoff_t index)
+{
+	return &a->locks[index % HA_LOCKS];
+}
+
+static inline void ha_arena_count(struct ha_arena *a, int counter, long n)
+{
+	atomic_long_add(n, &a->count[counter]);
+}
+
+static inline unsigned long ha_arena_read(const struct ha_arena *a, int counter)
+{
+	return atomic_long_read(&a->count[counter]);
+}
+
+/* A table entry's block, NULL for none and for a lost one. */
+static inline struct ha_block *ha_entry_block(void *entry)
+{
+	return xa_is_value(entry) ? NULL : entry;
+}
+
+/**
+ * ha_family_new() - make a family with its maker's arena
+ * @c: checked parameters of HUGEARENA_IOC_CREATE
+ *
+ * Return: a family with one reference, the caller's, or an error pointer.
+ */
+struct ha_family *ha_family_new(const struct hugearena_create *c);
+
+/* The file is gone: no VMA is left, and no other arena than the maker's. */
+void ha_family_close(struct ha_family *f);
+
+/**
+ * ha_arena_new() - an empty arena
+ * @f: its family, whose lock the caller holds, or which nobody knows yet
+ * @mm: whose it is
+ *
+ * Return: the arena with one reference, in no list, or NULL without memory.
+ */
+struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm);
+
+/* Make an arena visible to its family and in reports.  Family's lock held. */
+void ha_arena_publish(struct ha_arena *a);
+
+/* Drop all memory; nobody maps it, and nobody else looks at the table. */
+void ha_arena_empty(struct ha_arena *a);
+
+/* Drop all memory and leave the family.  Caller's reference stays. */
+void ha_arena_retire(struct ha_arena *a);
+
+void ha_arena_put(struct ha_arena *a);
+
+/**
+ * ha_arena_find() - an mm's arena in a family
+ * @f: family, its lock held
+ * @mm: whose
+ *
+ * Return: the arena, without a reference, or NULL.
+ */
+struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm);
+
+/* The calling process's arena with a reference, or NULL. */
+struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f);
+
+/**
+ * ha_arena_zap() - take blocks out of every page table of the family
+ * @a: an arena of the family
+ * @index: first block
+ * @n: blocks
+ */
+void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n);
+void ha_arena_zap_page(struct ha_arena *a, pgoff_t pgoff);
+
+/**
+ * ha_arena_account() - count a block in or out
+ * @a: arena
+ * @b: block that enters or leaves its table
+ * @sign: 1 or -1
+ */
+void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign);
+
+/**
+ * ha_arena_replace() - put another block, or none, into the table
+ * @a: arena; rw held, and the lock of the block unless rw is held for writing
+ * @index: which
+ * @old: what is there, a block
+ * @new: what shall be there, or NULL
+ *
+ * Waits for faults that hold pages of @old, unmaps it and drops it.
+ */
+void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
+		      struct ha_block *new);
+
+/* Look after the arena in about a second; cheap when that is planned. */
+void ha_arena_upkeep_soon(struct ha_arena *a);
+
+/* All arenas, under rcu_read_lock(). */
+extern struct list_head ha_arenas;
+unsigned long ha_arena_total(void);
+
+int ha_arena_init(void);
+void ha_arena_exit(void);
+
+#endif /* _HUGEARENA_ARENA_H */

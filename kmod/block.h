@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A block of an arena: 2 MiB of content in one of three shapes.
+ *
+ *	whole	folio			one 2 MiB folio
+ *	split	slots			up to 512 4 KiB folios; the rest is zero
+ *	overlay	slots over a base	what is not in slots is in the base
+ *
+ * A block is shared by reference count: the tables of the arenas that contain
+ * it and the overlays on top of it.  While it has more than one user it is
+ * immutable; only its sole user, holding that arena's lock of the block, may
+ * change it.
+ */
+#ifndef _HUGEARENA_BLOCK_H
+#define _HUGEARENA_BLOCK_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/refcount.h>
+
+#include "source.h"
+
+/* A slot that reads as zero whatever the base holds: released, not resident. */
+#define HA_HOLE		((struct folio *)1UL)
+
+/**
+ * struct ha_block - content of one block
+ * @users: arena tables and overlays that refer to it
+ * @pooled: @folio belongs to the pool
+ * @nslots: 4 KiB folios in @slots
+ * @folio: whole block, or NULL
+ * @slots: HA_BLOCK_PAGES folios, NULLs and HA_HOLEs, or NULL for a whole block
+ * @base: what an overlay covers, with a reference, or NULL
+ * @home: inode whose mapping the folios carry, with a reference.  Keys of
+ *	shared futexes are made of it, so that it must be the arena's own once
+ *	the block is.
+ * @index: the block's place in the arena, in blocks
+ * @account: who is charged, with a reference
+ */
+struct ha_block {
+	refcount_t users;
+	bool pooled;
+	unsigned int nslots;
+	struct folio *folio;
+	struct folio **slots;
+	struct ha_block *base;
+	struct inode *home;
+	pgoff_t index;
+	struct ha_account *account;
+};
+
+static inline bool ha_block_shared(const struct ha_block *b)
+{
+	return refcount_read(&b->users) > 1;
+}
+
+/* A folio of a slot, or NULL where there is none. */
+static inline struct folio *ha_block_slot(const struct ha_block *b, int i)
+{
+	struct folio *folio = b->slots[i];
+
+	return folio == HA_HOLE ? NULL : folio;
+}
+
+/* 4 KiB pages that a table entry makes resident, the base's included. */
+static inline unsigned long ha_block_pages(const struct ha_block *b)
+{
+	unsigned long n = 0;
+
+	for (; b; b = b->base)
+		n += b->folio ? HA_BLOCK_PAGES : b->nslots;
+	return n;
+}
+
+/**
+ * ha_block_new() - get memory for a block
+ * @src: where from
+ * @home: inode of the arena
+ * @index: the block's place
+ * @zero: it must read as zero
+ * @from: out: the source, HA_FAULT_SMALL for an empty split block
+ *
+ * Return: a whole block, or an empty split one when no 2 MiB are to be had, or
+ * NULL without memory for that.
+ */
+struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
+			      pgoff_t index, bool zero, enum ha_counter *from);
+
+/**
+ * ha_block_new_split() - make a split block without any page, or an overlay
+ * @src: whose account pays for the pages to come
+ * @home: inode of the arena
+ * @index: the block's place
+ * @base: block to cover, or NULL; the caller's reference to it goes to the
+ *	overlay, unless NULL is returned
+ */
+struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
+				    pgoff_t index, struct ha_block *base);
+
+/**
+ * ha_block_put() - drop a user
+ * @b: the block
+ * @src: a supply that may keep the memory for its reserve, or NULL
+ *
+ * The last user's put frees the memory, and drops the base.
+ */
+void ha_block_put(struct ha_block *b, struct ha_source *src);
+
+/**
+ * ha_block_fill() - put a fresh page into an empty slot
+ * @b: split block with one user
+ * @i: slot
+ * @src: where the page comes from
+ * @from: page to copy, or NULL for zero
+ *
+ * Return: the folio, -EDQUOT or -ENOMEM.
+ */
+struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
+			    struct page *from);
+
+/**
+ * ha_block_empty() - take a page out of a slot
+ * @b: split block with one user; the page is not mapped
+ * @i: slot
+ *
+ * Under an overlay the base stays hidden.  Return: pages that went, 0 or 1.
+ */
+unsigned int ha_block_empty(struct ha_block *b, int i);
+
+/**
+ * ha_block_page() - find the page that holds a slot's content
+ * @b: block
+ * @i: slot
+ *
+ * Return: the page, in @b or a base, or NULL where the content is zero.
+ */
+struct page *ha_block_page(struct ha_block *b, int i);
+
+/* Copy the whole content of @from into the folio of @to, a whole block. */
+void ha_block_copy(struct ha_block *to, struct ha_block *from);
+
+/**
+ * ha_block_settle() - wait for faults that hold a page but have not mapped it
+ * @b: the block
+ *
+ * A fault hands its folio to the kernel locked, and the kernel unlocks it when
+ * the mapping is in place.  After this, a zap finds every mapping made before
+ * the caller took the block's lock.  Pairs with the folio_lock() in ha_fault().
+ */
+void ha_block_settle(struct ha_block *b);
+
+/**
+ * ha_block_pinned() - does anybody hold a page of a block that is not mapped?
+ * @b: block with one user, settled and zapped
+ *
+ * Bases are not looked at: they were not pinned when they became bases, and
+ * what pins them since can only read.
+ */
+bool ha_block_pinned(const struct ha_block *b);
+
+/**
+ * ha_block_rehome() - give a block's folios to another inode
+ * @b: block with one user
+ * @home: the arena's inode
+ * @locked: a folio of the block that the caller holds locked
+ */
+void ha_block_rehome(struct ha_block *b, struct inode *home,
+		     struct folio *locked);
+
+/**
+ * ha_block_fold() - merge an overlay into its base
+ * @b: overlay with one user, settled, zapped, not pinned, whose base has one
+ *	user and no pins
+ *
+ * Return: the base, which takes the place of @b; @b is gone.
+ */
+struct ha_block *ha_block_fold(struct ha_block *b);
+
+/* How many there are in the whole module. */
+struct ha_block_totals {
+	unsigned long whole;
+	unsigned long split;
+	unsigned long pages;
+};
+
+void ha_block_totals(struct ha_block_totals *t);
+int ha_block_init(void);
+void ha_block_exit(void);
+
+#endif /* _HUGEARENA_BLOCK_H */

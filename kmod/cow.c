@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copy-on-write across fork; see cow.h for the picture, arena.h for the locks.
+ *
+ * Keeps true: what a relative can read in a block when fork() returns, it can
+ * read for ever, whatever we write.  Three steps make it so, and each has a
+ * mutant in the selftests that leaves it out: faults in flight are waited for,
+ * all mappings are zapped, and what is pinned (a device may write to it) is
+ * copied at once.  Called by map, release and upkeep.
+ */
+#include <linux/ktime.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+
+#include "cow.h"
+#include "trace.h"
+
+/* What fork did to the blocks of one arena. */
+struct clone_count {
+	unsigned long shared;
+	unsigned long copied;
+	unsigned long lost;
+};
+
+/* A private copy of a pinned block.  NULL without memory. */
+static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
+				  struct ha_block *from)
+{
+	enum ha_counter source;
+	struct ha_block *b;
+	int i;
+
+	b = ha_block_new(&to->source, to->inode, index, false, &source);
+	if (!b)
+		return NULL;
+	if (b->folio) {
+		ha_block_copy(b, from);
+		return b;
+	}
+	for (i = 0; i < HA_BLOCK_PAGES; i++) {
+		struct page *page = ha_block_page(from, i);
+
+		if (page && IS_ERR(ha_block_fill(b, i, &to->source, page))) {
+			ha_block_put(b, NULL);
+			return NULL;
+		}
+	}
+	return b;
+}
+
+/* Parent's rw held for writing, everything zapped. */
+static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
+		       void *entry, struct clone_count *count)
+{
+	struct ha_block *b = ha_entry_block(entry), *mine = b;
+	int err;
+
+	if (b && !ha_block_shared(b) && ha_block_pinned(b)) {
+		mine = block_dup(c, index, b);
+		entry = mine ? (void *)mine : HA_LOST_ENTRY;
+	}
+	err = xa_err(xa_store(&c->table, index, entry, GFP_KERNEL));
+	if (err) {
+		if (mine != b)
+			ha_block_put(mine, NULL);
+		return err;
+	}
+	if (!mine) {
+		ha_arena_count(c, HA_A_LOST, 1);
+		count->lost++;
+		return 0;
+	}
+	ha_arena_account(c, mine, 1);
+	if (mine != b) {
+		ha_arena_count(c, HA_A_COW_BLOCKS, 1);
+		count->copied++;
+		return 0;
+	}
+	refcount_inc(&b->users);
+	count->shared++;
+	return 0;
+}
+
+struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
+{
+	struct clone_count count = {};
+	u64 start = ktime_get_ns();
+	struct ha_arena *c;
+	unsigned long index;
+	void *entry;
+	int err = 0;
+
+	c = ha_arena_new(p->family, mm);
+	if (!c)
+		goto failed;
+	c->base = p->base;
+	c->cow = true;
+
+	down_write(&p->rw);
+	/* no new fault gets a page now; those that have one finish mapping */
+	xa_for_each(&p->table, index, entry)
+		if (ha_entry_block(entry) && !ha_block_shared(entry))
+			ha_block_settle(entry);
+	ha_arena_zap(p, 0, p->family->nblocks);
+	xa_for_each(&p->table, index, entry) {
+		err = clone_block(p, c, index, entry, &count);
+		if (err)
+			break;
+	}
+	p->cow = true;
+	atomic_long_set(&p->count[HA_A_SHARED], count.shared);
+	atomic_long_set(&c->count[HA_A_SHARED], count.shared);
+	up_write(&p->rw);
+	if (err)
+		goto failed_put;
+
+	ha_arena_publish(c);
+	ha_arena_count(p, HA_A_FORKS, 1);
+	ha_stat_inc(HA_FORKS);
+	ha_stat_add(HA_FORK_COPIED, count.copied);
+	ha_stat_add(HA_COW_BLOCKS, count.copied);
+	ha_stat_add(HA_LOST, count.lost);
+	trace_fork(p->id, c->id, count.shared, count.copied, count.lost,
+		   ktime_get_ns() - start);
+	return c;
+
+failed_put:
+	ha_arena_put(c);
+failed:
+	ha_stat_inc(HA_FORK_FAILED);
+	return NULL;
+}
+
+/* The table has nothing at @index: get memory for it. */
+static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
+				       enum ha_counter *source)
+{
+	struct ha_block *b;
+
+	b = ha_block_new(&a->source, a->inode, index, true, source);
+	if (!b)
+		return NULL;
+	if (xa_err(xa_store(&a->table, index, b, GFP_KERNEL))) {
+		ha_block_put(b, NULL);
+		return NULL;
+	}
+	ha_arena_account(a, b, 1);
+	ha_arena_upkeep_soon(a);
+	return b;
+}
+
+/* A shared block is going to be changed: cover it. */
+static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
+				    struct ha_block *base)
+{
+	struct ha_block *b;
+
+	refcount_inc(&base->users);
+	b = ha_block_new_split(&a->source, a->inode, index, base);
+	if (!b) {
+		ha_block_put(base, NULL);
+		return NULL;
+	}
+	ha_arena_replace(a, index, base, b);
+	if (ha_arena_read(a, HA_A_SHARED))
+		ha_arena_count(a, HA_A_SHARED, -1);
+	return b;
+}
+
+/* Put a page into slot @i of @b, which only we use. */
+static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
+		     struct page *from, struct ha_cow_page *out)
+{
+	struct folio *folio = ha_block_fill(b, i, &a->source, from);
+
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	ha_arena_count(a, HA_A_RESIDENT, 1);
+	out->source = from ? HA_COW_PAGES : HA_FAULT_SMALL;
+	out->page = folio_page(folio, 0);
+	return 0;
+}
+
+/* Reading through a COW VMA: what the content is now may be shown as it is. */
+static bool page_show(struct ha_block *b, int i, struct ha_cow_page *out)
+{
+	struct page *page = ha_block_page(b, i);
+
+	if (!page)
+		return false;
+	out->page = page;
+	/* a base's 2 MiB folio: the kernel would map all of it, we one page */
+	out->insert = !b->folio && PageCompound(page);
+	return true;
+}
+
+int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, bool write, bool cow,
+		struct ha_cow_page *out)
+{
+	void *entry = xa_load(&a->table, index);
+	struct ha_block *b = ha_entry_block(entry);
+	struct page *from = NULL;
+
+	out->source = HA_FAULT_MAP;
+	out->insert = false;
+	if (entry && !b)
+		return -EFAULT;
+	if (!b) {
+		/* a core dump leaves holes where there are holes */
+		if (current->flags & PF_DUMPCORE)
+			return -EFAULT;
+		b = block_populate(a, index, &out->source);
+		if (!b)
+			return -ENOMEM;
+	}
+	if (!write && cow && page_show(b, i, out))
+		return 0;
+	if (ha_block_shared(b)) {
+		b = block_cover(a, index, b);
+		if (!b)
+			return -ENOMEM;
+	}
+	if (b->folio) {
+		out->page = folio_page(b->folio, i);
+		return 0;
+	}
+	if (ha_block_slot(b, i)) {
+		out->page = folio_page(b->slots[i], 0);
+		return 0;
+	}
+	from = ha_block_page(b, i);
+	if (!from && (current->flags & PF_DUMPCORE))
+		return -EFAULT;
+	return slot_fill(a, b, i, from, out);
+}
+
+bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
+		     const struct page *page)
+{
+	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
+
+	if (!b || ha_block_shared(b))
+		return false;
+	if (b->folio)
+		return page == folio_page(b->folio, i);
+	return ha_block_slot(b, i) && page == folio_page(b->slots[i], 0);
+}
+
+int ha_cow_fold(struct ha_arena *a, pgoff_t index)
+{
+	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
+	struct ha_block *base;
+
+	if (!b || !b->base || ha_block_shared(b) || ha_block_shared(b->base))
+		return 0;
+	/* the lock keeps new faults out; let those in flight land, then zap */
+	ha_block_settle(b);
+	ha_arena_zap(a, index, 1);
+	if (ha_block_pinned(b) || ha_block_pinned(b->base))
+		return -EBUSY;
+	ha_arena_account(a, b, -1);
+	base = ha_block_fold(b);
+	xa_store(&a->table, index, base, GFP_NOWAIT);
+	ha_arena_account(a, base, 1);
+	return 1;
+}

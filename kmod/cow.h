@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copy-on-write: sharing blocks at fork, and ending the sharing.
+ *
+ * fork() shares every block of the parent's table with the child's and takes
+ * them out of all page tables; pinned ones are copied.  From then on a write
+ * to a shared block puts an overlay in its place, which owns the 4 KiB that
+ * were written and reads the rest from the base below.
+ *
+ *	       fork                write                 other users gone
+ *	whole ------> whole, users 2 ------> overlay over whole ------> whole
+ *	  ^                |                                        (folded)
+ *	  +----------------+ other user gone
+ */
+#ifndef _HUGEARENA_COW_H
+#define _HUGEARENA_COW_H
+
+#include "arena.h"
+
+/**
+ * ha_cow_clone() - an arena for a forked child
+ * @parent: the forking process's arena, its family's lock held
+ * @mm: the child's mm
+ *
+ * Return: the child's arena, published, with one reference, or NULL without
+ * memory (the parent is as it was).
+ */
+struct ha_arena *ha_cow_clone(struct ha_arena *parent, struct mm_struct *mm);
+
+/**
+ * struct ha_cow_page - what a fault may map
+ * @page: the page
+ * @source: where it came from
+ * @insert: map just this page, read-only: it belongs to a base's folio, which
+ *	must not be mapped by a PMD here
+ */
+struct ha_cow_page {
+	struct page *page;
+	enum ha_counter source;
+	bool insert;
+};
+
+/**
+ * ha_cow_page() - find or make the page for a fault
+ * @a: arena, rw held for reading and the block's lock held
+ * @index: block
+ * @i: 4 KiB page in it
+ * @write: it will be written
+ * @cow: the VMA maps read-only what a read fault gets
+ * @out: the result
+ *
+ * Return: 0; -EFAULT where no memory may be made (a lost block, or a hole in a
+ * core dump); -EDQUOT; -ENOMEM.
+ */
+int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, bool write, bool cow,
+		struct ha_cow_page *out);
+
+/**
+ * ha_cow_writable() - may a page mapped read-only become writable as it is?
+ * @a: arena, rw held for reading and the block's lock held
+ * @index: block
+ * @i: 4 KiB page in it
+ * @page: what is mapped
+ */
+bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
+		     const struct page *page);
+
+/**
+ * ha_cow_fold() - merge an overlay whose base has no other user
+ * @a: arena, rw held for reading and the block's lock held
+ * @index: block
+ *
+ * Return: 1 when the table now holds the base, 0 when there is nothing to
+ * fold, -EBUSY when a page is pinned.
+ */
+int ha_cow_fold(struct ha_arena *a, pgoff_t index);
+
+#endif /* _HUGEARENA_COW_H */

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/hugearena and arena files: checks what users say, then calls down.
+ *
+ * Keeps true: nothing of a user's structure is used before it was copied and
+ * checked whole; an operation on an arena file reaches the arena of the
+ * calling process and no other.  No lock is held while user memory is touched
+ * (it may be an arena's, and fault).
+ */
+#include <linux/capability.h>
+#include <linux/ctype.h>
+#include <linux/falloc.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "dev.h"
+#include "inode.h"
+#include "map.h"
+#include "release.h"
+
+/* Half of what a process can address; far more than there is memory. */
+#define MAX_SIZE	(1ULL << 46)
+
+/* BLOCKS works in pieces of this many on a kernel buffer. */
+#define LOOK_PIECE	256
+
+static long device_info(void __user *arg)
+{
+	struct hugearena_info info = {
+		.features = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
+			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE,
+		.block_size = HA_BLOCK_SIZE,
+		.max_size = MAX_SIZE,
+		.kinds = 1 << HUGEARENA_KIND_BLOCKS,
+	};
+	struct ha_limits limits;
+
+	if (IS_ENABLED(CONFIG_X86_64))
+		info.features |= HUGEARENA_FEAT_ACCESSED;
+	ha_limits_get(&limits);
+	info.global_limit = limits.global;
+	info.user_limit = limits.user;
+	info.cgroup_limit = limits.cgroup;
+	info.user_bytes = limits.user_bytes;
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static bool name_is_valid(const char *name)
+{
+	int i;
+
+	for (i = 0; i < HUGEARENA_NAME_LEN && name[i]; i++)
+		if (!isascii(name[i]) || !isgraph(name[i]))
+			return false;
+	/* terminated, and nothing hidden behind the end */
+	return i < HUGEARENA_NAME_LEN &&
+	       !memchr_inv(name + i, 0, HUGEARENA_NAME_LEN - i);
+}
+
+static bool create_is_valid(const struct hugearena_create *c)
+{
+	return c->size && !(c->size % HA_BLOCK_SIZE) && c->size <= MAX_SIZE &&
+	       c->kind == HUGEARENA_KIND_BLOCKS && !c->flags && !c->pad &&
+	       (c->node == HUGEARENA_NODE_LOCAL ||
+		(c->node >= 0 && c->node < nr_node_ids &&
+		 node_state(c->node, N_MEMORY))) &&
+	       name_is_valid(c->name);
+}
+
+static const struct file_operations arena_fops;
+
+static long device_create_arena(void __user *arg)
+{
+	struct hugearena_create c;
+	struct ha_family *f;
+	struct file *file;
+	int fd;
+
+	if (copy_from_user(&c, arg, sizeof(c)))
+		return -EFAULT;
+	if (!create_is_valid(&c))
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	f = ha_family_new(&c);
+	if (IS_ERR(f)) {
+		put_unused_fd(fd);
+		return PTR_ERR(f);
+	}
+	ihold(f->inode);
+	file = ha_inode_file(f->inode, f->name, &arena_fops, f);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		iput(f->inode);
+		ha_family_close(f);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case HUGEARENA_IOC_INFO:
+		return device_info(user);
+	case HUGEARENA_IOC_CREATE:
+		return device_create_arena(user);
+	}
+	return -ENOTTY;
+}
+
+static bool range_is_valid(const struct ha_family *f, u64 offset, u64 len,
+			   u64 unit)
+{
+	u64 size = (u64)f->nblocks << HA_BLOCK_SHIFT;
+
+	return !(offset % unit) && !(len % unit) && len && offset < size &&
+	       len <= size - offset;
+}
+
+static int ranges_are_valid(const struct ha_family *f,
+			    const struct hugearena_range *r, unsigned int nr)
+{
+	u64 end = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!range_is_valid(f, r[i].offset, r[i].len, PAGE_SIZE) ||
+		    r[i].offset < end)
+			return -EINVAL;
+		end = r[i].offset + r[i].len;
+	}
+	return 0;
+}
+
+static long arena_release_ranges(struct ha_family *f, struct ha_arena *a,
+				 void __user *user)
+{
+	struct hugearena_range *ranges;
+	struct hugearena_release r;
+	unsigned int i;
+	int err, ret;
+
+	if (copy_from_user(&r, user, sizeof(r)))
+		return -EFAULT;
+	if (!r.nr || r.nr > HUGEARENA_RELEASE_MAX || r.flags)
+		return -EINVAL;
+	ranges = memdup_user(u64_to_user_ptr(r.ranges), r.nr * sizeof(*ranges));
+	if (IS_ERR(ranges))
+		return PTR_ERR(ranges);
+	err = ranges_are_valid(f, ranges, r.nr);
+	r.released = 0;
+	for (i = 0; !err && i < r.nr; i++) {
+		u64 offset = ranges[i].offset, len = ranges[i].len;
+
+		/* neighbours are one range, and cost one flush */
+		while (i + 1 < r.nr && ranges[i + 1].offset == offset + len)
+			len += ranges[++i].len;
+		ret = ha_release(a, offset, len, &r.released);
+		if (ret)
+			err = ret;
+	}
+	kfree(ranges);
+	if (err == -EINVAL)
+		return err;
+	if (put_user(r.released,
+		     &((struct hugearena_release __user *)user)->released))
+		return -EFAULT;
+	return err;
+}
+
+static long arena_join(struct ha_family *f, struct ha_arena *a,
+		       void __user *user)
+{
+	struct hugearena_join j;
+	unsigned long index;
+	pgoff_t end;
+
+	if (copy_from_user(&j, user, sizeof(j)))
+		return -EFAULT;
+	if (!range_is_valid(f, j.offset, j.len, HA_BLOCK_SIZE) || j.flags ||
+	    j.joined || j.busy || j.failed)
+		return -EINVAL;
+	index = j.offset >> HA_BLOCK_SHIFT;
+	end = (j.offset + j.len) >> HA_BLOCK_SHIFT;
+	while (xa_find(&a->table, &index, end - 1, XA_PRESENT)) {
+		int ret = ha_join_block(a, index, false);
+
+		if (ret > 0)
+			j.joined++;
+		else if (ret == -EBUSY)
+			j.busy++;
+		else if (ret)
+			j.failed++;
+		if (signal_pending(current) || ++index >= end)
+			break;
+		cond_resched();
+	}
+	return copy_to_user(user, &j, sizeof(j)) ? -EFAULT : 0;
+}
+
+/* One block as the table has it. */
+static void block_describe(struct ha_arena *a, pgoff_t index,
+			   struct hugearena_block *out)
+{
+	struct ha_block *b;
+	void *entry;
+
+	memset(out, 0, sizeof(*out));
+	out->node = -1;
+	down_read(&a->rw);
+	mutex_lock(ha_arena_lock(a, index));
+	entry = xa_load(&a->table, index);
+	b = ha_entry_block(entry);
+	if (entry && !b)
+		out->state = HUGEARENA_BLOCK_LOST;
+	if (b) {
+		out->pages = min_t(unsigned long, ha_block_pages(b),
+				   HA_BLOCK_PAGES);
+		out->state = b->folio ? HUGEARENA_BLOCK_WHOLE :
+					HUGEARENA_BLOCK_SPLIT;
+		if (ha_block_shared(b) || b->base)
+			out->flags |= HUGEARENA_BLOCK_SHARED;
+		if (b->pooled)
+			out->flags |= HUGEARENA_BLOCK_POOL;
+	}
+	if (b && b->folio) {
+		out->node = folio_nid(b->folio);
+		if (capable(CAP_SYS_ADMIN))
+			out->pfn = folio_pfn(b->folio);
+	}
+	mutex_unlock(ha_arena_lock(a, index));
+	up_read(&a->rw);
+}
+
+static long arena_blocks(struct ha_family *f, struct ha_arena *a,
+			 void __user *user)
+{
+	struct hugearena_block __user *vec;
+	struct hugearena_block *buf;
+	struct hugearena_blocks q;
+	unsigned long first, done = 0, i, n;
+	long err = 0;
+
+	if (copy_from_user(&q, user, sizeof(q)))
+		return -EFAULT;
+	if (q.offset % HA_BLOCK_SIZE || !q.nr || q.nr > HUGEARENA_BLOCKS_MAX ||
+	    q.flags & ~HUGEARENA_BLOCKS_CLEAR ||
+	    q.offset >> HA_BLOCK_SHIFT >= f->nblocks)
+		return -EINVAL;
+	first = q.offset >> HA_BLOCK_SHIFT;
+	n = min_t(unsigned long, q.nr, f->nblocks - first);
+	vec = u64_to_user_ptr(q.vec);
+	buf = kmalloc_array(LOOK_PIECE, sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	while (done < n && !err) {
+		unsigned long piece = min_t(unsigned long, n - done,
+					    LOOK_PIECE);
+
+		for (i = 0; i < piece; i++)
+			block_describe(a, first + done + i, &buf[i]);
+		err = ha_map_look(a, first + done, piece,
+				  q.flags & HUGEARENA_BLOCKS_CLEAR, buf);
+		if (!err && copy_to_user(vec + done, buf,
+					 piece * sizeof(*buf)))
+			err = -EFAULT;
+		done += piece;
+	}
+	kfree(buf);
+	return err ?: done;
+}
+
+static long arena_stat(struct ha_family *f, struct ha_arena *a,
+		       void __user *user)
+{
+	struct hugearena_stat s = {
+		.id = a->id,
+		.size = (u64)f->nblocks << HA_BLOCK_SHIFT,
+		.resident = (u64)ha_arena_read(a, HA_A_RESIDENT) << PAGE_SHIFT,
+		.blocks = ha_arena_read(a, HA_A_WHOLE),
+		.split = ha_arena_read(a, HA_A_SPLIT),
+		.lost = ha_arena_read(a, HA_A_LOST),
+		.fault_reserve = ha_arena_read(a, HA_FAULT_RESERVE),
+		.fault_pool = ha_arena_read(a, HA_FAULT_POOL),
+		.fault_demand = ha_arena_read(a, HA_FAULT_DEMAND),
+		.fault_small = ha_arena_read(a, HA_FAULT_SMALL),
+		.fault_map = ha_arena_read(a, HA_FAULT_MAP),
+		.cow_pages = ha_arena_read(a, HA_COW_PAGES),
+		.cow_blocks = ha_arena_read(a, HA_A_COW_BLOCKS),
+		.released = (u64)ha_arena_read(a, HA_A_RELEASED) << PAGE_SHIFT,
+		.joined = ha_arena_read(a, HA_A_JOINED),
+		.reserve = READ_ONCE(a->source.nr_clean),
+		.forks = ha_arena_read(a, HA_A_FORKS),
+	};
+	unsigned long index;
+	void *entry;
+
+	/* exact here, where /proc shows what was true at the last look */
+	down_read(&a->rw);
+	xa_for_each(&a->table, index, entry) {
+		struct ha_block *b;
+
+		mutex_lock(ha_arena_lock(a, index));
+		b = ha_entry_block(xa_load(&a->table, index));
+		if (b && (ha_block_shared(b) || b->base))
+			s.shared++;
+		mutex_unlock(ha_arena_lock(a, index));
+	}
+	up_read(&a->rw);
+	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	long (*op)(struct ha_family *f, struct ha_arena *a, void __user *user);
+	struct ha_family *f = file->private_data;
+	struct ha_arena *a;
+	long ret;
+
+	switch (cmd) {
+	case HUGEARENA_IOC_RELEASE:
+		op = arena_release_ranges;
+		break;
+	case HUGEARENA_IOC_JOIN:
+		op = arena_join;
+		break;
+	case HUGEARENA_IOC_BLOCKS:
+		op = arena_blocks;
+		break;
+	case HUGEARENA_IOC_STAT:
+		op = arena_stat;
+		break;
+	default:
+		return -ENOTTY;
+	}
+	a = ha_arena_get_current_maybe_null(f);
+	if (!a)
+		return -ENXIO;
+	ret = op(f, a, (void __user *)arg);
+	ha_arena_put(a);
+	return ret;
+}
+
+static long arena_fallocate(struct file *file, int mode, loff_t offset,
+			    loff_t len)
+{
+	struct ha_family *f = file->private_data;
+	u64 released = 0, end = offset + len;
+	struct ha_arena *a;
+	long err = 0;
+
+	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	a = ha_arena_get_current_maybe_null(f);
+	if (!a)
+		return -ENXIO;
+	/* only whole pages inside the range, as madvise() has them anyway */
+	offset = round_up(offset, PAGE_SIZE);
+	end = round_down(end, PAGE_SIZE);
+	if (offset < end)
+		err = ha_release(a, offset, end - offset, &released);
+	ha_arena_put(a);
+	return err;
+}
+
+static int arena_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return ha_map_mmap(file->private_data, vma);
+}
+
+static int arena_close(struct inode *inode, struct file *file)
+{
+	ha_family_close(file->private_data);
+	return 0;
+}
+
+static void arena_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct ha_family *f = file->private_data;
+	unsigned long resident = 0, whole = 0, split = 0, copies = 0;
+	struct ha_arena *a;
+
+	mutex_lock(&f->lock);
+	list_for_each_entry(a, &f->arenas, sibling) {
+		resident += ha_arena_read(a, HA_A_RESIDENT);
+		whole += ha_arena_read(a, HA_A_WHOLE);
+		split += ha_arena_read(a, HA_A_SPLIT);
+		copies++;
+	}
+	mutex_unlock(&f->lock);
+	seq_printf(m, "hugearena-id:\t%llu\n", f->first->id);
+	seq_printf(m, "hugearena-name:\t%s\n", f->name);
+	seq_printf(m, "hugearena-size:\t%lu kB\n",
+		   f->nblocks << (HA_BLOCK_SHIFT - 10));
+	seq_printf(m, "hugearena-copies:\t%lu\n", copies);
+	seq_printf(m, "hugearena-resident:\t%lu kB\n",
+		   resident << (PAGE_SHIFT - 10));
+	seq_printf(m, "hugearena-blocks:\t%lu\n", whole);
+	seq_printf(m, "hugearena-split:\t%lu\n", split);
+}
+
+static const struct file_operations arena_fops = {
+	.owner = THIS_MODULE,
+	.mmap = arena_mmap,
+	.get_unmapped_area = thp_get_unmapped_area,
+	.release = arena_close,
+	.unlocked_ioctl = arena_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.fallocate = arena_fallocate,
+	.fsync = noop_fsync,
+	.show_fdinfo = arena_fdinfo,
+};
+
+static const struct file_operations dev_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "hugearena",
+	.fops = &dev_fops,
+	.mode = 0660,
+};
+
+int ha_dev_init(void)
+{
+	return misc_register(&dev);
+}
+
+void ha_dev_exit(void)
+{
+	misc_deregister(&dev);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The MMU's view of an arena: page sizes, accessed and dirty bits.
+ *
+ * Keeps true: it only reads page tables, and clears accessed bits where asked;
+ * no TLB is flushed for that, so a translation that is cached may be used once
+ * more without setting the bit (what the kernel does itself on x86).  Under
+ * mmap_lock for reading and the page table locks.  Called by dev.
+ */
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+#include "map.h"
+
+#ifdef CONFIG_X86_64
+/* A PMD of the arena, locked, or NULL where there is no such table. */
+static pmd_t *pmd_get_locked(struct mm_struct *mm, unsigned long addr,
+			     spinlock_t **ptl)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	*ptl = pmd_lock(mm, pmd);
+	return pmd;
+}
+
+static bool bit_take(unsigned long *entry, int bit, bool clear)
+{
+	return clear ? test_and_clear_bit(bit, entry) : test_bit(bit, entry);
+}
+
+static void look_ptes(pmd_t *pmd, unsigned long addr, bool clear,
+		      struct hugearena_block *b)
+{
+	/* the table stays: mmap_lock is held and nobody collapses our VMAs */
+	pte_t *pte = pte_offset_kernel(pmd, addr);
+	int i;
+
+	for (i = 0; i < PTRS_PER_PTE; i++, pte++) {
+		if (!pte_present(*pte))
+			continue;
+		if (bit_take((unsigned long *)pte, _PAGE_BIT_ACCESSED, clear))
+			b->flags |= HUGEARENA_BLOCK_ACCESSED;
+		if (pte_dirty(*pte))
+			b->flags |= HUGEARENA_BLOCK_DIRTY;
+	}
+}
+
+static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
+		       struct hugearena_block *b)
+{
+	spinlock_t *ptl;
+	pmd_t *pmd = pmd_get_locked(mm, addr, &ptl);
+
+	if (!pmd)
+		return;
+	if (pmd_trans_huge(*pmd)) {
+		b->flags |= HUGEARENA_BLOCK_MAPPED;
+		if (bit_take((unsigned long *)pmd, _PAGE_BIT_ACCESSED, clear))
+			b->flags |= HUGEARENA_BLOCK_ACCESSED;
+		if (pmd_dirty(*pmd))
+			b->flags |= HUGEARENA_BLOCK_DIRTY;
+	} else if (!pmd_none(*pmd) && !pmd_bad(*pmd)) {
+		look_ptes(pmd, addr, clear, b);
+	}
+	spin_unlock(ptl);
+}
+#endif /* CONFIG_X86_64 */
+
+int ha_map_look(struct ha_arena *a, pgoff_t first, unsigned long n, bool clear,
+		struct hugearena_block *blocks)
+{
+#ifdef CONFIG_X86_64
+	unsigned long i;
+
+	/* a base that is not block-aligned has no PMD to look at */
+	if (!atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
+		return 0;
+	if (mmap_read_lock_killable(a->mm))
+		return -EINTR;
+	for (i = 0; i < n; i++) {
+		unsigned long addr = a->base + ((first + i) << HA_BLOCK_SHIFT);
+		struct vm_area_struct *vma = find_vma(a->mm, addr);
+
+		if (vma && vma->vm_start <= addr && vma->vm_private_data == a)
+			look_block(a->mm, addr, clear, &blocks[i]);
+	}
+	mmap_read_unlock(a->mm);
+#endif
+	return 0;
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMAs of arenas: faults, fork, unmap; see map.h, and arena.h for the locks.
+ *
+ * Keeps true: a fault hands the kernel a locked folio that was the table's
+ * when the block's lock was held; a shared page is never mapped writable; a
+ * VMA's vm_private_data is its process's arena, or NULL when fork had no
+ * memory for one (every access is SIGBUS then).  Called by the kernel's mm,
+ * by dev (mmap) and by upkeep.
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+
+#include "compat.h"
+#include "cow.h"
+#include "map.h"
+#include "release.h"
+#include "trace.h"
+
+static const struct vm_operations_struct plain_ops, cow_ops;
+
+static bool vma_is_cow(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &cow_ops;
+}
+
+static vm_fault_t fault_error(int err)
+{
+	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+/* Show one page of a base: present, read-only, and never by a PMD. */
+static vm_fault_t fault_insert(struct vm_fault *vmf, struct page *page)
+{
+	int err = vm_insert_page(vmf->vma, vmf->address & PAGE_MASK, page);
+
+	/* -EBUSY: another thread was here first */
+	return err && err != -EBUSY ? fault_error(err) : VM_FAULT_NOPAGE;
+}
+
+/* Hand @p to the kernel, locked until it is mapped: see ha_block_settle(). */
+static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
+			     pgoff_t index, bool write, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	folio_get(folio);
+	folio_lock(folio);
+	if (write && folio->mapping != a->inode->i_mapping)
+		ha_block_rehome(xa_load(&a->table, index), a->inode, folio);
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+static vm_fault_t ha_fault(struct vm_fault *vmf)
+{
+	struct ha_arena *a = vmf->vma->vm_private_data;
+	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	u64 start = ktime_get_ns(), ns;
+	struct ha_cow_page p;
+	vm_fault_t ret;
+	int err;
+
+	if (!a || index >= a->family->nblocks)
+		return VM_FAULT_SIGBUS;
+	down_read(&a->rw);
+	mutex_lock(ha_arena_lock(a, index));
+	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, write,
+			  vma_is_cow(vmf->vma), &p);
+	if (err)
+		ret = fault_error(err);
+	else if (p.insert)
+		ret = fault_insert(vmf, p.page);
+	else
+		ret = fault_page(vmf, a, index, write, p.page);
+	mutex_unlock(ha_arena_lock(a, index));
+	up_read(&a->rw);
+
+	ns = ktime_get_ns() - start;
+	if (!err) {
+		ha_arena_count(a, p.source, 1);
+		ha_stat_inc(p.source);
+		ha_stat_latency(p.source, ns);
+	}
+	trace_fault(a->id, vmf->address, index, err ? -1 : (int)p.source, write,
+		    ns);
+	return ret;
+}
+
+/* First write to a page that a copy-on-write VMA maps read-only. */
+static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
+{
+	struct ha_arena *a = vmf->vma->vm_private_data;
+	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	struct folio *folio = page_folio(vmf->page);
+
+	if (!a || index >= a->family->nblocks)
+		return VM_FAULT_SIGBUS;
+	down_read(&a->rw);
+	mutex_lock(ha_arena_lock(a, index));
+	if (ha_cow_writable(a, index, vmf->pgoff % HA_BLOCK_PAGES, vmf->page)) {
+		folio_lock(folio);
+		if (folio->mapping != a->inode->i_mapping)
+			ha_block_rehome(xa_load(&a->table, index), a->inode,
+					folio);
+		ha_stat_inc(HA_COW_REUSED);
+		ret = VM_FAULT_LOCKED;
+	} else {
+		/* drop it: the fault that follows makes the copy */
+		ha_arena_zap_page(a, vmf->pgoff);
+	}
+	mutex_unlock(ha_arena_lock(a, index));
+	up_read(&a->rw);
+	return ret;
+}
+
+/*
+ * Maps nothing around.  It is here because 6.12 calls .fault under the per-VMA
+ * lock only for VMAs that have it.
+ */
+static vm_fault_t ha_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+
+/* mmap_lock held for writing, or nobody knows the VMA yet. */
+static void vma_set_cow(struct vm_area_struct *vma)
+{
+	vma_start_write(vma);
+	vma->vm_ops = &cow_ops;
+	/* bases are shown page by page, see fault_insert() */
+	vm_flags_set(vma, VM_MIXEDMAP);
+	WRITE_ONCE(vma->vm_page_prot,
+		   vm_get_page_prot(vma->vm_flags & ~VM_SHARED));
+}
+
+static void vma_set_plain(struct vm_area_struct *vma)
+{
+	vma_start_write(vma);
+	vma->vm_ops = &plain_ops;
+	vm_flags_clear(vma, VM_MIXEDMAP);
+	WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
+}
+
+/*
+ * fork() copies a VMA: @vma is the child's, both mmap_locks are held for
+ * writing, and the kernel copies page tables after this, so they must be empty
+ * by then.  The first VMA of an arena clones it and zaps everything.  Other
+ * threads may still fault under the locks of VMAs that fork() has not come to
+ * yet; what they map, the parent's own by then, goes when their turn comes.
+ */
+static void vma_fork(struct ha_arena *p, struct vm_area_struct *vma)
+{
+	struct ha_family *f = p->family;
+	struct vm_area_struct *pv;
+	struct ha_arena *c;
+	bool zapped = false;
+
+	mutex_lock(&f->lock);
+	c = ha_arena_find(f, vma->vm_mm);
+	if (!c) {
+		c = ha_cow_clone(p, vma->vm_mm);
+		zapped = c;
+	}
+	if (!zapped)
+		unmap_mapping_pages(f->inode->i_mapping, vma->vm_pgoff,
+				    vma_pages(vma), false);
+	if (c)
+		atomic_inc(&c->nvma);
+	mutex_unlock(&f->lock);
+	vma->vm_private_data = c;
+	vma_set_cow(vma);
+	pv = find_vma(p->mm, vma->vm_start);
+	if (!WARN_ON_ONCE(!pv || pv->vm_private_data != p))
+		vma_set_cow(pv);
+}
+
+static void ha_vm_open(struct vm_area_struct *vma)
+{
+	struct ha_arena *a = vma->vm_private_data;
+
+	if (!a)
+		return;
+	if (vma->vm_mm == a->mm)
+		atomic_inc(&a->nvma);	/* split */
+	else
+		vma_fork(a, vma);
+}
+
+/* The last VMA is gone: munmap() released everything. */
+static void arena_unmapped(struct ha_arena *a)
+{
+	if (a == a->family->first) {
+		/* the file keeps it, and its maker may map it again */
+		down_write(&a->rw);
+		ha_arena_empty(a);
+		a->cow = false;
+		up_write(&a->rw);
+		return;
+	}
+	ha_arena_retire(a);
+	ha_arena_put(a);
+}
+
+static void ha_vm_close(struct vm_area_struct *vma)
+{
+	struct ha_arena *a = vma->vm_private_data;
+	unsigned long size = vma->vm_end - vma->vm_start;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT, released = 0;
+
+	if (!a)
+		return;
+	if (atomic_dec_and_test(&a->nvma)) {
+		arena_unmapped(a);
+		return;
+	}
+	/*
+	 * A part was unmapped.  Not when the process exits (all goes at once
+	 * then), and not for a VMA that a failed mremap or split made.
+	 */
+	if (size && atomic_read(&vma->vm_mm->mm_users) &&
+	    vma->vm_start == a->base + offset)
+		ha_release(a, offset, size, &released);
+}
+
+static int ha_vm_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static const struct vm_operations_struct plain_ops = {
+	.open = ha_vm_open,
+	.close = ha_vm_close,
+	.mremap = ha_vm_mremap,
+	.fault = ha_fault,
+	.map_pages = ha_map_pages,
+};
+
+static const struct vm_operations_struct cow_ops = {
+	.open = ha_vm_open,
+	.close = ha_vm_close,
+	.mremap = ha_vm_mremap,
+	.fault = ha_fault,
+	.map_pages = ha_map_pages,
+	.page_mkwrite = ha_page_mkwrite,
+};
+
+int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
+{
+	unsigned long base = vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
+	unsigned long pages = f->nblocks << HA_BLOCK_ORDER;
+	struct ha_arena *a;
+	int err = 0;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
+		return -EINVAL;
+	mutex_lock(&f->lock);
+	a = ha_arena_find(f, vma->vm_mm);
+	if (!a) {
+		err = -EPERM;
+		goto out;
+	}
+	if (!atomic_read(&a->nvma)) {
+		a->base = base;
+	} else if (a->base != base) {
+		err = -EBUSY;
+		goto out;
+	}
+	atomic_inc(&a->nvma);
+	vma->vm_private_data = a;
+	vm_flags_clear(vma, VM_MAYEXEC);
+	vm_flags_set(vma, VM_DONTEXPAND);
+	vma->vm_ops = &plain_ops;
+	if (a->cow)
+		vma_set_cow(vma);
+out:
+	mutex_unlock(&f->lock);
+	return err;
+}
+
+/* Is any block of @a, or a base of one, in use by a relative? */
+static bool arena_shares(struct ha_arena *a)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(&a->table, index, entry) {
+		struct ha_block *b = ha_entry_block(entry);
+
+		for (; b; b = b->base)
+			if (b->base || ha_block_shared(b))
+				return true;
+	}
+	return false;
+}
+
+/* Call @op on the copy-on-write VMAs of @a; mmap_lock held for writing. */
+static void arena_for_each_vma(struct ha_arena *a,
+			       void (*op)(struct vm_area_struct *vma))
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, a->mm, 0);
+
+	for_each_vma(vmi, vma)
+		if (vma_is_cow(vma) && vma->vm_private_data == a)
+			op(vma);
+}
+
+void ha_map_uncow(struct ha_arena *a)
+{
+	if (!mmget_not_zero(a->mm))
+		return;		/* exiting: nothing to do any more */
+	mmap_write_lock(a->mm);
+	/* no fork can come now; faults wait for rw, so the VMAs first */
+	arena_for_each_vma(a, vma_start_write);
+	down_write(&a->rw);
+	if (!arena_shares(a)) {
+		arena_for_each_vma(a, vma_set_plain);
+		a->cow = false;
+	}
+	up_write(&a->rw);
+	mmap_write_unlock(a->mm);
+	mmput_async(a->mm);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Mappings of arenas: VMAs, faults, fork.
+ *
+ * A VMA has one of two sets of operations.  Plain: every block it can reach is
+ * this process's alone, pages are mapped writable at once, and long-term pins
+ * (io_uring's registered buffers) are allowed.  Copy-on-write: after a fork,
+ * read faults map read-only and page_mkwrite decides about the first write.
+ * fork() turns both sides' VMAs to copy-on-write; upkeep turns them back.
+ */
+#ifndef _HUGEARENA_MAP_H
+#define _HUGEARENA_MAP_H
+
+#include "arena.h"
+
+/**
+ * ha_map_mmap() - map a part of an arena into the calling process
+ * @f: the family
+ * @vma: as the kernel prepared it
+ *
+ * Return: 0; -EINVAL for a private mapping or one past the end; -EACCES for an
+ * executable one; -EPERM for a process that neither made nor inherited the
+ * arena; -EBUSY when another base address is in use.
+ */
+int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma);
+
+/**
+ * ha_map_uncow() - make the VMAs of an arena plain again
+ * @a: arena; it stays as it is if a block of it is shared after all
+ *
+ * Waits for mmap_lock.
+ */
+void ha_map_uncow(struct ha_arena *a);
+
+/**
+ * ha_map_look() - what the calling process's page tables say about blocks
+ * @a: its arena
+ * @first: first block
+ * @n: blocks
+ * @clear: clear the accessed bits that are found
+ * @blocks: HUGEARENA_BLOCK_MAPPED, _ACCESSED and _DIRTY are added here
+ *
+ * Return: 0 or -EINTR.
+ */
+int ha_map_look(struct ha_arena *a, pgoff_t first, unsigned long n, bool clear,
+		struct hugearena_block *blocks);
+
+#endif /* _HUGEARENA_MAP_H */

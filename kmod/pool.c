@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pool of zeroed blocks; see pool.h.
+ *
+ * Keeps true: a block on a clean list is zero and has one reference; clean,
+ * dirty and out of a node together are what the pool owns there.  Every list
+ * and number is guarded by its node's lock, a spinlock that nests in nothing
+ * and inside which nothing is called.  Called by the block layer, by proc, and
+ * by the parameter writers.
+ */
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "compat.h"
+#include "pool.h"
+#include "stat.h"
+#include "trace.h"
+
+#define MB_PER_BLOCK	(HA_BLOCK_SIZE >> 20)
+
+struct pool_node {
+	spinlock_t lock;	/* guards all below */
+	struct list_head clean_list;
+	struct list_head dirty_list;
+	unsigned long clean;
+	unsigned long dirty;
+	unsigned long out;
+	unsigned long failed;
+	unsigned long target;
+	unsigned long floor;
+	bool full;	/* the last try to fill found no huge page */
+} ____cacheline_aligned_in_smp;
+
+static struct pool_node *nodes;		/* nr_node_ids of them */
+static struct task_struct *worker;
+static struct shrinker *shrinker;
+static bool shrinker_registered;
+static DECLARE_WAIT_QUEUE_HEAD(worker_wait);
+static bool ready;	/* parameters may be set; under kernel_param_lock() */
+
+static unsigned long node_total(const struct pool_node *p)
+{
+	return p->clean + p->dirty + p->out;
+}
+
+void ha_block_zero(struct folio *folio)
+{
+	int i;
+
+	for (i = 0; i < HA_BLOCK_PAGES; i++) {
+		clear_highpage(folio_page(folio, i));
+		if (!(i % 32))
+			cond_resched();
+	}
+}
+
+static bool node_wants(const struct pool_node *p)
+{
+	unsigned long total = node_total(p);
+
+	return !list_empty(&p->dirty_list) ||
+	       (total < p->target && !p->full) ||
+	       (total > p->target && p->clean);
+}
+
+static struct folio *node_take(struct pool_node *p)
+{
+	struct folio *folio = NULL;
+
+	spin_lock(&p->lock);
+	if (p->clean) {
+		folio = list_first_entry(&p->clean_list, struct folio, lru);
+		list_del_init(&folio->lru);
+		p->clean--;
+		p->out++;
+	}
+	spin_unlock(&p->lock);
+	return folio;
+}
+
+struct folio *ha_pool_get(int node)
+{
+	struct folio *folio;
+	int i;
+
+	if (READ_ONCE(nodes[node].clean)) {
+		folio = node_take(&nodes[node]);
+		if (folio)
+			return folio;
+	}
+	for (i = 0; i < nr_node_ids; i++) {
+		if (i == node || !READ_ONCE(nodes[i].clean))
+			continue;
+		folio = node_take(&nodes[i]);
+		if (folio)
+			return folio;
+	}
+	if (READ_ONCE(nodes[node].target)) {
+		spin_lock(&nodes[node].lock);
+		nodes[node].failed++;
+		spin_unlock(&nodes[node].lock);
+	}
+	return NULL;
+}
+
+void ha_pool_put(struct folio *folio)
+{
+	struct pool_node *p = &nodes[folio_nid(folio)];
+	bool keep;
+
+	spin_lock(&p->lock);
+	keep = node_total(p) <= p->target;
+	p->out--;
+	if (keep) {
+		list_add_tail(&folio->lru, &p->dirty_list);
+		p->dirty++;
+	}
+	spin_unlock(&p->lock);
+	if (keep) {
+		ha_stat_inc(HA_RECYCLED);
+		wake_up(&worker_wait);
+	} else {
+		folio_put(folio);
+	}
+}
+
+void ha_pool_forget(struct folio *folio)
+{
+	struct pool_node *p = &nodes[folio_nid(folio)];
+
+	spin_lock(&p->lock);
+	p->out--;
+	spin_unlock(&p->lock);
+	wake_up(&worker_wait);
+}
+
+void ha_pool_info(int node, struct ha_pool_info *info)
+{
+	struct pool_node *p = &nodes[node];
+
+	spin_lock(&p->lock);
+	info->clean = p->clean;
+	info->dirty = p->dirty;
+	info->target = p->target;
+	info->floor = p->floor;
+	info->out = p->out;
+	info->failed = p->failed;
+	spin_unlock(&p->lock);
+}
+
+static struct folio *first_or_null(struct list_head *list)
+{
+	return list_first_entry_or_null(list, struct folio, lru);
+}
+
+/* Free up to @nr blocks of @p, dirty ones first, while more than @keep stay. */
+static unsigned long node_drain(struct pool_node *p, unsigned long nr,
+				unsigned long keep)
+{
+	unsigned long n = 0;
+
+	while (n < nr) {
+		struct folio *folio = NULL;
+
+		spin_lock(&p->lock);
+		if (p->clean + p->dirty > keep) {
+			unsigned long *count = &p->dirty;
+
+			folio = first_or_null(&p->dirty_list);
+			if (!folio) {
+				folio = first_or_null(&p->clean_list);
+				count = &p->clean;
+			}
+			if (folio) {
+				list_del_init(&folio->lru);
+				(*count)--;
+			}
+		}
+		spin_unlock(&p->lock);
+		if (!folio)
+			break;
+		folio_put(folio);
+		n++;
+		cond_resched();
+	}
+	return n;
+}
+
+/* Zero one dirty block of @p.  Return: whether there was one. */
+static bool node_clean_one(int nid)
+{
+	struct pool_node *p = &nodes[nid];
+	struct folio *folio;
+
+	spin_lock(&p->lock);
+	folio = first_or_null(&p->dirty_list);
+	if (folio)
+		list_del_init(&folio->lru);
+	spin_unlock(&p->lock);
+	if (!folio)
+		return false;
+	ha_block_zero(folio);
+	trace_zero(nid, 1);
+	spin_lock(&p->lock);
+	p->dirty--;
+	p->clean++;
+	list_add_tail(&folio->lru, &p->clean_list);
+	spin_unlock(&p->lock);
+	return true;
+}
+
+/* Move @nid one block towards its target.  Return: whether it moved. */
+static bool node_fill_one(int nid)
+{
+	struct pool_node *p = &nodes[nid];
+	struct folio *folio;
+	bool want, over;
+
+	spin_lock(&p->lock);
+	want = node_total(p) < p->target && !p->full;
+	over = node_total(p) > p->target && p->clean + p->dirty;
+	spin_unlock(&p->lock);
+	if (over)
+		return node_drain(p, 1, 0);
+	if (!want)
+		return false;
+	folio = __folio_alloc(HA_GFP_BLOCK | __GFP_ZERO | __GFP_THISNODE,
+			      HA_BLOCK_ORDER, nid, NULL);
+	spin_lock(&p->lock);
+	if (folio) {
+		list_add_tail(&folio->lru, &p->clean_list);
+		p->clean++;
+	} else {
+		p->full = true;
+	}
+	spin_unlock(&p->lock);
+	return folio;
+}
+
+static bool pool_work(void)
+{
+	bool moved = false;
+	int nid;
+
+	for_each_online_node(nid) {
+		while (!kthread_should_stop() && node_clean_one(nid))
+			moved = true;
+		if (node_fill_one(nid))
+			moved = true;
+	}
+	return moved;
+}
+
+/* A pool that found no huge page tries again after this long. */
+#define RETRY_JIFFIES	(10 * HZ)
+
+static bool pool_wants(void)
+{
+	int nid;
+
+	for_each_online_node(nid) {
+		struct pool_node *p = &nodes[nid];
+		bool wants;
+
+		spin_lock(&p->lock);
+		wants = node_wants(p);
+		spin_unlock(&p->lock);
+		if (wants)
+			return true;
+	}
+	return false;
+}
+
+static int pool_thread(void *unused)
+{
+	int nid;
+
+	while (!kthread_should_stop()) {
+		if (pool_work()) {
+			cond_resched();
+			continue;
+		}
+		if (wait_event_idle_timeout(worker_wait, pool_wants() ||
+					    kthread_should_stop(),
+					    RETRY_JIFFIES))
+			continue;
+		for_each_online_node(nid)
+			WRITE_ONCE(nodes[nid].full, false);
+	}
+	return 0;
+}
+
+static unsigned long pool_count(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long n = 0;
+	int nid;
+
+	for_each_online_node(nid) {
+		struct pool_node *p = &nodes[nid];
+		unsigned long have, floor;
+
+		have = READ_ONCE(p->clean) + READ_ONCE(p->dirty);
+		floor = READ_ONCE(p->floor);
+		if (have > floor)
+			n += have - floor;
+	}
+	return n ? n * HA_BLOCK_PAGES : SHRINK_EMPTY;
+}
+
+/*
+ * What pressure takes is not filled up again by itself: the target falls with
+ * it, so that pool and page allocator do not pass the same memory to and fro.
+ */
+static unsigned long pool_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long want = DIV_ROUND_UP(sc->nr_to_scan, HA_BLOCK_PAGES);
+	unsigned long freed = 0;
+	int nid;
+
+	for_each_online_node(nid) {
+		struct pool_node *p = &nodes[nid];
+		unsigned long n;
+
+		if (freed >= want)
+			break;
+		n = node_drain(p, want - freed, READ_ONCE(p->floor));
+		spin_lock(&p->lock);
+		p->target -= min(n, p->target);
+		spin_unlock(&p->lock);
+		freed += n;
+	}
+	ha_stat_add(HA_SHRUNK, freed);
+	return freed ? freed * HA_BLOCK_PAGES : SHRINK_STOP;
+}
+
+/* Spread @blocks over the nodes with memory, the first ones getting the rest */
+static void pool_set_all(unsigned long blocks, bool floor)
+{
+	unsigned int n = num_node_state(N_MEMORY), i = 0;
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY) {
+		struct pool_node *p = &nodes[nid];
+		unsigned long share = blocks / n + (i++ < blocks % n);
+
+		spin_lock(&p->lock);
+		*(floor ? &p->floor : &p->target) = share;
+		p->full = false;
+		spin_unlock(&p->lock);
+	}
+}
+
+/*
+ * "512" spreads 512 MiB over all nodes, "256,0,256" says it node by node.
+ * Nothing changes when any of the text is wrong.
+ */
+static int pool_param_set(const char *val, const struct kernel_param *kp)
+{
+	bool floor = *(bool *)kp->arg;
+	unsigned long *mb;
+	int nid, n = 0, err = 0;
+	char *text, *rest, *word;
+
+	if (!ready)	/* on insmod's command line: pool_mb= is for that */
+		return -EINVAL;
+	text = kstrdup(val, GFP_KERNEL);
+	mb = kcalloc(nr_node_ids, sizeof(*mb), GFP_KERNEL);
+	if (!text || !mb) {
+		err = -ENOMEM;
+		goto out;
+	}
+	rest = strim(text);
+	while (!err && (word = strsep(&rest, ","))) {
+		if (n == nr_node_ids)
+			err = -EINVAL;
+		else
+			err = kstrtoul(word, 0, &mb[n++]);
+	}
+	for (nid = 0; !err && nid < n; nid++) {
+		if (mb[nid] % MB_PER_BLOCK ||
+		    mb[nid] > (totalram_pages() >> (20 - PAGE_SHIFT)))
+			err = -EINVAL;
+		if (mb[nid] && n > 1 && !node_state(nid, N_MEMORY))
+			err = -ENODEV;
+	}
+	if (err)
+		goto out;
+	if (n == 1) {
+		pool_set_all(mb[0] / MB_PER_BLOCK, floor);
+	} else {
+		for (nid = 0; nid < n; nid++) {
+			struct pool_node *p = &nodes[nid];
+
+			spin_lock(&p->lock);
+			*(floor ? &p->floor : &p->target) =
+				mb[nid] / MB_PER_BLOCK;
+			p->full = false;
+			spin_unlock(&p->lock);
+		}
+	}
+	wake_up(&worker_wait);
+out:
+	kfree(mb);
+	kfree(text);
+	return err;
+}
+
+static int pool_param_get(char *buf, const struct kernel_param *kp)
+{
+	bool floor = *(bool *)kp->arg;
+	int nid, len = 0;
+
+	if (!ready)
+		return -ENODEV;
+	for_each_online_node(nid) {
+		unsigned long blocks = floor ? READ_ONCE(nodes[nid].floor) :
+					       READ_ONCE(nodes[nid].target);
+
+		len += sysfs_emit_at(buf, len, "%s%lu", len ? "," : "",
+				     blocks * MB_PER_BLOCK);
+	}
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
+static const struct kernel_param_ops pool_param_ops = {
+	.set = pool_param_set,
+	.get = pool_param_get,
+};
+
+static bool is_target;
+static bool is_floor = true;
+module_param_cb(pool_target_mb, &pool_param_ops, &is_target, 0644);
+MODULE_PARM_DESC(pool_target_mb,
+		 "MiB of zeroed blocks to hold, in all or node by node (a,b,...)");
+module_param_cb(pool_floor_mb, &pool_param_ops, &is_floor, 0644);
+MODULE_PARM_DESC(pool_floor_mb,
+		 "MiB of the pool that memory pressure leaves, in all or node by node");
+
+static ulong pool_mb;
+module_param(pool_mb, ulong, 0444);
+MODULE_PARM_DESC(pool_mb, "MiB of zeroed blocks to hold from the start (default 0)");
+
+int ha_pool_init(void)
+{
+	int nid, err = -ENOMEM;
+
+	if (pool_mb % MB_PER_BLOCK ||
+	    pool_mb > (totalram_pages() >> (20 - PAGE_SHIFT))) {
+		pr_err("hugearena: pool_mb=%lu is odd or more than there is\n",
+		       pool_mb);
+		return -EINVAL;
+	}
+	nodes = kcalloc(nr_node_ids, sizeof(*nodes), GFP_KERNEL);
+	if (!nodes)
+		return -ENOMEM;
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		spin_lock_init(&nodes[nid].lock);
+		INIT_LIST_HEAD(&nodes[nid].clean_list);
+		INIT_LIST_HEAD(&nodes[nid].dirty_list);
+	}
+	pool_set_all(pool_mb / MB_PER_BLOCK, false);
+
+	shrinker = ha_shrinker_alloc();
+	if (!shrinker)
+		goto err_nodes;
+	shrinker->count_objects = pool_count;
+	shrinker->scan_objects = pool_scan;
+	shrinker->batch = HA_BLOCK_PAGES;
+	err = ha_shrinker_register(shrinker, "hugearena-pool");
+	if (err)
+		goto err_shrinker;
+	shrinker_registered = true;
+
+	worker = kthread_create(pool_thread, NULL, "hugearena_zero");
+	if (IS_ERR(worker)) {
+		err = PTR_ERR(worker);
+		goto err_shrinker;
+	}
+	set_user_nice(worker, MAX_NICE);
+	wake_up_process(worker);
+	kernel_param_lock(THIS_MODULE);
+	ready = true;
+	kernel_param_unlock(THIS_MODULE);
+	return 0;
+
+err_shrinker:
+	ha_shrinker_free(shrinker, shrinker_registered);
+	shrinker_registered = false;
+err_nodes:
+	kfree(nodes);
+	nodes = NULL;
+	return err;
+}
+
+void ha_pool_exit(void)
+{
+	int nid;
+
+	kernel_param_lock(THIS_MODULE);
+	ready = false;
+	kernel_param_unlock(THIS_MODULE);
+	kthread_stop(worker);
+	ha_shrinker_free(shrinker, shrinker_registered);
+	shrinker_registered = false;
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		WARN_ON_ONCE(nodes[nid].out);
+		node_drain(&nodes[nid], ULONG_MAX, 0);
+	}
+	kfree(nodes);
+	nodes = NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pool: blocks that an administrator set aside, zeroed in idle time.
+ *
+ * Per NUMA node, a list of clean (zeroed) and one of dirty blocks.  A worker
+ * thread of the lowest priority fills the pool up to its target and turns
+ * dirty blocks into clean ones.  Like hugetlb's, the pool's blocks are charged
+ * to no memory cgroup; quota guards them.  The lowest layer: calls nobody.
+ */
+#ifndef _HUGEARENA_POOL_H
+#define _HUGEARENA_POOL_H
+
+#include <linux/mm.h>
+
+#define HA_BLOCK_SHIFT	PMD_SHIFT
+#define HA_BLOCK_SIZE	PMD_SIZE
+#define HA_BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+#define HA_BLOCK_PAGES	(1 << HA_BLOCK_ORDER)
+
+/* A block is worth one try, not a stall: there are always 4 KiB pages. */
+#define HA_GFP_BLOCK	((GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN | \
+			  __GFP_NORETRY | __GFP_NOMEMALLOC))
+
+/**
+ * struct ha_pool_info - one node's part of the pool, in blocks
+ * @clean: zeroed and waiting
+ * @dirty: waiting to be zeroed
+ * @target: what the worker fills up to (clean, dirty and out together)
+ * @floor: what memory pressure leaves
+ * @out: handed out and not back
+ * @failed: asked for and not there
+ */
+struct ha_pool_info {
+	unsigned long clean;
+	unsigned long dirty;
+	unsigned long target;
+	unsigned long floor;
+	unsigned long out;
+	unsigned long failed;
+};
+
+/**
+ * ha_pool_get() - take a zeroed block
+ * @node: NUMA node to look at first; the others follow
+ *
+ * Never sleeps, never clears.  Return: a folio with one reference, the
+ * caller's, or NULL when the pool is empty.
+ */
+struct folio *ha_pool_get(int node);
+
+/**
+ * ha_pool_put() - give a block back
+ * @folio: from ha_pool_get(), the caller's reference the only one, not mapped
+ *
+ * The block is zeroed before it is handed out again, or freed when the pool
+ * is over its target.
+ */
+void ha_pool_put(struct folio *folio);
+
+/**
+ * ha_pool_forget() - a block of the pool will not come back
+ * @folio: from ha_pool_get(), about to be freed elsewhere (it is pinned)
+ */
+void ha_pool_forget(struct folio *folio);
+
+/**
+ * ha_block_zero() - clear a block
+ * @folio: the block
+ *
+ * Sleeps between pieces, for a thread that has time.
+ */
+void ha_block_zero(struct folio *folio);
+
+void ha_pool_info(int node, struct ha_pool_info *info);
+int ha_pool_init(void);
+void ha_pool_exit(void);
+
+#endif /* _HUGEARENA_POOL_H */

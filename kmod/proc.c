@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reports in /proc/hugearena.
+ *
+ * Keeps true: a reader takes no lock that a fault, mmap() or fork() takes; it
+ * walks the arenas under RCU and reads their counters, so that its cost is in
+ * the number of arenas and nobody waits for it.  Formats are fixed by
+ * Documentation/ABI/testing/procfs-hugearena.
+ */
+#include <linux/proc_fs.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "arena.h"
+#include "proc.h"
+
+static const char *const counter_names[HA_COUNTERS] = {
+	[HA_FAULT_RESERVE] = "FaultReserve",
+	[HA_FAULT_POOL] = "FaultPool",
+	[HA_FAULT_DEMAND] = "FaultDemand",
+	[HA_FAULT_SMALL] = "FaultSmall",
+	[HA_FAULT_MAP] = "FaultMap",
+	[HA_COW_PAGES] = "CowPages",
+	[HA_COW_BLOCKS] = "CowBlocks",
+	[HA_COW_REUSED] = "CowReused",
+	[HA_FORKS] = "Forks",
+	[HA_FORK_FAILED] = "ForkFailed",
+	[HA_FORK_COPIED] = "ForkCopied",
+	[HA_LOST] = "Lost",
+	[HA_RELEASED_PAGES] = "Released",
+	[HA_SPLITS] = "Splits",
+	[HA_JOINED] = "Joined",
+	[HA_JOIN_BUSY] = "JoinBusy",
+	[HA_JOIN_FAILED] = "JoinFailed",
+	[HA_PINNED] = "Pinned",
+	[HA_RECYCLED] = "Recycled",
+	[HA_QUOTA_DENIED] = "QuotaDenied",
+	[HA_HUGE_FAILED] = "HugeFailed",
+	[HA_SHRUNK] = "Shrunk",
+};
+
+static const char *const source_names[HA_SOURCES] = {
+	"reserve", "pool", "demand", "small", "map", "cow",
+};
+
+static void show_kb(struct seq_file *m, const char *name, u64 bytes)
+{
+	seq_printf(m, "%s:\t%llu kB\n", name, bytes >> 10);
+}
+
+static void show_count(struct seq_file *m, const char *name, u64 n)
+{
+	seq_printf(m, "%s:\t%llu\n", name, n);
+}
+
+static int stat_show(struct seq_file *m, void *v)
+{
+	u64 size = 0, split = 0, shared = 0, reserve = 0, arenas = 0;
+	struct ha_block_totals totals;
+	struct ha_stat *s;
+	struct ha_arena *a;
+	int i;
+
+	s = kmalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	ha_stat_fold(s);
+	rcu_read_lock();
+	list_for_each_entry_rcu(a, &ha_arenas, all) {
+		arenas++;
+		size += (u64)READ_ONCE(a->nblocks) << HA_BLOCK_SHIFT;
+		split += ha_arena_read(a, HA_A_SPLIT);
+		shared += ha_arena_read(a, HA_A_SHARED);
+		reserve += READ_ONCE(a->source.nr_clean);
+	}
+	rcu_read_unlock();
+	ha_block_totals(&totals);
+
+	show_count(m, "Arenas", arenas);
+	show_kb(m, "Size", size);
+	show_kb(m, "Resident", (u64)totals.whole * HA_BLOCK_SIZE +
+		(u64)totals.pages * PAGE_SIZE);
+	show_count(m, "Blocks", totals.whole);
+	show_count(m, "Split", split);
+	show_count(m, "Pages", totals.pages);
+	show_count(m, "Shared", shared);
+	show_count(m, "Reserve", reserve);
+	for (i = 0; i < HA_COUNTERS; i++) {
+		if (i == HA_RELEASED_PAGES)
+			show_kb(m, counter_names[i],
+				s->counter[i] << PAGE_SHIFT);
+		else
+			show_count(m, counter_names[i], s->counter[i]);
+	}
+	kfree(s);
+	return 0;
+}
+
+static int latency_show(struct seq_file *m, void *v)
+{
+	struct ha_stat *s = kmalloc(sizeof(*s), GFP_KERNEL);
+	int i, j;
+
+	if (!s)
+		return -ENOMEM;
+	ha_stat_fold(s);
+	seq_puts(m, "# source: faults shorter than 2^0, 2^1, ... 2^31 ns\n");
+	for (i = 0; i < HA_SOURCES; i++) {
+		seq_puts(m, source_names[i]);
+		for (j = 0; j < HA_BUCKETS; j++)
+			seq_printf(m, " %llu", s->latency[i][j]);
+		seq_putc(m, '\n');
+	}
+	kfree(s);
+	return 0;
+}
+
+static int pool_show(struct seq_file *m, void *v)
+{
+	struct ha_pool_info p;
+	int nid;
+
+	seq_puts(m, "# node clean dirty target floor out failed\n");
+	for_each_online_node(nid) {
+		ha_pool_info(nid, &p);
+		seq_printf(m, "%d %lu %lu %lu %lu %lu %lu\n", nid, p.clean,
+			   p.dirty, p.target, p.floor, p.out, p.failed);
+	}
+	return 0;
+}
+
+/* The arena's process in the reader's eyes: 0 when it cannot see it. */
+static pid_t arena_pid(const struct ha_arena *a, struct seq_file *m)
+{
+	pid_t pid = 0;
+
+#ifdef CONFIG_MEMCG
+	struct task_struct *task = rcu_dereference(a->mm->owner);
+
+	if (task)
+		pid = task_tgid_nr_ns(task, proc_pid_ns(file_inode(m->file)->i_sb));
+#endif
+	return pid;
+}
+
+static void *arenas_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+	return seq_list_start_head_rcu(&ha_arenas, *pos);
+}
+
+static void *arenas_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return seq_list_next_rcu(v, &ha_arenas, pos);
+}
+
+static void arenas_stop(struct seq_file *m, void *v)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+static void arena_show_counters(struct seq_file *m, const struct ha_arena *a)
+{
+	static const int counters[] = {
+		HA_A_WHOLE, HA_A_SPLIT, HA_A_SHARED, HA_A_LOST,
+		HA_FAULT_RESERVE, HA_FAULT_POOL, HA_FAULT_DEMAND,
+		HA_FAULT_SMALL, HA_FAULT_MAP, HA_COW_PAGES, HA_A_COW_BLOCKS,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		seq_put_decimal_ull(m, " ", ha_arena_read(a, counters[i]));
+	seq_put_decimal_ull(m, " ", (u64)ha_arena_read(a, HA_A_RELEASED) <<
+			    (PAGE_SHIFT - 10));
+	seq_put_decimal_ull(m, " ", ha_arena_read(a, HA_A_JOINED));
+	seq_put_decimal_ull(m, " ", READ_ONCE(a->source.nr_clean));
+	seq_put_decimal_ull(m, " ", ha_arena_read(a, HA_A_FORKS));
+}
+
+static int arenas_show(struct seq_file *m, void *v)
+{
+	const struct ha_arena *a;
+
+	if (v == &ha_arenas) {
+		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks\n");
+		return 0;
+	}
+	a = list_entry(v, struct ha_arena, all);
+	seq_put_decimal_ull(m, "", a->id);
+	seq_put_decimal_ll(m, " ", arena_pid(a, m));
+	seq_printf(m, " %s", a->name);
+	seq_put_decimal_ull(m, " ", (u64)a->nblocks << (HA_BLOCK_SHIFT - 10));
+	seq_put_decimal_ull(m, " ", (u64)ha_arena_read(a, HA_A_RESIDENT) <<
+			    (PAGE_SHIFT - 10));
+	arena_show_counters(m, a);
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static const struct seq_operations arenas_ops = {
+	.start = arenas_start,
+	.next = arenas_next,
+	.stop = arenas_stop,
+	.show = arenas_show,
+};
+
+int ha_proc_init(void)
+{
+	struct proc_dir_entry *dir = proc_mkdir("hugearena", NULL);
+
+	if (!dir)
+		return -ENOMEM;
+	if (proc_create_single("stat", 0444, dir, stat_show) &&
+	    proc_create_single("latency", 0444, dir, latency_show) &&
+	    proc_create_single("pool", 0444, dir, pool_show) &&
+	    proc_create_seq("arenas", 0444, dir, &arenas_ops))
+		return 0;
+	proc_remove(dir);
+	return -ENOMEM;
+}
+
+void ha_proc_exit(void)
+{
+	remove_proc_subtree("hugearena", NULL);
+}

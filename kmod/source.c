@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An arena's supply of memory; see source.h.
+ *
+ * Keeps true: every block on a source's lists is charged to its account and
+ * to the memory cgroup of its mm, has one reference, and is zero if it is on
+ * the clean list.  The lists are guarded by the source's lock, which nests
+ * inside the arena's locks and outside none.  Called by the block layer in
+ * faults, by the arena's upkeep, and by the shrinker.
+ */
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
+
+#include "source.h"
+#include "trace.h"
+
+struct workqueue_struct *ha_wq;
+
+static uint reserve_max = 8;
+module_param(reserve_max, uint, 0644);
+MODULE_PARM_DESC(reserve_max,
+		 "blocks an arena may keep zeroed ahead of demand (default 8)");
+
+static int source_node(const struct ha_source *src)
+{
+	return src->node == NUMA_NO_NODE ? numa_mem_id() : src->node;
+}
+
+/* Charged to the memory cgroup of the caller, or the active one. */
+static struct folio *block_alloc(int node, bool zero)
+{
+	gfp_t gfp = HA_GFP_BLOCK | __GFP_ACCOUNT;
+
+	return __folio_alloc(zero ? gfp | __GFP_ZERO : gfp, HA_BLOCK_ORDER,
+			     node, NULL);
+}
+
+static struct folio *list_take(struct list_head *list, unsigned int *nr)
+{
+	struct folio *folio;
+
+	folio = list_first_entry_or_null(list, struct folio, lru);
+	if (folio) {
+		list_del_init(&folio->lru);
+		(*nr)--;
+	}
+	return folio;
+}
+
+/* Take a dirty block, if any.  It stays in nr_dirty until it is clean. */
+static struct folio *dirty_take(struct ha_source *src)
+{
+	struct folio *folio;
+
+	spin_lock(&src->lock);
+	folio = list_first_entry_or_null(&src->dirty, struct folio, lru);
+	if (folio)
+		list_del_init(&folio->lru);
+	spin_unlock(&src->lock);
+	return folio;
+}
+
+static bool wants_more(struct ha_source *src)
+{
+	bool more;
+
+	spin_lock(&src->lock);
+	more = src->nr_clean + src->nr_dirty < src->goal;
+	spin_unlock(&src->lock);
+	return more;
+}
+
+static void clean_add(struct ha_source *src, struct folio *folio, bool was_dirty)
+{
+	spin_lock(&src->lock);
+	list_add_tail(&folio->lru, &src->clean);
+	src->nr_clean++;
+	if (was_dirty)
+		src->nr_dirty--;
+	spin_unlock(&src->lock);
+}
+
+static void source_work(struct work_struct *work)
+{
+	struct ha_source *src = container_of(work, struct ha_source, work);
+	struct mem_cgroup *memcg, *old;
+	struct folio *folio;
+
+	while ((folio = dirty_take(src))) {
+		ha_block_zero(folio);
+		trace_zero(folio_nid(folio), false);
+		clean_add(src, folio, true);
+	}
+	memcg = get_mem_cgroup_from_mm(src->mm);
+	old = set_active_memcg(memcg);
+	while (wants_more(src)) {
+		if (ha_account_charge(src->account, HA_BLOCK_PAGES, false))
+			break;
+		folio = block_alloc(source_node(src), true);
+		if (!folio) {
+			ha_account_uncharge(src->account, HA_BLOCK_PAGES);
+			break;
+		}
+		trace_zero(folio_nid(folio), false);
+		clean_add(src, folio, false);
+		cond_resched();
+	}
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+}
+
+void ha_source_init(struct ha_source *src, struct mm_struct *mm,
+		    struct ha_account *account, int node)
+{
+	spin_lock_init(&src->lock);
+	INIT_LIST_HEAD(&src->clean);
+	INIT_LIST_HEAD(&src->dirty);
+	INIT_WORK(&src->work, source_work);
+	src->mm = mm;
+	src->account = account;
+	src->node = node;
+}
+
+/*
+ * Free up to @nr blocks above @keep.  The charge goes inside the lock: who
+ * finds the lists empty may free the account.  Return: how many went.
+ */
+static unsigned long source_trim(struct ha_source *src, unsigned int keep,
+				 unsigned long nr)
+{
+	unsigned long n;
+
+	for (n = 0; n < nr; n++) {
+		struct folio *folio = NULL;
+
+		spin_lock(&src->lock);
+		if (src->nr_clean + src->nr_dirty > keep) {
+			folio = list_take(&src->dirty, &src->nr_dirty);
+			if (!folio)
+				folio = list_take(&src->clean, &src->nr_clean);
+			if (folio)
+				ha_account_uncharge(src->account,
+						    HA_BLOCK_PAGES);
+		}
+		spin_unlock(&src->lock);
+		if (!folio)
+			break;
+		folio_put(folio);
+	}
+	return n;
+}
+
+unsigned long ha_source_shrink(struct ha_source *src, unsigned long nr)
+{
+	return source_trim(src, 0, nr);
+}
+
+void ha_source_exit(struct ha_source *src)
+{
+	cancel_work_sync(&src->work);
+	source_trim(src, 0, ULONG_MAX);
+}
+
+/* A block went to a fault: more may be wanted soon. */
+static struct folio *reserve_take(struct ha_source *src)
+{
+	unsigned int max = READ_ONCE(reserve_max);
+	struct folio *folio;
+	bool kick;
+
+	spin_lock(&src->lock);
+	src->taken++;
+	folio = list_take(&src->clean, &src->nr_clean);
+	/* a first block may be the last; a second one in a second is a trend */
+	if (!folio && src->taken > 1 && src->goal < max)
+		src->goal = min(max, src->goal ? src->goal * 2 : 2);
+	if (src->goal > max)
+		src->goal = max;
+	kick = src->nr_clean + src->nr_dirty < (src->goal + 1) / 2;
+	spin_unlock(&src->lock);
+	if (kick)
+		queue_work(ha_wq, &src->work);
+	return folio;
+}
+
+struct folio *ha_source_block(struct ha_source *src, bool zero,
+			      enum ha_counter *from)
+{
+	struct folio *folio;
+
+	if (zero) {
+		folio = reserve_take(src);
+		if (folio) {
+			*from = HA_FAULT_RESERVE;
+			return folio;
+		}
+	}
+	if (ha_account_charge(src->account, HA_BLOCK_PAGES, true))
+		return NULL;
+	folio = ha_pool_get(source_node(src));
+	if (folio) {
+		*from = HA_FAULT_POOL;
+		return folio;
+	}
+	folio = block_alloc(source_node(src), zero);
+	if (folio) {
+		*from = HA_FAULT_DEMAND;
+		return folio;
+	}
+	ha_account_uncharge(src->account, HA_BLOCK_PAGES);
+	ha_stat_inc(HA_HUGE_FAILED);
+	return NULL;
+}
+
+/* Make a used folio look fresh.  Fails when anybody else holds a reference. */
+static bool folio_reclaim_flags(struct folio *folio)
+{
+	if (folio_test_mlocked(folio) || folio_test_hwpoison(folio) ||
+	    !folio_ref_freeze(folio, 1))
+		return false;
+	folio_clear_uptodate(folio);
+	folio_clear_dirty(folio);
+	folio_clear_referenced(folio);
+	folio_clear_swapbacked(folio);
+	folio->private = NULL;
+	INIT_LIST_HEAD(&folio->lru);
+	folio_ref_unfreeze(folio, 1);
+	return true;
+}
+
+/* Keep a released block for the reserve.  Return: whether it was kept. */
+static bool reserve_keep(struct ha_source *src, struct folio *folio)
+{
+	bool keep;
+
+	spin_lock(&src->lock);
+	keep = src->nr_clean + src->nr_dirty < src->goal;
+	if (keep) {
+		list_add_tail(&folio->lru, &src->dirty);
+		src->nr_dirty++;
+	}
+	spin_unlock(&src->lock);
+	if (keep) {
+		ha_stat_inc(HA_RECYCLED);
+		queue_work(ha_wq, &src->work);
+	}
+	return keep;
+}
+
+void ha_source_block_put(struct ha_source *src, struct ha_account *account,
+			 struct folio *folio, bool pooled)
+{
+	bool clean = folio_reclaim_flags(folio);
+
+	if (!clean)
+		ha_stat_inc(HA_PINNED);
+	if (pooled) {
+		if (clean) {
+			ha_pool_put(folio);
+		} else {
+			ha_pool_forget(folio);
+			folio_put(folio);
+		}
+	} else {
+		if (clean && src && src->account == account &&
+		    reserve_keep(src, folio))
+			return;
+		folio_put(folio);
+	}
+	ha_account_uncharge(account, HA_BLOCK_PAGES);
+}
+
+struct folio *ha_source_page(struct ha_source *src, bool zero)
+{
+	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT;
+	struct folio *folio;
+
+	if (ha_account_charge(src->account, 1, true))
+		return ERR_PTR(-EDQUOT);
+	folio = __folio_alloc(zero ? gfp | __GFP_ZERO : gfp, 0,
+			      source_node(src), NULL);
+	if (folio)
+		return folio;
+	ha_account_uncharge(src->account, 1);
+	return ERR_PTR(-ENOMEM);
+}
+
+void ha_source_page_put(struct ha_account *account, struct folio *folio)
+{
+	folio_put(folio);
+	ha_account_uncharge(account, 1);
+}
+
+bool ha_source_decay(struct ha_source *src)
+{
+	unsigned int keep;
+	bool more;
+
+	spin_lock(&src->lock);
+	if (!src->taken)
+		src->goal /= 2;
+	src->taken = 0;
+	keep = src->goal;
+	more = src->goal || src->nr_clean || src->nr_dirty;
+	spin_unlock(&src->lock);
+	source_trim(src, keep, ULONG_MAX);
+	return more;
+}
+
+int ha_source_setup(void)
+{
+	ha_wq = alloc_workqueue("hugearena", WQ_UNBOUND, 0);
+	return ha_wq ? 0 : -ENOMEM;
+}
+
+void ha_source_teardown(void)
+{
+	destroy_workqueue(ha_wq);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * hugearena: the contract between hugearena.ko and its users.
+ *
+ * open("/dev/hugearena") and issue HUGEARENA_IOC_INFO or HUGEARENA_IOC_CREATE
+ * on it.  CREATE returns an arena: a file like a memfd, made of 2 MiB blocks,
+ * that only the process that made it can map and that a forked child inherits
+ * copy-on-write.  The standard calls come first: mmap(MAP_SHARED),
+ * fallocate(PUNCH_HOLE | KEEP_SIZE) and madvise(MADV_REMOVE) to release,
+ * madvise(MADV_POPULATE_WRITE) to populate; the other ioctls act on the arena
+ * file and exist only where no such call does.
+ *
+ * Every structure has a fixed size; every unknown bit and every padding byte
+ * that is not zero is refused with EINVAL, every unknown command with ENOTTY.
+ * There is no version number: HUGEARENA_IOC_INFO names what is there.
+ *
+ * An arena file reaches the caller's own copy of the arena.  A process that
+ * has none (it got the file by SCM_RIGHTS, say) gets ENXIO.
+ */
+#ifndef _UAPI_HUGEARENA_H
+#define _UAPI_HUGEARENA_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define HUGEARENA_DEVICE	"/dev/hugearena"
+#define HUGEARENA_NAME_LEN	32
+
+/* struct hugearena_info.features */
+#define HUGEARENA_FEAT_RELEASE	(1ULL << 0)	/* HUGEARENA_IOC_RELEASE */
+#define HUGEARENA_FEAT_JOIN	(1ULL << 1)	/* HUGEARENA_IOC_JOIN */
+#define HUGEARENA_FEAT_BLOCKS	(1ULL << 2)	/* HUGEARENA_IOC_BLOCKS */
+#define HUGEARENA_FEAT_ACCESSED	(1ULL << 3)	/* accessed and dirty bits */
+#define HUGEARENA_FEAT_RESERVE	(1ULL << 4)	/* blocks zeroed ahead */
+
+/**
+ * struct hugearena_info - what the module offers
+ * @features: HUGEARENA_FEAT_* bits
+ * @block_size: bytes in a block (2 MiB)
+ * @max_size: largest arena, bytes
+ * @global_limit: cap on the bytes of all arenas, 0 for none
+ * @user_limit: cap on the bytes of one user's arenas, 0 for none
+ * @cgroup_limit: cap on the bytes of one cgroup's arenas, 0 for none
+ * @user_bytes: bytes the calling user's arenas hold now
+ * @kinds: bit n set: arena kind n can be created
+ * @reserved: zero
+ */
+struct hugearena_info {
+	__u64 features;
+	__u64 block_size;
+	__u64 max_size;
+	__u64 global_limit;
+	__u64 user_limit;
+	__u64 cgroup_limit;
+	__u64 user_bytes;
+	__u64 kinds;
+	__u64 reserved[8];
+};
+
+/* struct hugearena_create.kind */
+#define HUGEARENA_KIND_BLOCKS	0		/* memory in 2 MiB blocks */
+
+#define HUGEARENA_NODE_LOCAL	(-1)		/* the faulting CPU's node */
+
+/**
+ * struct hugearena_create - make an arena
+ * @size: bytes of address space, a multiple of the block size, not 0
+ * @kind: HUGEARENA_KIND_BLOCKS
+ * @flags: must be 0
+ * @node: NUMA node to take blocks from first, or HUGEARENA_NODE_LOCAL
+ * @pad: must be 0
+ * @name: NUL-terminated; shown in /proc/hugearena/arenas.  Printable ASCII
+ *	without blanks; empty for the process's command name.
+ *
+ * The ioctl returns a file descriptor, opened O_RDWR | O_CLOEXEC.  No memory
+ * is taken until it is touched.
+ */
+struct hugearena_create {
+	__u64 size;
+	__u32 kind;
+	__u32 flags;
+	__s32 node;
+	__u32 pad;
+	char name[HUGEARENA_NAME_LEN];
+};
+
+/* A part of an arena file: byte offset and length, multiples of 4 KiB. */
+struct hugearena_range {
+	__u64 offset;
+	__u64 len;
+};
+
+#define HUGEARENA_RELEASE_MAX	1024
+
+/**
+ * struct hugearena_release - give many ranges back
+ * @ranges: address of an array of struct hugearena_range, ascending, disjoint
+ * @nr: how many, 1 to HUGEARENA_RELEASE_MAX
+ * @flags: must be 0
+ * @released: out: bytes that stopped being resident
+ */
+struct hugearena_release {
+	__u64 ranges;
+	__u32 nr;
+	__u32 flags;
+	__u64 released;
+};
+
+/**
+ * struct hugearena_join - make split blocks whole again
+ * @offset: byte offset, a multiple of the block size
+ * @len: bytes, a multiple of the block size
+ * @flags: must be 0
+ * @joined: out: blocks that are whole now and were not
+ * @busy: out: blocks left split because a page is pinned or shared
+ * @failed: out: blocks left split for want of memory or quota
+ */
+struct hugearena_join {
+	__u64 offset;
+	__u64 len;
+	__u32 flags;
+	__u32 joined;
+	__u32 busy;
+	__u32 failed;
+};
+
+/* struct hugearena_block.state */
+#define HUGEARENA_BLOCK_ABSENT	0	/* nothing there */
+#define HUGEARENA_BLOCK_WHOLE	1	/* one 2 MiB folio */
+#define HUGEARENA_BLOCK_SPLIT	2	/* 4 KiB pages, .pages of 512 */
+#define HUGEARENA_BLOCK_LOST	3	/* a fork had no memory: SIGBUS */
+
+/* struct hugearena_block.flags */
+#define HUGEARENA_BLOCK_SHARED	(1 << 0)	/* with a relative by fork */
+#define HUGEARENA_BLOCK_MAPPED	(1 << 1)	/* by a PMD, here, now */
+#define HUGEARENA_BLOCK_ACCESSED (1 << 2)	/* since the last clear */
+#define HUGEARENA_BLOCK_DIRTY	(1 << 3)
+#define HUGEARENA_BLOCK_POOL	(1 << 4)	/* came from the pool */
+
+/**
+ * struct hugearena_block - one block as the module and the MMU see it
+ * @pages: 4 KiB pages resident, 0 to 512
+ * @state: HUGEARENA_BLOCK_ABSENT and so on
+ * @flags: HUGEARENA_BLOCK_SHARED and so on
+ * @node: NUMA node of a whole block, -1 otherwise
+ * @pfn: first page frame of a whole block for CAP_SYS_ADMIN, else 0
+ */
+struct hugearena_block {
+	__u16 pages;
+	__u8 state;
+	__u8 flags;
+	__s32 node;
+	__u64 pfn;
+};
+
+#define HUGEARENA_BLOCKS_CLEAR	(1 << 0)	/* clear the accessed bits */
+#define HUGEARENA_BLOCKS_MAX	65536
+
+/**
+ * struct hugearena_blocks - look at a run of blocks
+ * @offset: byte offset of the first, a multiple of the block size
+ * @vec: address of an array of @nr struct hugearena_block
+ * @nr: how many, 1 to HUGEARENA_BLOCKS_MAX
+ * @flags: HUGEARENA_BLOCKS_CLEAR or 0
+ *
+ * The ioctl returns the number filled in, less than @nr at the arena's end.
+ */
+struct hugearena_blocks {
+	__u64 offset;
+	__u64 vec;
+	__u32 nr;
+	__u32 flags;
+};
+
+/**
+ * struct hugearena_stat - one arena in numbers
+ * @id: the arena's number in /proc/hugearena/arenas
+ * @size: bytes of address space
+ * @resident: bytes with physical memory, shared ones included
+ * @blocks: whole blocks
+ * @split: blocks kept as 4 KiB pages
+ * @shared: blocks shared with a relative by fork
+ * @lost: blocks that fork could not give this process (SIGBUS)
+ * @fault_reserve: faults served by a block of the arena's reserve
+ * @fault_pool: by a block of the pool
+ * @fault_demand: by a block allocated in the fault
+ * @fault_small: by a 4 KiB page
+ * @fault_map: by mapping memory the arena already had
+ * @cow_pages: 4 KiB pages copied after fork
+ * @cow_blocks: blocks copied after fork, or by it where they were pinned
+ * @released: bytes given back
+ * @joined: blocks made whole again
+ * @reserve: blocks zeroed ahead of demand, waiting
+ * @forks: times this arena was forked
+ * @reserved: zero
+ */
+struct hugearena_stat {
+	__u64 id;
+	__u64 size;
+	__u64 resident;
+	__u64 blocks;
+	__u64 split;
+	__u64 shared;
+	__u64 lost;
+	__u64 fault_reserve;
+	__u64 fault_pool;
+	__u64 fault_demand;
+	__u64 fault_small;
+	__u64 fault_map;
+	__u64 cow_pages;
+	__u64 cow_blocks;
+	__u64 released;
+	__u64 joined;
+	__u64 reserve;
+	__u64 forks;
+	__u64 reserved[6];
+};
+
+#define HUGEARENA_IOC_MAGIC	0xC5
+
+/* on /dev/hugearena */
+#define HUGEARENA_IOC_INFO	_IOR(HUGEARENA_IOC_MAGIC, 0x00, \
+				     struct hugearena_info)
+#define HUGEARENA_IOC_CREATE	_IOW(HUGEARENA_IOC_MAGIC, 0x01, \
+				     struct hugearena_create)
+/* on an arena */
+#define HUGEARENA_IOC_RELEASE	_IOWR(HUGEARENA_IOC_MAGIC, 0x10, \
+				      struct hugearena_release)
+#define HUGEARENA_IOC_JOIN	_IOWR(HUGEARENA_IOC_MAGIC, 0x11, \
+				      struct hugearena_join)
+#define HUGEARENA_IOC_BLOCKS	_IOW(HUGEARENA_IOC_MAGIC, 0x12, \
+				     struct hugearena_blocks)
+#define HUGEARENA_IOC_STAT	_IOR(HUGEARENA_IOC_MAGIC, 0x13, \
+				     struct hugearena_stat)
+
+#endif /* _UAPI_HUGEARENA_H */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Upkeep of an arena; see upkeep.h.
+ *
+ * Keeps true: it holds a reference to its arena, so that nobody has to wait for
+ * it (it may itself wait for mmap_lock); it holds no lock of the arena for more
+ * than one block's work.  Called by the workqueue only.
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "compat.h"
+#include "map.h"
+#include "release.h"
+#include "upkeep.h"
+
+/* Blocks joined by copying in one round: 8 copy 16 MiB, some ms. */
+#define JOIN_ROUND	8
+
+struct round {
+	unsigned long shared;	/* blocks with other users, bases included */
+	unsigned long left;	/* blocks that could not be joined yet */
+};
+
+static bool block_involved(const struct ha_block *b)
+{
+	for (; b; b = b->base)
+		if (ha_block_shared(b))
+			return true;
+	return false;
+}
+
+/* Is there a reason to take the block's lock?  A look, not a promise. */
+static bool block_joinable(const struct ha_block *b)
+{
+	if (b->folio || ha_block_shared(b))
+		return false;
+	return b->base ? !ha_block_shared(b->base) :
+			 b->nslots == HA_BLOCK_PAGES;
+}
+
+static void join_round(struct ha_arena *a, struct round *r)
+{
+	unsigned long index = 0;
+	int copies = 0;
+
+	for (;;) {
+		struct ha_block *b;
+		bool joinable;
+		void *entry;
+
+		/* blocks are freed under a lock that excludes rw readers or
+		 * under the block's lock: look at one with its lock held
+		 */
+		down_read(&a->rw);
+		entry = xa_find(&a->table, &index, ULONG_MAX, XA_PRESENT);
+		if (!entry) {
+			up_read(&a->rw);
+			return;
+		}
+		mutex_lock(ha_arena_lock(a, index));
+		b = ha_entry_block(xa_load(&a->table, index));
+		joinable = b && block_joinable(b);
+		if (b && !joinable)
+			r->shared += block_involved(b);
+		mutex_unlock(ha_arena_lock(a, index));
+		up_read(&a->rw);
+		if (joinable && copies < JOIN_ROUND) {
+			int ret = ha_join_block(a, index, true);
+
+			copies += ret > 0;
+			/* -ENOMEM: wait for the next event, do not poll */
+			r->left += ret == -EBUSY;
+		} else if (joinable) {
+			r->left++;
+		}
+		index++;
+		cond_resched();
+	}
+}
+
+void ha_upkeep_work(struct work_struct *work)
+{
+	struct ha_arena *a = container_of(to_delayed_work(work),
+					  struct ha_arena, upkeep);
+	struct round r = {};
+	bool again;
+
+	again = ha_source_decay(&a->source);
+	if (ha_arena_read(a, HA_A_SPLIT) || READ_ONCE(a->cow))
+		join_round(a, &r);
+	again |= r.left;
+	if (READ_ONCE(a->cow)) {
+		atomic_long_set(&a->count[HA_A_SHARED], r.shared);
+		if (!r.shared && !r.left)
+			ha_map_uncow(a);
+	}
+	if (again)
+		ha_arena_upkeep_soon(a);
+	ha_arena_put(a);	/* from ha_arena_upkeep_soon() */
+}
