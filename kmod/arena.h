@@ -69,7 +69,7 @@ enum ha_arena_counter {
  */
 struct ha_family {
 	struct kref ref;
-	struct mutex lock;
+	struct mutex lock;	/* 2 in the list above */
 	struct list_head arenas;
 	struct inode *inode;
 	struct ha_account *account;
@@ -114,8 +114,8 @@ struct ha_arena {
 	struct mm_struct *mm;
 	unsigned long base;
 	atomic_t nvma;
-	struct rw_semaphore rw;
-	struct mutex locks[HA_LOCKS];
+	struct rw_semaphore rw;		/* 3 */
+	struct mutex locks[HA_LOCKS];	/* 4 */
 	struct xarray table;
 	struct inode *inode;
 	struct ha_source source;

@@ -58,16 +58,38 @@ struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
 
 	if (!b)
 		return NULL;
-	b->slots = kcalloc(HA_BLOCK_PAGES, sizeof(*b->slots),
-			   GFP_KERNEL_ACCOUNT);
-	if (!b->slots) {
-		ha_block_put(b, NULL);
-		return NULL;
-	}
 	b->base = base;
 	atomic_long_inc(&nr_split);
 	return b;
 }
+
+/* Where slot @i is kept, or NULL without memory for its leaf. */
+static struct folio **slot_get(struct ha_block *b, int i)
+{
+	struct folio ***leaf = &b->leaf[i / HA_LEAF];
+
+	if (!*leaf)
+		*leaf = kcalloc(HA_LEAF, sizeof(**leaf), GFP_KERNEL_ACCOUNT);
+	return *leaf ? *leaf + i % HA_LEAF : NULL;
+}
+
+/* The next slot from @i on that holds a folio, or HA_BLOCK_PAGES. */
+static int slot_next(const struct ha_block *b, int i)
+{
+	while (i < HA_BLOCK_PAGES) {
+		if (!b->leaf[i / HA_LEAF])
+			i = round_down(i, HA_LEAF) + HA_LEAF;
+		else if (!ha_block_slot(b, i))
+			i++;
+		else
+			break;
+	}
+	return i;
+}
+
+#define for_each_slot(b, i) \
+	for ((i) = slot_next(b, 0); (i) < HA_BLOCK_PAGES; \
+	     (i) = slot_next(b, (i) + 1))
 
 struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 			      pgoff_t index, bool zero, enum ha_counter *from)
@@ -92,6 +114,14 @@ struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 	return b;
 }
 
+static void page_free(struct ha_block *b, struct folio *folio)
+{
+	b->nslots--;
+	folio_detach(folio);
+	ha_source_page_put(b->account, folio);
+	atomic_long_dec(&nr_pages);
+}
+
 static void block_free_memory(struct ha_block *b, struct ha_source *src)
 {
 	int i;
@@ -100,13 +130,13 @@ static void block_free_memory(struct ha_block *b, struct ha_source *src)
 		folio_detach(b->folio);
 		ha_source_block_put(src, b->account, b->folio, b->pooled);
 		atomic_long_dec(&nr_whole);
+		return;
 	}
-	if (b->slots) {
-		for (i = 0; b->nslots && i < HA_BLOCK_PAGES; i++)
-			ha_block_empty(b, i);
-		kfree(b->slots);
-		atomic_long_dec(&nr_split);
-	}
+	for_each_slot(b, i)
+		page_free(b, ha_block_slot(b, i));
+	for (i = 0; i < HA_LEAVES; i++)
+		kfree(b->leaf[i]);
+	atomic_long_dec(&nr_split);
 }
 
 void ha_block_put(struct ha_block *b, struct ha_source *src)
@@ -125,42 +155,48 @@ void ha_block_put(struct ha_block *b, struct ha_source *src)
 struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 			    struct page *from)
 {
-	struct folio *folio = ha_source_page(src, !from);
+	struct folio **slot = slot_get(b, i), *folio;
 
+	if (!slot)
+		return ERR_PTR(-ENOMEM);
+	folio = ha_source_page(src, !from);
 	if (IS_ERR(folio))
 		return folio;
 	if (from)
 		copy_highpage(folio_page(folio, 0), from);
 	folio_attach(folio, b->home, (b->index << HA_BLOCK_ORDER) + i);
-	b->slots[i] = folio;
+	*slot = folio;
 	b->nslots++;
 	atomic_long_inc(&nr_pages);
 	return folio;
 }
 
-unsigned int ha_block_empty(struct ha_block *b, int i)
+int ha_block_empty(struct ha_block *b, int i)
 {
-	struct folio *folio = ha_block_slot(b, i);
+	struct folio *folio = ha_block_slot(b, i), **slot;
 
-	b->slots[i] = b->base ? HA_HOLE : NULL;
+	if (!folio && !b->base)
+		return 0;
+	slot = slot_get(b, i);
+	if (!slot)
+		return -ENOMEM;
+	*slot = b->base ? HA_HOLE : NULL;
 	if (!folio)
 		return 0;
-	b->nslots--;
-	folio_detach(folio);
-	ha_source_page_put(b->account, folio);
-	atomic_long_dec(&nr_pages);
+	page_free(b, folio);
 	return 1;
 }
 
 struct page *ha_block_page(struct ha_block *b, int i)
 {
 	for (; b; b = b->base) {
+		struct folio *folio;
+
 		if (b->folio)
 			return folio_page(b->folio, i);
-		if (b->slots[i] == HA_HOLE)
-			return NULL;
-		if (b->slots[i])
-			return folio_page(b->slots[i], 0);
+		folio = ha_block_raw(b, i);
+		if (folio)
+			return folio == HA_HOLE ? NULL : folio_page(folio, 0);
 	}
 	return NULL;
 }
@@ -196,9 +232,8 @@ void ha_block_settle(struct ha_block *b)
 			folio_settle(b->folio);
 			continue;
 		}
-		for (i = 0; b->nslots && i < HA_BLOCK_PAGES; i++)
-			if (ha_block_slot(b, i))
-				folio_settle(b->slots[i]);
+		for_each_slot(b, i)
+			folio_settle(ha_block_slot(b, i));
 	}
 }
 
@@ -208,8 +243,8 @@ bool ha_block_pinned(const struct ha_block *b)
 
 	if (b->folio)
 		return folio_ref_count(b->folio) != 1;
-	for (i = 0; b->nslots && i < HA_BLOCK_PAGES; i++)
-		if (ha_block_slot(b, i) && folio_ref_count(b->slots[i]) != 1)
+	for_each_slot(b, i)
+		if (folio_ref_count(ha_block_slot(b, i)) != 1)
 			return true;
 	return false;
 }
@@ -224,11 +259,9 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 	if (b->folio) {
 		b->folio->mapping = home->i_mapping;
 	} else {
-		for (i = 0; b->nslots && i < HA_BLOCK_PAGES; i++) {
+		for_each_slot(b, i) {
 			struct folio *folio = ha_block_slot(b, i);
 
-			if (!folio)
-				continue;
 			if (folio != locked)
 				folio_lock(folio);
 			folio->mapping = home->i_mapping;
@@ -240,40 +273,62 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 	iput(old);
 }
 
-/* Move a slot's folio down into a split base; the base's own one goes. */
-static void slot_move(struct ha_block *to, struct ha_block *from, int i)
+/* Copy what an overlay has into the whole block below it. */
+static void fold_whole(struct ha_block *base, const struct ha_block *b)
 {
-	struct folio *folio = from->slots[i];
+	int i;
 
-	ha_block_empty(to, i);
-	folio_lock(folio);
-	folio->mapping = to->home->i_mapping;
-	folio_unlock(folio);
-	to->slots[i] = folio;
-	to->nslots++;
-	from->slots[i] = NULL;
-	from->nslots--;
+	for (i = 0; i < HA_BLOCK_PAGES; i++) {
+		struct folio *folio = ha_block_raw(b, i);
+		struct page *page = folio_page(base->folio, i);
+
+		if (folio == HA_HOLE)
+			clear_highpage(page);
+		else if (folio)
+			copy_highpage(page, folio_page(folio, 0));
+	}
+}
+
+/* Move what an overlay has into a leaf of the split block below it. */
+static void fold_leaf(struct ha_block *base, struct ha_block *b, int n)
+{
+	struct folio **from = b->leaf[n], **to = base->leaf[n];
+	int i;
+
+	for (i = 0; i < HA_LEAF; i++) {
+		struct folio *old = to ? to[i] : NULL, *new = from[i];
+
+		if (!new)
+			new = old;
+		else if (old && old != HA_HOLE)
+			page_free(base, old);
+		if (from[i] && from[i] != HA_HOLE) {
+			folio_lock(new);
+			new->mapping = base->home->i_mapping;
+			folio_unlock(new);
+			base->nslots++;
+			b->nslots--;
+		}
+		/* with nothing below, a hole is as good as no page */
+		from[i] = new == HA_HOLE && !base->base ? NULL : new;
+	}
+	/* the overlay's leaf has it all now: no memory is needed for this */
+	base->leaf[n] = from;
+	b->leaf[n] = NULL;
+	kfree(to);
 }
 
 struct ha_block *ha_block_fold(struct ha_block *b)
 {
 	struct ha_block *base = b->base;
-	int i;
+	int n;
 
-	for (i = 0; i < HA_BLOCK_PAGES; i++) {
-		struct folio *folio = b->slots[i];
-
-		if (!folio)
-			continue;
-		if (!base->folio && folio == HA_HOLE)
-			ha_block_empty(base, i);
-		else if (!base->folio)
-			slot_move(base, b, i);
-		else if (folio == HA_HOLE)
-			clear_highpage(folio_page(base->folio, i));
-		else
-			copy_highpage(folio_page(base->folio, i),
-				      folio_page(folio, 0));
+	if (base->folio) {
+		fold_whole(base, b);
+	} else {
+		for (n = 0; n < HA_LEAVES; n++)
+			if (b->leaf[n])
+				fold_leaf(base, b, n);
 	}
 	b->base = NULL;
 	ha_block_put(b, NULL);

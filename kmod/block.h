@@ -6,6 +6,9 @@
  *	split	slots			up to 512 4 KiB folios; the rest is zero
  *	overlay	slots over a base	what is not in slots is in the base
  *
+ * Slots are kept in leaves of 64, made when the first of them is filled: an
+ * overlay that one write made costs 512 bytes of table, not 4 KiB.
+ *
  * A block is shared by reference count: the tables of the arenas that contain
  * it and the overlays on top of it.  While it has more than one user it is
  * immutable; only its sole user, holding that arena's lock of the block, may
@@ -20,6 +23,9 @@
 
 #include "source.h"
 
+#define HA_LEAF		64
+#define HA_LEAVES	(HA_BLOCK_PAGES / HA_LEAF)
+
 /* A slot that reads as zero whatever the base holds: released, not resident. */
 #define HA_HOLE		((struct folio *)1UL)
 
@@ -27,9 +33,9 @@
  * struct ha_block - content of one block
  * @users: arena tables and overlays that refer to it
  * @pooled: @folio belongs to the pool
- * @nslots: 4 KiB folios in @slots
- * @folio: whole block, or NULL
- * @slots: HA_BLOCK_PAGES folios, NULLs and HA_HOLEs, or NULL for a whole block
+ * @nslots: 4 KiB folios in the slots
+ * @folio: whole block, or NULL for a split one
+ * @leaf: slots: folios, NULLs and HA_HOLEs; a NULL leaf is all NULLs
  * @base: what an overlay covers, with a reference, or NULL
  * @home: inode whose mapping the folios carry, with a reference.  Keys of
  *	shared futexes are made of it, so that it must be the arena's own once
@@ -42,7 +48,7 @@ struct ha_block {
 	bool pooled;
 	unsigned int nslots;
 	struct folio *folio;
-	struct folio **slots;
+	struct folio **leaf[HA_LEAVES];
 	struct ha_block *base;
 	struct inode *home;
 	pgoff_t index;
@@ -54,10 +60,18 @@ static inline bool ha_block_shared(const struct ha_block *b)
 	return refcount_read(&b->users) > 1;
 }
 
+/* What a slot of a split block holds: a folio, NULL or HA_HOLE. */
+static inline struct folio *ha_block_raw(const struct ha_block *b, int i)
+{
+	struct folio **leaf = b->leaf[i / HA_LEAF];
+
+	return leaf ? leaf[i % HA_LEAF] : NULL;
+}
+
 /* A folio of a slot, or NULL where there is none. */
 static inline struct folio *ha_block_slot(const struct ha_block *b, int i)
 {
-	struct folio *folio = b->slots[i];
+	struct folio *folio = ha_block_raw(b, i);
 
 	return folio == HA_HOLE ? NULL : folio;
 }
@@ -123,9 +137,10 @@ struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
  * @b: split block with one user; the page is not mapped
  * @i: slot
  *
- * Under an overlay the base stays hidden.  Return: pages that went, 0 or 1.
+ * Under an overlay the base stays hidden.  Return: pages that went, 0 or 1, or
+ * -ENOMEM when there is no memory to remember that.
  */
-unsigned int ha_block_empty(struct ha_block *b, int i);
+int ha_block_empty(struct ha_block *b, int i);
 
 /**
  * ha_block_page() - find the page that holds a slot's content

@@ -181,28 +181,27 @@ static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 	return 0;
 }
 
-/* Reading through a COW VMA: what the content is now may be shown as it is. */
-static bool page_show(struct ha_block *b, int i, struct ha_cow_page *out)
+/* A page of @b that may be mapped read-only as it is, or NULL. */
+static struct page *page_show(struct ha_block *b, int i, unsigned int how)
 {
-	struct page *page = ha_block_page(b, i);
+	struct page *page;
 
-	if (!page)
-		return false;
-	out->page = page;
-	/* a base's 2 MiB folio: the kernel would map all of it, we one page */
-	out->insert = !b->folio && PageCompound(page);
-	return true;
+	if ((how & (HA_COW_WRITE | HA_COW_SHOW)) != HA_COW_SHOW)
+		return NULL;
+	page = ha_block_page(b, i);
+	if (page && !b->folio && PageCompound(page) && !(how & HA_COW_TABLE))
+		return NULL;
+	return page;
 }
 
-int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, bool write, bool cow,
+int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out)
 {
 	void *entry = xa_load(&a->table, index);
 	struct ha_block *b = ha_entry_block(entry);
-	struct page *from = NULL;
+	struct page *from;
 
 	out->source = HA_FAULT_MAP;
-	out->insert = false;
 	if (entry && !b)
 		return -EFAULT;
 	if (!b) {
@@ -213,7 +212,8 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, bool write, bool cow,
 		if (!b)
 			return -ENOMEM;
 	}
-	if (!write && cow && page_show(b, i, out))
+	out->page = page_show(b, i, how);
+	if (out->page)
 		return 0;
 	if (ha_block_shared(b)) {
 		b = block_cover(a, index, b);
@@ -225,7 +225,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, bool write, bool cow,
 		return 0;
 	}
 	if (ha_block_slot(b, i)) {
-		out->page = folio_page(b->slots[i], 0);
+		out->page = folio_page(ha_block_slot(b, i), 0);
 		return 0;
 	}
 	from = ha_block_page(b, i);
@@ -243,7 +243,7 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 		return false;
 	if (b->folio)
 		return page == folio_page(b->folio, i);
-	return ha_block_slot(b, i) && page == folio_page(b->slots[i], 0);
+	return ha_block_slot(b, i) && page == folio_page(ha_block_slot(b, i), 0);
 }
 
 int ha_cow_fold(struct ha_arena *a, pgoff_t index)

@@ -27,17 +27,19 @@
  */
 struct ha_arena *ha_cow_clone(struct ha_arena *parent, struct mm_struct *mm);
 
+/* How ha_cow_page() is asked. */
+#define HA_COW_WRITE	1	/* it will be written */
+#define HA_COW_SHOW	2	/* reads are mapped read-only: show shared pages */
+#define HA_COW_TABLE	4	/* a table of PTEs is in place: no PMD will be */
+
 /**
  * struct ha_cow_page - what a fault may map
  * @page: the page
  * @source: where it came from
- * @insert: map just this page, read-only: it belongs to a base's folio, which
- *	must not be mapped by a PMD here
  */
 struct ha_cow_page {
 	struct page *page;
 	enum ha_counter source;
-	bool insert;
 };
 
 /**
@@ -45,14 +47,18 @@ struct ha_cow_page {
  * @a: arena, rw held for reading and the block's lock held
  * @index: block
  * @i: 4 KiB page in it
- * @write: it will be written
- * @cow: the VMA maps read-only what a read fault gets
+ * @how: HA_COW_* bits
  * @out: the result
+ *
+ * Where no table of PTEs is in place, the kernel maps all of a whole block's
+ * folio.  Under an overlay that would show what the overlay covers, so that
+ * the first page of it to be read is copied, and brings the table with it;
+ * after that, pages of the base are shown as they are.
  *
  * Return: 0; -EFAULT where no memory may be made (a lost block, or a hole in a
  * core dump); -EDQUOT; -ENOMEM.
  */
-int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, bool write, bool cow,
+int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out);
 
 /**

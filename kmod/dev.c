@@ -25,7 +25,7 @@
 #include "release.h"
 
 /* Half of what a process can address; far more than there is memory. */
-#define MAX_SIZE	(1ULL << 46)
+#define MAX_SIZE	BIT_ULL(46)
 
 /* BLOCKS works in pieces of this many on a kernel buffer. */
 #define LOOK_PIECE	256

@@ -60,7 +60,7 @@ static void look_ptes(pmd_t *pmd, unsigned long addr, bool clear,
 static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 		       struct hugearena_block *b)
 {
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* the page table's own */
 	pmd_t *pmd = pmd_get_locked(mm, addr, &ptl);
 
 	if (!pmd)

@@ -31,16 +31,17 @@ static vm_fault_t fault_error(int err)
 	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 }
 
-/* Show one page of a base: present, read-only, and never by a PMD. */
-static vm_fault_t fault_insert(struct vm_fault *vmf, struct page *page)
+/*
+ * Does a PMD point to a table of PTEs?  Then it does so for as long as the
+ * fault lasts: tables go with the VMA only.
+ */
+static bool pmd_is_table(pmd_t pmd)
 {
-	int err = vm_insert_page(vmf->vma, vmf->address & PAGE_MASK, page);
-
-	/* -EBUSY: another thread was here first */
-	return err && err != -EBUSY ? fault_error(err) : VM_FAULT_NOPAGE;
+	return !pmd_none(pmd) && !pmd_trans_huge(pmd) && !pmd_devmap(pmd) &&
+	       pmd_present(pmd);
 }
 
-/* Hand @p to the kernel, locked until it is mapped: see ha_block_settle(). */
+/* Hand a page to the kernel, locked until it is mapped: see ha_block_settle(). */
 static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 			     pgoff_t index, bool write, struct page *page)
 {
@@ -60,20 +61,24 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	u64 start = ktime_get_ns(), ns;
+	unsigned int how = 0;
 	struct ha_cow_page p;
 	vm_fault_t ret;
 	int err;
 
 	if (!a || index >= a->family->nblocks)
 		return VM_FAULT_SIGBUS;
+	if (write)
+		how |= HA_COW_WRITE;
+	if (vma_is_cow(vmf->vma))
+		how |= HA_COW_SHOW;
+	if (pmd_is_table(*vmf->pmd))
+		how |= HA_COW_TABLE;
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
-	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, write,
-			  vma_is_cow(vmf->vma), &p);
+	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, how, &p);
 	if (err)
 		ret = fault_error(err);
-	else if (p.insert)
-		ret = fault_insert(vmf, p.page);
 	else
 		ret = fault_page(vmf, a, index, write, p.page);
 	mutex_unlock(ha_arena_lock(a, index));
@@ -132,8 +137,6 @@ static void vma_set_cow(struct vm_area_struct *vma)
 {
 	vma_start_write(vma);
 	vma->vm_ops = &cow_ops;
-	/* bases are shown page by page, see fault_insert() */
-	vm_flags_set(vma, VM_MIXEDMAP);
 	WRITE_ONCE(vma->vm_page_prot,
 		   vm_get_page_prot(vma->vm_flags & ~VM_SHARED));
 }
@@ -142,33 +145,25 @@ static void vma_set_plain(struct vm_area_struct *vma)
 {
 	vma_start_write(vma);
 	vma->vm_ops = &plain_ops;
-	vm_flags_clear(vma, VM_MIXEDMAP);
 	WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
 }
 
 /*
- * fork() copies a VMA: @vma is the child's, both mmap_locks are held for
- * writing, and the kernel copies page tables after this, so they must be empty
- * by then.  The first VMA of an arena clones it and zaps everything.  Other
- * threads may still fault under the locks of VMAs that fork() has not come to
- * yet; what they map, the parent's own by then, goes when their turn comes.
+ * fork() copies a VMA: @vma is the child's, and both mmap_locks are held for
+ * writing.  Page tables of a shared mapping are not copied.  The first VMA of
+ * an arena clones it and zaps everything; until its turn comes, other threads
+ * may fault in another one under its lock, and get memory of their own there.
  */
 static void vma_fork(struct ha_arena *p, struct vm_area_struct *vma)
 {
 	struct ha_family *f = p->family;
 	struct vm_area_struct *pv;
 	struct ha_arena *c;
-	bool zapped = false;
 
 	mutex_lock(&f->lock);
 	c = ha_arena_find(f, vma->vm_mm);
-	if (!c) {
+	if (!c)
 		c = ha_cow_clone(p, vma->vm_mm);
-		zapped = c;
-	}
-	if (!zapped)
-		unmap_mapping_pages(f->inode->i_mapping, vma->vm_pgoff,
-				    vma_pages(vma), false);
 	if (c)
 		atomic_inc(&c->nvma);
 	mutex_unlock(&f->lock);
@@ -303,8 +298,8 @@ static bool arena_shares(struct ha_arena *a)
 }
 
 /* Call @op on the copy-on-write VMAs of @a; mmap_lock held for writing. */
-static void arena_for_each_vma(struct ha_arena *a,
-			       void (*op)(struct vm_area_struct *vma))
+static void arena_vmas_do(struct ha_arena *a,
+			  void (*op)(struct vm_area_struct *vma))
 {
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, a->mm, 0);
@@ -320,10 +315,10 @@ void ha_map_uncow(struct ha_arena *a)
 		return;		/* exiting: nothing to do any more */
 	mmap_write_lock(a->mm);
 	/* no fork can come now; faults wait for rw, so the VMAs first */
-	arena_for_each_vma(a, vma_start_write);
+	arena_vmas_do(a, vma_start_write);
 	down_write(&a->rw);
 	if (!arena_shares(a)) {
-		arena_for_each_vma(a, vma_set_plain);
+		arena_vmas_do(a, vma_set_plain);
 		a->cow = false;
 	}
 	up_write(&a->rw);

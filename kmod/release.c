@@ -79,23 +79,29 @@ static void block_clear(struct ha_block *b, int start, int end)
 }
 
 /* Drop pages of a split block that only we use. */
-static void slots_release(struct ha_arena *a, pgoff_t index, struct ha_block *b,
-			  int start, int end, u64 *released)
+static int slots_release(struct ha_arena *a, pgoff_t index, struct ha_block *b,
+			 int start, int end, u64 *released)
 {
 	unsigned int n = 0;
-	int i;
+	int i, ret, err = 0;
 
 	ha_block_settle(b);
 	unmap_mapping_range(a->family->inode->i_mapping,
 			    ((loff_t)index << HA_BLOCK_SHIFT) +
 			    ((loff_t)start << PAGE_SHIFT),
 			    (loff_t)(end - start) << PAGE_SHIFT, 0);
-	for (i = start; i < end; i++)
-		n += ha_block_empty(b, i);
+	for (i = start; i < end; i++) {
+		ret = ha_block_empty(b, i);
+		if (ret < 0)
+			err = ret;
+		else
+			n += ret;
+	}
 	ha_arena_count(a, HA_A_RESIDENT, -(long)n);
 	*released += (u64)n << PAGE_SHIFT;
 	if (!b->nslots && !b->base)
 		ha_arena_replace(a, index, b, NULL);
+	return err;
 }
 
 /* Pages [start, end) of one block, not all of it. */
@@ -112,7 +118,7 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 	if (!b)
 		goto out;
 	if (!b->folio && !ha_block_shared(b)) {
-		slots_release(a, index, b, start, end, released);
+		err = slots_release(a, index, b, start, end, released);
 		goto out;
 	}
 	ha_block_settle(b);

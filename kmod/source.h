@@ -36,7 +36,7 @@
  * @node: NUMA node to prefer, or NUMA_NO_NODE for the local one
  */
 struct ha_source {
-	spinlock_t lock;
+	spinlock_t lock;	/* guards the five below */
 	struct list_head clean;
 	struct list_head dirty;
 	unsigned int nr_clean;

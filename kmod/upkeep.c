@@ -14,8 +14,8 @@
 #include "release.h"
 #include "upkeep.h"
 
-/* Blocks joined by copying in one round: 8 copy 16 MiB, some ms. */
-#define JOIN_ROUND	8
+/* Pages copied in one round to join blocks: 16 MiB, some milliseconds. */
+#define JOIN_ROUND	4096
 
 struct round {
 	unsigned long shared;	/* blocks with other users, bases included */
@@ -42,10 +42,11 @@ static bool block_joinable(const struct ha_block *b)
 static void join_round(struct ha_arena *a, struct round *r)
 {
 	unsigned long index = 0;
-	int copies = 0;
+	unsigned int copied = 0;
 
 	for (;;) {
 		struct ha_block *b;
+		unsigned int pages;
 		bool joinable;
 		void *entry;
 
@@ -61,14 +62,16 @@ static void join_round(struct ha_arena *a, struct round *r)
 		mutex_lock(ha_arena_lock(a, index));
 		b = ha_entry_block(xa_load(&a->table, index));
 		joinable = b && block_joinable(b);
+		pages = b ? b->nslots : 0;
 		if (b && !joinable)
 			r->shared += block_involved(b);
 		mutex_unlock(ha_arena_lock(a, index));
 		up_read(&a->rw);
-		if (joinable && copies < JOIN_ROUND) {
+		if (joinable && copied < JOIN_ROUND) {
 			int ret = ha_join_block(a, index, true);
 
-			copies += ret > 0;
+			if (ret > 0)
+				copied += pages;
 			/* -ENOMEM: wait for the next event, do not poll */
 			r->left += ret == -EBUSY;
 		} else if (joinable) {
