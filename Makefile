@@ -21,7 +21,7 @@ modules := $(kernels:%=$(o)/%/hugearena.ko)
 KSFT := $(shell selftests/vm/ksft dir)
 run := O=$(o) selftests/vm/run
 
-export ACCEL APPEND BACKEND KERNEL MEM NATIVE SCALE SECONDS TESTS VM
+export ACCEL APPEND BACKEND BENCH KERNEL KEYS MEM NATIVE SCALE SECONDS TESTS VM
 MAKEFLAGS += --no-print-directory
 
 # One sentence that names the fix, before anything fails for a lesser reason.
@@ -100,6 +100,10 @@ vm-shell: kmod lib tools
 demo: kmod lib tools
 	@tools/demo $(o)
 
+## bench bench-pair bench-return bench-tlb: compare allocators on this machine
+bench bench-pair bench-return bench-tlb: lib
+	@$(MAKE) -C tools/bench O=$(o) $@
+
 include kmod/dist/install.mk
 
 clean:
@@ -110,5 +114,6 @@ help:
 	@echo "  clean: remove $(O)/"
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
-	check-style check-vm vm-shell demo install clean help
+	check-style check-vm vm-shell demo bench bench-pair bench-return \
+	bench-tlb clean help
 .DELETE_ON_ERROR:
