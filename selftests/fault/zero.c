@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What was never written reads as zero. */
+#include "harness.h"
+
+#define BLOCKS	16
+
+ARENA_FIXTURE(zero, BLOCKS)
+
+TEST_F(zero, by_reading)
+{
+	EXPECT_EQ(0, bytes_other(self->a.base, self->a.size, 0));
+}
+
+TEST_F(zero, around_one_written_byte)
+{
+	size_t at = 5 * BLOCK_SIZE + 777777;
+
+	byte_write(self->a.base + at, 1);
+	EXPECT_EQ(0, bytes_other(self->a.base, at, 0));
+	EXPECT_EQ(0, bytes_other(self->a.base + at + 1, self->a.size - at - 1,
+				 0));
+}
+
+TEST_F(zero, a_read_does_not_spoil_a_later_write)
+{
+	EXPECT_EQ(0, byte_read(self->a.base + 4095));
+	byte_write(self->a.base + 4096, 7);
+	EXPECT_EQ(0, byte_read(self->a.base + 4095));
+	EXPECT_EQ(7, byte_read(self->a.base + 4096));
+	EXPECT_EQ(0, byte_read(self->a.base + 4097));
+}
+
+TEST_F(zero, a_block_after_the_pool_was_used)
+{
+	struct pool_line sum;
+
+	ASSERT_EQ(0, param_write("pool_target_mb", 16));
+	ASSERT_EQ(8, wait_for((pool_sum_read(&sum), sum.clean), 8));
+	EXPECT_EQ(0, bytes_other(self->a.base, self->a.size, 0));
+	EXPECT_EQ(0, param_write("pool_target_mb", 0));
+}
+
+TEST_F(zero, a_block_of_the_reserve)
+{
+	struct hugearena_stat st = { 0 };
+	size_t i;
+
+	ASSERT_EQ(0, param_write("reserve_max", 8));
+	/* the reserve follows the faults: give it the time to */
+	for (i = 0; i < BLOCKS; i++) {
+		EXPECT_EQ(0, bytes_other(self->a.base + i * BLOCK_SIZE,
+					 BLOCK_SIZE, 0));
+		usleep(20000);
+	}
+	ASSERT_EQ(0, arena_stat(&self->a, &st));
+	EXPECT_LT(0, st.fault_reserve);
+	EXPECT_EQ(0, param_write("reserve_max", 0));
+}
+
+TEST_HARNESS_MAIN

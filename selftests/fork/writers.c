@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fork() while threads write.  Each writer counts rounds: in every page of its
+ * part it replaces the last round by this one, front to back, and would see if
+ * a write of its own got lost.  A child's picture must be one moment's: per
+ * writer, the newer round in front, the older behind it, never a third, and
+ * it never changes.
+ */
+#include "harness.h"
+#include <pthread.h>
+
+#define WRITERS		3
+#define PAGE_WORDS	(OS_PAGE / sizeof(__u32))
+
+struct writer {
+	pthread_t thread;
+	__u32 *words;
+	size_t pages;
+	int stop;
+	unsigned long lost;
+	unsigned int rounds;
+};
+
+FIXTURE(writers) {
+	struct arena a;
+	struct writer w[WRITERS];
+	__u32 *picture;
+};
+
+FIXTURE_VARIANT(writers) {
+	size_t mib;
+	int forks;
+	int generations;
+};
+
+FIXTURE_VARIANT_ADD(writers, forks_20_of_64_mib) { 64, 20, 1 };
+FIXTURE_VARIANT_ADD(writers, forks_200_of_8_mib) { 8, 200, 1 };
+FIXTURE_VARIANT_ADD(writers, generations_3_of_16_mib) { 16, 20, 3 };
+
+static __u32 *page_of(const struct writer *w, size_t page)
+{
+	return w->words + page * PAGE_WORDS;
+}
+
+static __u32 word_read(const __u32 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static void word_write(__u32 *p, __u32 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+static void *writer_body(void *arg)
+{
+	struct writer *w = arg;
+	__u32 round;
+	size_t i;
+
+	for (round = 1; ; round++) {
+		for (i = 0; i < w->pages; i++) {
+			__u32 *first = page_of(w, i);
+			__u32 *last = first + PAGE_WORDS - 1;
+
+			if (__atomic_load_n(&w->stop, __ATOMIC_RELAXED))
+				return NULL;
+			w->lost += word_read(first) != round - 1 ||
+				   word_read(last) != round - 1;
+			word_write(first, round);
+			word_write(last, round);
+		}
+		w->rounds = round;
+	}
+}
+
+FIXTURE_SETUP(writers)
+{
+	size_t i, part;
+
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, arena_make(&self->a, variant->mib / 2));
+	memset(self->a.base, 0, self->a.size);
+	/* parts that do not end at blocks: two writers share some */
+	part = self->a.size / OS_PAGE / WRITERS;
+	self->picture = calloc(part * WRITERS, sizeof(__u32));
+	ASSERT_NE(NULL, self->picture);
+	for (i = 0; i < WRITERS; i++) {
+		self->w[i].words = (void *)(self->a.base + i * part * OS_PAGE);
+		self->w[i].pages = part;
+		ASSERT_EQ(0, pthread_create(&self->w[i].thread, NULL,
+					    writer_body, &self->w[i]));
+	}
+}
+
+FIXTURE_TEARDOWN(writers)
+{
+	int i;
+
+	for (i = 0; i < WRITERS; i++) {
+		__atomic_store_n(&self->w[i].stop, 1, __ATOMIC_RELAXED);
+		pthread_join(self->w[i].thread, NULL);
+		/* not one write of the parent may be lost */
+		EXPECT_EQ(0, self->w[i].lost);
+		EXPECT_LT(0, self->w[i].rounds);
+	}
+	free(self->picture);
+	arena_drop(&self->a);
+}
+
+/* The picture of one writer is one moment's; note it in @picture. */
+static int picture_take(const struct writer *w, __u32 *picture)
+{
+	__u32 newest = word_read(page_of(w, 0)), before = newest;
+	size_t i;
+
+	for (i = 0; i < w->pages; i++) {
+		__u32 first = word_read(page_of(w, i));
+		__u32 last = word_read(page_of(w, i) + PAGE_WORDS - 1);
+
+		/* between its two stores a page has both rounds */
+		if (last != first && last + 1 != first)
+			return 1;
+		if (first > before || first + 1 < newest)
+			return 2;
+		before = first;
+		picture[i] = first;
+	}
+	return 0;
+}
+
+static int picture_changed(const struct writer *w, const __u32 *picture)
+{
+	size_t i;
+
+	for (i = 0; i < w->pages; i++)
+		if (word_read(page_of(w, i)) != picture[i])
+			return 1;
+	return 0;
+}
+
+/* The child's part: a picture, time for the parent to spoil it, writes. */
+static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
+			int generations)
+{
+	size_t pages = w[0].pages;
+	int i, bad = 0;
+	pid_t pid;
+
+	for (i = 0; i < WRITERS; i++)
+		bad |= picture_take(&w[i], picture + i * pages);
+	usleep(2000);
+	for (i = 0; i < WRITERS; i++)
+		bad |= picture_changed(&w[i], picture + i * pages) << 2;
+	if (generations > 1) {
+		pid = fork();
+		if (pid < 0)
+			return 64;
+		if (!pid)
+			_exit(child_judges(a, w, picture, generations - 1));
+	}
+	pages_fill(a->base, a->size, generations);
+	bad |= pages_wrong(a->base, a->size, generations) ? 8 : 0;
+	if (generations > 1) {
+		bad |= child_wait(pid) ? 16 : 0;
+		bad |= pages_wrong(a->base, a->size, generations) ? 32 : 0;
+	}
+	return bad;
+}
+
+TEST_F_TIMEOUT(writers, no_write_is_lost_and_none_is_seen, 240)
+{
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < variant->forks; i++) {
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid)
+			_exit(child_judges(&self->a, self->w, self->picture,
+					   variant->generations));
+		status = child_wait(pid);
+		EXPECT_EQ(0, status) {
+			TH_LOG("child %d", i);
+			break;
+		}
+	}
+}
+
+TEST_HARNESS_MAIN

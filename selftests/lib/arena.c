@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Wrappers around the calls of <hugearena.h>.  They keep no state and print
+ * nothing: the test that calls them judges the result.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include "arena.h"
+
+#define JOIN_TRIES	200
+#define JOIN_PAUSE_US	50000
+
+int device_open(void)
+{
+	return open(HUGEARENA_DEVICE, O_RDWR | O_CLOEXEC);
+}
+
+int arena_create_on(int dev, const struct hugearena_create *c)
+{
+	return ioctl(dev, HUGEARENA_IOC_CREATE, c);
+}
+
+int arena_create(size_t size)
+{
+	struct hugearena_create c = {
+		.size = size,
+		.node = HUGEARENA_NODE_LOCAL,
+	};
+	int dev, fd, err;
+
+	dev = device_open();
+	if (dev < 0)
+		return -1;
+	fd = arena_create_on(dev, &c);
+	err = errno;
+	close(dev);
+	errno = err;
+	return fd;
+}
+
+int arena_make_on(struct arena *a, int dev, size_t blocks, int node)
+{
+	struct hugearena_create c = {
+		.size = blocks * BLOCK_SIZE,
+		.node = node,
+	};
+	int err;
+
+	a->size = c.size;
+	a->base = NULL;
+	a->fd = arena_create_on(dev, &c);
+	if (a->fd < 0)
+		return -1;
+	a->base = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       a->fd, 0);
+	if (a->base != MAP_FAILED)
+		return 0;
+	err = errno;
+	close(a->fd);
+	a->base = NULL;
+	a->fd = -1;
+	errno = err;
+	return -1;
+}
+
+int arena_make(struct arena *a, size_t blocks)
+{
+	int dev, ret, err;
+
+	dev = device_open();
+	if (dev < 0)
+		return -1;
+	ret = arena_make_on(a, dev, blocks, HUGEARENA_NODE_LOCAL);
+	err = errno;
+	close(dev);
+	errno = err;
+	return ret;
+}
+
+void arena_drop(struct arena *a)
+{
+	if (!a->base)
+		return;
+	munmap(a->base, a->size);
+	close(a->fd);
+	a->base = NULL;
+}
+
+int arena_punch(const struct arena *a, size_t offset, size_t len)
+{
+	return fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 offset, len);
+}
+
+int arena_release(const struct arena *a, const struct hugearena_range *ranges,
+		  unsigned int nr, __u64 *released)
+{
+	struct hugearena_release r = {
+		.ranges = (uintptr_t)ranges,
+		.nr = nr,
+	};
+	int ret;
+
+	ret = ioctl(a->fd, HUGEARENA_IOC_RELEASE, &r);
+	if (released)
+		*released = r.released;
+	return ret;
+}
+
+int arena_join(const struct arena *a, size_t offset, size_t len,
+	       struct hugearena_join *join)
+{
+	struct hugearena_join j = {
+		.offset = offset,
+		.len = len,
+	};
+	int ret;
+
+	ret = ioctl(a->fd, HUGEARENA_IOC_JOIN, &j);
+	if (join)
+		*join = j;
+	return ret;
+}
+
+int arena_join_wait(const struct arena *a, size_t offset, size_t len)
+{
+	struct hugearena_join j;
+	int i;
+
+	for (i = 0; i < JOIN_TRIES; i++) {
+		if (arena_join(a, offset, len, &j))
+			return -1;
+		if (!j.busy && !j.failed)
+			return 0;
+		usleep(JOIN_PAUSE_US);
+	}
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+int arena_block(const struct arena *a, size_t index,
+		struct hugearena_block *block)
+{
+	struct hugearena_blocks b = {
+		.offset = index * BLOCK_SIZE,
+		.vec = (uintptr_t)block,
+		.nr = 1,
+	};
+	int ret;
+
+	memset(block, 0xff, sizeof(*block));
+	ret = ioctl(a->fd, HUGEARENA_IOC_BLOCKS, &b);
+	if (ret == 1)
+		return 0;
+	if (!ret)
+		errno = ENODATA;
+	return -1;
+}
+
+/* Blocks whose state is @state and whose flags have all of @flags. */
+static long arena_count_flags(const struct arena *a, unsigned int state,
+			      unsigned int flags)
+{
+	size_t i, nr = a->size / BLOCK_SIZE;
+	struct hugearena_block *vec;
+	struct hugearena_blocks b = { .nr = nr };
+	long n = 0;
+
+	vec = calloc(nr, sizeof(*vec));
+	if (!vec)
+		return -1;
+	b.vec = (uintptr_t)vec;
+	if (ioctl(a->fd, HUGEARENA_IOC_BLOCKS, &b) != (int)nr) {
+		free(vec);
+		return -1;
+	}
+	for (i = 0; i < nr; i++)
+		n += vec[i].state == state && (vec[i].flags & flags) == flags;
+	free(vec);
+	return n;
+}
+
+long arena_mapped(const struct arena *a)
+{
+	return arena_count_flags(a, HUGEARENA_BLOCK_WHOLE,
+				 HUGEARENA_BLOCK_MAPPED);
+}
+
+long arena_count(const struct arena *a, unsigned int state)
+{
+	return arena_count_flags(a, state, 0);
+}
+
+int arena_stat(const struct arena *a, struct hugearena_stat *st)
+{
+	memset(st, 0xff, sizeof(*st));
+	return ioctl(a->fd, HUGEARENA_IOC_STAT, st);
+}

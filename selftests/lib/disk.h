@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Something to do O_DIRECT input and output on.
+ */
+#ifndef SELFTESTS_LIB_DISK_H
+#define SELFTESTS_LIB_DISK_H
+
+/*
+ * A file of 16 MiB or more that really bypasses the page cache, so that the
+ * caller's pages are what the device reads and writes: an unnamed file in
+ * $TMPDIR or /var/tmp, or the whole of /dev/ram0 (brd).  -1 if there is none.
+ */
+int disk_open(void);
+
+#endif

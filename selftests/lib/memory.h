@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Patterns in memory, and accesses that may raise a signal.
+ */
+#ifndef SELFTESTS_LIB_MEMORY_H
+#define SELFTESTS_LIB_MEMORY_H
+
+#include <stddef.h>
+
+/* Read or write one byte, really, here and now. */
+#define byte_read(p)		__atomic_load_n((char *)(p), __ATOMIC_RELAXED)
+#define byte_write(p, v)	__atomic_store_n((char *)(p), (v), \
+						 __ATOMIC_RELAXED)
+
+/*
+ * Write a pattern of @seed and the page's address to both ends and the middle
+ * of each OS page of @len bytes at @p.
+ */
+void pages_fill(void *p, size_t len, unsigned int seed);
+
+/* How many OS pages do not hold what pages_fill() with @seed wrote. */
+size_t pages_wrong(const void *p, size_t len, unsigned int seed);
+
+/* How many of @len bytes at @p are not @value. */
+size_t bytes_other(const void *p, size_t len, unsigned char value);
+
+/*
+ * Read or write the byte at @p.  0 if that worked, else the signal it raised
+ * (SIGBUS or SIGSEGV).  Not for threads.
+ */
+int byte_read_signal(const void *p);
+int byte_write_signal(void *p, char value);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Load and unload hugearena.ko.  The kernel drops a dead process's files a
+ * moment after the process was waited for, hence module_unload_wait().
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+#include "module.h"
+
+#define UNLOAD_TRIES	200
+#define UNLOAD_PAUSE_US	50000
+
+const char *module_file(void)
+{
+	const char *file = getenv("HUGEARENA_KO");
+
+	if (!file)
+		file = "/ko/hugearena.ko";
+	return access(file, R_OK) ? NULL : file;
+}
+
+bool module_loaded(void)
+{
+	return !access("/sys/module/hugearena", F_OK);
+}
+
+int module_load(const char *params)
+{
+	const char *file = module_file();
+	int fd, err;
+	long ret;
+
+	if (!file) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ret = syscall(SYS_finit_module, fd, params, 0);
+	err = errno;
+	close(fd);
+	errno = err;
+	return ret;
+}
+
+int module_unload(void)
+{
+	return syscall(SYS_delete_module, "hugearena", O_NONBLOCK);
+}
+
+int module_unload_wait(void)
+{
+	int i;
+
+	for (i = 0; i < UNLOAD_TRIES; i++) {
+		if (!module_unload())
+			return 0;
+		if (errno != EBUSY && errno != EAGAIN)
+			return -1;
+		usleep(UNLOAD_PAUSE_US);
+	}
+	errno = EBUSY;
+	return -1;
+}

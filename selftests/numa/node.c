@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Blocks come from the node that was asked for, or from the local one. */
+#include "harness.h"
+#include <sched.h>
+
+#define BLOCKS	8
+
+FIXTURE(node) {
+	int dev;
+	struct arena a;
+};
+
+FIXTURE_VARIANT(node) {
+	int node;
+	int pool_mb;
+	int reserve;
+};
+
+FIXTURE_VARIANT_ADD(node, demand_of_0) { 0, 0, 0 };
+FIXTURE_VARIANT_ADD(node, demand_of_1) { 1, 0, 0 };
+FIXTURE_VARIANT_ADD(node, pool_of_0) { 0, 64, 0 };
+FIXTURE_VARIANT_ADD(node, pool_of_1) { 1, 64, 0 };
+FIXTURE_VARIANT_ADD(node, reserve_of_0) { 0, 0, 4 };
+FIXTURE_VARIANT_ADD(node, reserve_of_1) { 1, 0, 4 };
+
+FIXTURE_SETUP(node)
+{
+	struct pool_line sum;
+
+	if (access("/sys/devices/system/node/node1", F_OK))
+		SKIP(_exit(255), "one NUMA node only");
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, param_write("pool_target_mb", variant->pool_mb));
+	ASSERT_EQ(0, param_write("reserve_max", variant->reserve));
+	ASSERT_EQ(variant->pool_mb / 2,
+		  wait_for((pool_sum_read(&sum), sum.clean),
+			   variant->pool_mb / 2));
+	self->dev = device_open();
+	ASSERT_LE(0, self->dev);
+}
+
+FIXTURE_TEARDOWN(node)
+{
+	arena_drop(&self->a);
+	params_reset();
+	close(self->dev);
+}
+
+/* Run on a CPU of the node. */
+static int run_on(int node)
+{
+	char path[64];
+	cpu_set_t set;
+	int cpu;
+
+	for (cpu = 0; cpu < 64; cpu++) {
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/node/node%d/cpu%d", node, cpu);
+		if (access(path, F_OK))
+			continue;
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		return sched_setaffinity(0, sizeof(set), &set);
+	}
+	return -1;
+}
+
+/* Touch all blocks with time for the reserve; how many are on @node. */
+static int touch_all(struct arena *a, int node, int pause_us)
+{
+	struct hugearena_block b;
+	int i, n = 0;
+
+	for (i = 0; i < BLOCKS; i++) {
+		byte_write(a->base + i * BLOCK_SIZE, 1);
+		if (pause_us)
+			usleep(pause_us);
+		if (arena_block(a, i, &b))
+			return -1;
+		n += b.node == node;
+	}
+	return n;
+}
+
+TEST_F(node, as_asked)
+{
+	ASSERT_EQ(0, run_on(!variant->node));
+	ASSERT_EQ(0, arena_make_on(&self->a, self->dev, BLOCKS,
+				   variant->node));
+	EXPECT_EQ(BLOCKS, touch_all(&self->a, variant->node,
+				    variant->reserve ? 50000 : 0));
+}
+
+TEST_F(node, local)
+{
+	ASSERT_EQ(0, run_on(variant->node));
+	ASSERT_EQ(0, arena_make_on(&self->a, self->dev, BLOCKS,
+				   HUGEARENA_NODE_LOCAL));
+	EXPECT_EQ(BLOCKS, touch_all(&self->a, variant->node,
+				    variant->reserve ? 50000 : 0));
+}
+
+TEST_F(node, the_pool_hands_out_of_its_node)
+{
+	struct pool_line line;
+
+	if (!variant->pool_mb)
+		SKIP(return, "no pool in this variant");
+	ASSERT_EQ(0, arena_make_on(&self->a, self->dev, BLOCKS,
+				   variant->node));
+	EXPECT_EQ(BLOCKS, touch_all(&self->a, variant->node, 0));
+	ASSERT_EQ(0, pool_line_read(variant->node, &line));
+	EXPECT_EQ(BLOCKS, line.out);
+	ASSERT_EQ(0, pool_line_read(!variant->node, &line));
+	EXPECT_EQ(0, line.out);
+}
+
+TEST_F(node, a_node_that_is_not_there)
+{
+	struct hugearena_create c = { .size = BLOCK_SIZE, .node = 2 };
+
+	if (!access("/sys/devices/system/node/node2", F_OK))
+		SKIP(return, "more than two nodes");
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &c));
+}
+
+TEST_HARNESS_MAIN

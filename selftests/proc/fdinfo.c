@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/PID/fdinfo of an arena: hugearena- keys that tell the truth. */
+#include "harness.h"
+
+FIXTURE(fdinfo) {
+	struct arena a;
+	char path[64];
+};
+
+FIXTURE_SETUP(fdinfo)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, arena_make(&self->a, 4));
+	snprintf(self->path, sizeof(self->path), "/proc/self/fdinfo/%d",
+		 self->a.fd);
+}
+
+FIXTURE_TEARDOWN(fdinfo)
+{
+	arena_drop(&self->a);
+}
+
+TEST_F(fdinfo, has_the_arenas_numbers)
+{
+	struct hugearena_stat st;
+
+	pages_fill(self->a.base, 3 * BLOCK_SIZE, 1);
+	ASSERT_EQ(0, arena_stat(&self->a, &st));
+	EXPECT_EQ((long long)st.id, file_key(self->path, "hugearena-id"));
+	EXPECT_EQ((long long)st.size / 1024,
+		  file_key(self->path, "hugearena-size"));
+	EXPECT_EQ((long long)st.resident / 1024,
+		  file_key(self->path, "hugearena-resident"));
+}
+
+TEST_F(fdinfo, every_other_line_is_the_kernels)
+{
+	static const char *const known[] = {
+		"pos:", "flags:", "mnt_id:", "ino:", "lock:",
+	};
+	char line[256];
+	size_t i;
+	FILE *f = fopen(self->path, "re");
+
+	ASSERT_NE(NULL, f);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "hugearena-", 10))
+			continue;
+		for (i = 0; i < ARRAY_SIZE(known); i++)
+			if (!strncmp(line, known[i], strlen(known[i])))
+				break;
+		EXPECT_LT(i, ARRAY_SIZE(known)) {
+			TH_LOG("%s", line);
+		}
+	}
+	fclose(f);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which memory cgroup pays: the arena's, for all but the pool's blocks. */
+#include "harness.h"
+#include <signal.h>
+#include "memcg.h"
+
+#define BLOCKS	16
+
+FIXTURE(charge) {
+	struct memcg cg;
+};
+
+FIXTURE_SETUP(charge)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, memcg_make(&self->cg, "charge"));
+}
+
+FIXTURE_TEARDOWN(charge)
+{
+	EXPECT_EQ(0, memcg_drop(&self->cg));
+	params_reset();
+}
+
+#define SIZE	((long long)(BLOCKS * BLOCK_SIZE))
+#define SLACK	((long long)(BLOCK_SIZE / 2))
+
+/* How far memory.current rises when the arena is filled. */
+static int rises_by_fill(void *arg)
+{
+	struct memcg *cg = arg;
+	long long before, after;
+	struct arena a;
+
+	if (memcg_enter(cg) || arena_make(&a, BLOCKS))
+		return 1;
+	before = memcg_read(cg, "memory.current");
+	pages_fill(a.base, a.size, 1);
+	after = memcg_read(cg, "memory.current");
+	if (after - before < SIZE - SLACK)
+		return 2;
+	if (after - before > SIZE + SLACK)
+		return 3;
+	if (arena_punch(&a, 0, a.size))
+		return 4;
+	return wait_for(memcg_read(cg, "memory.current") < before + SLACK, 1) ?
+	       0 : 5;
+}
+
+TEST_F(charge, demand_is_charged_and_given_back)
+{
+	EXPECT_EQ(0, child_run(rises_by_fill, &self->cg));
+}
+
+/* A reserve of eight blocks beside the four that were touched. */
+static int rises_by_reserve(void *arg)
+{
+	struct memcg *cg = arg;
+	struct hugearena_stat st = { 0 };
+	long long before, rise;
+	struct arena a;
+	int i;
+
+	if (memcg_enter(cg) || arena_make(&a, BLOCKS))
+		return 1;
+	before = memcg_read(cg, "memory.current");
+	for (i = 0; i < 8 && st.reserve < 2; i++) {
+		byte_write(a.base + i * BLOCK_SIZE, 1);
+		usleep(50000);
+		if (arena_stat(&a, &st))
+			return 2;
+	}
+	if (st.reserve < 2)
+		return 3;
+	rise = memcg_read(cg, "memory.current") - before;
+	/* the worker may go on between the two looks */
+	return rise >= (long long)(st.resident + st.reserve * BLOCK_SIZE) -
+		       SLACK ? 0 : 4;
+}
+
+TEST_F(charge, the_reserve_is_charged_to_the_arenas_group)
+{
+	ASSERT_EQ(0, param_write("reserve_max", 8));
+	EXPECT_EQ(0, child_run(rises_by_reserve, &self->cg));
+}
+
+/* Pool blocks are the administrator's, as hugetlb's are. */
+static int rises_not_by_pool(void *arg)
+{
+	struct memcg *cg = arg;
+	struct hugearena_stat st;
+	long long before, after;
+	struct arena a;
+
+	if (memcg_enter(cg) || arena_make(&a, BLOCKS))
+		return 1;
+	before = memcg_read(cg, "memory.current");
+	pages_fill(a.base, a.size, 1);
+	after = memcg_read(cg, "memory.current");
+	if (arena_stat(&a, &st) || st.fault_pool != BLOCKS)
+		return 2;
+	return after - before < SLACK ? 0 : 3;
+}
+
+TEST_F(charge, the_pool_is_not_charged)
+{
+	struct pool_line sum;
+
+	ASSERT_EQ(0, param_write("pool_target_mb", 2 * BLOCKS));
+	ASSERT_EQ(BLOCKS, wait_for((pool_sum_read(&sum), sum.clean), BLOCKS));
+	EXPECT_EQ(0, child_run(rises_not_by_pool, &self->cg));
+}
+
+static int fill_past_limit(void *arg)
+{
+	struct arena a;
+
+	if (memcg_enter(arg) || arena_make(&a, 64))
+		return 1;
+	if (memcg_write(arg, "memory.max", 32 * MIB))
+		return 2;
+	pages_fill(a.base, a.size, 1);
+	return 3;
+}
+
+TEST_F(charge, memory_max_is_kept)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		EXPECT_EQ(256 + SIGKILL, child_run(fill_past_limit,
+						   &self->cg));
+		EXPECT_EQ(0, wait_for(stat_read("Resident"), 0));
+	}
+	EXPECT_LE(5, memcg_key(&self->cg, "memory.events", "oom_kill"));
+}
+
+/* The reserve is no way around the limit either, nor a reason to be killed. */
+static int reserve_at_limit(void *arg)
+{
+	struct arena a;
+	int i;
+
+	if (memcg_enter(arg) || arena_make(&a, 16))
+		return 1;
+	if (memcg_write(arg, "memory.max", memcg_read(arg, "memory.current") +
+			12 * MIB))
+		return 2;
+	for (i = 0; i < 4; i++) {
+		byte_write(a.base + i * BLOCK_SIZE, 1);
+		usleep(50000);
+	}
+	usleep(500000);
+	return memcg_key(arg, "memory.events", "oom_kill") ? 3 : 0;
+}
+
+TEST_F(charge, the_reserve_never_calls_the_oom_killer)
+{
+	ASSERT_EQ(0, param_write("reserve_max", 16));
+	EXPECT_EQ(0, child_run(reserve_at_limit, &self->cg));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* user_mb: what one user's arenas may hold together. */
+#include "harness.h"
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#define SOMEBODY	54321
+#define LIMIT_MB	8
+#define LIMIT_BLOCKS	(LIMIT_MB / 2)
+
+FIXTURE(user) {
+	int dev;
+};
+
+FIXTURE_SETUP(user)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, param_write("user_mb", LIMIT_MB));
+	self->dev = device_open();
+	ASSERT_LE(0, self->dev);
+}
+
+FIXTURE_TEARDOWN(user)
+{
+	params_reset();
+	close(self->dev);
+}
+
+/* Touch one block after the other; how many before SIGBUS, all if none. */
+static size_t touch_until_sigbus(struct arena *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->size / BLOCK_SIZE; i++)
+		if (byte_write_signal(a->base + i * BLOCK_SIZE, 1) == SIGBUS)
+			break;
+	return i;
+}
+
+static int fill_one(void *arg)
+{
+	struct arena a;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	return touch_until_sigbus(&a);
+}
+
+TEST_F(user, past_it_is_sigbus)
+{
+	EXPECT_EQ(LIMIT_BLOCKS, child_run(fill_one, &self->dev));
+}
+
+TEST_F(user, refusals_are_counted)
+{
+	long long before = stat_read("QuotaDenied");
+
+	EXPECT_EQ(LIMIT_BLOCKS, child_run(fill_one, &self->dev));
+	EXPECT_LT(before, stat_read("QuotaDenied"));
+}
+
+TEST_F(user, freed_with_the_process)
+{
+	int i;
+
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(LIMIT_BLOCKS, child_run(fill_one, &self->dev));
+}
+
+static int fill_two(void *arg)
+{
+	struct arena a, b;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, *(int *)arg, 3, HUGEARENA_NODE_LOCAL) ||
+	    arena_make_on(&b, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	return touch_until_sigbus(&a) * 10 + touch_until_sigbus(&b);
+}
+
+TEST_F(user, covers_all_arenas_of_the_user)
+{
+	EXPECT_EQ(30 + LIMIT_BLOCKS - 3, child_run(fill_two, &self->dev));
+}
+
+static int release_and_go_on(void *arg)
+{
+	struct arena a;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	if (touch_until_sigbus(&a) != LIMIT_BLOCKS)
+		return 101;
+	if (arena_punch(&a, 0, BLOCK_SIZE))
+		return 102;
+	if (byte_write_signal(a.base + LIMIT_BLOCKS * BLOCK_SIZE, 1))
+		return 103;
+	if (byte_write_signal(a.base, 1) != SIGBUS)
+		return 104;
+	/* what is there stays usable */
+	return byte_write_signal(a.base + BLOCK_SIZE, 2) ? 105 : 0;
+}
+
+TEST_F(user, released_memory_can_be_used_again)
+{
+	EXPECT_EQ(0, child_run(release_and_go_on, &self->dev));
+}
+
+static int info_of_user(void *arg)
+{
+	struct hugearena_info info;
+	struct arena a;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	touch_until_sigbus(&a);
+	if (ioctl(*(int *)arg, HUGEARENA_IOC_INFO, &info))
+		return 101;
+	if (info.user_limit != LIMIT_MB * MIB)
+		return 102;
+	return info.user_bytes == LIMIT_MB * MIB ? 0 : 103;
+}
+
+TEST_F(user, info_tells)
+{
+	EXPECT_EQ(0, child_run(info_of_user, &self->dev));
+}
+
+static int fill_as_other(void *arg)
+{
+	struct arena a;
+
+	if (user_become(SOMEBODY + 1) ||
+	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	return touch_until_sigbus(&a);
+}
+
+static int fill_and_hold(void *arg)
+{
+	struct arena a;
+	int *fds = arg;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, fds[0], 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	touch_until_sigbus(&a);
+	gate_post(fds[1]);
+	pause();
+	return 0;
+}
+
+TEST_F(user, another_user_has_its_own)
+{
+	int fds[2] = { self->dev, gate_open() };
+	pid_t pid = child_start(fill_and_hold, fds);
+
+	ASSERT_LT(0, pid);
+	gate_wait(fds[1]);
+	EXPECT_EQ(LIMIT_BLOCKS, child_run(fill_as_other, &self->dev));
+	/* the first is still full */
+	EXPECT_EQ(0, child_run(fill_one, &self->dev));
+	kill(pid, SIGKILL);
+	child_wait(pid);
+}
+
+TEST_F(user, cap_sys_resource_exceeds_it)
+{
+	struct arena a;
+
+	ASSERT_EQ(0, arena_make(&a, 16));
+	EXPECT_EQ(16, touch_until_sigbus(&a));
+	arena_drop(&a);
+}
+
+static int fork_over_limit(void *arg)
+{
+	struct arena a;
+	size_t i;
+	pid_t pid;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	if (touch_until_sigbus(&a) != LIMIT_BLOCKS)
+		return 101;
+	pages_fill(a.base, LIMIT_BLOCKS * BLOCK_SIZE, 1);
+	pid = fork();
+	if (pid < 0)
+		return 102;
+	if (!pid) {
+		/* reading what is shared needs no quota, writing does */
+		if (pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_SIZE, 1))
+			_exit(1);
+		for (i = 0; i < LIMIT_BLOCKS; i++)
+			if (byte_write_signal(a.base + i * BLOCK_SIZE, 1) ==
+			    SIGBUS)
+				_exit(0);
+		_exit(2);
+	}
+	if (child_wait(pid))
+		return 103;
+	return pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_SIZE, 1) ? 104 : 0;
+}
+
+TEST_F(user, copies_after_fork_are_limited_too)
+{
+	EXPECT_EQ(0, child_run(fork_over_limit, &self->dev));
+}
+
+static int madvise_past(void *arg)
+{
+	struct arena a;
+
+	if (user_become(SOMEBODY) ||
+	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
+		return 100;
+	if (!madvise(a.base, a.size, MADV_POPULATE_WRITE))
+		return 101;
+	return errno == EFAULT || errno == EHWPOISON ? 0 : 102;
+}
+
+TEST_F(user, populate_past_it_fails)
+{
+	EXPECT_EQ(0, child_run(madvise_past, &self->dev));
+}
+
+TEST_F(user, raised_at_run_time)
+{
+	ASSERT_EQ(0, param_write("user_mb", 2 * LIMIT_MB));
+	EXPECT_EQ(2 * LIMIT_BLOCKS, child_run(fill_one, &self->dev));
+	ASSERT_EQ(0, param_write("user_mb", 0));
+	EXPECT_EQ(16, child_run(fill_one, &self->dev));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A registered io_uring buffer whose memory is released: what arrives there
+ * later must not show up in anything that was handed out since.
+ */
+#include "harness.h"
+#include "uring.h"
+
+#define BLOCKS	4
+#define LEN	(4 * OS_PAGE)
+
+FIXTURE(pin_uring) {
+	struct arena a;
+	struct uring u;
+	int pipe[2];
+	char *at;
+	char buf[LEN];
+};
+
+FIXTURE_VARIANT(pin_uring) {
+	int pool_mb;
+	int reserve;
+};
+
+FIXTURE_VARIANT_ADD(pin_uring, demand) { 0, 0 };
+FIXTURE_VARIANT_ADD(pin_uring, pool) { 8, 0 };
+FIXTURE_VARIANT_ADD(pin_uring, reserve) { 0, 8 };
+
+FIXTURE_SETUP(pin_uring)
+{
+	struct pool_line sum;
+
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, param_write("pool_target_mb", variant->pool_mb));
+	ASSERT_EQ(0, param_write("reserve_max", variant->reserve));
+	ASSERT_EQ(variant->pool_mb / 2,
+		  wait_for((pool_sum_read(&sum), sum.clean),
+			   variant->pool_mb / 2));
+	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
+	ASSERT_EQ(0, pipe(self->pipe));
+	ASSERT_EQ(0, uring_open(&self->u));
+	memset(self->a.base, 'o', self->a.size);
+	self->at = self->a.base + BLOCK_SIZE;
+	ASSERT_EQ(0, uring_register(&self->u, self->at, BLOCK_SIZE));
+}
+
+FIXTURE_TEARDOWN(pin_uring)
+{
+	uring_close(&self->u);
+	arena_drop(&self->a);
+	params_reset();
+}
+
+static int arrive(struct uring *u, int pipe[2], char *at, char *buf, char c)
+{
+	memset(buf, c, LEN);
+	if (write(pipe[1], buf, LEN) != LEN)
+		return -1;
+	return uring_read_fixed(u, pipe[0], at, LEN) == LEN ? 0 : -1;
+}
+
+TEST_F(pin_uring, released_block_gets_fresh_memory)
+{
+	struct arena b;
+
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+	memset(self->at, 'n', BLOCK_SIZE);
+	ASSERT_EQ(0, arena_make(&b, 64));
+	memset(b.base, 'b', b.size);
+	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
+	EXPECT_EQ(0, bytes_other(self->a.base, BLOCK_SIZE, 'o'));
+	EXPECT_EQ(0, bytes_other(self->at, BLOCK_SIZE, 'n'));
+	EXPECT_EQ(0, bytes_other(b.base, b.size, 'b'));
+	arena_drop(&b);
+}
+
+TEST_F(pin_uring, nor_later_when_the_worker_has_had_time)
+{
+	struct arena b;
+	size_t i;
+
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+	usleep(300000);
+	ASSERT_EQ(0, arena_make(&b, 64));
+	for (i = 0; i < 64; i++)
+		byte_write(b.base + i * BLOCK_SIZE, 0);
+	(void)byte_read(self->at);
+	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
+	EXPECT_EQ(0, bytes_other(self->at, BLOCK_SIZE, 0));
+	EXPECT_EQ(0, bytes_other(b.base, b.size, 0));
+	arena_drop(&b);
+}
+
+TEST_F(pin_uring, pages_released_beside_live_ones)
+{
+	size_t half = BLOCK_SIZE / 2;
+
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, half));
+	EXPECT_EQ(0, bytes_other(self->at, half, 0));
+	EXPECT_EQ(0, bytes_other(self->at + half, half, 'o'));
+	/* the live half stays together with its registered buffer */
+	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at + half, self->buf,
+			    'x'));
+	EXPECT_EQ(0, bytes_other(self->at + half, LEN, 'x'));
+}
+
+TEST_F(pin_uring, a_pinned_block_is_not_joined_away_from_its_buffer)
+{
+	struct hugearena_join j;
+
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE + 100 * OS_PAGE,
+				 OS_PAGE));
+	ASSERT_EQ(0, arena_join(&self->a, BLOCK_SIZE, BLOCK_SIZE, &j));
+	usleep(300000);
+	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
+	EXPECT_EQ(0, bytes_other(self->at, LEN, 'x'));
+	EXPECT_EQ(0, bytes_other(self->at + LEN, OS_PAGE, 'o'));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* HUGEARENA_IOC_CREATE refuses every field that is not as documented. */
+#include "harness.h"
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+FIXTURE(create) {
+	int dev;
+	struct hugearena_create c;
+};
+
+FIXTURE_SETUP(create)
+{
+	ASSERT_EQ(0, params_reset());
+	self->dev = device_open();
+	ASSERT_LE(0, self->dev);
+	self->c.size = 4 * BLOCK_SIZE;
+	self->c.node = HUGEARENA_NODE_LOCAL;
+}
+
+FIXTURE_TEARDOWN(create)
+{
+	close(self->dev);
+}
+
+TEST_F(create, good)
+{
+	int fd = arena_create_on(self->dev, &self->c);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, close(fd));
+}
+
+TEST_F(create, size_zero)
+{
+	self->c.size = 0;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, size_not_whole_blocks)
+{
+	self->c.size = BLOCK_SIZE + OS_PAGE;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	self->c.size = BLOCK_SIZE - 1;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	self->c.size = BLOCK_SIZE + 1;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, size_up_to_max_and_no_more)
+{
+	struct hugearena_info info;
+	int fd;
+
+	ASSERT_EQ(0, ioctl(self->dev, HUGEARENA_IOC_INFO, &info));
+	self->c.size = info.max_size;
+	fd = arena_create_on(self->dev, &self->c);
+	EXPECT_LE(0, fd);
+	close(fd);
+	self->c.size = info.max_size + BLOCK_SIZE;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, size_huge)
+{
+	self->c.size = -BLOCK_SIZE;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	self->c.size = 1ULL << 63;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, unknown_kind)
+{
+	self->c.kind = 1;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	self->c.kind = 1U << 31;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, every_flag_is_unknown)
+{
+	int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		self->c.flags = 1U << bit;
+		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	}
+}
+
+TEST_F(create, pad_not_zero)
+{
+	self->c.pad = 1;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	self->c.pad = 1U << 31;
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, node_zero)
+{
+	int fd;
+
+	self->c.node = 0;
+	fd = arena_create_on(self->dev, &self->c);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, close(fd));
+}
+
+TEST_F(create, node_that_is_not_there)
+{
+	static const int nodes[] = { -2, 1000, 1 << 20, 0x7fffffff,
+				     -0x7fffffff - 1 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+		self->c.node = nodes[i];
+		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	}
+}
+
+TEST_F(create, name_without_end)
+{
+	memset(self->c.name, 'a', sizeof(self->c.name));
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, name_with_a_bad_character)
+{
+	static const char *const names[] = {
+		"a b", " ", "a\n", "a\t", "\x7f", "caf\xc3\xa9", "\x01", "\xff",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		memset(self->c.name, 0, sizeof(self->c.name));
+		strcpy(self->c.name, names[i]);
+		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	}
+}
+
+TEST_F(create, longest_name)
+{
+	int fd;
+
+	memset(self->c.name, '~', sizeof(self->c.name) - 1);
+	fd = arena_create_on(self->dev, &self->c);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, close(fd));
+}
+
+TEST_F(create, bytes_after_the_name_must_be_zero)
+{
+	self->c.name[0] = 'a';
+	self->c.name[sizeof(self->c.name) - 1] = 'b';
+	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, bad_address_is_efault)
+{
+	EXPECT_ERRNO(EFAULT, ioctl(self->dev, HUGEARENA_IOC_CREATE, NULL));
+	EXPECT_ERRNO(EFAULT, ioctl(self->dev, HUGEARENA_IOC_CREATE,
+				   0xffff800000000000UL));
+}
+
+TEST_F(create, half_readable_argument_is_efault)
+{
+	char *p = mmap(NULL, 2 * OS_PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, munmap(p + OS_PAGE, OS_PAGE));
+	memcpy(p + OS_PAGE - 16, &self->c, 16);
+	EXPECT_ERRNO(EFAULT, ioctl(self->dev, HUGEARENA_IOC_CREATE,
+				   p + OS_PAGE - 16));
+}
+
+TEST_F(create, no_free_descriptor_is_emfile)
+{
+	struct rlimit rl;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &rl));
+	rl.rlim_cur = self->dev + 1;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &rl));
+	EXPECT_ERRNO(EMFILE, arena_create_on(self->dev, &self->c));
+}
+
+TEST_F(create, failures_leave_no_arena)
+{
+	long long before = stat_read("Arenas");
+	int i;
+
+	ASSERT_LE(0, before);
+	self->c.flags = 1;
+	for (i = 0; i < 100; i++)
+		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	EXPECT_EQ(before, stat_read("Arenas"));
+}
+
+TEST_F(create, takes_no_memory)
+{
+	long long before = stat_read("Resident");
+	int fd;
+
+	self->c.size = 1024 * MIB;
+	fd = arena_create_on(self->dev, &self->c);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(before, stat_read("Resident"));
+	EXPECT_EQ(0, close(fd));
+}
+
+TEST_HARNESS_MAIN

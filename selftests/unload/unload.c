@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module is not let go while anybody uses it, goes when nobody does, and
+ * comes back.  Every test ends with the module loaded, as it was given.
+ */
+#include "harness.h"
+#include <signal.h>
+#include "module.h"
+
+#define CYCLES	100
+
+FIXTURE(unload) {
+	struct arena a;
+};
+
+FIXTURE_SETUP(unload)
+{
+	if (!module_file())
+		SKIP(_exit(255), "no module file: set HUGEARENA_KO");
+	ASSERT_TRUE(module_loaded());
+}
+
+static int module_load_as_given(void)
+{
+	const char *params = getenv("HUGEARENA_PARAMS");
+
+	return module_load(params ? params : "");
+}
+
+FIXTURE_TEARDOWN(unload)
+{
+	arena_drop(&self->a);
+	if (!module_loaded()) {
+		EXPECT_EQ(0, module_load_as_given());
+	}
+}
+
+TEST_F(unload, open_device_holds_it)
+{
+	int dev = device_open();
+
+	ASSERT_LE(0, dev);
+	EXPECT_EQ(-1, module_unload());
+	EXPECT_TRUE(errno == EBUSY || errno == EAGAIN);
+	EXPECT_TRUE(module_loaded());
+	close(dev);
+}
+
+TEST_F(unload, unmapped_arena_holds_it)
+{
+	int fd = arena_create(BLOCK_SIZE);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, module_unload());
+	EXPECT_TRUE(errno == EBUSY || errno == EAGAIN);
+	close(fd);
+}
+
+TEST_F(unload, mapping_holds_it_without_its_file)
+{
+	ASSERT_EQ(0, arena_make(&self->a, 2));
+	pages_fill(self->a.base, self->a.size, 1);
+	ASSERT_EQ(0, close(self->a.fd));
+	EXPECT_EQ(-1, module_unload());
+	EXPECT_TRUE(errno == EBUSY || errno == EAGAIN);
+	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
+	EXPECT_EQ(0, munmap(self->a.base, self->a.size));
+	self->a.base = NULL;
+}
+
+TEST_F(unload, a_childs_copy_holds_it)
+{
+	int go = gate_open();
+	pid_t pid;
+
+	ASSERT_EQ(0, arena_make(&self->a, 2));
+	pages_fill(self->a.base, self->a.size, 1);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(self->a.fd);
+		gate_wait(go);
+		_exit(pages_wrong(self->a.base, self->a.size, 1) != 0);
+	}
+	arena_drop(&self->a);
+	EXPECT_EQ(-1, module_unload());
+	EXPECT_TRUE(errno == EBUSY || errno == EAGAIN);
+	gate_post(go);
+	EXPECT_EQ(0, child_wait(pid));
+}
+
+TEST_F(unload, refused_a_thousand_times_under_load)
+{
+	int i, refused = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, arena_make(&self->a, 4));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		for (;;) {
+			pages_fill(self->a.base, self->a.size, 1);
+			arena_punch(&self->a, 0, self->a.size);
+		}
+	}
+	for (i = 0; i < 1000; i++)
+		refused += module_unload() == -1;
+	EXPECT_EQ(1000, refused);
+	kill(pid, SIGKILL);
+	EXPECT_EQ(256 + SIGKILL, child_wait(pid));
+}
+
+TEST_F(unload, nobody_uses_it)
+{
+	ASSERT_EQ(0, module_unload_wait());
+	EXPECT_FALSE(module_loaded());
+	EXPECT_ERRNO(ENOENT, device_open());
+	EXPECT_EQ(-1, access(PROC_STAT, F_OK));
+	ASSERT_EQ(0, module_load_as_given());
+	EXPECT_EQ(0, stat_read("Arenas"));
+	EXPECT_EQ(0, stat_read("FaultDemand"));
+}
+
+TEST_F(unload, with_a_full_pool)
+{
+	long long before = meminfo_read("MemFree");
+	struct pool_line sum;
+
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, param_write("pool_target_mb", 64));
+	ASSERT_EQ(32, wait_for((pool_sum_read(&sum), sum.clean), 32));
+	ASSERT_EQ(0, module_unload_wait());
+	/* the pool went with it */
+	EXPECT_EQ(1, wait_for(meminfo_read("MemFree") > before - 16 * 1024,
+			      1));
+	ASSERT_EQ(0, module_load_as_given());
+}
+
+TEST_F(unload, while_the_pool_is_being_filled)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, param_write("pool_target_mb", 256));
+		usleep(i * 10000);
+		ASSERT_EQ(0, module_unload_wait());
+		ASSERT_EQ(0, module_load_as_given());
+	}
+}
+
+TEST_F(unload, pool_mb_at_load)
+{
+	struct pool_line sum;
+
+	ASSERT_EQ(0, module_unload_wait());
+	ASSERT_EQ(0, module_load("pool_mb=16"));
+	EXPECT_EQ(8, wait_for((pool_sum_read(&sum), sum.clean), 8));
+	EXPECT_EQ(8, sum.target);
+	ASSERT_EQ(0, module_unload_wait());
+	ASSERT_EQ(0, module_load_as_given());
+}
+
+TEST_F(unload, bad_parameters_are_refused)
+{
+	ASSERT_EQ(0, module_unload_wait());
+	EXPECT_ERRNO(EINVAL, module_load("pool_mb=nonsense"));
+	EXPECT_FALSE(module_loaded());
+	ASSERT_EQ(0, module_load_as_given());
+}
+
+/* Use everything there is, then unload, a hundred times. */
+TEST_F_TIMEOUT(unload, hundred_clean_cycles, 200)
+{
+	struct arena a;
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < CYCLES; i++) {
+		ASSERT_EQ(0, arena_make(&a, 4));
+		pages_fill(a.base, a.size, i);
+		ASSERT_EQ(0, arena_punch(&a, OS_PAGE, BLOCK_SIZE));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			byte_write(a.base, 1);
+			_exit(0);
+		}
+		EXPECT_EQ(0, child_wait(pid));
+		arena_drop(&a);
+		ASSERT_EQ(0, module_unload_wait());
+		ASSERT_EQ(0, module_load_as_given());
+	}
+}
+
+TEST_HARNESS_MAIN
