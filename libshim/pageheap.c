@@ -14,8 +14,10 @@
 #include <string.h>
 
 #include "conf.h"
+#include "limit.h"
 #include "meta.h"
 #include "pageheap_int.h"
+#include "scavenger.h"
 #include "sys.h"
 
 /*
@@ -25,6 +27,13 @@
 #define SMALL_HEAP	((size_t)16 << 20)
 /* From here a second filler costs less than it brings: a block in 32. */
 #define APART_HEAP	((size_t)64 << 20)
+/* Between two looks at the limits: 64 MiB take 4 ms to clear, a look 0.1. */
+#define LIMIT_STEP	((size_t)64 << 20)
+/*
+ * Pages given back that a tick may take again one by one: a fault each.  Who
+ * wants more than a block of them is better served by a fresh one.
+ */
+#define HOLES_MAX	BLOCK_PAGES
 #define GROW_SMALL	((size_t)4 << 20)
 #define GROW_MIN	AREA_SIZE
 #define GROW_MAX	((size_t)1 << 30)
@@ -115,8 +124,8 @@ found:
 bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 {
 	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
-	size_t len = blocks * BLOCK_SIZE;
-	bool ok;
+	size_t len = blocks * BLOCK_SIZE, heap;
+	bool ok, look;
 
 	t->blocks = blocks;
 	/* memory that may never be touched is not worth getting beforehand */
@@ -127,7 +136,14 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 			if (t->kind != RUN_RETURNED || !whole)
 				return true;
 			ph.moving++;
+			ph.fresh += len;
+			look = ph.fresh >= LIMIT_STEP;
+			if (look)
+				ph.fresh = 0;
+			heap = (ph.inuse + ph.idle) * PAGE_SIZE + len;
 			shim_lock_release(&ph.lock);
+			if (look)
+				limit_update(heap);
 			ok = backend_ops(backend)->whole(t->start, len);
 			shim_lock_acquire(&ph.lock);
 			ph.moving--;
@@ -141,6 +157,25 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 		ph.nr_fallback++;
 		backend = BACKEND_THP;
 	}
+}
+
+/*
+ * Near a limit, give back before taking; at a hard one, refuse.  Called with
+ * the lock held, which is dropped in between.
+ */
+static bool limits_allow(size_t npages)
+{
+	size_t heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+
+	if (limit_allows(heap, npages * PAGE_SIZE))
+		return true;
+	while (ph.idle && !limit_allows(heap, npages * PAGE_SIZE)) {
+		if (!pageheap_release_runs(npages / BLOCK_PAGES + 1) &&
+		    !pageheap_release_idlest(0, true))
+			break;
+		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+	}
+	return limit_allows(heap, npages * PAGE_SIZE);
 }
 
 static void decide_whole(size_t npages)
@@ -161,8 +196,11 @@ static struct block *find_part(unsigned int n, bool shortlived)
 	enum filler_id own = shortlived ? FILLER_WHOLE_SHORT : FILLER_WHOLE;
 	struct block *b = filler_find(own, n);
 
-	if (!b)
+	if (!b) {
 		b = filler_find(own + 1, n);
+		if (b && ph.whole && b->nidle < n && ph.holes > HOLES_MAX)
+			b = NULL;
+	}
 	/* before the kinds are worth keeping apart, and never for long */
 	if (!b && !shortlived)
 		b = filler_find(FILLER_PAGES_SHORT, n);
@@ -303,6 +341,8 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages,
 	if (!align_pages)
 		align_pages = 1;
 	shim_lock_acquire(&ph.lock);
+	if (shim_conf.limit_hard && !limits_allow(npages))
+		goto fail;
 	s = span_new();
 	if (!s)
 		goto fail;
@@ -371,11 +411,21 @@ void range_free(uintptr_t at, uintptr_t end)
 
 void pageheap_free(struct span *s)
 {
+	bool kick;
+
 	shim_lock_acquire(&ph.lock);
 	range_free(s->start, s->start + s->npages * PAGE_SIZE);
 	ph.spans--;
 	span_drop(s);
+	kick = scavenger_is_wanted();
 	shim_lock_release(&ph.lock);
+	if (kick)
+		scavenger_kick();
+}
+
+unsigned int pageheap_pressure(void)
+{
+	return limit_pressure();
 }
 
 size_t pageheap_usage(void)

@@ -31,7 +31,8 @@ enum {
  * @free: bytes free, with memory behind them as far as we know
  * @returned: bytes free in blocks, without memory (given back, or never used)
  * @metadata: bytes of the allocator's own records
- * @limit: soft limit that is in force, 0 for none
+ * @limit: the smallest limit that is in force, 0 for none
+ * @demand: bytes of @free kept because the last minute shows they come back
  * @blocks: blocks with at least one page in a span
  * @blocks_free: whole free blocks that still have memory
  * @blocks_split: blocks of @blocks that are 4 KiB pages (returned in part, or
@@ -53,7 +54,7 @@ enum {
  * @scavenger_ns: CPU time the scavenger has used
  * @scavenger_starts: times its thread was made
  * @scavenger_fails: times it could not be
- * @nr_lost: bytes abandoned because the kernel refused to release them
+ * @nr_refused: times the kernel did not take memory back (locked by mlock())
  * @backend: name of the backend that blocks come from now
  *
  * mapped = inuse + free + returned.
@@ -65,6 +66,7 @@ struct pageheap_stat {
 	size_t returned;
 	size_t metadata;
 	size_t limit;
+	size_t demand;
 	size_t blocks;
 	size_t blocks_free;
 	size_t blocks_split;
@@ -84,7 +86,7 @@ struct pageheap_stat {
 	uint64_t scavenger_ns;
 	uint64_t scavenger_starts;
 	uint64_t scavenger_fails;
-	uint64_t nr_lost;
+	uint64_t nr_refused;
 	const char *backend;
 };
 

@@ -53,6 +53,24 @@ static void part_count(const struct block *b, int sign)
 }
 
 /**
+ * block_joined - a block's memory is one huge page now
+ * @b: a PART block
+ */
+void block_joined(struct block *b)
+{
+	unsigned int had = bits_count(&b->backed, 0, BLOCK_PAGES);
+
+	block_detach(b);
+	part_count(b, -1);
+	b->whole = true;
+	bits_fill(&b->backed, ~0ULL);
+	b->nidle += (uint16_t)(BLOCK_PAGES - had);
+	ph.idle += BLOCK_PAGES - had;
+	part_count(b, 1);
+	block_attach(b);
+}
+
+/**
  * block_init_part - start to use a block page by page
  * @b: a record whose memory was just taken from a run
  * @from: the kind of that run
@@ -68,6 +86,7 @@ void block_init_part(struct block *b, enum run_kind from, bool whole,
 	b->whole = whole;
 	b->shortlived = shortlived;
 	b->stuck = false;
+	b->age_tick = ph.tick - 1;
 	b->nused = 0;
 	b->longest = BLOCK_PAGES;
 	b->stamp = ph.tick;
@@ -127,9 +146,15 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n)
 	b->nused += (uint16_t)n;
 	b->nidle -= (uint16_t)idle;
 	b->stamp = ph.tick;
-	ph.inuse += n;
+	inuse_add(n);
 	ph.idle -= idle;
+	ph.holes += n - idle;
 	part_count(b, 1);
+	if (!b->whole && b->nused >= JOIN_PAGES && ph.whole && !b->queued) {
+		b->queued = true;
+		b->join_next = ph.joins;
+		ph.joins = b;
+	}
 	if (was_longest)
 		b->longest = (uint16_t)bits_longest_clear(&b->used, b->longest);
 	filler_remove(b);
@@ -152,7 +177,7 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
 	b->nused -= (uint16_t)n;
 	b->nidle += (uint16_t)n;
 	b->stamp = ph.tick;
-	ph.inuse -= n;
+	inuse_sub(n);
 	ph.idle += n;
 	part_count(b, 1);
 	around = run_around(b, i, n);

@@ -94,7 +94,7 @@ struct block *filler_find(enum filler_id id, unsigned int n)
 
 /**
  * age_remove - take a block off its age list
- * @b: a PART block, on a list or not
+ * @b: a PART block, on a list or not; @b->whole is as it was when it came on
  */
 void age_remove(struct block *b)
 {
@@ -106,11 +106,25 @@ void age_remove(struct block *b)
 	if (b->age_next)
 		b->age_next->age_prev = b->age_prev;
 	else
-		ph.age_tail[a] = b->age_prev;
+		ph.age_tail[b->whole][a] = b->age_prev;
 	if (b->age_prev)
 		b->age_prev->age_next = b->age_next;
 	else
-		ph.age[a] = b->age_next;
+		ph.age[b->whole][a] = b->age_next;
+}
+
+static void age_append(struct block *b, unsigned int a)
+{
+	struct block **tail = &ph.age_tail[b->whole][a];
+
+	b->age = (uint8_t)a;
+	b->age_next = NULL;
+	b->age_prev = *tail;
+	if (*tail)
+		(*tail)->age_next = b;
+	else
+		ph.age[b->whole][a] = b;
+	*tail = b;
 }
 
 /**
@@ -119,21 +133,24 @@ void age_remove(struct block *b)
  */
 void age_update(struct block *b)
 {
-	unsigned int a = (b->nidle + 15u) / 16;
+	unsigned int a = b->stuck ? 0 : (b->nidle + 15u) / 16;
 
-	if (b->stuck)
-		a = 0;
 	if (a == b->age)
 		return;
 	age_remove(b);
-	if (!a)
-		return;
-	b->age = (uint8_t)a;
-	b->age_next = NULL;
-	b->age_prev = ph.age_tail[a];
-	if (b->age_prev)
-		b->age_prev->age_next = b;
-	else
-		ph.age[a] = b;
-	ph.age_tail[a] = b;
+	if (a)
+		age_append(b, a);
+}
+
+/**
+ * age_rotate - pass a block over
+ * @b: a PART block on an age list
+ */
+void age_rotate(struct block *b)
+{
+	unsigned int a = b->age;
+
+	age_remove(b);
+	age_append(b, a);
+	b->age_tick = ph.tick;
 }

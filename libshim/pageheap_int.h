@@ -64,6 +64,10 @@ enum run_kind {
  * @whole: PART, SPAN: its memory is a block, not 4 KiB pages
  * @shortlived: PART: of the filler for PAGEHEAP_SHORT
  * @stuck: pages could not be given back: do not try again
+ * @queued: on ph.joins
+ * @joining: being joined, without the lock
+ * @join_next: the next on ph.joins
+ * @age_tick: tick in which it was last passed over on its age list
  */
 struct block {
 	struct block *next, *prev;
@@ -83,6 +87,10 @@ struct block {
 	bool whole;
 	bool shortlived;
 	bool stuck;
+	bool queued;
+	bool joining;
+	struct block *join_next;
+	uint32_t age_tick;
 };
 
 /*
@@ -114,6 +122,10 @@ _Static_assert(FILLER_WORDS <= 64, "one word summarises the buckets");
 
 /* Blocks by their idle pages in sixteenths, for the scavenger. */
 #define AGES		17u
+/* A block is split when a quarter of it is idle: less is not worth a PMD. */
+#define SPLIT_AGE	5u
+/* And joined again when seven eighths are in use. */
+#define JOIN_PAGES	(BLOCK_PAGES * 7 / 8)
 
 /* Free runs by length: exact below 64, then a bucket for each power of two. */
 #define RUN_EXACT	64u
@@ -140,16 +152,35 @@ struct pageheap {
 	size_t spans;
 	struct span *span_free;	/* descriptors, by their next */
 	struct runs runs[RUN_KINDS][BACKEND_NR];
-	struct block *age[AGES];	/* FIFO: head longest unchanged */
-	struct block *age_tail[AGES];
+	size_t peak, low;	/* of inuse, since the last tick */
+	size_t runs_low;	/* fewest free whole blocks since then */
+	size_t holes;		/* pages of memory given back that were used */
+	size_t fresh;		/* pages of memory taken since limit_update() */
+	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */
+	struct block *age_tail[2][AGES];
+	struct block *joins;	/* blocks that have filled up again */
 	struct filler filler[FILLERS];
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
 	uint64_t nr_release, released, nr_split, nr_join, nr_join_fail;
-	uint64_t nr_remap, nr_lost;
+	uint64_t nr_remap, nr_refused;
 };
 
 extern struct pageheap ph;
+
+static inline void inuse_add(size_t pages)
+{
+	ph.inuse += pages;
+	if (ph.inuse > ph.peak)
+		ph.peak = ph.inuse;
+}
+
+static inline void inuse_sub(size_t pages)
+{
+	ph.inuse -= pages;
+	if (ph.inuse < ph.low)
+		ph.low = ph.inuse;
+}
 
 /* pageheap_block.c: records, and claiming pages of one block */
 
@@ -175,20 +206,30 @@ unsigned int block_hold_idle(struct block *b, struct backend_range *r);
 size_t block_drop_idle(struct block *b, const struct backend_range *r,
 		       unsigned int nr, unsigned int done);
 
+void block_joined(struct block *b);
+
 /* pageheap_filler.c: PART blocks, to be found by what is free in them */
 void filler_insert(struct block *b);
 void filler_remove(struct block *b);
 struct block *filler_find(enum filler_id id, unsigned int n);
 void age_update(struct block *b);
 void age_remove(struct block *b);
+void age_rotate(struct block *b);
 
 /* pageheap_runs.c: runs of free whole blocks */
+size_t runs_blocks(void);
+void runs_note_low(void);
 void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
 		 enum run_kind kind);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, uintptr_t *start);
 bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 		  enum run_kind *kind);
+
+/* pageheap_release.c: for the scavenger */
+size_t pageheap_release_runs(size_t max);
+size_t pageheap_release_idlest(uint32_t age, bool all);
+bool pageheap_join_one(void);
 
 /* pageheap.c */
 

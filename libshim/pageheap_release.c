@@ -26,17 +26,46 @@ static size_t run_release(enum backend_id backend, enum run_kind kind,
 		return 0;
 	range.start = start;
 	range.len = blocks * BLOCK_SIZE;
+	ph.idle += blocks * BLOCK_PAGES;	/* until it is gone */
 	ph.moving++;
 	shim_lock_release(&ph.lock);
 	done = backend_ops(backend)->release(&range, 1);
 	shim_lock_acquire(&ph.lock);
 	ph.moving--;
+	ph.idle -= blocks * BLOCK_PAGES;
 	ph.nr_release++;
 	runs_insert(start, blocks, backend, done ? RUN_RETURNED : kind);
-	if (!done)
+	runs_note_low();
+	if (!done) {
+		ph.nr_refused++;
 		return 0;
+	}
 	ph.released += range.len;
 	return range.len;
+}
+
+/**
+ * pageheap_release_runs - give whole free blocks back
+ * @max: how many at most
+ *
+ * Called with ph.lock held, which is dropped in between.
+ *
+ * Return: bytes given back; 0 when there is nothing to give back.
+ */
+size_t pageheap_release_runs(size_t max)
+{
+	static const enum run_kind kinds[] = { RUN_PAGES, RUN_WHOLE };
+	unsigned int i, k;
+	size_t done;
+
+	for (i = 0; i < BACKEND_NR; i++) {
+		for (k = 0; k < 2; k++) {
+			done = run_release(i, kinds[k], max);
+			if (done)
+				return done;
+		}
+	}
+	return 0;
 }
 
 /**
@@ -64,58 +93,105 @@ static size_t block_release(struct block *b)
 	ph.nr_release++;
 	if (split)
 		ph.nr_split++;
+	if (done < nr)
+		ph.nr_refused++;
 	bytes = block_drop_idle(b, r, nr, done);
 	ph.released += bytes;
 	part_unused(b);
 	return bytes;
 }
 
-/* The block with most idle pages. */
-static struct block *block_idlest(void)
+/* The first on a list that is older than @age ticks; newer ones go behind. */
+static struct block *list_aged(struct block **list, uint32_t age)
 {
-	unsigned int a;
+	struct block *b;
+	int looks;
 
-	for (a = AGES - 1; a; a--)
-		if (ph.age[a])
-			return ph.age[a];
+	for (looks = 0; looks < 64; looks++) {
+		b = *list;
+		if (!b || b->age_tick == ph.tick)
+			return NULL;	/* all were looked at in this tick */
+		if (!b->joining && ph.tick - b->stamp >= age)
+			return b;
+		age_rotate(b);
+	}
 	return NULL;
 }
 
-static size_t runs_trim(size_t keep)
+/**
+ * pageheap_release_idlest - give the idle pages of one block back
+ * @age: ticks for which nothing of it was claimed or freed
+ * @all: blocks that are hardly idle as well
+ *
+ * Called with ph.lock held, which is dropped in between.
+ *
+ * Return: bytes given back; 0 when there is nothing to give back.
+ */
+size_t pageheap_release_idlest(uint32_t age, bool all)
 {
-	static const enum run_kind kinds[] = { RUN_PAGES, RUN_WHOLE };
-	size_t done = 0, now;
-	unsigned int i, k;
+	struct block *b;
+	unsigned int a;
 
-	for (i = 0; i < BACKEND_NR; i++) {
-		for (k = 0; k < 2; k++) {
-			while (ph.idle > keep) {
-				size_t over = ph.idle - keep;
-
-				now = run_release(i, kinds[k],
-						  (over + BLOCK_PAGES - 1) /
-						  BLOCK_PAGES);
-				if (!now)
-					break;
-				done += now;
-			}
-		}
+	for (a = AGES - 1; a; a--) {
+		b = list_aged(&ph.age[0][a], age);
+		if (!b && (all || a >= SPLIT_AGE))
+			b = list_aged(&ph.age[1][a], age);
+		if (b)
+			return block_release(b);
 	}
-	return done;
+	return 0;
+}
+
+/**
+ * pageheap_join_one - make one block whole that has filled up again
+ *
+ * Called with ph.lock held, which is dropped in between.
+ *
+ * Return: true if there was one.
+ */
+bool pageheap_join_one(void)
+{
+	struct block *b;
+	bool ok;
+
+	do {
+		b = ph.joins;
+		if (!b)
+			return false;
+		ph.joins = b->join_next;
+		b->queued = false;
+	} while (b->state != BLOCK_PART || b->whole || b->nused < JOIN_PAGES);
+	b->joining = true;
+	ph.moving++;
+	shim_lock_release(&ph.lock);
+	ok = backend_ops(b->backend)->join(b->start);
+	shim_lock_acquire(&ph.lock);
+	ph.moving--;
+	b->joining = false;
+	if (ok) {
+		ph.nr_join++;
+		block_joined(b);
+		part_unused(b);
+	} else {
+		ph.nr_join_fail++;
+	}
+	return true;
 }
 
 size_t pageheap_trim(size_t keep_bytes)
 {
-	size_t keep = keep_bytes / PAGE_SIZE, done;
-	struct block *b;
+	size_t keep = keep_bytes / PAGE_SIZE, done = 0, now;
 
 	shim_lock_acquire(&ph.lock);
-	done = runs_trim(keep);
+	ph.tick++;
 	while (ph.idle > keep) {
-		b = block_idlest();
-		if (!b)
+		now = pageheap_release_runs((ph.idle - keep + BLOCK_PAGES - 1) /
+					    BLOCK_PAGES);
+		if (!now)
+			now = pageheap_release_idlest(0, true);
+		if (!now)
 			break;
-		done += block_release(b);
+		done += now;
 	}
 	shim_lock_release(&ph.lock);
 	return done;

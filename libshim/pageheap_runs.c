@@ -72,6 +72,31 @@ static bool is_run_end(const struct block *b, enum backend_id backend,
 }
 
 /**
+ * runs_blocks - free whole blocks that have memory
+ */
+size_t runs_blocks(void)
+{
+	size_t sum = 0;
+	int i;
+
+	for (i = 0; i < BACKEND_NR; i++)
+		sum += ph.runs[RUN_WHOLE][i].blocks +
+		       ph.runs[RUN_PAGES][i].blocks;
+	return sum;
+}
+
+/**
+ * runs_note_low - some of them are gone: remember how few there were
+ */
+void runs_note_low(void)
+{
+	size_t now = runs_blocks();
+
+	if (now < ph.runs_low)
+		ph.runs_low = now;
+}
+
+/**
  * runs_insert - make a run free
  * @start: first byte
  * @blocks: length; the first and the last have records
@@ -131,6 +156,8 @@ static bool run_cut(struct block *head, uintptr_t start, size_t blocks)
 		runs_insert(first, left, backend, kind);
 	if (right)
 		runs_insert(end, right, backend, kind);
+	if (kind != RUN_RETURNED)
+		runs_note_low();
 	return true;
 }
 

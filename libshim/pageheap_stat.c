@@ -7,12 +7,15 @@
  */
 #include <string.h>
 
+#include "limit.h"
 #include "meta.h"
 #include "pageheap_int.h"
+#include "scavenger.h"
 #include "sys.h"
 
 void pageheap_get_stat(struct pageheap_stat *st)
 {
+	struct scavenger_stat sc;
 	struct meta_stat ms;
 	size_t whole, pages;
 	int i, k;
@@ -50,7 +53,13 @@ void pageheap_get_stat(struct pageheap_stat *st)
 	st->nr_join = ph.nr_join;
 	st->nr_join_fail = ph.nr_join_fail;
 	st->nr_remap = ph.nr_remap;
-	st->nr_lost = ph.nr_lost;
+	st->nr_refused = ph.nr_refused;
+	scavenger_get_stat(&sc);
+	st->scavenger_ns = sc.cpu_ns;
+	st->scavenger_starts = sc.starts;
+	st->scavenger_fails = sc.fails;
+	st->demand = sc.demand;
+	st->limit = limit_bytes();
 	st->backend = backend_ops(backend_first())->name;
 	shim_lock_release(&ph.lock);
 }
@@ -79,5 +88,6 @@ void pageheap_fork_parent(void)
 void pageheap_fork_child(void)
 {
 	meta_fork_child();
+	scavenger_fork_child();
 	shim_lock_reset_child(&ph.lock);
 }

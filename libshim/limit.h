@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * limit: how much memory the process may have, and how near it is.
+ *
+ * Three sources: SHIM_LIMIT for the heap, and memory.high and memory.max of the
+ * control groups the process is in (version 2, or version 1's limit), noticed
+ * without being told.  A part of the page heap.
+ */
+#ifndef SHIM_LIMIT_H
+#define SHIM_LIMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum limit_pressure {
+	LIMIT_FAR,		/* nothing to do */
+	LIMIT_NEAR,		/* less than an eighth is left: shrink caches */
+	LIMIT_OVER,		/* less than a 32nd is left: give them up */
+};
+
+/**
+ * limit_update - read the limits and what is used of them
+ * @heap: bytes the heap has from the system
+ *
+ * Some system calls; called by the scavenger once a second and by the page heap
+ * when it has taken 64 MiB since the last time.  No lock of the page heap is
+ * held.
+ */
+void limit_update(size_t heap);
+
+/**
+ * limit_pressure - the answer of the last limit_update()
+ *
+ * Needs no lock.
+ */
+enum limit_pressure limit_pressure(void);
+
+/**
+ * limit_bytes - the smallest limit that is in force
+ *
+ * Return: bytes, or 0 for none.
+ */
+size_t limit_bytes(void);
+
+/**
+ * limit_allows - may the heap have more
+ * @heap: bytes the heap has from the system
+ * @more: bytes it is about to take
+ *
+ * Return: false only where SHIM_LIMIT is hard and would be exceeded.
+ */
+bool limit_allows(size_t heap, size_t more);
+
+/* In the child of a fork: the reader of that moment does not exist. */
+void limit_fork_child(void);
+
+#endif /* SHIM_LIMIT_H */
