@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "resident.h"
 #include "spawn.h"
 
 #define SPAWN_SAMPLE_MS	5
@@ -52,45 +53,32 @@ static double spawn_now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* bytes read into buf, NUL-terminated; 0 if the process is gone */
-static size_t spawn_proc_read(pid_t pid, const char *file, char *buf,
-			      size_t size)
+/* the children of a process's first thread, as text; "" without any */
+static void spawn_children(pid_t pid, char *list, size_t size)
 {
 	char path[64];
-	ssize_t n;
+	ssize_t n = 0;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	if (n < 0)
-		n = 0;
-	buf[n] = '\0';
-	return (size_t)n;
-}
-
-static double spawn_field_kb(const char *text, const char *key)
-{
-	const char *line = strstr(text, key);
-
-	return line ? strtod(line + strlen(key), NULL) : 0;
+	if (fd >= 0) {
+		n = read(fd, list, size - 1);
+		close(fd);
+	}
+	list[n > 0 ? n : 0] = '\0';
 }
 
 /* the process and its descendants, by way of their first threads */
 static unsigned int spawn_tree(pid_t pid, pid_t *tree, unsigned int n)
 {
-	char file[64], list[512], *at = list, *end;
+	char list[512], *at = list, *end;
 	long child;
 
 	if (n == SPAWN_TREE_MAX)
 		return n;
 	tree[n++] = pid;
-	snprintf(file, sizeof(file), "task/%d/children", pid);
-	if (!spawn_proc_read(pid, file, list, sizeof(list)))
-		return n;
+	spawn_children(pid, list, sizeof(list));
 	for (child = strtol(at, &end, 10); end != at && child > 0;
 	     child = strtol(at, &end, 10)) {
 		n = spawn_tree((pid_t)child, tree, n);
@@ -99,55 +87,13 @@ static unsigned int spawn_tree(pid_t pid, pid_t *tree, unsigned int n)
 	return n;
 }
 
-static double spawn_resident_kb(pid_t pid)
-{
-	static long page_kb;
-	char text[128];
-	double pages;
-
-	if (!page_kb)
-		page_kb = sysconf(_SC_PAGESIZE) / 1024;
-	if (!spawn_proc_read(pid, "statm", text, sizeof(text)) ||
-	    sscanf(text, "%*f %lf", &pages) != 1)
-		return 0;
-	return pages * (double)page_kb;
-}
-
-/* memory of the module is no anonymous memory: it has its own account */
-static double spawn_arenas_kb(pid_t pid, double *blocks_kb)
-{
-	double resident = 0, kb, blocks;
-	FILE *file = fopen("/proc/hugearena/arenas", "re");
-	char line[512];
-	int owner;
-
-	*blocks_kb = 0;
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*u %d %*s %*f %lf %lf", &owner, &kb,
-			   &blocks) == 3 && owner == pid) {
-			resident += kb;
-			*blocks_kb += blocks * 2048;
-		}
-	}
-	fclose(file);
-	return resident;
-}
-
 static void spawn_look(struct spawn_sample *sample, pid_t pid, double kb)
 {
-	double anon, huge, arenas, blocks;
-	char text[4096];
+	struct resident resident;
 
-	if (!spawn_proc_read(pid, "smaps_rollup", text, sizeof(text)))
+	if (resident_read(pid, &resident) || resident.anon_kb <= 0)
 		return;
-	arenas = spawn_arenas_kb(pid, &blocks);
-	anon = spawn_field_kb(text, "\nAnonymous:") + arenas;
-	huge = spawn_field_kb(text, "\nAnonHugePages:") + blocks;
-	if (anon <= 0)
-		return;
-	sample->coverage = huge / anon;
+	sample->coverage = resident.huge_kb / resident.anon_kb;
 	sample->looked_kb = kb;
 }
 
@@ -160,7 +106,7 @@ static void spawn_sample_take(struct spawn_sample *sample, pid_t pid,
 
 	n = spawn_tree(pid, tree, 0);
 	for (i = 0; i < n; i++) {
-		one = spawn_resident_kb(tree[i]);
+		one = resident_pages_kb(tree[i]);
 		kb += one;
 		if (one > most) {
 			most = one;

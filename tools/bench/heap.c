@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * heap: four lives of a heap, and what stays resident after each.
+ *
+ *	heap STORY SIZE_MIB IDLE_SECONDS BUSY_SECONDS
+ *
+ * mixed	SIZE of 16 B to 128 KiB, nine tenths freed at random, idle
+ * clustered	the same, but the survivors were allocated in runs
+ * server	requests for BUSY seconds, one object in a hundred kept
+ * bloat	SIZE of small values, four fifths deleted at random, then large
+ *		values until as much is live as before
+ *
+ * Then a next phase: objects of the live set are replaced at random, and the
+ * CPU time it takes tells what giving memory back has cost.
+ *
+ * Prints "key value" lines, in bytes as the program asked for them and KiB as
+ * the kernel counts them.  The records of the program itself are static: the
+ * heap holds nothing but the objects of the story.
+ */
+#include <err.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "resident.h"
+#include "work/rand.h"
+
+#define HEAP_SLOTS	(4 << 20)	/* 1 GiB of the smallest mean, 256 B */
+#define HEAP_NEXT	500000		/* replacements of the next phase */
+
+/**
+ * struct heap - the objects of a story
+ * @object: NULL for none
+ * @size: bytes asked for
+ * @n: slots in use
+ * @live: bytes of all objects
+ * @peak: the most @live has been
+ * @low: log2 of the smallest size
+ * @high: log2 of the size above the largest
+ * @r: source of sizes and choices
+ */
+static struct heap {
+	void *object[HEAP_SLOTS];
+	uint32_t size[HEAP_SLOTS];
+	size_t n;
+	size_t live;
+	size_t peak;
+	unsigned int low;
+	unsigned int high;
+	struct work_rand r;
+} heap;
+
+static void heap_put(size_t slot, size_t size)
+{
+	heap.object[slot] = malloc(size);
+	if (!heap.object[slot])
+		err(1, "malloc of %zu bytes", size);
+	/* all of it: resident is what the allocator made of it, not we */
+	memset(heap.object[slot], (int)slot | 1, size);
+	heap.size[slot] = (uint32_t)size;
+	heap.live += size;
+	if (heap.live > heap.peak)
+		heap.peak = heap.live;
+}
+
+static void heap_drop(size_t slot)
+{
+	if (!heap.object[slot])
+		return;
+	heap.live -= heap.size[slot];
+	free(heap.object[slot]);
+	heap.object[slot] = NULL;
+}
+
+static size_t heap_size(void)
+{
+	return work_rand_size(&heap.r, heap.low, heap.high);
+}
+
+static void heap_grow(size_t bytes)
+{
+	while (heap.live < bytes && heap.n < HEAP_SLOTS)
+		heap_put(heap.n++, heap_size());
+	if (heap.live < bytes)
+		errx(1, "too many objects for %zu bytes", bytes);
+}
+
+static double heap_cpu(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static double heap_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void heap_sleep(double seconds)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)seconds,
+		.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9),
+	};
+
+	nanosleep(&ts, NULL);
+}
+
+static void heap_mixed(size_t bytes, double busy)
+{
+	size_t i;
+
+	(void)busy;
+	heap.low = 4;
+	heap.high = 17;
+	heap_grow(bytes);
+	for (i = 0; i < heap.n; i++)
+		if (work_rand_below(&heap.r, 10))
+			heap_drop(i);
+}
+
+#define HEAP_RUN	1000	/* objects of a run of survivors: 14 MiB */
+
+static void heap_clustered(size_t bytes, double busy)
+{
+	size_t i;
+
+	(void)busy;
+	heap.low = 4;
+	heap.high = 17;
+	heap_grow(bytes);
+	for (i = 0; i < heap.n; i++)
+		if (i / HEAP_RUN % 10)
+			heap_drop(i);
+}
+
+#define HEAP_REQUEST	40	/* objects of a request */
+#define HEAP_BURST	2000	/* requests between two looks at the clock */
+
+static void heap_request(size_t kept)
+{
+	size_t first = heap.n, i, keep;
+
+	for (i = 0; i < HEAP_REQUEST; i++)
+		heap_put(first + i, heap_size());
+	/* two in five leave one of 40 behind: one object in a hundred */
+	keep = first + work_rand_below(&heap.r, HEAP_REQUEST);
+	if (work_rand_below(&heap.r, 5) < 2) {
+		i = work_rand_below(&heap.r, kept);
+		heap_drop(i);
+		heap.object[i] = heap.object[keep];
+		heap.size[i] = heap.size[keep];
+		heap.object[keep] = NULL;
+	}
+	for (i = 0; i < HEAP_REQUEST; i++)
+		heap_drop(first + i);
+}
+
+static void heap_server(size_t bytes, double busy)
+{
+	double start = heap_now();
+	size_t i;
+
+	heap.low = 4;
+	heap.high = 13;
+	/* each doubling from 2^k has a mean of 1.5 * 2^k */
+	heap.n = bytes / (3u << (heap.high - 1)) * (heap.high - heap.low);
+	while (heap_now() - start < busy)
+		for (i = 0; i < HEAP_BURST; i++)
+			heap_request(heap.n);
+}
+
+static void heap_bloat(size_t bytes, double busy)
+{
+	size_t i;
+
+	(void)busy;
+	heap.low = 6;
+	heap.high = 10;
+	heap_grow(bytes);
+	for (i = 0; i < heap.n; i++)
+		if (work_rand_below(&heap.r, 5))
+			heap_drop(i);
+	heap.low = 10;
+	heap.high = 14;
+	heap_grow(bytes);
+}
+
+static const struct heap_story {
+	const char *name;
+	void (*run)(size_t bytes, double busy);
+} heap_stories[] = {
+	{ "mixed", heap_mixed },
+	{ "clustered", heap_clustered },
+	{ "server", heap_server },
+	{ "bloat", heap_bloat },
+};
+
+/* a slot with an object */
+static size_t heap_any(void)
+{
+	size_t slot;
+
+	do
+		slot = work_rand_below(&heap.r, heap.n);
+	while (!heap.object[slot]);
+	return slot;
+}
+
+/*
+ * Replace objects of the live set, each by one of the size of some other: the
+ * sizes stay as they are.  The CPU seconds of that.
+ */
+static double heap_next(void)
+{
+	double start = heap_cpu();
+	size_t i, slot, size;
+
+	for (i = 0; i < HEAP_NEXT; i++) {
+		slot = heap_any();
+		size = heap.size[heap_any()];
+		heap_drop(slot);
+		heap_put(slot, size);
+	}
+	return heap_cpu() - start;
+}
+
+static void heap_report(const char *when)
+{
+	struct resident resident;
+
+	if (resident_read(getpid(), &resident))
+		errx(1, "cannot read what is resident");
+	printf("%s_kb %.0f\n%s_coverage %.4f\n", when, resident.kb, when,
+	       resident.anon_kb > 0 ? resident.huge_kb / resident.anon_kb : 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct heap_story *story = NULL;
+	static char buffer[4096];
+	size_t i;
+
+	if (argc == 5)
+		for (i = 0; i < sizeof(heap_stories) / sizeof(*heap_stories);
+		     i++)
+			if (!strcmp(argv[1], heap_stories[i].name))
+				story = &heap_stories[i];
+	if (!story)
+		errx(2, "usage: heap mixed|clustered|server|bloat MIB IDLE BUSY");
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	work_rand_init(&heap.r, 70);
+	heap_report("start");
+	story->run((size_t)atol(argv[2]) << 20, atof(argv[4]));
+	heap_report("freed");
+	heap_sleep(atof(argv[3]));
+	heap_report("idle");
+	printf("live %zu\nlive_peak %zu\n", heap.live, heap.peak);
+	printf("peak_kb %.0f\n", resident_peak_kb(getpid()));
+	printf("next_cpu %.6f\n", heap_next());
+	malloc_trim(0);
+	heap_report("trim");
+	return fflush(stdout) ? 1 : 0;
+}
