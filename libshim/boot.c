@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * boot: the first allocation of the process.
+ *
+ * Everything the library needs is set up here and nowhere else: constructors
+ * come too late, because the dynamic linker allocates before it runs any.  The
+ * environment may not be in place yet either; then it is found above argv.
+ *
+ * Keeps: entry_ready is set last; nothing before it allocates.  The boot lock is
+ * held by one thread once in the life of the process.  Called by entry.
+ */
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "entry.h"
+#include "error.h"
+#include "fork.h"
+#include "guard.h"
+#include "lock.h"
+#include "percpu.h"
+#include "transfer.h"
+
+#define CONF_PATH	"/etc/hugearena.conf"
+
+static struct shim_lock boot_lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY);
+
+/* glibc's dynamic linker has it; argc, argv, NULL, envp lie there. */
+extern void *__libc_stack_end __attribute__((weak));
+
+static char *const *environment(void)
+{
+	char *const *argv;
+	long argc;
+
+	if (getauxval(AT_SECURE))
+		return NULL;
+	if (environ)
+		return environ;
+	if (!&__libc_stack_end || !__libc_stack_end)
+		return NULL;
+	argc = *(long *)__libc_stack_end;
+	argv = (char *const *)__libc_stack_end + 1;
+	return argv + argc + 1;
+}
+
+void entry_first(void)
+{
+	shim_lock_acquire(&boot_lock);
+	if (entry_ready) {
+		shim_lock_release(&boot_lock);
+		return;
+	}
+	conf_load(CONF_PATH, environment());
+	percpu_set_budget(shim_conf.cache);
+	percpu_boot(shim_conf.rseq && !shim_conf.check);
+	if (shim_conf.check)
+		transfer_set_limit(0);
+	guard_boot();
+	percpu_open(!shim_conf.guard && !shim_conf.check);
+	/* release order: pairs with the acquire in alloc_any() */
+	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
+	shim_lock_release(&boot_lock);
+	/* May allocate; nobody but us is here yet. */
+	fork_register();
+	if (shim_conf.verbose)
+		shim_say("ready: caches by %s", percpu_has_rseq() ?
+			 "restartable sequences" : "locks");
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * central: the spans of each size class, in lists by how full they are.
+ *
+ * Keeps: a span with free and used objects is on the list of its fullness; a
+ * span with none free is on no list, its last freed object brings it back; a
+ * span with all free goes to the page heap at once.  Objects come from the
+ * fullest list, so that the emptiest spans drain and their pages return.
+ *
+ * One lock a class guards the lists and every span on them.  The page heap is
+ * called without it: a thread that needs a span makes it alone, two may do so
+ * at the same time.  Called by transfer.
+ */
+#include "central.h"
+#include "error.h"
+#include "lock.h"
+#include "pagemap.h"
+#include "sizeclass.h"
+#include "span.h"
+
+/* Full eighths: list 7 holds spans of which more than 7/8 are in use. */
+#define NR_LISTS	8
+#define LIST_NONE	NR_LISTS
+
+struct central {
+	struct shim_lock lock;
+	uint32_t lists;			/* bit n: list n is not empty */
+	struct span *head[NR_LISTS];
+	size_t spans;
+	size_t nfree;
+	uint64_t made;
+	uint64_t destroyed;
+} __attribute__((aligned(64)));
+
+static struct central central[SIZECLASS_COUNT + 1] = {
+	[0 ... SIZECLASS_COUNT] = {
+		.lock = SHIM_LOCK_INIT(SHIM_RANK_CENTRAL)
+	}
+};
+
+static unsigned int fullness(const struct span *s)
+{
+	return (unsigned int)(s->nobjs - s->nfree) * NR_LISTS / s->nobjs;
+}
+
+static void list_add(struct central *c, struct span *s, unsigned int list)
+{
+	s->list = list;
+	s->prev = NULL;
+	s->next = c->head[list];
+	if (s->next)
+		s->next->prev = s;
+	c->head[list] = s;
+	c->lists |= 1u << list;
+}
+
+static void list_del(struct central *c, struct span *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		c->head[s->list] = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	if (!c->head[s->list])
+		c->lists &= ~(1u << s->list);
+	s->list = LIST_NONE;
+}
+
+/* Put a span whose count changed where it belongs; it was on @s->list. */
+static void list_update(struct central *c, struct span *s)
+{
+	unsigned int list = s->nfree ? fullness(s) : LIST_NONE;
+
+	if (list == s->list)
+		return;
+	if (s->list != LIST_NONE)
+		list_del(c, s);
+	if (list != LIST_NONE)
+		list_add(c, s, list);
+}
+
+static unsigned int central_take(struct central *c, void **objs,
+				 unsigned int n)
+{
+	unsigned int got = 0;
+
+	while (got < n && c->lists) {
+		struct span *s = c->head[31 - __builtin_clz(c->lists)];
+
+		got += span_take(s, objs + got, n - got);
+		list_update(c, s);
+	}
+	c->nfree -= got;
+	return got;
+}
+
+unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
+{
+	struct central *c = &central[cls];
+	unsigned int got;
+	struct span *s;
+
+	shim_lock_acquire(&c->lock);
+	got = central_take(c, objs, n);
+	shim_lock_release(&c->lock);
+	while (got < n) {
+		unsigned int more;
+
+		s = span_make(cls);
+		if (!s)
+			break;
+		more = span_take(s, objs + got, n - got);
+		got += more;
+		s->list = LIST_NONE;
+		shim_lock_acquire(&c->lock);
+		c->made++;
+		c->spans++;
+		c->nfree += s->nfree;
+		list_update(c, s);
+		shim_lock_release(&c->lock);
+	}
+	return got;
+}
+
+static void put_failed(enum span_error err, unsigned int cls, void *p)
+{
+	switch (err) {
+	case SPAN_DOUBLE:
+		shim_die(SHIM_DIE_DOUBLE, p, cls);
+	case SPAN_INTERIOR:
+		shim_die(SHIM_DIE_INTERIOR, p, cls);
+	default:
+		shim_die(SHIM_DIE_FOREIGN, p, cls);
+	}
+}
+
+/*
+ * Put one object back.  Return the span if that was its last: it is off the
+ * lists then and the caller destroys it without the lock.
+ */
+static struct span *central_put_one(struct central *c, unsigned int cls,
+				    void *p)
+{
+	struct span *s = pagemap_span(p);
+	enum span_error err = SPAN_FOREIGN;
+
+	if (s && s->sizeclass == cls)
+		err = span_put(s, p);
+	if (err != SPAN_OK) {
+		shim_lock_release(&c->lock);
+		put_failed(err, cls, p);
+	}
+	if (s->nfree == s->nobjs) {
+		if (s->list != LIST_NONE)
+			list_del(c, s);
+		c->spans--;
+		c->destroyed++;
+		c->nfree -= s->nobjs - 1u;
+		return s;
+	}
+	c->nfree++;
+	list_update(c, s);
+	return NULL;
+}
+
+void central_put(unsigned int cls, void **objs, unsigned int n)
+{
+	struct central *c = &central[cls];
+	struct span *dead = NULL;
+	struct span *s;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		s = pagemap_span(objs[i]);
+		__builtin_prefetch(s, 1);
+	}
+	shim_lock_acquire(&c->lock);
+	for (i = 0; i < n; i++) {
+		s = central_put_one(c, cls, objs[i]);
+		if (s) {
+			s->next = dead;
+			dead = s;
+		}
+	}
+	shim_lock_release(&c->lock);
+	while (dead) {
+		s = dead;
+		dead = s->next;
+		span_destroy(s);
+	}
+}
+
+int central_check(unsigned int cls, const void *p)
+{
+	struct central *c = &central[cls];
+	struct span *s = pagemap_span(p);
+	int err = SPAN_FOREIGN;
+
+	shim_lock_acquire(&c->lock);
+	if (s && s->sizeclass == cls)
+		err = span_check(s, p);
+	shim_lock_release(&c->lock);
+	return err;
+}
+
+void central_get_stat(unsigned int cls, struct central_stat *st)
+{
+	struct central *c = &central[cls];
+
+	shim_lock_acquire(&c->lock);
+	st->spans = c->spans;
+	st->free = c->nfree;
+	st->made = c->made;
+	st->destroyed = c->destroyed;
+	shim_lock_release(&c->lock);
+}
+
+bool central_is_valid(unsigned int cls)
+{
+	struct central *c = &central[cls];
+	size_t nfree = 0;
+	bool ok = true;
+	unsigned int i;
+	struct span *s;
+
+	shim_lock_acquire(&c->lock);
+	for (i = 0; i < NR_LISTS; i++) {
+		struct span *prev = NULL;
+
+		if (!c->head[i] != !(c->lists & (1u << i)))
+			ok = false;
+		for (s = c->head[i]; s; prev = s, s = s->next) {
+			nfree += s->nfree;
+			ok = ok && s->prev == prev && s->list == i &&
+			     s->sizeclass == cls && s->nfree &&
+			     s->nfree < s->nobjs && fullness(s) == i &&
+			     span_is_valid(s);
+		}
+	}
+	ok = ok && nfree == c->nfree;
+	shim_lock_release(&c->lock);
+	return ok;
+}
+
+void central_fork_prepare(void)
+{
+	unsigned int i;
+
+	for (i = 1; i <= SIZECLASS_COUNT; i++)
+		shim_lock_acquire_nested(&central[i].lock);
+}
+
+void central_fork_parent(void)
+{
+	unsigned int i;
+
+	for (i = SIZECLASS_COUNT; i; i--)
+		shim_lock_release(&central[i].lock);
+}
+
+void central_fork_child(void)
+{
+	unsigned int i;
+
+	for (i = SIZECLASS_COUNT; i; i--)
+		shim_lock_reset_child(&central[i].lock);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * central: the spans of each size class.
+ */
+#ifndef SHIM_CENTRAL_H
+#define SHIM_CENTRAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct central_stat - the central list of one class
+ * @spans: spans of the class
+ * @free: free objects in them, not counting caches
+ * @made: spans made, ever
+ * @destroyed: spans given back, ever
+ */
+struct central_stat {
+	size_t spans;
+	size_t free;
+	uint64_t made;
+	uint64_t destroyed;
+};
+
+/**
+ * central_get - get free objects
+ * @cls: size class
+ * @objs: filled in
+ * @n: how many at most, not 0
+ *
+ * From the fullest spans first.  Takes the class's lock.
+ *
+ * Return: how many; at least 1 unless the system has no memory.
+ */
+unsigned int central_get(unsigned int cls, void **objs, unsigned int n);
+
+/**
+ * central_put - give objects back
+ * @cls: size class of every object
+ * @objs: the objects
+ * @n: how many
+ *
+ * Takes the class's lock.  A pointer that is no live object is reported and
+ * the process aborted.
+ */
+void central_put(unsigned int cls, void **objs, unsigned int n);
+
+/**
+ * central_check - is a pointer an object of a class that somebody has
+ * @cls: what pagemap_class() says of it
+ * @p: the pointer
+ *
+ * Takes the class's lock.  An object that is in a cache counts as somebody's.
+ *
+ * Return: enum span_error.
+ */
+int central_check(unsigned int cls, const void *p);
+
+/**
+ * central_get_stat - take one class's numbers
+ * @cls: size class
+ * @st: filled in, all of one moment
+ */
+void central_get_stat(unsigned int cls, struct central_stat *st);
+
+/**
+ * central_is_valid - check the invariants of a class's lists and spans
+ * @cls: size class
+ *
+ * Takes the class's lock.
+ *
+ * Return: false if one does not hold.
+ */
+bool central_is_valid(unsigned int cls);
+
+void central_fork_prepare(void);
+void central_fork_parent(void);
+void central_fork_child(void);
+
+#endif /* SHIM_CENTRAL_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * error: what the library says when it must speak, and how it dies.
+ *
+ * Everything here writes to standard error with write(2) only, takes no lock of
+ * ours and allocates nothing.  Callers hold no lock when they die, so that a
+ * handler of SIGABRT may still use malloc().
+ */
+#ifndef SHIM_ERROR_H
+#define SHIM_ERROR_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What was wrong with a pointer. */
+enum shim_die {
+	SHIM_DIE_FOREIGN,	/* never given out, or freed with its span */
+	SHIM_DIE_INTERIOR,	/* points into an object */
+	SHIM_DIE_DOUBLE,	/* free already */
+	SHIM_DIE_CORRUPT,	/* a cache holds what cannot be there */
+	SHIM_DIE_SIZE,		/* freed as larger, or more aligned, than it is */
+};
+
+/**
+ * shim_die - report a bad pointer with a backtrace and abort
+ * @why: what is wrong with it
+ * @p: the pointer
+ * @cls: its size class as far as known, else 0
+ */
+void shim_die(enum shim_die why, const void *p, unsigned int cls)
+	__attribute__((noreturn, cold));
+
+/**
+ * shim_bug - report a broken invariant of our own and abort
+ * @what: which
+ * @p: what it is about
+ */
+void shim_bug(const char *what, const void *p)
+	__attribute__((noreturn, cold));
+
+/**
+ * shim_say - one line on standard error, "libshim: " before it
+ * @fmt: conversions %s %u (unsigned int) %zu %p and %x (uintptr_t)
+ */
+void shim_say(const char *fmt, ...) __attribute__((cold));
+
+/**
+ * shim_format - the formatter behind shim_say()
+ * @buf: where to
+ * @len: its length, not 0; the text is cut there and always ends in NUL
+ * @fmt: as for shim_say()
+ * @ap: the arguments
+ *
+ * Return: bytes written, without the NUL.
+ */
+size_t shim_format(char *buf, size_t len, const char *fmt, va_list ap);
+
+/**
+ * shim_backtrace - write the caller's stack to standard error
+ * @skip: frames to leave out
+ */
+void shim_backtrace(unsigned int skip);
+
+/**
+ * shim_is_dying - did this thread begin a report
+ *
+ * The unwinder may allocate: entry then serves it from a small buffer.
+ */
+int shim_is_dying(void);
+
+#endif /* SHIM_ERROR_H */

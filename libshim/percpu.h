@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * percpu: each CPU's stacks of free objects.
+ *
+ * The inline functions are the fast path: a restartable sequence, no lock and no
+ * atomic instruction.  They miss when the stack is empty or full, when the CPU
+ * has no slab yet, when the thread has no rseq, and before boot.  After a miss
+ * the caller goes to percpu_get() or percpu_put().
+ */
+#ifndef SHIM_PERCPU_H
+#define SHIM_PERCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "percpu_slab.h"
+#if defined(__x86_64__) && !defined(SHIM_NO_RSEQ)
+#include "rseq_x86_64.h"
+#else
+#include "rseq_none.h"
+#endif
+
+#define PERCPU_MAX_CPUS	8192	/* NR_CPUS of the largest kernels */
+
+/**
+ * struct percpu_hot - what the fast path reads
+ * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
+ *	while every request must be seen (guard, check)
+ * @mid_max: the same for percpu_pop()
+ * @rseq_off: where the thread's rseq area is, from the thread pointer; always
+ *	one that exists once anything was allocated
+ * @none: what CPUs -2 and -1 have, that is, threads without rseq
+ * @slab: by CPU; &percpu_none for a CPU that has none
+ *
+ * Written at boot and, @slab only, with the percpu lock held.
+ */
+struct percpu_hot {
+	size_t small_max;
+	size_t mid_max;
+	uintptr_t rseq_off;
+	void *none[2];
+	void *slab[PERCPU_MAX_CPUS];
+};
+
+extern struct percpu_hot percpu_hot;
+
+/**
+ * struct percpu_stat - all CPUs' caches
+ * @slabs: slabs made
+ * @attached: of these on a CPU
+ * @limit: slabs there may be, following the process's concurrency
+ * @cpus: CPUs the kernel may have
+ * @bytes: bytes of free objects in them
+ * @capacity: bytes they may hold
+ * @underflows: misses of allocation
+ * @overflows: misses of free
+ * @steals: slabs taken from one CPU for another
+ * @drains: slabs emptied because their CPU was idle
+ * @resizes: stacks that grew
+ * @rseq: 1 if restartable sequences are in use, 0 for locks
+ * @mm_cid: 1 if the kernel tells the process's concurrency
+ *
+ * The sums over slabs in use are snapshots.
+ */
+struct percpu_stat {
+	size_t slabs;
+	size_t attached;
+	size_t limit;
+	size_t cpus;
+	size_t bytes;
+	size_t capacity;
+	uint64_t underflows;
+	uint64_t overflows;
+	uint64_t steals;
+	uint64_t drains;
+	uint64_t resizes;
+	uint64_t rseq;
+	uint64_t mm_cid;
+};
+
+/**
+ * percpu_pop_small - the fast path of malloc()
+ * @idx: (size - 1) / 16, the size being 1 to percpu_hot.small_max
+ *
+ * Return: an object, or NULL on a miss.
+ */
+static inline __attribute__((always_inline)) void *percpu_pop_small(size_t idx)
+{
+	return rseq_pop_small(percpu_hot.rseq_off, percpu_hot.slab, idx);
+}
+
+/**
+ * percpu_pop - the same for a class
+ * @cls: size class; percpu_hot.mid_max is not 0
+ *
+ * Return: an object, or NULL on a miss.
+ */
+static inline void *percpu_pop(unsigned int cls)
+{
+	return rseq_pop(percpu_hot.rseq_off, percpu_hot.slab, cls);
+}
+
+/**
+ * percpu_push - the fast path of free()
+ * @cls: what pagemap_class() says: any byte
+ * @p: the object
+ *
+ * Return: false on a miss; the object is not freed then.
+ */
+static inline __attribute__((always_inline)) bool percpu_push(size_t cls,
+							      void *p)
+{
+	return rseq_push(percpu_hot.rseq_off, percpu_hot.slab, cls, p);
+}
+
+/**
+ * percpu_get - get an object after a miss
+ * @cls: size class
+ *
+ * Return: an object, or NULL if the system has no memory.
+ */
+void *percpu_get(unsigned int cls);
+
+/**
+ * percpu_put - free an object after a miss
+ * @cls: size class
+ * @p: the object
+ *
+ * A pointer that was freed just before is reported and the process aborted.
+ */
+void percpu_put(unsigned int cls, void *p);
+
+/**
+ * percpu_get_uncached - get an object, leaving nothing in a cache
+ * @cls: size class
+ *
+ * Return: an object, or NULL if the system has no memory.
+ */
+void *percpu_get_uncached(unsigned int cls);
+
+/**
+ * percpu_put_uncached - give an object straight to its span
+ * @cls: size class
+ * @p: the object
+ *
+ * A pointer that is not a live object is reported and the process aborted.
+ */
+void percpu_put_uncached(unsigned int cls, void *p);
+
+/**
+ * percpu_check - is a pointer an object that is in nobody's span
+ * @cls: what pagemap_class() says
+ * @p: the pointer
+ *
+ * Return: enum span_error of span.h.
+ */
+int percpu_check(unsigned int cls, const void *p);
+
+/**
+ * percpu_boot - choose between sequences and locks
+ * @use_rseq: false to use locks whatever the system has
+ *
+ * Called once, before any other function here.
+ */
+void percpu_boot(bool use_rseq);
+
+/**
+ * percpu_has_rseq - does the process use restartable sequences
+ */
+bool percpu_has_rseq(void);
+
+/**
+ * percpu_open - let requests take the fast path
+ * @open: false while every request must be seen
+ */
+void percpu_open(bool open);
+
+/**
+ * percpu_flush - empty the caches of all CPUs into the layers below
+ *
+ * Other threads go on and may fill them again.
+ */
+void percpu_flush(void);
+
+/**
+ * percpu_idle - do what is due when time has passed
+ *
+ * Empties slabs of idle CPUs and idle stacks of busy ones, lets the transfer
+ * cache go down.  Called on misses, and by anyone who likes.
+ */
+void percpu_idle(void);
+
+/**
+ * percpu_set_budget - bytes of free objects one CPU may keep
+ * @bytes: the budget; 0 means to follow the size of the heap
+ */
+void percpu_set_budget(size_t bytes);
+
+/**
+ * percpu_get_stat - take the numbers
+ * @st: filled in
+ */
+void percpu_get_stat(struct percpu_stat *st);
+
+/**
+ * percpu_class_bytes - bytes of one class in all CPUs' caches, a snapshot
+ * @cls: size class
+ */
+size_t percpu_class_bytes(unsigned int cls);
+
+void percpu_fork_prepare(void);
+void percpu_fork_parent(void);
+void percpu_fork_child(void);
+
+#endif /* SHIM_PERCPU_H */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * percpu_int: what the files of the percpu layer share.
+ *
+ *   percpu.c       sequences on attached slabs, misses, attaching
+ *   percpu_size.c  how large a stack may be, for who has a slab alone
+ *   percpu_lock.c  the fallback: slabs behind locks, never attached
+ *   percpu_idle.c  emptying caches: idle CPUs, fork, flush, numbers
+ *   percpu_slab.c  the slab itself
+ */
+#ifndef SHIM_PERCPU_INT_H
+#define SHIM_PERCPU_INT_H
+
+#include "percpu.h"
+
+#define PERCPU_MAX_LOCKED	64	/* slabs of the fallback */
+
+/**
+ * struct percpu - the state of the layer
+ * @lock: guards all of it, every change of percpu_hot.slab[], and all slabs
+ *	that are detached
+ * @ncpus: CPUs the kernel may have: entries of percpu_hot.slab[] in use
+ * @limit: slabs there may be
+ * @nslabs: slabs there are
+ * @free: slabs that are empty and on no CPU
+ * @threads: threads seen, where the kernel does not tell the concurrency
+ * @rseq: sequences are in use; written at boot
+ * @mm_cid: rseq_mm_cid() is maintained; written at boot
+ * @budget: from percpu_set_budget()
+ * @steal_window: when the current 10 ms of counting steals began
+ * @steal_count: steals in it
+ * @tick: when percpu_idle() is due, read without the lock
+ */
+struct percpu {
+	struct shim_lock lock;
+	uint32_t ncpus;
+	uint32_t limit;
+	uint32_t nslabs;
+	struct percpu_slab *free;
+	uint32_t threads;
+	bool rseq;
+	bool mm_cid;
+	size_t budget;
+	uint64_t steal_window;
+	uint32_t steal_count;
+	uint64_t tick;
+	uint64_t steals;
+	uint64_t drains;
+	uint64_t resizes;
+};
+
+extern struct percpu percpu;
+
+/* An all-zero header: the slab of CPUs that have none, never written. */
+extern struct percpu_slab percpu_none;
+
+/* percpu.c; the lock is held. */
+struct percpu_slab *percpu_take(unsigned int cpu);
+void percpu_give(struct percpu_slab *slab, unsigned int cpu);
+
+/* percpu_size.c; see there. */
+unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
+			 enum percpu_miss miss);
+bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
+void slab_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
+
+/* percpu_lock.c: percpu_get() and so on for a thread without sequences. */
+void *locked_get(unsigned int cls);
+void locked_put(unsigned int cls, void *p);
+void locked_flush(void);
+struct percpu_slab *locked_slab(unsigned int i);
+void locked_fork_prepare(void);
+void locked_fork_parent(void);
+void locked_fork_child(void);
+
+#endif /* SHIM_PERCPU_INT_H */

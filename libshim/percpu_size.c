@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * percpu_size: how large each stack of a slab may be.
+ *
+ * A stack begins with room for a few objects and doubles, miss by miss, up to
+ * one batch.  Beyond that it grows only if the class missed in both directions:
+ * a stack that only runs empty, or only runs full, passes objects on and would
+ * not miss less often if it were deeper.
+ *
+ * All stacks of a slab together hold no more than the budget, a part of the
+ * heap.  A stack that must grow beyond it takes room from classes that did not
+ * miss since the hand last passed.
+ *
+ * Keeps: slab->bytes <= budget, but for one batch.  No lock of its own: the
+ * functions that change a slab want it detached or locked.
+ */
+#include "percpu_int.h"
+#include "transfer.h"
+#include "usage.h"
+
+#define CAP_FIRST	4u
+#define CAP_MAX		1024u
+#define BUDGET_MIN	((size_t)256 << 10)
+#define BUDGET_MAX	((size_t)4 << 20)
+#define BUDGET_PART	32	/* of the heap, for each CPU */
+
+void percpu_set_budget(size_t bytes)
+{
+	__atomic_store_n(&percpu.budget, bytes, __ATOMIC_RELAXED);
+}
+
+static size_t slab_budget(void)
+{
+	size_t budget = __atomic_load_n(&percpu.budget, __ATOMIC_RELAXED);
+
+	if (!budget) {
+		budget = pageheap_usage() / BUDGET_PART;
+		if (budget < BUDGET_MIN)
+			budget = BUDGET_MIN;
+		if (budget > BUDGET_MAX)
+			budget = BUDGET_MAX;
+	}
+	return budget >> (2 * pageheap_pressure());
+}
+
+/**
+ * slab_missed - note a miss
+ * @slab: any slab; racy if it is attached, and only a hint
+ * @cls: class
+ * @miss: in which direction
+ *
+ * Return: capacity the stack should have now.
+ */
+unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
+			 enum percpu_miss miss)
+{
+	unsigned int batch = sizeclass_info[cls].batch;
+	unsigned int cap = slab->cap[cls];
+	unsigned int last = slab->miss[cls];
+
+	slab->idle[cls] = 0;
+	slab->miss[cls] = miss;
+	if (miss == PERCPU_UNDERFLOW)
+		slab->underflows++;
+	else
+		slab->overflows++;
+	if (!cap)
+		return batch < CAP_FIRST ? batch : CAP_FIRST;
+	if (cap < batch)
+		return cap * 2 < batch ? cap * 2 : batch;
+	if (last == PERCPU_NO_MISS || last == miss || cap >= CAP_MAX)
+		return cap;
+	slab->miss[cls] = PERCPU_NO_MISS;
+	return cap + batch < CAP_MAX ? cap + batch : CAP_MAX;
+}
+
+/**
+ * slab_drain - take objects from a stack down to the transfer cache
+ * @slab: a slab the caller has alone
+ * @cls: class
+ * @keep: objects that stay
+ */
+void slab_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
+{
+	void *objs[SIZECLASS_BATCH_MAX];
+	unsigned int have = slab_count(slab, cls);
+	unsigned int n;
+
+	while (have > keep) {
+		n = have - keep;
+		if (n > sizeclass_info[cls].batch)
+			n = sizeclass_info[cls].batch;
+		n = slab_pop(slab, cls, objs, n);
+		transfer_put(cls, objs, n);
+		have -= n;
+	}
+}
+
+/* Take at least @bytes of capacity from classes that miss seldom. */
+static void slab_squeeze(struct percpu_slab *slab, unsigned int not,
+			 size_t bytes)
+{
+	size_t target = slab->bytes > bytes ? slab->bytes - bytes : 0;
+	unsigned int steps;
+
+	for (steps = 0; steps < 2 * SIZECLASS_COUNT; steps++) {
+		unsigned int cls = slab->hand % SIZECLASS_COUNT + 1;
+		unsigned int cap = slab->cap[cls];
+
+		if (slab->bytes <= target)
+			return;
+		slab->hand = cls;
+		if (!cap || cls == not)
+			continue;
+		if (!slab->idle[cls]) {
+			slab->idle[cls] = 1;
+			continue;
+		}
+		cap = cap > CAP_FIRST ? cap / 2 : 0;
+		slab_drain(slab, cls, cap);
+		slab_resize(slab, cls, cap);
+	}
+}
+
+/**
+ * slab_grow - give a stack the capacity it should have
+ * @slab: a slab the caller has alone
+ * @cls: class
+ * @cap: the capacity
+ *
+ * Return: false if the budget, or the slab, has no room for it.
+ */
+bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
+{
+	size_t budget = slab_budget();
+	size_t more;
+
+	if (cap <= slab->cap[cls])
+		return true;
+	more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
+	if (slab->bytes + more > budget)
+		slab_squeeze(slab, cls, slab->bytes + more - budget);
+	/* The first few of a class are always allowed. */
+	if (slab->bytes + more > budget && slab->cap[cls])
+		return false;
+	percpu.resizes++;
+	return slab_resize(slab, cls, cap);
+}

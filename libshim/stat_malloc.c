@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * stat_malloc: what the malloc family has for reporting and tuning.
+ *
+ * Called by the application.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdio.h>
+
+#include "entry.h"
+#include "stat.h"
+
+#define MXFAST_MAX	160	/* glibc refuses more: 80 * sizeof(size_t) / 4 */
+
+SHIM_EXPORT struct mallinfo2 mallinfo2(void)
+{
+	struct mallinfo2 info = { 0 };
+	struct shim_stat st;
+
+	stat_get(&st);
+	info.arena = st.heap.mapped;
+	info.ordblks = st.central_spans;
+	info.uordblks = st.allocated;
+	info.fordblks = info.arena - info.uordblks;
+	info.fsmblks = st.cache.bytes;
+	info.keepcost = st.heap.free;
+	return info;
+}
+
+static int clamp(size_t n)
+{
+	return n > INT_MAX ? INT_MAX : (int)n;
+}
+
+SHIM_EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 wide = mallinfo2();
+	struct mallinfo info = { 0 };
+
+	info.arena = clamp(wide.arena);
+	info.ordblks = clamp(wide.ordblks);
+	info.uordblks = clamp(wide.uordblks);
+	info.fordblks = clamp(wide.fordblks);
+	info.fsmblks = clamp(wide.fsmblks);
+	info.keepcost = clamp(wide.keepcost);
+	return info;
+}
+
+static void print_class(FILE *f, unsigned int cls)
+{
+	struct transfer_stat t;
+	struct central_stat c;
+
+	transfer_get_stat(cls, &t);
+	central_get_stat(cls, &c);
+	if (!c.made)
+		return;
+	fprintf(f, "<sizeclass nr=\"%u\" size=\"%u\" spans=\"%zu\" "
+		"free=\"%zu\" transfer=\"%zu\" cached=\"%zu\"/>\n",
+		cls, sizeclass_info[cls].size, c.spans, c.free, t.objs,
+		percpu_class_bytes(cls));
+}
+
+SHIM_EXPORT int malloc_info(int options, FILE *f)
+{
+	struct shim_stat st;
+	unsigned int i;
+
+	if (options)
+		return EINVAL;
+	stat_get(&st);
+	fprintf(f, "<malloc version=\"shim-1\">\n<heap nr=\"0\">\n<sizes>\n");
+	for (i = 1; i <= SIZECLASS_COUNT; i++)
+		print_class(f, i);
+	fprintf(f, "</sizes>\n</heap>\n");
+	fprintf(f, "<system type=\"current\" size=\"%zu\"/>\n", st.heap.mapped);
+	fprintf(f, "<aspace type=\"total\" size=\"%zu\"/>\n", st.heap.mapped);
+	for (i = 0; stat_name(i); i++)
+		fprintf(f, "<stat name=\"%s\" value=\"%zu\"/>\n", stat_name(i),
+			(size_t)stat_value(&st, i));
+	fprintf(f, "</malloc>\n");
+	return 0;
+}
+
+SHIM_EXPORT void malloc_stats(void)
+{
+	stat_print();
+}
+
+SHIM_EXPORT int malloc_trim(size_t pad)
+{
+	percpu_flush();
+	return pageheap_trim(pad) != 0;
+}
+
+/*
+ * Nothing here has glibc's knobs.  A known one is accepted, as its effect cannot
+ * be observed but in speed; an unknown one, or a value that glibc refuses, is
+ * not.
+ */
+SHIM_EXPORT int mallopt(int param, int value)
+{
+	switch (param) {
+	case M_MXFAST:
+		return value >= 0 && value <= MXFAST_MAX;
+	case M_TRIM_THRESHOLD:
+	case M_TOP_PAD:
+	case M_MMAP_THRESHOLD:
+	case M_MMAP_MAX:
+	case M_CHECK_ACTION:
+	case M_PERTURB:
+	case M_ARENA_TEST:
+	case M_ARENA_MAX:
+		return 1;
+	}
+	return 0;
+}

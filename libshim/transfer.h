@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * transfer: free objects in passing between CPUs.
+ */
+#ifndef SHIM_TRANSFER_H
+#define SHIM_TRANSFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct transfer_stat - the transfer cache of one class
+ * @objs: objects in it
+ * @max: objects it may hold
+ * @hits: batches it served
+ * @misses: batches the central list served
+ * @spills: batches it had no room for
+ */
+struct transfer_stat {
+	size_t objs;
+	size_t max;
+	uint64_t hits;
+	uint64_t misses;
+	uint64_t spills;
+};
+
+/**
+ * transfer_get - get free objects
+ * @cls: size class
+ * @objs: filled in
+ * @n: how many at most, 1 to SIZECLASS_BATCH_MAX
+ *
+ * Takes the class's lock, then perhaps those of the layers below.
+ *
+ * Return: how many; at least 1 unless the system has no memory.
+ */
+unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n);
+
+/**
+ * transfer_put - give objects away
+ * @cls: size class of every object
+ * @objs: the objects
+ * @n: how many
+ */
+void transfer_put(unsigned int cls, void **objs, unsigned int n);
+
+/**
+ * transfer_check - is a pointer an object of a class that somebody has
+ * @cls: what pagemap_class() says of it
+ * @p: the pointer
+ *
+ * For the checking mode, in which nothing stays in this cache.
+ *
+ * Return: enum span_error of span.h.
+ */
+int transfer_check(unsigned int cls, const void *p);
+
+/**
+ * transfer_plunder - give back what was not needed since the last call
+ *
+ * Each class's low-water mark goes to the central list.
+ */
+void transfer_plunder(void);
+
+/**
+ * transfer_flush - give everything back
+ */
+void transfer_flush(void);
+
+/**
+ * transfer_set_limit - bytes that the cache of a class may hold
+ * @bytes: the limit; 0 means that every object goes to the central list
+ */
+void transfer_set_limit(size_t bytes);
+
+/**
+ * transfer_get_stat - take one class's numbers
+ * @cls: size class
+ * @st: filled in, all of one moment
+ */
+void transfer_get_stat(unsigned int cls, struct transfer_stat *st);
+
+/**
+ * transfer_is_valid - check the invariants of a class's cache
+ * @cls: size class
+ *
+ * Return: false if one does not hold.
+ */
+bool transfer_is_valid(unsigned int cls);
+
+void transfer_fork_prepare(void);
+void transfer_fork_parent(void);
+void transfer_fork_child(void);
+
+#endif /* SHIM_TRANSFER_H */
