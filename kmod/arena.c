@@ -177,6 +177,22 @@ struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f)
 	return a;
 }
 
+struct ha_arena *ha_arena_get_by_id_maybe_null(u64 id)
+{
+	struct ha_arena *a;
+	bool found = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(a, &ha_arenas, all) {
+		if (a->id != id)
+			continue;
+		found = kref_get_unless_zero(&a->ref);
+		break;
+	}
+	rcu_read_unlock();
+	return found ? a : NULL;
+}
+
 static void family_name(struct ha_family *f, const char *name)
 {
 	char comm[TASK_COMM_LEN];

@@ -193,6 +193,15 @@ struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm);
 struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f);
 
 /**
+ * ha_arena_get_by_id_maybe_null() - any process's arena
+ * @id: its number in reports
+ *
+ * Return: the arena with a reference, or NULL when there is none of that number
+ * or it is about to go.
+ */
+struct ha_arena *ha_arena_get_by_id_maybe_null(u64 id);
+
+/**
  * ha_arena_zap() - take blocks out of every page table of the family
  * @a: an arena of the family
  * @index: first block

@@ -87,14 +87,11 @@ static int slot_next(const struct ha_block *b, int i)
 	return i;
 }
 
-#define for_each_slot(b, i) \
-	for ((i) = slot_next(b, 0); (i) < HA_BLOCK_PAGES; \
-	     (i) = slot_next(b, (i) + 1))
-
 struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
-			      pgoff_t index, bool zero, enum ha_counter *from)
+			      pgoff_t index, unsigned int how,
+			      enum ha_counter *from)
 {
-	struct folio *folio = ha_source_block(src, zero, from);
+	struct folio *folio = ha_source_block(src, how, from);
 	struct ha_block *b;
 
 	if (!folio) {
@@ -132,7 +129,8 @@ static void block_free_memory(struct ha_block *b, struct ha_source *src)
 		atomic_long_dec(&nr_whole);
 		return;
 	}
-	for_each_slot(b, i)
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
+	     i = slot_next(b, i + 1))
 		page_free(b, ha_block_slot(b, i));
 	for (i = 0; i < HA_LEAVES; i++)
 		kfree(b->leaf[i]);
@@ -232,7 +230,8 @@ void ha_block_settle(struct ha_block *b)
 			folio_settle(b->folio);
 			continue;
 		}
-		for_each_slot(b, i)
+		for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
+		     i = slot_next(b, i + 1))
 			folio_settle(ha_block_slot(b, i));
 	}
 }
@@ -243,7 +242,8 @@ bool ha_block_pinned(const struct ha_block *b)
 
 	if (b->folio)
 		return folio_ref_count(b->folio) != 1;
-	for_each_slot(b, i)
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
+	     i = slot_next(b, i + 1))
 		if (folio_ref_count(ha_block_slot(b, i)) != 1)
 			return true;
 	return false;
@@ -259,7 +259,8 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 	if (b->folio) {
 		b->folio->mapping = home->i_mapping;
 	} else {
-		for_each_slot(b, i) {
+		for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
+		     i = slot_next(b, i + 1)) {
 			struct folio *folio = ha_block_slot(b, i);
 
 			if (folio != locked)

@@ -91,14 +91,15 @@ static inline unsigned long ha_block_pages(const struct ha_block *b)
  * @src: where from
  * @home: inode of the arena
  * @index: the block's place
- * @zero: it must read as zero
+ * @how: HA_ZERO, HA_WAIT
  * @from: out: the source, HA_FAULT_SMALL for an empty split block
  *
  * Return: a whole block, or an empty split one when no 2 MiB are to be had, or
  * NULL without memory for that.
  */
 struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
-			      pgoff_t index, bool zero, enum ha_counter *from);
+			      pgoff_t index, unsigned int how,
+			      enum ha_counter *from);
 
 /**
  * ha_block_new_split() - make a split block without any page, or an overlay

@@ -30,7 +30,7 @@ static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 	struct ha_block *b;
 	int i;
 
-	b = ha_block_new(&to->source, to->inode, index, false, &source);
+	b = ha_block_new(&to->source, to->inode, index, 0, &source);
 	if (!b)
 		return NULL;
 	if (b->folio) {
@@ -137,7 +137,7 @@ static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
 {
 	struct ha_block *b;
 
-	b = ha_block_new(&a->source, a->inode, index, true, source);
+	b = ha_block_new(&a->source, a->inode, index, HA_ZERO, source);
 	if (!b)
 		return NULL;
 	if (xa_err(xa_store(&a->table, index, b, GFP_KERNEL))) {

@@ -7,6 +7,7 @@
  * calling process and no other.  No lock is held while user memory is touched
  * (it may be an arena's, and fault).
  */
+#include <linux/anon_inodes.h>
 #include <linux/capability.h>
 #include <linux/ctype.h>
 #include <linux/falloc.h>
@@ -34,7 +35,8 @@ static long device_info(void __user *arg)
 {
 	struct hugearena_info info = {
 		.features = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
-			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE,
+			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE |
+			    HUGEARENA_FEAT_VIEW,
 		.block_size = HA_BLOCK_SIZE,
 		.max_size = MAX_SIZE,
 		.kinds = 1 << HUGEARENA_KIND_BLOCKS,
@@ -106,6 +108,30 @@ static long device_create_arena(void __user *arg)
 	return fd;
 }
 
+static const struct file_operations view_fops;
+
+static long device_view(void __user *arg)
+{
+	struct hugearena_view v;
+	struct ha_arena *a;
+	int fd;
+
+	if (copy_from_user(&v, arg, sizeof(v)))
+		return -EFAULT;
+	if (v.flags || v.pad)
+		return -EINVAL;
+	if (!capable(CAP_SYS_PTRACE))
+		return -EPERM;
+	a = ha_arena_get_by_id_maybe_null(v.id);
+	if (!a)
+		return -ESRCH;
+	fd = anon_inode_getfd("[hugearena-view]", &view_fops, a,
+			      O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		ha_arena_put(a);
+	return fd;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -115,6 +141,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return device_info(user);
 	case HUGEARENA_IOC_CREATE:
 		return device_create_arena(user);
+	case HUGEARENA_IOC_VIEW:
+		return device_view(user);
 	}
 	return -ENOTTY;
 }
@@ -209,8 +237,8 @@ static long arena_join(struct ha_family *f, struct ha_arena *a,
 	return copy_to_user(user, &j, sizeof(j)) ? -EFAULT : 0;
 }
 
-/* One block as the table has it. */
-static void block_describe(struct ha_arena *a, pgoff_t index,
+/* One block as the table has it; @admin may know where in memory it is. */
+static void block_describe(struct ha_arena *a, pgoff_t index, bool admin,
 			   struct hugearena_block *out)
 {
 	struct ha_block *b;
@@ -236,7 +264,7 @@ static void block_describe(struct ha_arena *a, pgoff_t index,
 	}
 	if (b && b->folio) {
 		out->node = folio_nid(b->folio);
-		if (capable(CAP_SYS_ADMIN))
+		if (admin)
 			out->pfn = folio_pfn(b->folio);
 	}
 	mutex_unlock(ha_arena_lock(a, index));
@@ -250,6 +278,7 @@ static long arena_blocks(struct ha_family *f, struct ha_arena *a,
 	struct hugearena_block *buf;
 	struct hugearena_blocks q;
 	unsigned long first, done = 0, i, n;
+	bool admin = capable(CAP_SYS_ADMIN);
 	long err = 0;
 
 	if (copy_from_user(&q, user, sizeof(q)))
@@ -269,7 +298,7 @@ static long arena_blocks(struct ha_family *f, struct ha_arena *a,
 					    LOOK_PIECE);
 
 		for (i = 0; i < piece; i++)
-			block_describe(a, first + done + i, &buf[i]);
+			block_describe(a, first + done + i, admin, &buf[i]);
 		err = ha_map_look(a, first + done, piece,
 				  q.flags & HUGEARENA_BLOCKS_CLEAR, buf);
 		if (!err && copy_to_user(vec + done, buf,
@@ -351,6 +380,33 @@ static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	ha_arena_put(a);
 	return ret;
 }
+
+static long view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ha_arena *a = file->private_data;
+
+	switch (cmd) {
+	case HUGEARENA_IOC_BLOCKS:
+		return arena_blocks(a->family, a, (void __user *)arg);
+	case HUGEARENA_IOC_STAT:
+		return arena_stat(a->family, a, (void __user *)arg);
+	}
+	return -ENOTTY;
+}
+
+static int view_close(struct inode *inode, struct file *file)
+{
+	ha_arena_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations view_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = view_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = view_close,
+	.llseek = noop_llseek,
+};
 
 static long arena_fallocate(struct file *file, int mode, loff_t offset,
 			    loff_t len)

@@ -9,6 +9,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/sched/mm.h>
 
 #include "map.h"
 
@@ -87,8 +88,12 @@ int ha_map_look(struct ha_arena *a, pgoff_t first, unsigned long n, bool clear,
 	/* a base that is not block-aligned has no PMD to look at */
 	if (!atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
 		return 0;
-	if (mmap_read_lock_killable(a->mm))
+	if (!mmget_not_zero(a->mm))
+		return 0;	/* exiting: it maps nothing any more */
+	if (mmap_read_lock_killable(a->mm)) {
+		mmput(a->mm);
 		return -EINTR;
+	}
 	for (i = 0; i < n; i++) {
 		unsigned long addr = a->base + ((first + i) << HA_BLOCK_SHIFT);
 		struct vm_area_struct *vma = find_vma(a->mm, addr);
@@ -97,6 +102,7 @@ int ha_map_look(struct ha_arena *a, pgoff_t first, unsigned long n, bool clear,
 			look_block(a->mm, addr, clear, &blocks[i]);
 	}
 	mmap_read_unlock(a->mm);
+	mmput(a->mm);
 #endif
 	return 0;
 }

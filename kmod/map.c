@@ -302,8 +302,9 @@ static void arena_vmas_do(struct ha_arena *a,
 			  void (*op)(struct vm_area_struct *vma))
 {
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, a->mm, 0);
+	struct vma_iterator vmi;
 
+	vma_iter_init(&vmi, a->mm, 0);
 	for_each_vma(vmi, vma)
 		if (vma_is_cow(vma) && vma->vm_private_data == a)
 			op(vma);

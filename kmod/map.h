@@ -33,7 +33,7 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma);
 void ha_map_uncow(struct ha_arena *a);
 
 /**
- * ha_map_look() - what the calling process's page tables say about blocks
+ * ha_map_look() - what a process's page tables say about blocks
  * @a: its arena
  * @first: first block
  * @n: blocks

@@ -228,7 +228,7 @@ static bool node_fill_one(int nid)
 		return node_drain(p, 1, 0);
 	if (!want)
 		return false;
-	folio = __folio_alloc(HA_GFP_BLOCK | __GFP_ZERO | __GFP_THISNODE,
+	folio = __folio_alloc(HA_GFP_WAIT | __GFP_ZERO | __GFP_THISNODE,
 			      HA_BLOCK_ORDER, nid, NULL);
 	spin_lock(&p->lock);
 	if (folio) {

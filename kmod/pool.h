@@ -17,9 +17,13 @@
 #define HA_BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define HA_BLOCK_PAGES	(1 << HA_BLOCK_ORDER)
 
-/* A block is worth one try, not a stall: there are always 4 KiB pages. */
-#define HA_GFP_BLOCK	((GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN | \
-			  __GFP_NORETRY | __GFP_NOMEMALLOC))
+/*
+ * A block in a fault is worth a look at the free lists, not a stall: there are
+ * always 4 KiB pages, and a later join.  Workers may compact for it.
+ */
+#define HA_GFP_WAIT	(GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN | \
+			 __GFP_NORETRY | __GFP_NOMEMALLOC)
+#define HA_GFP_FAULT	(HA_GFP_WAIT & ~__GFP_DIRECT_RECLAIM)
 
 /**
  * struct ha_pool_info - one node's part of the pool, in blocks

@@ -192,7 +192,8 @@ static int join_copy(struct ha_arena *a, pgoff_t index, struct ha_block *b)
 	ha_arena_zap(a, index, 1);
 	if (ha_block_pinned(b))
 		return -EBUSY;
-	whole = ha_block_new(&a->source, a->inode, index, false, &source);
+	whole = ha_block_new(&a->source, a->inode, index, HA_WAIT,
+			     &source);
 	if (!whole)
 		return -ENOMEM;
 	if (!whole->folio) {

@@ -29,12 +29,14 @@ static int source_node(const struct ha_source *src)
 }
 
 /* Charged to the memory cgroup of the caller, or the active one. */
-static struct folio *block_alloc(int node, bool zero)
+static struct folio *block_alloc(int node, unsigned int how)
 {
-	gfp_t gfp = HA_GFP_BLOCK | __GFP_ACCOUNT;
+	gfp_t gfp = how & HA_WAIT ? HA_GFP_WAIT : HA_GFP_FAULT;
 
-	return __folio_alloc(zero ? gfp | __GFP_ZERO : gfp, HA_BLOCK_ORDER,
-			     node, NULL);
+	/* with init_on_alloc, clearing it ourselves would clear it twice */
+	if (how & HA_ZERO)
+		gfp |= __GFP_ZERO;
+	return __folio_alloc(gfp | __GFP_ACCOUNT, HA_BLOCK_ORDER, node, NULL);
 }
 
 static struct folio *list_take(struct list_head *list, unsigned int *nr)
@@ -98,7 +100,7 @@ static void source_work(struct work_struct *work)
 	while (wants_more(src)) {
 		if (ha_account_charge(src->account, HA_BLOCK_PAGES, false))
 			break;
-		folio = block_alloc(source_node(src), true);
+		folio = block_alloc(source_node(src), HA_ZERO | HA_WAIT);
 		if (!folio) {
 			ha_account_uncharge(src->account, HA_BLOCK_PAGES);
 			break;
@@ -185,12 +187,12 @@ static struct folio *reserve_take(struct ha_source *src)
 	return folio;
 }
 
-struct folio *ha_source_block(struct ha_source *src, bool zero,
+struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 			      enum ha_counter *from)
 {
 	struct folio *folio;
 
-	if (zero) {
+	if (how & HA_ZERO) {
 		folio = reserve_take(src);
 		if (folio) {
 			*from = HA_FAULT_RESERVE;
@@ -204,7 +206,7 @@ struct folio *ha_source_block(struct ha_source *src, bool zero,
 		*from = HA_FAULT_POOL;
 		return folio;
 	}
-	folio = block_alloc(source_node(src), zero);
+	folio = block_alloc(source_node(src), how);
 	if (folio) {
 		*from = HA_FAULT_DEMAND;
 		return folio;

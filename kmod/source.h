@@ -55,16 +55,20 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 /* Stop the worker and free the reserve.  May sleep. */
 void ha_source_exit(struct ha_source *src);
 
+/* How a block is asked for. */
+#define HA_ZERO		1	/* it must be cleared; else it holds anything */
+#define HA_WAIT		2	/* compaction is worth the time: not in a fault */
+
 /**
  * ha_source_block() - get a block
  * @src: the supply
- * @zero: the caller needs it cleared; otherwise its content is undefined
+ * @how: HA_ZERO, HA_WAIT
  * @from: out: HA_FAULT_RESERVE, HA_FAULT_POOL or HA_FAULT_DEMAND
  *
  * Return: a folio of the block's order with one reference, charged, or NULL
  * when quota or memory allow no block (4 KiB pages may still be had).
  */
-struct folio *ha_source_block(struct ha_source *src, bool zero,
+struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 			      enum ha_counter *from);
 
 /**

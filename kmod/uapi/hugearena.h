@@ -32,6 +32,7 @@
 #define HUGEARENA_FEAT_BLOCKS	(1ULL << 2)	/* HUGEARENA_IOC_BLOCKS */
 #define HUGEARENA_FEAT_ACCESSED	(1ULL << 3)	/* accessed and dirty bits */
 #define HUGEARENA_FEAT_RESERVE	(1ULL << 4)	/* blocks zeroed ahead */
+#define HUGEARENA_FEAT_VIEW	(1ULL << 5)	/* HUGEARENA_IOC_VIEW */
 
 /**
  * struct hugearena_info - what the module offers
@@ -216,6 +217,22 @@ struct hugearena_stat {
 	__u64 reserved[6];
 };
 
+/**
+ * struct hugearena_view - look at another process's arena
+ * @id: its number in /proc/hugearena/arenas
+ * @flags: must be 0
+ * @pad: must be 0
+ *
+ * The ioctl returns a file descriptor on which HUGEARENA_IOC_BLOCKS and
+ * HUGEARENA_IOC_STAT work, and nothing else.  It keeps no memory of the arena
+ * alive.  CAP_SYS_PTRACE, or EPERM; ESRCH when there is no such arena.
+ */
+struct hugearena_view {
+	__u64 id;
+	__u32 flags;
+	__u32 pad;
+};
+
 #define HUGEARENA_IOC_MAGIC	0xC5
 
 /* on /dev/hugearena */
@@ -223,7 +240,9 @@ struct hugearena_stat {
 				     struct hugearena_info)
 #define HUGEARENA_IOC_CREATE	_IOW(HUGEARENA_IOC_MAGIC, 0x01, \
 				     struct hugearena_create)
-/* on an arena */
+#define HUGEARENA_IOC_VIEW	_IOW(HUGEARENA_IOC_MAGIC, 0x02, \
+				     struct hugearena_view)
+/* on an arena; the last two also on a view */
 #define HUGEARENA_IOC_RELEASE	_IOWR(HUGEARENA_IOC_MAGIC, 0x10, \
 				      struct hugearena_release)
 #define HUGEARENA_IOC_JOIN	_IOWR(HUGEARENA_IOC_MAGIC, 0x11, \
