@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tracepoints of the module: hugearena:fault, fork, release, join, zero.
- * Their fields are described in Documentation/ABI/testing/tracepoints.
+ * Their fields are described in Documentation/ABI/testing/tracepoints-hugearena.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM hugearena
