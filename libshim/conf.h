@@ -38,7 +38,7 @@ struct shim_conf {
 	bool verbose;
 };
 
-extern struct shim_conf shim_conf;
+extern struct shim_conf shim_conf __attribute__((visibility("hidden")));
 
 /**
  * conf_load - fill shim_conf

@@ -27,7 +27,7 @@
 /* Allocations above this fail, as glibc's do. */
 #define ENTRY_MAX	((size_t)PTRDIFF_MAX)
 
-extern bool entry_ready;
+extern bool entry_ready __attribute__((visibility("hidden")));
 
 /**
  * entry_first - make the library ready, once

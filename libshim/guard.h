@@ -25,7 +25,8 @@ struct guard_stat {
 	uint64_t live;
 };
 
-extern uintptr_t guard_start, guard_end;
+extern uintptr_t guard_start __attribute__((visibility("hidden")));
+extern uintptr_t guard_end __attribute__((visibility("hidden")));
 
 /**
  * guard_boot - make ready, if the configuration asks for it

@@ -98,7 +98,8 @@ struct area_map {
 	struct block *block[AREA_BLOCKS];
 };
 
-extern struct area_map *pagemap_root[PAGEMAP_AREAS];
+extern struct area_map *pagemap_root[PAGEMAP_AREAS]
+	__attribute__((visibility("hidden")));
 
 /**
  * pagemap_area - the map of an address

@@ -33,7 +33,8 @@
 #define STEAL_WINDOW_NS	10000000u
 #define STEAL_MAX	8u
 
-/* Misses between two looks at the clock. */
+/* Misses between two stamps, and between two looks at the clock. */
+#define STAMP_CHECK	16u
 #define IDLE_CHECK	256u
 
 struct percpu_hot percpu_hot __attribute__((aligned(64)));
@@ -237,11 +238,12 @@ static unsigned int stack_missed(unsigned int cls, enum percpu_miss miss)
 
 	if (!slab)
 		return 0;
-	slab->stamp = stamp_now();
 	cap = slab_missed(slab, cls, miss);
-	if (cap > slab->cap[cls])
+	if (cap > slab->cap[cls] && slab_may_grow(slab, cls, cap))
 		stack_grow(cls, cap);
-	if ((slab->underflows + slab->overflows) % IDLE_CHECK == 0)
+	if (slab_misses(slab) % STAMP_CHECK == 0)
+		slab->stamp = stamp_now();
+	if (slab_misses(slab) % IDLE_CHECK == 0)
 		percpu_idle();
 	return slab->cap[cls];
 }

@@ -43,7 +43,7 @@ struct percpu_hot {
 	void *slab[PERCPU_MAX_CPUS];
 };
 
-extern struct percpu_hot percpu_hot;
+extern struct percpu_hot percpu_hot __attribute__((visibility("hidden")));
 
 /**
  * struct percpu_stat - all CPUs' caches

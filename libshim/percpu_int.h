@@ -49,10 +49,15 @@ struct percpu {
 	uint64_t resizes;
 };
 
-extern struct percpu percpu;
+extern struct percpu percpu __attribute__((visibility("hidden")));
 
 /* An all-zero header: the slab of CPUs that have none, never written. */
-extern struct percpu_slab percpu_none;
+extern struct percpu_slab percpu_none
+	__attribute__((visibility("hidden")));
+
+/* percpu_lock.c: slabs of threads without sequences; read by inspect.c, too. */
+extern struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED]
+	__attribute__((visibility("hidden")));
 
 /* percpu.c; the lock is held. */
 struct percpu_slab *percpu_take(unsigned int cpu);
@@ -61,6 +66,8 @@ void percpu_give(struct percpu_slab *slab, unsigned int cpu);
 /* percpu_size.c; see there. */
 unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
 			 enum percpu_miss miss);
+bool slab_may_grow(const struct percpu_slab *slab, unsigned int cls,
+		   unsigned int cap);
 bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
 void slab_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
 

@@ -18,7 +18,7 @@
 #include "percpu_int.h"
 #include "transfer.h"
 
-static struct percpu_slab *locked[PERCPU_MAX_LOCKED];
+struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED];
 static uint32_t locked_turn;	/* atomic: which slab the next thread gets */
 
 /* This thread's slab, as index + 1. */
@@ -35,13 +35,13 @@ static struct percpu_slab *locked_make(unsigned int i)
 	struct percpu_slab *slab;
 
 	shim_lock_acquire(&percpu.lock);
-	slab = locked[i];
+	slab = percpu_locked[i];
 	if (!slab) {
 		slab = meta_alloc(PERCPU_SLAB_BYTES, 4096);
 		if (slab) {
 			slab_init(slab);
 			/* release order: pairs with the load in acquire */
-			__atomic_store_n(&locked[i], slab, __ATOMIC_RELEASE);
+			__atomic_store_n(&percpu_locked[i], slab, __ATOMIC_RELEASE);
 		}
 	}
 	shim_lock_release(&percpu.lock);
@@ -58,7 +58,7 @@ static struct percpu_slab *locked_acquire(void)
 		mine = __atomic_fetch_add(&locked_turn, 1, __ATOMIC_RELAXED) %
 		       locked_max() + 1;
 	i = mine - 1;
-	slab = __atomic_load_n(&locked[i], __ATOMIC_ACQUIRE);
+	slab = __atomic_load_n(&percpu_locked[i], __ATOMIC_ACQUIRE);
 	if (!slab) {
 		slab = locked_make(i);
 		if (!slab)
@@ -68,7 +68,7 @@ static struct percpu_slab *locked_acquire(void)
 		return slab;
 	i = (i + 1) % locked_max();
 	mine = i + 1;
-	slab = __atomic_load_n(&locked[i], __ATOMIC_ACQUIRE);
+	slab = __atomic_load_n(&percpu_locked[i], __ATOMIC_ACQUIRE);
 	if (!slab) {
 		slab = locked_make(i);
 		if (!slab)
@@ -158,7 +158,7 @@ void locked_flush(void)
 
 struct percpu_slab *locked_slab(unsigned int i)
 {
-	return __atomic_load_n(&locked[i], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&percpu_locked[i], __ATOMIC_ACQUIRE);
 }
 
 void locked_fork_prepare(void)
@@ -166,8 +166,8 @@ void locked_fork_prepare(void)
 	unsigned int i;
 
 	for (i = 0; i < PERCPU_MAX_LOCKED; i++)
-		if (locked[i])
-			shim_lock_acquire_nested(&locked[i]->lock);
+		if (percpu_locked[i])
+			shim_lock_acquire_nested(&percpu_locked[i]->lock);
 }
 
 void locked_fork_parent(void)
@@ -175,8 +175,8 @@ void locked_fork_parent(void)
 	unsigned int i;
 
 	for (i = PERCPU_MAX_LOCKED; i--;)
-		if (locked[i])
-			shim_lock_release(&locked[i]->lock);
+		if (percpu_locked[i])
+			shim_lock_release(&percpu_locked[i]->lock);
 }
 
 void locked_fork_child(void)
@@ -184,6 +184,6 @@ void locked_fork_child(void)
 	unsigned int i;
 
 	for (i = PERCPU_MAX_LOCKED; i--;)
-		if (locked[i])
-			shim_lock_reset_child(&locked[i]->lock);
+		if (percpu_locked[i])
+			shim_lock_reset_child(&percpu_locked[i]->lock);
 }

@@ -20,9 +20,10 @@
 
 #define CAP_FIRST	4u
 #define CAP_MAX		1024u
-#define BUDGET_MIN	((size_t)256 << 10)
+#define BUDGET_MIN	((size_t)1 << 20)
 #define BUDGET_MAX	((size_t)4 << 20)
-#define BUDGET_PART	32	/* of the heap, for each CPU */
+#define BUDGET_PART	8	/* of the heap, for each CPU */
+#define SQUEEZE_MISSES	16u	/* between two attempts to take room */
 
 void percpu_set_budget(size_t bytes)
 {
@@ -123,6 +124,21 @@ static void slab_squeeze(struct percpu_slab *slab, unsigned int not,
 }
 
 /**
+ * slab_may_grow - is it worth having the slab alone for slab_grow()
+ * @slab: any slab; racy if it is attached, and only a hint
+ * @cls: class
+ * @cap: the capacity
+ */
+bool slab_may_grow(const struct percpu_slab *slab, unsigned int cls,
+		   unsigned int cap)
+{
+	size_t more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
+
+	return !slab->cap[cls] || slab->bytes + more <= slab_budget() ||
+	       slab_misses(slab) % SQUEEZE_MISSES == 0;
+}
+
+/**
  * slab_grow - give a stack the capacity it should have
  * @slab: a slab the caller has alone
  * @cls: class
@@ -138,7 +154,9 @@ bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	if (cap <= slab->cap[cls])
 		return true;
 	more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
-	if (slab->bytes + more > budget)
+	/* Where all classes miss alike, moving room around only costs. */
+	if (slab->bytes + more > budget &&
+	    slab_misses(slab) % SQUEEZE_MISSES == 0)
 		slab_squeeze(slab, cls, slab->bytes + more - budget);
 	/* The first few of a class are always allowed. */
 	if (slab->bytes + more > budget && slab->cap[cls])

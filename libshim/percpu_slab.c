@@ -96,7 +96,7 @@ bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 
 uint64_t slab_shape(const struct percpu_slab *slab)
 {
-	uint64_t hash = slab->underflows + slab->overflows;
+	uint64_t hash = slab_misses(slab);
 	unsigned int i;
 
 	for (i = 1; i <= SIZECLASS_COUNT; i++)

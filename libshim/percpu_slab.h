@@ -138,6 +138,15 @@ static inline unsigned int slab_count(const struct percpu_slab *slab,
 }
 
 /**
+ * slab_misses - misses of a slab so far
+ * @slab: any slab
+ */
+static inline uint64_t slab_misses(const struct percpu_slab *slab)
+{
+	return slab->underflows + slab->overflows;
+}
+
+/**
  * slab_pop - take objects off a stack
  * @slab: a slab the caller has alone
  * @cls: class

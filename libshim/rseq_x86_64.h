@@ -103,10 +103,13 @@ rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 		"jz %l[miss]\n\t"
 		"decw 8(%[slab],%[cls],4)"
 		RSEQ_END
-		: [slab] "=&r" (slab), [cls] "=&r" (cls), [obj] "=&r" (obj)
+		: [slab] "=&r" (slab), [cls] "=&r" (cls), [obj] "=&a" (obj)
 		: [off] "r" (off), [tbl] "r" (tbl), [idx] "r" (idx)
 		: "memory", "cc"
 		: miss);
+	/* Let the compiler know what was tested: no second test. */
+	if (!obj)
+		__builtin_unreachable();
 	return obj;
 miss:
 	return NULL;
@@ -135,10 +138,13 @@ rseq_pop(uintptr_t off, void *tbl, size_t cls)
 		"jz %l[miss]\n\t"
 		"decw 8(%[slab],%[cls],4)"
 		RSEQ_END
-		: [slab] "=&r" (slab), [obj] "=&r" (obj)
+		: [slab] "=&r" (slab), [obj] "=&a" (obj)
 		: [off] "r" (off), [tbl] "r" (tbl), [cls] "r" (cls)
 		: "memory", "cc"
 		: miss);
+	/* Let the compiler know what was tested: no second test. */
+	if (!obj)
+		__builtin_unreachable();
 	return obj;
 miss:
 	return NULL;

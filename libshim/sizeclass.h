@@ -35,9 +35,12 @@ struct sizeclass {
 	uint8_t batch;
 };
 
-extern const struct sizeclass sizeclass_info[SIZECLASS_COUNT + 1];
-extern const uint8_t sizeclass_small[SIZECLASS_SMALL_SLOTS];
-extern const uint8_t sizeclass_mid[SIZECLASS_MID_SLOTS];
+extern const struct sizeclass sizeclass_info[SIZECLASS_COUNT + 1]
+	__attribute__((visibility("hidden")));
+extern const uint8_t sizeclass_small[SIZECLASS_SMALL_SLOTS]
+	__attribute__((visibility("hidden")));
+extern const uint8_t sizeclass_mid[SIZECLASS_MID_SLOTS]
+	__attribute__((visibility("hidden")));
 
 /**
  * sizeclass_of - the class that serves a request
