@@ -58,7 +58,7 @@ void entry_first(void)
 	if (shim_conf.check)
 		transfer_set_limit(0);
 	guard_boot();
-	percpu_open(!shim_conf.guard && !shim_conf.check);
+	percpu_open(!shim_conf.guard && !shim_conf.check && !shim_conf.profile);
 	/* release order: pairs with the acquire in alloc_any() */
 	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
 	shim_lock_release(&boot_lock);

@@ -39,6 +39,7 @@ static const struct option options[] = {
 	OPTION(limit_hard, KIND_BOOL),
 	OPTION(populate, KIND_BOOL),
 	OPTION(populate_max, KIND_BYTES),
+	OPTION(profile, KIND_BYTES),
 	OPTION(rseq, KIND_BOOL),
 	OPTION(scavenger, KIND_BOOL),
 	OPTION(stats, KIND_BOOL),

@@ -28,6 +28,7 @@ struct shim_conf {
 	size_t limit;		/* bytes, 0: none */
 	size_t populate_max;	/* bytes populated at a time */
 	size_t guard;		/* one allocation in so many, 0: none */
+	size_t profile;		/* bytes between samples, mean, 0: none */
 	size_t cache;		/* bytes for each CPU, 0: by the heap's size */
 	bool limit_hard;
 	bool populate;

@@ -4,7 +4,7 @@
  *
  * The fast paths are a table look-up and a restartable sequence each; whatever
  * they cannot do is done by entry_alloc() and entry_free().  The features that
- * must see every request (guard, check) keep the fast paths shut.
+ * must see every request (guard, check, profile) keep the fast paths shut.
  *
  * No lock of its own.  Called by the application, at any time from any thread.
  */
@@ -18,6 +18,7 @@
 #include "guard.h"
 #include "large.h"
 #include "pagemap.h"
+#include "prof.h"
 
 /* For a thread that reports an error: the unwinder's needs, never freed. */
 #define LAST_WORDS	((size_t)64 << 10)
@@ -42,6 +43,23 @@ static void *alloc_class(unsigned int cls)
 	return shim_conf.check ? percpu_get_uncached(cls) : percpu_get(cls);
 }
 
+/* A sample of the profile: a span of its own, which remembers its record. */
+static __attribute__((noinline)) void *alloc_sampled(size_t size, size_t align,
+						     bool *zero)
+{
+	struct prof_stack *stack = prof_take(size);
+	void *p;
+
+	if (!stack)
+		return NULL;
+	p = large_alloc(size, align, zero);
+	if (p)
+		large_sampled(p, stack);
+	else
+		prof_drop(stack, size);
+	return p;
+}
+
 /* Everything but the fast path; no errno. */
 static void *alloc_any(size_t size, size_t align, bool *zero)
 {
@@ -55,6 +73,11 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 		entry_first();
 	if (unlikely(shim_is_dying()) && align <= 16)
 		return last_words(size);
+	if (unlikely(shim_conf.profile) && prof_tick(size)) {
+		p = alloc_sampled(size, align, zero);
+		if (p)
+			return p;
+	}
 	if (unlikely(shim_conf.guard)) {
 		p = guard_alloc(size, align);
 		if (p)

@@ -18,6 +18,7 @@
 #include "guard.h"
 #include "pageheap.h"
 #include "percpu.h"
+#include "prof.h"
 #include "transfer.h"
 
 /* glibc's, behind pthread_atfork(); with a handle it ends at dlclose(). */
@@ -28,6 +29,7 @@ extern void *__dso_handle __attribute__((visibility("hidden")));
 static void fork_prepare(void)
 {
 	guard_fork_prepare();
+	prof_fork_prepare();
 	percpu_fork_prepare();
 	transfer_fork_prepare();
 	central_fork_prepare();
@@ -40,6 +42,7 @@ static void fork_parent(void)
 	central_fork_parent();
 	transfer_fork_parent();
 	percpu_fork_parent();
+	prof_fork_parent();
 	guard_fork_parent();
 }
 
@@ -49,6 +52,7 @@ static void fork_child(void)
 	central_fork_child();
 	transfer_fork_child();
 	percpu_fork_child();
+	prof_fork_child();
 	guard_fork_child();
 }
 

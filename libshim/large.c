@@ -12,6 +12,7 @@
 #include "large.h"
 #include "pageheap.h"
 #include "pagemap.h"
+#include "prof.h"
 #include "sizeclass.h"
 
 /* Above this, moving pages is cheaper than copying bytes. */
@@ -50,10 +51,25 @@ static struct span *large_span(const void *p)
 	return s;
 }
 
+void large_sampled(void *p, struct prof_stack *stack)
+{
+	struct span *s = large_span(p);
+
+	s->bitmap[0] = (uintptr_t)stack;
+	s->flags |= SPAN_SAMPLED;
+}
+
+static struct prof_stack *large_stack(const struct span *s)
+{
+	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
+}
+
 void large_free(void *p)
 {
 	struct span *s = large_span(p);
 
+	if (s->flags & SPAN_SAMPLED)
+		prof_drop(large_stack(s), s->bytes);
 	pagemap_clear(s);
 	pageheap_free(s);
 }
@@ -75,6 +91,8 @@ void *large_resize(void *p, size_t size)
 	}
 	if (!done)
 		return NULL;
+	if (s->flags & SPAN_SAMPLED)
+		prof_resize(large_stack(s), s->bytes, size);
 	s->bytes = size;
 	return (void *)s->start;
 }

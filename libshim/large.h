@@ -20,6 +20,15 @@
  */
 void *large_alloc(size_t size, size_t align, bool *zero);
 
+struct prof_stack;
+
+/**
+ * large_sampled - an object is a sample of the profile
+ * @p: the object
+ * @stack: where it was counted; told when the object goes, or changes its size
+ */
+void large_sampled(void *p, struct prof_stack *stack);
+
 /**
  * large_free - free a large object
  * @p: the object; any other pointer is reported and the process aborted

@@ -16,7 +16,7 @@
 #include "lock.h"
 #include "meta.h"
 #include "sizeclass.h"
-#include "transfer.h"
+#include "transfer_int.h"
 
 /*
  * What may wait here: 16 batches or 128 KiB, whichever is less, but always two
@@ -26,18 +26,7 @@
 #define MIN_BATCHES	2u
 #define LIMIT_BYTES	((size_t)128 << 10)
 
-struct transfer {
-	struct shim_lock lock;
-	uint32_t objs;
-	uint32_t low;
-	uint32_t room;
-	void **slot;
-	uint64_t hits;
-	uint64_t misses;
-	uint64_t spills;
-} __attribute__((aligned(64)));
-
-static struct transfer transfer[SIZECLASS_COUNT + 1] = {
+struct transfer transfer[SIZECLASS_COUNT + 1] = {
 	[0 ... SIZECLASS_COUNT] = {
 		.lock = SHIM_LOCK_INIT(SHIM_RANK_TRANSFER)
 	}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * inspect: where a tool outside the process finds what the library knows.
+ *
+ * Data only; nothing in the library uses it.
+ */
+#include <stddef.h>
+
+#include "inspect.h"
+
+__attribute__((visibility("default"), used))
+const struct shim_inspect shim_inspect = {
+	.magic = { 's', 'h', 'i', 'm', 'v', 'i', 'e', 'w' },
+	.layout = INSPECT_LAYOUT,
+	.size = sizeof(struct shim_inspect),
+	.root = pagemap_root,
+	.hot = &percpu_hot,
+	.percpu = &percpu,
+	.none = &percpu_none,
+	.locked = percpu_locked,
+	.transfer = transfer,
+	.heap = &ph,
+	.conf = &shim_conf,
+	.prof = &shim_prof,
+};

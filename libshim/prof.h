@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * prof: the sampled heap profile.
+ *
+ * With the option profile=N, each byte that is asked for is picked with a
+ * chance of 1 in N, and an allocation that has a picked byte is a sample: it
+ * becomes a span of its own, flagged SPAN_SAMPLED, and its call stack is
+ * remembered.  An allocation of s bytes is a sample with a chance of
+ * 1 - exp(-s / N), which is what a reader divides by.
+ *
+ * Samples are counted by call stack and size.  A tool reads the table from
+ * outside (inspect.h); it can also switch sampling on in a process that runs,
+ * by writing shim_conf.profile and shutting the fast paths.
+ */
+#ifndef SHIM_PROF_H
+#define SHIM_PROF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lock.h"
+
+#define PROF_FRAMES	31	/* a struct prof_stack is 5 cache lines */
+#define PROF_BUCKETS	4096u
+#define PROF_STACKS_MAX	32768u	/* 10 MiB; samples past it are counted */
+
+/**
+ * struct prof_count - samples, not scaled
+ * @objects: how many
+ * @bytes: what they asked for
+ */
+struct prof_count {
+	uint64_t objects;
+	uint64_t bytes;
+};
+
+/**
+ * struct prof_stack - samples of about one size from one call stack
+ * @next: of the same bucket
+ * @hash: over @frame and @size
+ * @nframes: how many of @frame
+ * @size: upper bound of the sizes counted here, the lower is 7/8 of it
+ * @live: samples not freed yet
+ * @total: samples ever
+ * @peak: @live when the most was live, see shim_prof.peak_bytes
+ * @frame: return addresses, the caller of malloc() first
+ *
+ * Never freed.
+ */
+struct prof_stack {
+	struct prof_stack *next;
+	uint32_t hash;
+	uint32_t nframes;
+	uint64_t size;
+	struct prof_count live;
+	struct prof_count total;
+	struct prof_count peak;
+	void *frame[PROF_FRAMES];
+};
+
+/**
+ * struct shim_prof - the profile
+ * @lock: guards all of it; readers from outside take their chance
+ * @nstacks: records there are
+ * @table: PROF_BUCKETS chains, NULL before the first sample
+ * @live: sum over all records
+ * @peak_bytes: @live.bytes when the records' @peak was taken; a new one is taken
+ *	when a sixteenth more is live
+ * @samples: taken, ever
+ * @lost: samples without memory for a record
+ */
+struct shim_prof {
+	struct shim_lock lock;
+	uint32_t nstacks;
+	struct prof_stack **table;
+	struct prof_count live;
+	uint64_t peak_bytes;
+	uint64_t samples;
+	uint64_t lost;
+};
+
+extern struct shim_prof shim_prof __attribute__((visibility("hidden")));
+
+/* Bytes until this thread's next sample. */
+extern __thread int64_t prof_left
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/**
+ * prof_due - prof_tick() after the countdown ended
+ */
+bool prof_due(void);
+
+/**
+ * prof_tick - count a request; is it a sample?
+ * @size: bytes, at most PTRDIFF_MAX
+ *
+ * To be called once for each request while shim_conf.profile is not 0.
+ *
+ * Return: true if it is; prof_take() is next.
+ */
+static inline bool prof_tick(size_t size)
+{
+	prof_left -= (int64_t)size;
+	if (__builtin_expect(prof_left > 0, 1))
+		return false;
+	return prof_due();
+}
+
+/**
+ * prof_take - remember a sample
+ * @size: bytes asked for
+ *
+ * Takes the caller's call stack.  Takes the profile lock, perhaps META.
+ *
+ * Return: the record it was counted in, for prof_drop(), or NULL if this is no
+ * time for a sample: allocate as usual.
+ */
+struct prof_stack *prof_take(size_t size);
+
+/**
+ * prof_drop - a sample was freed
+ * @stack: from prof_take()
+ * @size: what prof_take() or prof_resize() was told last
+ */
+void prof_drop(struct prof_stack *stack, size_t size);
+
+/**
+ * prof_resize - a sample changed its size where it is
+ * @stack: from prof_take()
+ * @from: what prof_take() or prof_resize() was told last
+ * @to: bytes now asked for
+ */
+void prof_resize(struct prof_stack *stack, size_t from, size_t to);
+
+void prof_fork_prepare(void);
+void prof_fork_parent(void);
+void prof_fork_child(void);
+
+#endif /* SHIM_PROF_H */
