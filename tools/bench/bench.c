@@ -34,7 +34,7 @@
 #define BENCH_TIMEOUT	120	/* seconds; the slowest row takes about 1 */
 #define BENCH_SKIP	77	/* a script's status: its program is not there */
 #define BENCH_EXTRA	8
-#define BENCH_WARM_UP	((size_t)2 << 30)
+#define BENCH_WARM_UP	((size_t)32 << 20)	/* until a row's need is known */
 
 /**
  * struct bench - one run of the benchmark
@@ -281,6 +281,21 @@ static void bench_rows_apps(struct bench *bench)
 	free(list);
 }
 
+/*
+ * Before every run, not once: a host takes free 2 MiB pages back within two
+ * seconds, and who uses them would pay for what nobody else has to.
+ */
+static void bench_warm_up(const struct table_row *row)
+{
+	size_t bytes = (size_t)(row->peak_kb * 1024);
+	int error;
+
+	bytes = bytes ? (bytes + bytes / 4) & ~(size_t)4095 : BENCH_WARM_UP;
+	error = spawn_warm_up(bytes);
+	if (error)
+		warnx("warm-up: %s", strerror(-error));
+}
+
 static void bench_cell_run(struct bench *bench, struct table_row *row,
 			   unsigned int a, bool watch_coverage)
 {
@@ -302,6 +317,7 @@ static void bench_cell_run(struct bench *bench, struct table_row *row,
 	setenv("ALLOC", alloc->prefix, 1);
 	envp = alloc_environ(row->script ? NULL : alloc);
 	request.envp = envp;
+	bench_warm_up(row);
 	status = spawn_measure(&request, &cost);
 	alloc_environ_free(envp);
 	if (table_cell_add(row, a, status, &cost))
@@ -332,19 +348,10 @@ static void bench_progress(const struct bench *bench, unsigned int round,
 		terminal ? "   " : "\n");
 }
 
-static size_t bench_warm_up_size(void)
-{
-	size_t available = (size_t)sysconf(_SC_AVPHYS_PAGES) *
-			   (size_t)sysconf(_SC_PAGESIZE) / 4;
-
-	return available < BENCH_WARM_UP ? available : BENCH_WARM_UP;
-}
-
 static void bench_rounds_run(struct bench *bench)
 {
 	double began = bench_now(), longest = 0, round_began;
 	unsigned int round, i, a;
-	int error;
 
 	for (round = 0; round < bench->rounds; round++) {
 		/* another whole round must fit, or the rows would differ */
@@ -352,9 +359,6 @@ static void bench_rounds_run(struct bench *bench)
 		    bench->budget)
 			break;
 		round_began = bench_now();
-		error = spawn_warm_up(bench_warm_up_size());
-		if (error)
-			warnx("warm-up: %s", strerror(-error));
 		for (i = 0; i < bench->table.rows; i++) {
 			bench_progress(bench, round, i);
 			for (a = 0; a < bench->set.n; a++)

@@ -72,11 +72,11 @@ int spawn_capture(const struct spawn_request *request, char *out, size_t size);
 
 /**
  * spawn_warm_up - make the machine ready to hand out memory
- * @bytes: how much
+ * @bytes: how much, a multiple of 4 KiB
  *
- * Touches memory in a process that then ends.  The host of a virtual machine
- * takes idle memory back, and a first touch of what it took is some twenty
- * times slower; without this the first rows would pay for all.
+ * Touches that much, in 2 MiB pages, in a process that then ends.  The host of a
+ * virtual machine takes free 2 MiB pages back within two seconds, and a first
+ * touch of what it took is some twenty times slower.
  *
  * Return: 0, or -errno.
  */

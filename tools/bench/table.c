@@ -47,6 +47,8 @@ bool table_cell_add(struct table_row *row, unsigned int a, int status,
 		return false;
 	}
 	cell->run[cell->n++] = *cost;
+	if (cost->peak_kb > row->peak_kb)
+		row->peak_kb = cost->peak_kb;
 	return true;
 }
 

@@ -44,6 +44,7 @@ struct table_cell {
  * @script: path of the script for a real program, NULL for our own workload
  * @digest: of the output that all must have, valid if @known
  * @known: the first allocator has succeeded
+ * @peak_kb: the largest peak of all runs so far
  * @cell: one for each allocator
  */
 struct table_row {
@@ -52,6 +53,7 @@ struct table_row {
 	char *script;
 	uint64_t digest;
 	bool known;
+	double peak_kb;
 	struct table_cell *cell;
 };
 
