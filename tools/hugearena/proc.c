@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * proc: processes as /proc has them.  Called by the subcommands.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmod.h"
+#include "proc.h"
+
+FILE *proc_open(pid_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return fopen(path, "re");
+}
+
+bool proc_exists(pid_t pid)
+{
+	return !kill(pid, 0) || errno == EPERM;
+}
+
+void proc_comm(pid_t pid, char *buf, size_t size)
+{
+	FILE *f = proc_open(pid, "comm");
+
+	snprintf(buf, size, "?");
+	if (!f)
+		return;
+	if (fgets(buf, (int)size, f))
+		buf[strcspn(buf, "\n")] = '\0';
+	fclose(f);
+}
+
+/* "Key: N kB" in a stream. */
+static long long key_read(FILE *f, const char *key)
+{
+	size_t len = strlen(key);
+	long long value = -1;
+	char line[256];
+
+	while (value < 0 && fgets(line, sizeof(line), f)) {
+		char *end;
+
+		if (strncmp(line, key, len) || line[len] != ':')
+			continue;
+		value = strtoll(line + len + 1, &end, 10);
+		if (strstr(end, "kB"))
+			value <<= 10;
+	}
+	return value;
+}
+
+long long proc_status(pid_t pid, const char *key)
+{
+	FILE *f = proc_open(pid, "status");
+	long long value;
+
+	if (!f)
+		return -1;
+	value = key_read(f, key);
+	fclose(f);
+	return value;
+}
+
+long long proc_meminfo(const char *path, const char *key)
+{
+	FILE *f = fopen(path, "re");
+	long long value;
+
+	if (!f)
+		return -1;
+	value = key_read(f, key);
+	fclose(f);
+	return value;
+}
+
+int proc_faults(pid_t pid, uint64_t *minor, uint64_t *major)
+{
+	FILE *f = proc_open(pid, "stat");
+	char line[1024], *at;
+	int n = 0;
+
+	if (!f)
+		return -errno;
+	/* the command's name may contain anything, ')' included */
+	if (fgets(line, sizeof(line), f)) {
+		at = strrchr(line, ')');
+		if (at)
+			n = sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %"
+				   SCNu64 " %*u %" SCNu64, minor, major);
+	}
+	fclose(f);
+	return n == 2 ? 0 : -ESRCH;
+}
+
+pid_t *proc_list(void)
+{
+	DIR *dir = opendir("/proc");
+	size_t n = 0, room = 256;
+	struct dirent *d;
+	pid_t *list;
+
+	if (!dir)
+		return NULL;
+	list = malloc(room * sizeof(*list));
+	while (list && (d = readdir(dir))) {
+		if (!isdigit((unsigned char)d->d_name[0]))
+			continue;
+		if (n + 1 == room) {
+			pid_t *more = realloc(list, 2 * room * sizeof(*list));
+
+			if (!more)
+				break;
+			list = more;
+			room *= 2;
+		}
+		list[n++] = atoi(d->d_name);
+	}
+	closedir(dir);
+	if (list)
+		list[n] = 0;
+	return list;
+}
+
+static const char *const kind_names[KIND_NR] = {
+	[KIND_PROGRAM] = "program",
+	[KIND_BRK] = "brk heap",
+	[KIND_ARENA] = "arenas",
+	[KIND_HEAP] = "libshim heap",
+	[KIND_ANON] = "anonymous",
+	[KIND_LIBRARY] = "libraries",
+	[KIND_FILE] = "files",
+	[KIND_STACK] = "stack",
+	[KIND_KERNEL] = "kernel",
+};
+
+const char *map_kind_name(enum map_kind kind)
+{
+	return kind_names[kind];
+}
+
+/* libc.so.6, ld-linux-x86-64.so.2, libfoo-1.so */
+static bool is_library(const char *path)
+{
+	const char *base = strrchr(path, '/');
+	const char *so = strstr(base ? base : path, ".so");
+
+	return so && (!so[3] || so[3] == '.');
+}
+
+static enum map_kind map_kind(const struct map *m, const struct map *before,
+			      const char *exe)
+{
+	if (!strcmp(m->name, "[heap]"))
+		return KIND_BRK;
+	if (!strncmp(m->name, "[stack", 6))
+		return KIND_STACK;
+	if (!strcmp(m->name, "[vdso]") || !strcmp(m->name, "[vvar]") ||
+	    !strcmp(m->name, "[vsyscall]") ||
+	    !strncmp(m->name, "[vvar_", 6))
+		return KIND_KERNEL;
+	if (*exe && !strcmp(m->name, exe))
+		return KIND_PROGRAM;
+	if (!m->name[0]) {
+		/* bss follows what the file has of the data */
+		if (before && before->end == m->start &&
+		    m->perms[1] == 'w' &&
+		    (before->kind == KIND_PROGRAM ||
+		     before->kind == KIND_LIBRARY) && before->name[0])
+			return before->kind;
+		return KIND_ANON;
+	}
+	if (m->name[0] == '[')
+		return KIND_ANON;
+	return is_library(m->name) ? KIND_LIBRARY : KIND_FILE;
+}
+
+static bool header_parse(const char *line, struct map *m)
+{
+	int used = 0;
+
+	memset(m, 0, sizeof(*m));
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %15s %"
+		   SCNu64 " %n", &m->start, &m->end, m->perms, &m->offset,
+		   m->dev, &m->inode, &used) < 6)
+		return false;
+	snprintf(m->name, sizeof(m->name), "%s", line + used);
+	m->name[strcspn(m->name, "\n")] = '\0';
+	return true;
+}
+
+static void field_parse(const char *line, struct map *m, uint64_t *page)
+{
+	uint64_t value;
+	char key[32];
+
+	if (sscanf(line, "%31[^:]: %" SCNu64, key, &value) != 2)
+		return;
+	value <<= 10;
+	if (!strcmp(key, "Rss"))
+		m->rss = value;
+	else if (!strcmp(key, "Pss"))
+		m->pss = value;
+	else if (!strcmp(key, "KernelPageSize"))
+		*page = value;
+	else if (!strcmp(key, "Swap"))
+		m->swap = value;
+	else if (!strcmp(key, "Private_Dirty") || !strcmp(key, "Shared_Dirty"))
+		m->dirty += value;
+	else if (!strcmp(key, "AnonHugePages") ||
+		 !strcmp(key, "ShmemPmdMapped") ||
+		 !strcmp(key, "FilePmdMapped"))
+		m->pmd += value;
+	else if (!strcmp(key, "Shared_Hugetlb") ||
+		 !strcmp(key, "Private_Hugetlb")) {
+		/* not in Rss, by the kernel's own rule */
+		m->rss += value;
+		m->pss += value;
+		if (*page == (uint64_t)1 << 30)
+			m->pud += value;
+		else if (*page == KMOD_BLOCK_SIZE)
+			m->pmd += value;
+	}
+}
+
+/* Whose mappings are arenas: by name, and by the process that has them. */
+static void arenas_mark(pid_t pid, struct maps *maps)
+{
+	struct kmod_arena *arenas;
+	size_t n, i, k;
+
+	if (kmod_arenas_read(&arenas, &n))
+		return;
+	for (i = 0; i < maps->n; i++) {
+		struct map *m = &maps->v[i];
+		size_t len;
+
+		if (m->kind != KIND_FILE || strncmp(m->dev, "00:", 3))
+			continue;
+		for (k = 0; k < n; k++) {
+			const char *base = m->name[0] == '/' ? m->name + 1 :
+							       m->name;
+
+			len = strlen(arenas[k].name);
+			if (arenas[k].pid != pid ||
+			    strncmp(base, arenas[k].name, len) ||
+			    (base[len] && strcmp(base + len, " (deleted)")) ||
+			    m->offset + (m->end - m->start) > arenas[k].size)
+				continue;
+			m->kind = KIND_ARENA;
+			/* two of one name and size cannot be told apart */
+			m->arena = m->arena ? UINT64_MAX : arenas[k].id;
+		}
+	}
+	for (i = 0; i < maps->n; i++)
+		if (maps->v[i].arena == UINT64_MAX)
+			maps->v[i].arena = 0;
+	free(arenas);
+}
+
+int proc_maps(pid_t pid, struct maps *maps, bool smaps)
+{
+	FILE *f = proc_open(pid, smaps ? "smaps" : "maps");
+	char line[4096], path[64], exe[256] = "";
+	struct map *m = NULL, next;
+	uint64_t page = 0;
+	size_t room = 0;
+	ssize_t len;
+	int err = 0;
+
+	memset(maps, 0, sizeof(*maps));
+	if (!f)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	len = readlink(path, exe, sizeof(exe) - 1);
+	exe[len > 0 ? len : 0] = '\0';
+	errno = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (!header_parse(line, &next)) {
+			if (m)
+				field_parse(line, m, &page);
+			continue;
+		}
+		if (maps->n == room) {
+			size_t want = room ? 2 * room : 128;
+
+			m = realloc(maps->v, want * sizeof(*m));
+			if (!m) {
+				err = -ENOMEM;
+				break;
+			}
+			maps->v = m;
+			room = want;
+		}
+		m = &maps->v[maps->n++];
+		*m = next;
+		m->kind = map_kind(m, maps->n > 1 ? m - 1 : NULL, exe);
+	}
+	if (!err && ferror(f))
+		err = errno ? -errno : -EIO;
+	fclose(f);
+	if (err)
+		proc_maps_free(maps);
+	else
+		arenas_mark(pid, maps);
+	return err;
+}
+
+void proc_maps_free(struct maps *maps)
+{
+	free(maps->v);
+	memset(maps, 0, sizeof(*maps));
+}
+
+int proc_rollup(pid_t pid, struct rollup *r)
+{
+	FILE *f = proc_open(pid, "smaps_rollup");
+	char line[256], key[32];
+	uint64_t value;
+	bool any = false;
+
+	memset(r, 0, sizeof(*r));
+	if (!f)
+		return -errno;
+	errno = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%31[^:]: %" SCNu64 " kB", key, &value) != 2)
+			continue;
+		value <<= 10;
+		any = true;
+		if (!strcmp(key, "Rss"))
+			r->rss = value;
+		else if (!strcmp(key, "Pss"))
+			r->pss = value;
+		else if (!strcmp(key, "Anonymous"))
+			r->anon = value;
+		else if (!strcmp(key, "Swap"))
+			r->swap = value;
+		else if (!strcmp(key, "AnonHugePages") ||
+			 !strcmp(key, "ShmemPmdMapped") ||
+			 !strcmp(key, "FilePmdMapped"))
+			r->pmd += value;
+	}
+	if (!any && !errno)
+		errno = ESRCH;	/* a kernel thread, or gone */
+	fclose(f);
+	return any ? 0 : -errno;
+}

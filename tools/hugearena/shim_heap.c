@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * shim_heap: the heap of another process, from its pagemap up.
+ *
+ * The process goes on meanwhile.  So a span is believed only if it says that it
+ * begins at the page whose entry led to it, and a count only if it is not more
+ * than the span has room for.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "shim.h"
+
+#define BATCH		512	/* of process_vm_readv(), which takes 1,024 */
+
+/* A span to look at: its descriptor, and the page that named it. */
+struct lead {
+	uint64_t span, page;
+};
+
+struct walk {
+	const struct shim *s;
+	struct shim_heap *heap;
+	unsigned int flags;
+	struct lead lead[BATCH];
+	struct span span[BATCH];
+	size_t n;
+	struct shim_object *objects;	/* by span, sorted at the end */
+	size_t nr_objects, room;
+	struct lead *record;		/* of blocks */
+	size_t nr_record, record_room;
+	uint32_t nobjs[SIZECLASS_COUNT + 1];
+};
+
+static void *grow(void *list, size_t n, size_t *room, size_t size)
+{
+	void *more;
+
+	if (n < *room)
+		return list;
+	more = realloc(list, (*room ? 2 * *room : 256) * size);
+	if (more)
+		*room = *room ? 2 * *room : 256;
+	return more;
+}
+
+/* Does a span's descriptor agree with the page that led to it? */
+static bool span_is_sane(const struct span *sp, const struct lead *lead)
+{
+	if (sp->start != lead->page || sp->state != SPAN_INUSE || !sp->npages)
+		return false;
+	if (sp->sizeclass == PAGEMAP_LARGE)
+		return true;
+	return sp->sizeclass && sp->sizeclass <= SIZECLASS_COUNT &&
+	       sp->nfree <= sp->nobjs && sp->size &&
+	       (uint64_t)sp->nobjs * sp->size <=
+	       (uint64_t)sp->npages * PAGE_SIZE;
+}
+
+static int span_note(struct walk *w, const struct span *sp)
+{
+	struct shim_heap *h = w->heap;
+	struct shim_object *o;
+
+	if (sp->sizeclass == PAGEMAP_LARGE) {
+		h->nr_large++;
+		h->large += sp->bytes;
+		h->allocated += sp->bytes;
+	} else {
+		struct shim_class *c = &h->cls[sp->sizeclass];
+
+		c->spans++;
+		c->free += sp->nfree;
+		c->live += sp->nobjs - sp->nfree;	/* for now */
+		h->size[sp->sizeclass] = sp->size;
+	}
+	if (!w->flags)
+		return 0;
+	o = grow(w->objects, w->nr_objects, &w->room, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	w->objects = o;
+	o += w->nr_objects++;
+	memset(o, 0, sizeof(*o));
+	o->start = sp->start;
+	o->pages = sp->npages;
+	if (sp->sizeclass == PAGEMAP_LARGE) {
+		o->size = sp->bytes ? sp->bytes : 1;
+		o->n = 1;
+		if (sp->flags & SPAN_SAMPLED)
+			o->stack = sp->bitmap[0];
+	} else {
+		o->size = sp->size;
+		o->n = sp->nobjs;
+		memcpy(o->free, sp->bitmap, sizeof(o->free));
+	}
+	return 0;
+}
+
+/* Read the spans that were collected. */
+static int leads_follow(struct walk *w)
+{
+	struct iovec local[BATCH], remote[BATCH];
+	ssize_t got;
+	size_t i, done;
+	int err = 0;
+
+	for (i = 0; i < w->n; i++) {
+		local[i].iov_base = &w->span[i];
+		local[i].iov_len = sizeof(w->span[i]);
+		remote[i].iov_base = (void *)(uintptr_t)w->lead[i].span;
+		remote[i].iov_len = sizeof(w->span[i]);
+	}
+	for (done = 0; done < w->n;) {
+		got = process_vm_readv(w->s->pid, local + done, w->n - done,
+				       remote + done, w->n - done, 0);
+		if (got < 0 && errno != EFAULT)
+			return -errno;
+		if (got > 0)
+			done += (size_t)got / sizeof(w->span[0]);
+		if (done < w->n && got % (ssize_t)sizeof(w->span[0]) == 0 &&
+		    got > 0)
+			continue;
+		if (done < w->n)	/* no descriptor: a torn entry */
+			memset(&w->span[done++], 0, sizeof(w->span[0]));
+	}
+	for (i = 0; i < w->n && !err; i++)
+		if (span_is_sane(&w->span[i], &w->lead[i]))
+			err = span_note(w, &w->span[i]);
+	w->n = 0;
+	return err;
+}
+
+static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
+{
+	struct area_map *map = malloc(sizeof(*map));
+	uint64_t start = index << AREA_SHIFT, i;
+	const struct span *last = NULL;
+	int err;
+
+	if (!map)
+		return -ENOMEM;
+	err = shim_read(w->s, addr, map, sizeof(*map));
+	for (i = 0; !err && i < AREA_PAGES; i++) {
+		if (!map->span[i] || map->span[i] == last)
+			continue;
+		last = map->span[i];
+		w->lead[w->n].span = (uintptr_t)last;
+		w->lead[w->n++].page = start + (i << PAGE_SHIFT);
+		if (w->n == BATCH)
+			err = leads_follow(w);
+	}
+	for (i = 0; !err && w->flags & SHIM_BLOCKS && i < AREA_BLOCKS; i++) {
+		struct lead *r;
+
+		if (!map->block[i])
+			continue;
+		r = grow(w->record, w->nr_record, &w->record_room, sizeof(*r));
+		if (!r) {
+			err = -ENOMEM;
+			break;
+		}
+		w->record = r;
+		r[w->nr_record].span = (uintptr_t)map->block[i];
+		r[w->nr_record++].page = start + (i << BLOCK_SHIFT);
+	}
+	free(map);
+	return err;
+}
+
+/* Every area that any mapping of the process reaches into. */
+static int areas_walk(struct walk *w)
+{
+	uint64_t next = 0, index, end, k;
+	struct area_map *root[512];
+	struct maps maps;
+	int err = proc_maps(w->s->pid, &maps, false);
+	size_t i;
+
+	for (i = 0; !err && i < maps.n; i++) {
+		if (maps.v[i].perms[1] != 'w')
+			continue;
+		index = maps.v[i].start >> AREA_SHIFT;
+		end = (maps.v[i].end - 1) >> AREA_SHIFT;
+		if (index < next)
+			index = next;
+		if (end >= PAGEMAP_AREAS)
+			continue;
+		for (; !err && index <= end; index += k) {
+			uint64_t n = end - index + 1 < 512 ? end - index + 1 :
+							     512;
+
+			err = shim_read(w->s, (uintptr_t)(w->s->at.root +
+							  index),
+					root, n * sizeof(root[0]));
+			for (k = 0; !err && k < n; k++)
+				if (root[k])
+					err = area_walk(w, index + k,
+							(uintptr_t)root[k]);
+			k = n;
+		}
+		if (end + 1 > next)
+			next = end + 1;
+	}
+	proc_maps_free(&maps);
+	return err ? err : leads_follow(w);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct shim_object *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Set the free bits of objects that are in a cache. */
+static void object_cached(struct shim_heap *heap, uint64_t p)
+{
+	size_t low = 0, high = heap->nr_objects;
+	struct shim_object *o;
+	uint64_t n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (heap->objects[mid].start <= p)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return;
+	o = &heap->objects[low - 1];
+	n = (p - o->start) / o->size;
+	if (n < o->n && n < 512)
+		o->free[n / 64] |= (uint64_t)1 << n % 64;
+}
+
+static void class_cached(struct shim_heap *heap, unsigned int cls, uint64_t n)
+{
+	struct shim_class *c = &heap->cls[cls];
+
+	if (n > c->live)	/* it was freed while we looked */
+		n = c->live;
+	c->live -= n;
+	c->cached += n;
+}
+
+static int pointers_read(struct walk *w, uint64_t addr, uint64_t n)
+{
+	uint64_t *p;
+	uint64_t i;
+	int err;
+
+	if (!(w->flags & SHIM_OBJECTS) || !n)
+		return 0;
+	p = malloc(n * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	err = shim_read(w->s, addr, p, n * sizeof(*p));
+	for (i = 0; !err && i < n; i++)
+		if (p[i])
+			object_cached(w->heap, p[i]);
+	free(p);
+	return err;
+}
+
+static int slab_read(struct walk *w, uint64_t addr)
+{
+	struct percpu_slab slab;
+	unsigned int cls, n;
+	int err;
+
+	if (!addr || addr == (uintptr_t)w->s->at.none)
+		return 0;
+	err = shim_read(w->s, addr, &slab, sizeof(slab));
+	for (cls = 1; !err && cls <= SIZECLASS_COUNT; cls++) {
+		n = slab_count(&slab, cls);
+		if (n > slab.cap[cls])	/* caught while it was changed */
+			continue;
+		class_cached(w->heap, cls, n);
+		/* cur is the top object */
+		err = pointers_read(w, addr + 8 * (uint64_t)
+				    (slab.stack[cls].cur + 1 - n), n);
+	}
+	return err;
+}
+
+static int caches_read(struct walk *w)
+{
+	const struct shim_inspect *at = &w->s->at;
+	uint64_t slabs[PERCPU_MAX_CPUS], locked[PERCPU_MAX_LOCKED];
+	struct transfer t[SIZECLASS_COUNT + 1];
+	struct percpu pc;
+	unsigned int i;
+	int err;
+
+	err = shim_read(w->s, (uintptr_t)at->percpu, &pc, sizeof(pc));
+	if (!err && pc.ncpus > PERCPU_MAX_CPUS)
+		err = -EPROTO;
+	if (!err && pc.rseq)
+		err = shim_read(w->s, (uintptr_t)at->hot->slab, slabs,
+				pc.ncpus * sizeof(slabs[0]));
+	for (i = 0; !err && pc.rseq && i < pc.ncpus; i++)
+		err = slab_read(w, slabs[i]);
+	if (!err)
+		err = shim_read(w->s, (uintptr_t)at->locked, locked,
+				sizeof(locked));
+	for (i = 0; !err && i < PERCPU_MAX_LOCKED; i++)
+		err = slab_read(w, locked[i]);
+	if (!err)
+		err = shim_read(w->s, (uintptr_t)at->transfer, t, sizeof(t));
+	for (i = 1; !err && i <= SIZECLASS_COUNT; i++) {
+		if (t[i].objs > t[i].room)
+			continue;
+		class_cached(w->heap, i, t[i].objs);
+		err = pointers_read(w, (uintptr_t)t[i].slot, t[i].objs);
+	}
+	return err;
+}
+
+static void sums_make(struct shim_heap *heap)
+{
+	unsigned int i;
+
+	for (i = 1; i <= SIZECLASS_COUNT; i++) {
+		heap->allocated += heap->cls[i].live * heap->size[i];
+		heap->cached += heap->cls[i].cached * heap->size[i];
+		heap->central += heap->cls[i].free * heap->size[i];
+	}
+	heap->inuse = heap->heap.inuse * PAGE_SIZE;
+	heap->idle = heap->heap.idle * PAGE_SIZE;
+	heap->mapped = heap->heap.mapped;
+}
+
+/* The block at an address, appended if it is a new one. */
+static struct shim_block *block_note(struct shim_heap *heap, size_t *room,
+				     uint64_t start)
+{
+	struct shim_block *b;
+
+	if (heap->nr_blocks &&
+	    heap->blocks[heap->nr_blocks - 1].start == start)
+		return &heap->blocks[heap->nr_blocks - 1];
+	b = grow(heap->blocks, heap->nr_blocks, room, sizeof(*b));
+	if (!b)
+		return NULL;
+	heap->blocks = b;
+	b += heap->nr_blocks++;
+	memset(b, 0, sizeof(*b));
+	b->start = start;
+	b->free = true;
+	return b;
+}
+
+static struct shim_block *block_find(struct shim_heap *heap, uint64_t start)
+{
+	size_t low = 0, high = heap->nr_blocks;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (heap->blocks[mid].start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < heap->nr_blocks && heap->blocks[low].start == start ?
+	       &heap->blocks[low] : NULL;
+}
+
+/* Blocks with spans in them, from the spans; the rest from their records. */
+static int blocks_make(struct walk *w)
+{
+	struct shim_heap *heap = w->heap;
+	size_t room = 0, i;
+
+	for (i = 0; i < w->nr_objects; i++) {
+		const struct shim_object *o = &w->objects[i];
+		uint64_t at = o->start;
+		uint64_t end = at + ((uint64_t)o->pages << PAGE_SHIFT);
+
+		while (at < end) {
+			uint64_t start = at & ~(uint64_t)(BLOCK_SIZE - 1);
+			uint64_t stop = start + BLOCK_SIZE;
+			struct shim_block *b = block_note(heap, &room, start);
+
+			if (!b)
+				return -ENOMEM;
+			if (stop > end)
+				stop = end;
+			b->free = false;
+			b->used += (uint16_t)((stop - at) >> PAGE_SHIFT);
+			/* unless a record says otherwise */
+			b->span = true;
+			b->whole = true;
+			at = stop;
+		}
+	}
+	for (i = 0; i < w->nr_record; i++) {
+		struct shim_block *b = block_find(heap, w->record[i].page);
+		struct block rec;
+
+		if (!b || shim_read(w->s, w->record[i].span, &rec,
+				    sizeof(rec)))
+			continue;
+		if (rec.start != b->start || rec.state != BLOCK_PART)
+			continue;
+		b->span = false;
+		b->whole = rec.whole;
+	}
+	return 0;
+}
+
+int shim_heap_read(const struct shim *s, struct shim_heap *heap,
+		   unsigned int flags)
+{
+	struct walk *w = calloc(1, sizeof(*w));
+	int err;
+
+	memset(heap, 0, sizeof(*heap));
+	if (!w)
+		return -ENOMEM;
+	w->s = s;
+	w->heap = heap;
+	w->flags = flags;
+	err = areas_walk(w);
+	if (!err && w->nr_objects)
+		qsort(w->objects, w->nr_objects, sizeof(*w->objects),
+		      by_start);
+	if (!err && flags & SHIM_BLOCKS)
+		err = blocks_make(w);
+	if (flags & SHIM_OBJECTS) {
+		heap->objects = w->objects;
+		heap->nr_objects = w->nr_objects;
+	} else {
+		free(w->objects);
+	}
+	if (!err)
+		err = caches_read(w);
+	if (!err)
+		err = shim_read(s, (uintptr_t)s->at.heap, &heap->heap,
+				sizeof(heap->heap));
+	if (!err)
+		sums_make(heap);
+	else
+		shim_heap_free(heap);
+	free(w->record);
+	free(w);
+	return err;
+}
+
+void shim_heap_free(struct shim_heap *heap)
+{
+	free(heap->blocks);
+	free(heap->objects);
+	heap->blocks = NULL;
+	heap->objects = NULL;
+	heap->nr_blocks = 0;
+	heap->nr_objects = 0;
+}
+
+void shim_mark(const struct shim_heap *heap, struct maps *maps)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < maps->n; i++) {
+		struct map *m = &maps->v[i];
+
+		while (k < heap->nr_blocks &&
+		       heap->blocks[k].start + BLOCK_SIZE <= m->start)
+			k++;
+		if (m->kind == KIND_ANON && k < heap->nr_blocks &&
+		    heap->blocks[k].start < m->end)
+			m->kind = KIND_HEAP;
+	}
+}
