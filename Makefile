@@ -58,15 +58,15 @@ kbuild = MAKEFLAGS="$(filter-out O=%,$(MAKEFLAGS))" $(MAKE) \
 
 ## lib: libshim, shared and static
 lib:
-	$(if $(wildcard libshim/Makefile),@$(MAKE) -C libshim O=$(o))
+	@$(MAKE) -s -C libshim O=$(o)
 
 ## tools: the hugearena command
 tools:
-	$(if $(wildcard tools/Makefile),@$(MAKE) -C tools O=$(o))
+	@$(MAKE) -s -C tools O=$(o)
 
 ## selftests: programs for the VM and for the host
 selftests: lib tools $(KSFT)/lib.mk
-	$(if $(wildcard selftests/Makefile),@$(MAKE) -C selftests O=$(o) KSFT=$(KSFT))
+	@$(MAKE) -s -C selftests O=$(o) KSFT=$(KSFT)
 
 $(KSFT)/lib.mk:
 	@selftests/vm/ksft fetch
@@ -93,11 +93,11 @@ check-vm: kmod selftests
 	@selftests/vm/check $(o) $(kernels)
 
 ## vm-shell: a shell in the VM, module loaded, over this machine's files
-vm-shell: kmod lib tools
+vm-shell: kmod lib
 	@selftests/vm/shell $(o)
 
 ## demo: redis on the module's blocks, start to end
-demo: kmod lib tools
+demo: kmod lib
 	@tools/demo $(o)
 
 ## bench bench-pair bench-return bench-tlb: compare allocators on this machine
