@@ -119,21 +119,14 @@ void *entry_alloc_aligned(size_t size, size_t align)
 	return alloc_any(size, align, &zero);
 }
 
-/* A pointer the pagemap knows nothing of. */
-static void free_unknown(void *p)
+void entry_unknown(const void *p)
 {
-	struct span *s;
+	struct span *s = pagemap_owner(p);
 
-	if (guard_owns(p)) {
-		guard_free(p);
-		return;
-	}
-	if (shim_is_dying())
-		return;
-	s = pagemap_owner(p);
-	if (s && s->sizeclass == PAGEMAP_LARGE)
+	if (s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE)
 		shim_die(SHIM_DIE_INTERIOR, p, 0);
-	shim_die(SHIM_DIE_FOREIGN, p, 0);
+	shim_die(pagemap_area((uintptr_t)p) ? SHIM_DIE_FREE :
+					      SHIM_DIE_FOREIGN, p, 0);
 }
 
 __attribute__((noinline)) void entry_free(void *p)
@@ -143,8 +136,12 @@ __attribute__((noinline)) void entry_free(void *p)
 	if (!p)
 		return;
 	cls = pagemap_class(p);
-	if (cls == PAGEMAP_NONE)
-		free_unknown(p);
+	if (cls == PAGEMAP_NONE && guard_owns(p))
+		guard_free(p);
+	else if (cls == PAGEMAP_NONE && !shim_is_dying())
+		entry_unknown(p);
+	else if (cls == PAGEMAP_NONE)
+		return;		/* one of last_words() */
 	else if (cls == PAGEMAP_LARGE)
 		large_free(p);
 	else if (shim_conf.check)

@@ -68,6 +68,12 @@ void entry_free(void *p);
  */
 size_t entry_size(const void *p);
 
+/**
+ * entry_unknown - report a pointer to no object and abort
+ * @p: the pointer, whose class is PAGEMAP_NONE
+ */
+void entry_unknown(const void *p) __attribute__((noreturn, cold));
+
 /* The fast path of malloc(), and of every operator new. */
 static inline __attribute__((always_inline)) void *entry_alloc_fast(size_t size)
 {

@@ -23,7 +23,6 @@ void free_aligned_sized(void *p, size_t align, size_t size);
 size_t entry_size(const void *p)
 {
 	unsigned int cls = pagemap_class(p);
-	struct span *s;
 
 	if (likely(cls && cls != PAGEMAP_LARGE))
 		return sizeclass_info[cls].size;
@@ -31,8 +30,7 @@ size_t entry_size(const void *p)
 		return large_size(p);
 	if (guard_owns(p))
 		return guard_size(p);
-	s = pagemap_owner(p);
-	shim_die(s ? SHIM_DIE_INTERIOR : SHIM_DIE_FOREIGN, p, 0);
+	entry_unknown(p);
 }
 
 /* A class of its own would serve the new size, and it is not much smaller. */

@@ -159,6 +159,8 @@ void shim_die(enum shim_die why, const void *p, unsigned int cls)
 		what = "was freed before (double free)";
 	else if (why == SHIM_DIE_CORRUPT)
 		what = "is in a cache where it cannot be";
+	else if (why == SHIM_DIE_FREE)
+		what = "was freed before, or never allocated: free heap memory";
 	else if (why == SHIM_DIE_SIZE)
 		what = "was freed with a size or alignment it has not";
 	if (cls && cls <= SIZECLASS_COUNT)

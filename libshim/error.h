@@ -19,6 +19,7 @@ enum shim_die {
 	SHIM_DIE_INTERIOR,	/* points into an object */
 	SHIM_DIE_DOUBLE,	/* free already */
 	SHIM_DIE_CORRUPT,	/* a cache holds what cannot be there */
+	SHIM_DIE_FREE,		/* in free memory of the heap */
 	SHIM_DIE_SIZE,		/* freed as larger, or more aligned, than it is */
 };
 

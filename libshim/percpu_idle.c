@@ -46,22 +46,27 @@ static bool fence_register(void)
 
 /*
  * The kernel copies as many bytes as its CPU mask has, an upper bound for any
- * CPU number there can be.
+ * CPU number there can be.  The bits in it are the CPUs we may run on now.
  */
-static unsigned int cpus_possible(void)
+static void cpus_count(void)
 {
 	unsigned long mask[PERCPU_MAX_CPUS / (8 * sizeof(unsigned long))];
 	long ret = sys_call3(SYS_sched_getaffinity, 0, sizeof(mask),
 			     (long)mask);
+	unsigned int i;
 
-	return sys_failed(ret) || !ret ? 0 : (unsigned int)ret * 8;
+	if (sys_failed(ret))
+		return;
+	percpu.ncpus = (unsigned int)ret * 8;
+	for (i = 0; i < (unsigned int)ret / sizeof(mask[0]); i++)
+		percpu.nallowed += __builtin_popcountl(mask[i]);
 }
 
 void percpu_boot(bool use_rseq)
 {
 	unsigned int i;
 
-	percpu.ncpus = cpus_possible();
+	cpus_count();
 	percpu.limit = 1;
 	percpu_hot.rseq_off = (uintptr_t)&no_rseq - thread_pointer();
 	if (&__rseq_offset && &__rseq_size) {
@@ -173,6 +178,13 @@ void percpu_idle(void)
 		for (cpu = 0; cpu < percpu.ncpus; cpu++)
 			cpu_look(cpu);
 		shim_lock_release(&percpu.lock);
+	}
+	for (cpu = 0; cpu < PERCPU_MAX_LOCKED; cpu++) {
+		slab = locked_slab(cpu);
+		if (!slab || !shim_lock_try(&slab->lock))
+			continue;
+		slab_trim_idle(slab);
+		shim_lock_release(&slab->lock);
 	}
 	transfer_plunder();
 }

@@ -20,6 +20,7 @@
  * @lock: guards all of it, every change of percpu_hot.slab[], and all slabs
  *	that are detached
  * @ncpus: CPUs the kernel may have: entries of percpu_hot.slab[] in use
+ * @nallowed: CPUs the process could run on at boot: slabs of the fallback
  * @limit: slabs there may be
  * @nslabs: slabs there are
  * @free: slabs that are empty and on no CPU
@@ -34,6 +35,7 @@
 struct percpu {
 	struct shim_lock lock;
 	uint32_t ncpus;
+	uint32_t nallowed;
 	uint32_t limit;
 	uint32_t nslabs;
 	struct percpu_slab *free;

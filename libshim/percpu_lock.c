@@ -18,6 +18,9 @@
 #include "percpu_int.h"
 #include "transfer.h"
 
+/* Misses between two looks at the clock. */
+#define LOCKED_IDLE_CHECK	256u
+
 struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED];
 static uint32_t locked_turn;	/* atomic: which slab the next thread gets */
 
@@ -26,8 +29,10 @@ static __thread uint32_t mine __attribute__((tls_model("initial-exec")));
 
 static unsigned int locked_max(void)
 {
-	return percpu.ncpus && percpu.ncpus < PERCPU_MAX_LOCKED ?
-	       percpu.ncpus : PERCPU_MAX_LOCKED;
+	if (!percpu.nallowed)
+		return 1;
+	return percpu.nallowed < PERCPU_MAX_LOCKED ? percpu.nallowed :
+						     PERCPU_MAX_LOCKED;
 }
 
 static struct percpu_slab *locked_make(unsigned int i)
@@ -83,6 +88,7 @@ void *locked_get(unsigned int cls)
 	void *objs[SIZECLASS_BATCH_MAX];
 	struct percpu_slab *slab = locked_acquire();
 	unsigned int n, cap, pushed;
+	bool idle;
 
 	if (!slab)
 		return percpu_get_uncached(cls);
@@ -102,7 +108,10 @@ void *locked_get(unsigned int cls)
 		return NULL;
 	}
 	pushed = slab_push(slab, cls, objs + 1, n - 1);
+	idle = slab_misses(slab) % LOCKED_IDLE_CHECK == 0;
 	shim_lock_release(&slab->lock);
+	if (idle)
+		percpu_idle();
 	if (pushed < n - 1)
 		transfer_put(cls, objs + 1 + pushed, n - 1 - pushed);
 	return objs[0];

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * victim: misuses malloc() in the way that its argument says, for detect.c and
+ * guard.c.  A misuse that goes unnoticed ends with "alive" and status 0.
+ */
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "victim.h"
+
+#define MANY	20000
+
+void free_sized(void *p, size_t size);
+
+/* Put everything that is cached back into its span. */
+static void flush(void)
+{
+	malloc_trim(0);
+}
+
+/* An object of the same span that stays, so that the span does. */
+static void *volatile neighbour;
+
+static void double_at_once(void)
+{
+	char *p = malloc(100);
+
+	neighbour = malloc(100);
+	free(p);
+	free(p);
+}
+
+static void double_later(void)
+{
+	char *p = malloc(100);
+	char *q = malloc(100);
+
+	neighbour = malloc(100);
+	free(p);
+	free(q);
+	free(p);
+	flush();
+}
+
+static void double_far(void)
+{
+	static char *p[MANY];
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++)
+		p[i] = malloc(64);
+	for (i = 0; i < MANY; i += 2)
+		free(p[i]);
+	free(p[MANY / 2]);
+	flush();
+}
+
+static void nothing(void)
+{
+	free(malloc(100));
+}
+
+static void double_large(void)
+{
+	char *p = malloc(1000000);
+
+	free(p);
+	free(p);
+}
+
+/* The span went back to the page heap meanwhile. */
+static void double_much_later(void)
+{
+	char *p = malloc(20000);
+
+	free(p);
+	flush();
+	free(p);
+}
+
+static void interior(void)
+{
+	char *p = malloc(100);
+
+	free(p + 16);
+	flush();
+}
+
+static void interior_large(void)
+{
+	char *p = malloc(1000000);
+
+	free(p + 16);
+}
+
+static void interior_large_far(void)
+{
+	char *p = malloc(1000000);
+
+	free(p + 500000);
+}
+
+static void foreign_stack(void)
+{
+	int local;
+
+	free(&local);
+}
+
+static void foreign_static(void)
+{
+	static char buf[64];
+
+	free(buf + 16);
+}
+
+static void foreign_map(void)
+{
+	free(mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+static void foreign_wild(void)
+{
+	free((void *)0xdeadbeefdead0000);
+}
+
+static void foreign_low(void)
+{
+	free((void *)0x10);
+}
+
+static void realloc_freed_large(void)
+{
+	char *p = malloc(1000000);
+
+	free(p);
+	p = realloc(p, 2000000);
+}
+
+static void usable_foreign(void)
+{
+	int local;
+
+	printf("%zu\n", malloc_usable_size(&local));
+}
+
+static void sized_too_large(void)
+{
+	free_sized(malloc(100), 1000);
+}
+
+/* Below: one guarded object, for SHIM_GUARD=1. */
+static volatile char *guarded(size_t size)
+{
+	return malloc(size);
+}
+
+static void overflow(void)
+{
+	guarded(160)[160] = 1;
+}
+
+static void overflow_read(void)
+{
+	volatile char *p = guarded(160);
+	volatile char c = p[160];
+
+	(void)c;
+}
+
+static void underflow(void)
+{
+	volatile char *p = guarded(4096);
+
+	p[-1] = 1;
+}
+
+static void use_after_free(void)
+{
+	volatile char *p = guarded(64);
+
+	free((void *)p);
+	p[3] = 1;
+}
+
+static void guard_double(void)
+{
+	volatile char *p = guarded(64);
+
+	free((void *)p);
+	free((void *)p);
+}
+
+static void slack(void)
+{
+	volatile char *p = guarded(61);
+
+	p[61] = 1;
+	free((void *)p);
+}
+
+static const struct {
+	const char *name;
+	void (*misuse)(void);
+} misuses[] = {
+	{ "nothing", nothing },
+	{ "double_at_once", double_at_once },
+	{ "double_later", double_later },
+	{ "double_far", double_far },
+	{ "double_large", double_large },
+	{ "double_much_later", double_much_later },
+	{ "interior", interior },
+	{ "interior_large", interior_large },
+	{ "interior_large_far", interior_large_far },
+	{ "foreign_stack", foreign_stack },
+	{ "foreign_static", foreign_static },
+	{ "foreign_map", foreign_map },
+	{ "foreign_wild", foreign_wild },
+	{ "foreign_low", foreign_low },
+	{ "realloc_freed_large", realloc_freed_large },
+	{ "usable_foreign", usable_foreign },
+	{ "sized_too_large", sized_too_large },
+	{ "overflow", overflow },
+	{ "overflow_read", overflow_read },
+	{ "underflow", underflow },
+	{ "use_after_free", use_after_free },
+	{ "guard_double", guard_double },
+	{ "slack", slack },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
+		if (argc != 2 || strcmp(argv[1], misuses[i].name))
+			continue;
+		misuses[i].misuse();
+		puts("alive");
+		return 0;
+	}
+	return VICTIM_UNKNOWN;
+}
