@@ -35,6 +35,8 @@ static const struct cgroup cgroups[] = {
 	  "memory.usage_in_bytes" },
 };
 
+const char *limit_root = "";
+
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
 static uint32_t pressure;	/* the answers; words that readers need no lock */
 static size_t lowest;		/* for */
@@ -76,18 +78,22 @@ static size_t number(const char *s)
 	return n >> 62 ? 0 : n;
 }
 
-/* mount + dir + "/" + file; false if it does not fit. */
+/* root + mount + dir + "/" + file; false if it does not fit. */
 static bool path_make(char *path, const char *mount, const char *dir,
 		      size_t dirlen, const char *file)
 {
-	size_t m = strlen(mount), f = strlen(file);
+	size_t r = strlen(limit_root), m = strlen(mount), f = strlen(file);
 
-	if (m + dirlen + 1 + f + 1 > PATH_ROOM)
+	if (r + m + dirlen + 1 + f + 1 > PATH_ROOM)
 		return false;
+	memcpy(path, limit_root, r);
+	path += r;
 	memcpy(path, mount, m);
-	memcpy(path + m, dir, dirlen);
-	path[m + dirlen] = '/';
-	memcpy(path + m + dirlen + 1, file, f + 1);
+	path += m;
+	memcpy(path, dir, dirlen);
+	path += dirlen;
+	*path++ = '/';
+	memcpy(path, file, f + 1);
 	return true;
 }
 
@@ -149,10 +155,11 @@ static void group_note(const struct cgroup *c, const char *dir, size_t len)
 /* Lines of /proc/self/cgroup: "0::/path" or "4:memory:/path". */
 static void groups_note(void)
 {
-	char text[2048];
+	char path[PATH_ROOM], text[2048];
 	char *line, *next, *colon;
 
-	if (!file_read("/proc/self/cgroup", text, sizeof(text)))
+	if (!path_make(path, "/proc/self", NULL, 0, "cgroup") ||
+	    !file_read(path, text, sizeof(text)))
 		return;
 	for (line = text; *line; line = next) {
 		size_t len;

@@ -51,6 +51,9 @@ size_t limit_bytes(void);
  */
 bool limit_allows(size_t heap, size_t more);
 
+/* Where /proc and /sys are, "" but in tests. */
+extern const char *limit_root;
+
 /* In the child of a fork: the reader of that moment does not exist. */
 void limit_fork_child(void);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "error.h"
 #include "limit.h"
 #include "meta.h"
 #include "pageheap_int.h"
@@ -413,6 +414,8 @@ void pageheap_free(struct span *s)
 {
 	bool kick;
 
+	if (s->state != SPAN_INUSE)
+		shim_bug("span freed that is not in use", s);
 	shim_lock_acquire(&ph.lock);
 	range_free(s->start, s->start + s->npages * PAGE_SIZE);
 	ph.spans--;

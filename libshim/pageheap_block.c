@@ -172,6 +172,10 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
 {
 	unsigned int around;
 
+#ifdef SHIM_DEBUG
+	if (bits_count(&b->used, i, n) != n)
+		pageheap_broken("pages that become free were in use");
+#endif
 	part_count(b, -1);
 	bits_clear(&b->used, i, n);
 	b->nused -= (uint16_t)n;

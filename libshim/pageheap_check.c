@@ -13,7 +13,8 @@
 #include "pageheap_int.h"
 #include "sys.h"
 
-static void broken(const char *what)
+/* Say what does not hold, and abort. */
+void pageheap_broken(const char *what)
 {
 	static const char head[] = "libshim: page heap: not true: ";
 
@@ -23,7 +24,7 @@ static void broken(const char *what)
 	abort();
 }
 
-#define CHECK(x) ((x) ? (void)0 : broken(#x))
+#define CHECK(x) ((x) ? (void)0 : pageheap_broken(#x))
 
 struct sums {
 	size_t inuse, idle, part, part_pages, span_whole;
@@ -113,7 +114,7 @@ static size_t check_block(const struct block *b, struct sums *sum)
 		sum->covered += b->run;
 		return b->run;
 	default:
-		broken("a block is in a run, in a span or in part");
+		pageheap_broken("a block is in a run, in a span or in part");
 		return 1;
 	}
 }

@@ -257,4 +257,9 @@ void segment_break(uintptr_t start, size_t blocks, bool whole);
 void part_unused(struct block *b);
 void range_free(uintptr_t at, uintptr_t end);
 
+#ifdef SHIM_DEBUG
+/* pageheap_check.c */
+void pageheap_broken(const char *what);
+#endif
+
 #endif /* SHIM_PAGEHEAP_INT_H */

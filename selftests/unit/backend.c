@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The backends on the running kernel: anonymous memory always, the module where
+ * /dev/hugearena is.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "backend.h"
+#include "conf.h"
+#include "pagemap.h"
+
+#define OS_PAGE		((size_t)4096)
+#define MIB		((size_t)1 << 20)
+
+FIXTURE(backend)
+{
+	const struct backend_ops *ops;
+	enum backend_id id;
+};
+
+FIXTURE_VARIANT(backend)
+{
+	enum backend_id id;
+};
+
+FIXTURE_VARIANT_ADD(backend, thp)
+{
+	.id = BACKEND_THP,
+};
+
+FIXTURE_VARIANT_ADD(backend, kmod)
+{
+	.id = BACKEND_KMOD,
+};
+
+FIXTURE_SETUP(backend)
+{
+	self->id = variant->id;
+	self->ops = backend_ops(variant->id);
+	shim_conf.backend = SHIM_BACKEND_AUTO;
+	if (variant->id == BACKEND_KMOD &&
+	    access("/dev/hugearena", R_OK | W_OK))
+		self->ops = NULL;
+	else if (variant->id == BACKEND_KMOD)
+		ASSERT_EQ(BACKEND_KMOD, backend_first());
+}
+
+FIXTURE_TEARDOWN(backend)
+{
+}
+
+/* A test of a backend, skipped where that is not to be had. */
+#define BACKEND_TEST(name)						\
+	static void name(struct __test_metadata *_metadata,		\
+			 FIXTURE_DATA(backend) * self);			\
+	TEST_F(backend, name)						\
+	{								\
+		if (!self->ops)						\
+			SKIP(return, "no /dev/hugearena here");		\
+		name(_metadata, self);					\
+	}								\
+	static void name(struct __test_metadata *_metadata,		\
+			 FIXTURE_DATA(backend) * self)
+
+static uintptr_t grow(enum backend_id id, size_t len)
+{
+	size_t got = 0;
+	uintptr_t p = backend_grow(id, len, len, true, &got);
+
+	return got == len ? p : 0;
+}
+
+static bool is_zero(uintptr_t p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len / 8; i++)
+		if (((uint64_t *)p)[i])
+			return false;
+	return true;
+}
+
+/* Resident bytes of a mapping, by the kernel's page table. */
+static size_t resident(uintptr_t p, size_t len)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	size_t i, n = 0;
+	uint64_t e;
+
+	for (i = 0; i < len / OS_PAGE; i++)
+		if (pread(fd, &e, 8, (off_t)((p / OS_PAGE + i) * 8)) == 8)
+			n += (e >> 63) * OS_PAGE;
+	close(fd);
+	return n;
+}
+
+BACKEND_TEST(grows_upwards)
+{
+	uintptr_t a, b, c;
+	size_t got;
+
+	a = grow(self->id, 64 * MIB);
+	b = grow(self->id, 2 * MIB);
+	c = backend_grow(self->id, 2 * MIB, 128 * MIB, true, &got);
+	ASSERT_NE(0, a);
+	EXPECT_EQ(0, a % AREA_SIZE);
+	EXPECT_EQ(a + 64 * MIB, b);
+	EXPECT_EQ(b + 2 * MIB, c);
+	EXPECT_EQ(128 * MIB, got);
+	ASSERT_TRUE(self->ops->whole(a, 4 * MIB));
+	EXPECT_TRUE(is_zero(a, 4 * MIB));
+	memset((void *)a, 1, 4 * MIB);
+}
+
+/* Somebody else is where the next step would go. */
+BACKEND_TEST(goes_around_others)
+{
+	uintptr_t a = grow(self->id, 2 * MIB), b;
+	char *other;
+
+	ASSERT_NE(0, a);
+	other = mmap((void *)(a + 2 * MIB), OS_PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_EQ((char *)a + 2 * MIB, other);
+	*other = 'x';
+	b = grow(self->id, 64 * MIB);
+	ASSERT_NE(0, b);
+	ASSERT_TRUE(self->ops->whole(b, 2 * MIB));
+	memset((void *)b, 1, 2 * MIB);
+	EXPECT_EQ('x', *other);
+}
+
+BACKEND_TEST(limit_on_address_space)
+{
+	struct rlimit old, rl;
+	uintptr_t p;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &old));
+	rl = old;
+	rl.rlim_cur = 512 * MIB;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	p = grow(self->id, 64 * MIB);
+	EXPECT_NE(0, p);
+	EXPECT_EQ(0, grow(self->id, 1024 * MIB));
+	/* and half a step if a whole one is too much */
+	p = grow(self->id, 2 * MIB);
+	EXPECT_NE(0, p);
+}
+
+BACKEND_TEST(released_reads_as_zero)
+{
+	uintptr_t p = grow(self->id, 8 * MIB);
+	struct backend_range r[3];
+
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(p, 8 * MIB));
+	memset((void *)p, 7, 8 * MIB);
+	r[0].start = p;
+	r[0].len = 4 * MIB;
+	EXPECT_EQ(1, self->ops->release(r, 1));
+	EXPECT_EQ(4 * MIB, resident(p, 8 * MIB));
+	EXPECT_TRUE(is_zero(p, 4 * MIB));
+	EXPECT_EQ(7, *(char *)(p + 4 * MIB));
+}
+
+BACKEND_TEST(part_of_a_block)
+{
+	uintptr_t p = grow(self->id, 2 * MIB);
+	struct backend_range r[BACKEND_RANGES];
+	size_t i;
+
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
+	memset((void *)p, 7, 2 * MIB);
+	if (self->ops->pages)
+		self->ops->pages(p);
+	for (i = 0; i < BACKEND_RANGES; i++) {
+		r[i].start = p + i * 2 * PAGE_SIZE;
+		r[i].len = PAGE_SIZE;
+	}
+	EXPECT_EQ(BACKEND_RANGES, self->ops->release(r, BACKEND_RANGES));
+	EXPECT_EQ(MIB, resident(p, 2 * MIB));
+	for (i = 0; i < BLOCK_PAGES; i++) {
+		bool gone = i % 2 == 0;
+
+		ASSERT_EQ(gone ? 0 : 7, *(char *)(p + i * PAGE_SIZE));
+		ASSERT_EQ(gone, is_zero(p + i * PAGE_SIZE, PAGE_SIZE));
+	}
+}
+
+BACKEND_TEST(join_keeps_contents)
+{
+	uintptr_t p = grow(self->id, 2 * MIB);
+	struct backend_range r;
+
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
+	memset((void *)p, 7, 2 * MIB);
+	if (self->ops->pages)
+		self->ops->pages(p);
+	r.start = p + MIB;
+	r.len = 8 * PAGE_SIZE;
+	ASSERT_EQ(1, self->ops->release(&r, 1));
+	memset((void *)r.start, 9, PAGE_SIZE);
+	if (!self->ops->join(p))
+		SKIP(return, "this kernel joins nothing");
+	EXPECT_EQ(2 * MIB, resident(p, 2 * MIB));
+	EXPECT_EQ(7, *(char *)p);
+	EXPECT_EQ(7, *(char *)(p + 2 * MIB - 1));
+	EXPECT_EQ(9, *(char *)r.start);
+	EXPECT_TRUE(is_zero(r.start + PAGE_SIZE, 7 * PAGE_SIZE));
+}
+
+BACKEND_TEST(child_has_its_own)
+{
+	uintptr_t p = grow(self->id, 4 * MIB);
+	struct backend_range r = { p, 2 * MIB };
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(p, 4 * MIB));
+	memset((void *)p, 5, 4 * MIB);
+	pid = fork();
+	if (!pid) {
+		uintptr_t q;
+		int ok;
+
+		ok = *(char *)p == 5 && self->ops->release(&r, 1) == 1 &&
+		     is_zero(p, 2 * MIB) && *(char *)(p + 2 * MIB) == 5;
+		*(char *)(p + 2 * MIB) = 6;
+		q = grow(self->id, 2 * MIB);
+		ok = ok && q && self->ops->whole(q, 2 * MIB);
+		_exit(ok ? 0 : 1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(5, *(char *)p);
+	EXPECT_EQ(5, *(char *)(p + 2 * MIB));
+	/* what the child grew is its own as well */
+	p = grow(self->id, 2 * MIB);
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
+	EXPECT_TRUE(is_zero(p, 2 * MIB));
+}
+
+BACKEND_TEST(remap)
+{
+	uintptr_t from = grow(self->id, 4 * MIB), to = grow(self->id, 8 * MIB);
+
+	if (!self->ops->remap)
+		SKIP(return, "moves nothing");
+	ASSERT_TRUE(self->ops->whole(from, 4 * MIB));
+	memset((void *)from, 3, 4 * MIB);
+	if (!self->ops->remap(from, to, 4 * MIB))
+		SKIP(return, "this kernel moves nothing");
+	EXPECT_EQ(3, *(char *)to);
+	EXPECT_EQ(3, *(char *)(to + 4 * MIB - 1));
+	/* what was left behind is as new, and writable */
+	EXPECT_EQ(0, resident(from, 4 * MIB));
+	EXPECT_TRUE(is_zero(from, 4 * MIB));
+	memset((void *)from, 4, 4 * MIB);
+	EXPECT_EQ(3, *(char *)to);
+	EXPECT_TRUE(is_zero(to + 4 * MIB, 4 * MIB));
+}
+
+/* The application closed our descriptors and opened files of its own there. */
+BACKEND_TEST(descriptors_are_not_trusted)
+{
+	uintptr_t p = grow(self->id, 4 * MIB), q;
+	struct backend_range r = { p, 2 * MIB };
+	char name[] = "/tmp/backend-XXXXXX";
+	int fd, file = mkstemp(name);
+
+	ASSERT_NE(0, p);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, unlink(name));
+	ASSERT_EQ(8, write(file, "contents", 8));
+	ASSERT_TRUE(self->ops->whole(p, 4 * MIB));
+	memset((void *)p, 1, 4 * MIB);
+	for (fd = 3; fd < 64; fd++)
+		if (fd != file && fcntl(fd, F_GETFD) >= 0)
+			ASSERT_EQ(fd, dup2(file, fd));
+	EXPECT_EQ(1, self->ops->release(&r, 1));
+	EXPECT_TRUE(is_zero(p, 2 * MIB));
+	EXPECT_EQ(1, *(char *)(p + 2 * MIB));
+	q = grow(self->id, 2 * MIB);
+	ASSERT_NE(0, q);
+	ASSERT_TRUE(self->ops->whole(q, 2 * MIB));
+	memset((void *)q, 1, 2 * MIB);
+	EXPECT_EQ(8, lseek(file, 0, SEEK_END));
+}
+
+TEST(chosen_by_option)
+{
+	shim_conf.backend = SHIM_BACKEND_THP;
+	EXPECT_EQ(BACKEND_THP, backend_first());
+	EXPECT_EQ(0, strcmp("thp", backend_ops(BACKEND_THP)->name));
+	EXPECT_EQ(0, strcmp("kmod", backend_ops(BACKEND_KMOD)->name));
+}
+
+/* Locked memory is not taken back, and that is said. */
+TEST(locked)
+{
+	uintptr_t p = grow(BACKEND_THP, 2 * MIB);
+	struct backend_range r = { p, OS_PAGE };
+
+	ASSERT_NE(0, p);
+	ASSERT_EQ(0, mlock((void *)p, OS_PAGE));
+	*(char *)p = 1;
+	EXPECT_EQ(0, backend_ops(BACKEND_THP)->release(&r, 1));
+	EXPECT_EQ(1, *(char *)p);
+}
+
+TEST_HARNESS_MAIN

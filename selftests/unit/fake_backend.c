@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+#include <sys/mman.h>
+
+#include "fake_backend.h"
+#include "lock.h"
+#include "pagemap.h"
+
+#define SPACE	((size_t)64 << 30)
+#define OS_PAGE	4096u
+
+struct fake_backend fake = {
+	.first = BACKEND_THP,
+	.fail_after = -1,
+	.room = SPACE,
+};
+
+static uintptr_t base[BACKEND_NR], at[BACKEND_NR];
+static unsigned char *gone[BACKEND_NR];	/* a byte for each OS page */
+static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
+
+static bool fails(void)
+{
+	fake.calls++;
+	if (fake.fail_after < 0)
+		return false;
+	if (!fake.fail_after)
+		return true;
+	fake.fail_after--;
+	return false;
+}
+
+static int find(uintptr_t start, size_t len)
+{
+	int id;
+
+	for (id = 0; id < BACKEND_NR; id++)
+		if (base[id] && start >= base[id] && start + len <= at[id])
+			return id;
+	fake.bad++;
+	return -1;
+}
+
+static void mark(uintptr_t start, size_t len, int value)
+{
+	int id = find(start, len);
+
+	if (id >= 0)
+		memset(gone[id] + (start - base[id]) / OS_PAGE, value,
+		       len / OS_PAGE);
+}
+
+bool fake_is_returned(uintptr_t addr)
+{
+	int id = find(addr & ~(uintptr_t)(OS_PAGE - 1), OS_PAGE);
+
+	return id >= 0 && gone[id][(addr - base[id]) / OS_PAGE];
+}
+
+static bool fake_whole(uintptr_t start, size_t len)
+{
+	bool ok;
+
+	shim_lock_acquire(&lock);
+	if (start % BLOCK_SIZE || len % BLOCK_SIZE || !len)
+		fake.bad++;
+	ok = !fails();
+	if (ok) {
+		mark(start, len, 0);
+		fake.whole += len;
+	}
+	shim_lock_release(&lock);
+	return ok;
+}
+
+static void fake_pages(uintptr_t block)
+{
+	shim_lock_acquire(&lock);
+	if (block % BLOCK_SIZE)
+		fake.bad++;
+	fake.split++;
+	shim_lock_release(&lock);
+}
+
+static unsigned int fake_release(const struct backend_range *r, unsigned int nr)
+{
+	uintptr_t end = 0;
+	unsigned int i;
+
+	shim_lock_acquire(&lock);
+	if (!nr || nr > BACKEND_RANGES)
+		fake.bad++;
+	for (i = 0; i < nr; i++) {
+		if (r[i].start < end || r[i].start % OS_PAGE || !r[i].len ||
+		    r[i].len % OS_PAGE)
+			fake.bad++;
+		end = r[i].start + r[i].len;
+		if (fake.refuse_release || fails())
+			break;
+		mark(r[i].start, r[i].len, 1);
+		madvise((void *)r[i].start, r[i].len, MADV_DONTNEED);
+		fake.released += r[i].len;
+	}
+	shim_lock_release(&lock);
+	return i;
+}
+
+static bool fake_join(uintptr_t block)
+{
+	bool ok;
+
+	shim_lock_acquire(&lock);
+	if (block % BLOCK_SIZE)
+		fake.bad++;
+	ok = !fake.refuse_join && !fails();
+	if (ok) {
+		mark(block, BLOCK_SIZE, 0);
+		fake.joined++;
+	}
+	shim_lock_release(&lock);
+	return ok;
+}
+
+static bool fake_remap(uintptr_t from, uintptr_t to, size_t len)
+{
+	bool ok;
+
+	shim_lock_acquire(&lock);
+	ok = !fails();
+	if (ok) {
+		memcpy((void *)to, (void *)from, len);
+		madvise((void *)from, len, MADV_DONTNEED);
+		mark(from, len, 1);
+		mark(to, len, 0);
+	}
+	shim_lock_release(&lock);
+	return ok;
+}
+
+static const struct backend_ops ops = {
+	.name = "fake",
+	.whole = fake_whole,
+	.pages = fake_pages,
+	.release = fake_release,
+	.join = fake_join,
+	.remap = fake_remap,
+};
+
+const struct backend_ops *backend_ops(enum backend_id id)
+{
+	(void)id;
+	return &ops;
+}
+
+enum backend_id backend_first(void)
+{
+	return fake.first;
+}
+
+static bool space_make(enum backend_id id)
+{
+	void *p = mmap(NULL, SPACE + AREA_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	madvise(p, SPACE + AREA_SIZE, MADV_NOHUGEPAGE);
+	base[id] = ((uintptr_t)p + AREA_SIZE - 1) & ~(AREA_SIZE - 1);
+	at[id] = base[id];
+	gone[id] = mmap(NULL, SPACE / OS_PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return gone[id] != MAP_FAILED;
+}
+
+uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
+		       size_t *len)
+{
+	uintptr_t start = 0;
+
+	(void)whole;
+	shim_lock_acquire(&lock);
+	if (!min || min > want || min % BLOCK_SIZE || want % BLOCK_SIZE)
+		fake.bad++;
+	if (fails() || fake.room < min)
+		goto out;
+	if (!base[id] && !space_make(id))
+		goto out;
+	if (fake.jump)
+		at[id] += BLOCK_SIZE;
+	if (want > fake.room)
+		want = fake.room & ~(BLOCK_SIZE - 1);
+	if (at[id] + want > base[id] + SPACE)
+		goto out;
+	start = at[id];
+	at[id] += want;
+	fake.room -= want;
+	fake.grown += want;
+	memset(gone[id] + (start - base[id]) / OS_PAGE, 1, want / OS_PAGE);
+	*len = want;
+out:
+	shim_lock_release(&lock);
+	return start;
+}

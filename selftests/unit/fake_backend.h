@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * fake_backend: a backend that obeys, fails on demand and remembers.
+ *
+ * Real anonymous memory, so that what it gives can be written; a map of which
+ * pages it considers resident, so that a test can see what was given back.
+ */
+#ifndef UNIT_FAKE_BACKEND_H
+#define UNIT_FAKE_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend.h"
+
+/**
+ * struct fake_backend - what a test sets and reads
+ * @first: the backend that blocks come from first
+ * @fail_after: calls that still succeed; negative: all
+ * @refuse_release: release refuses everything
+ * @refuse_join: join fails
+ * @jump: each growth is somewhere else, not behind the last
+ * @room: bytes of address space left
+ * @calls: calls that may fail, ever
+ * @grown: bytes of address space given
+ * @whole: bytes made whole
+ * @released: bytes given back
+ * @split: blocks split
+ * @joined: blocks joined
+ * @bad: calls that no backend should get; always 0
+ */
+struct fake_backend {
+	enum backend_id first;
+	long fail_after;
+	bool refuse_release;
+	bool refuse_join;
+	bool jump;
+	size_t room;
+	unsigned long calls;
+	size_t grown;
+	size_t whole;
+	size_t released;
+	size_t split;
+	size_t joined;
+	unsigned long bad;
+};
+
+extern struct fake_backend fake;
+
+/* Was this byte's OS page given back, and nothing done to its block since? */
+bool fake_is_returned(uintptr_t addr);
+
+#endif

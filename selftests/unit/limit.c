@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* limit: SHIM_LIMIT and control groups, from files of our own making. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kselftest_harness.h"
+
+#include "conf.h"
+#include "limit.h"
+
+#define MIB	((size_t)1 << 20)
+
+FIXTURE(limit)
+{
+	char root[64];
+};
+
+static void put(const char *root, const char *path, const char *text)
+{
+	char full[512], *slash;
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	for (slash = strchr(full + strlen(root) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(full, 0755);
+		*slash = '/';
+	}
+	f = fopen(full, "w");
+	if (!f) {
+		perror(full);
+		exit(1);
+	}
+	fputs(text, f);
+	fclose(f);
+}
+
+FIXTURE_SETUP(limit)
+{
+	strcpy(self->root, "/tmp/limit-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->root));
+	limit_root = self->root;
+	shim_conf.limit = 0;
+	shim_conf.limit_hard = false;
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	char cmd[128];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", self->root);
+	EXPECT_EQ(0, system(cmd));
+}
+
+TEST_F(limit, none)
+{
+	limit_update(100 * MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(0, limit_bytes());
+	EXPECT_TRUE(limit_allows(100 * MIB, 100 * MIB));
+}
+
+TEST_F(limit, of_the_heap)
+{
+	shim_conf.limit = 320 * MIB;
+	limit_update(280 * MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(320 * MIB, limit_bytes());
+	limit_update(281 * MIB);
+	EXPECT_EQ(LIMIT_NEAR, limit_pressure());
+	limit_update(311 * MIB);
+	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+	limit_update(1 * MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	/* soft: nothing is refused */
+	EXPECT_TRUE(limit_allows(320 * MIB, 1));
+	shim_conf.limit_hard = true;
+	EXPECT_TRUE(limit_allows(319 * MIB, MIB));
+	EXPECT_FALSE(limit_allows(320 * MIB, 1));
+	EXPECT_FALSE(limit_allows(400 * MIB, 0));
+	EXPECT_FALSE(limit_allows(0, SIZE_MAX));
+}
+
+TEST_F(limit, version_2)
+{
+	put(self->root, "/proc/self/cgroup", "0::/a/b\n");
+	put(self->root, "/sys/fs/cgroup/a/b/memory.high", "max\n");
+	put(self->root, "/sys/fs/cgroup/a/b/memory.max", "1073741824\n");
+	put(self->root, "/sys/fs/cgroup/a/b/memory.current", "1000000000\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_NEAR, limit_pressure());
+	EXPECT_EQ(1024 * MIB, limit_bytes());
+	put(self->root, "/sys/fs/cgroup/a/b/memory.high", "536870912\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+	EXPECT_EQ(512 * MIB, limit_bytes());
+}
+
+TEST_F(limit, of_an_outer_group)
+{
+	put(self->root, "/proc/self/cgroup", "0::/a/b/c\n");
+	put(self->root, "/sys/fs/cgroup/a/b/c/memory.max", "max\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "104857600\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.current", "104000000\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+	EXPECT_EQ(100 * MIB, limit_bytes());
+}
+
+TEST_F(limit, hybrid_hierarchy)
+{
+	put(self->root, "/proc/self/cgroup", "1:cpu:/\n0::/u\n");
+	put(self->root, "/sys/fs/cgroup/unified/u/memory.max", "104857600\n");
+	put(self->root, "/sys/fs/cgroup/unified/u/memory.current", "1\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(100 * MIB, limit_bytes());
+}
+
+TEST_F(limit, version_1)
+{
+	put(self->root, "/proc/self/cgroup",
+	    "5:devices:/x\n4:memory:/y/z\n3:cpuset:/\n");
+	put(self->root, "/sys/fs/cgroup/memory/y/z/memory.limit_in_bytes",
+	    "209715200\n");
+	put(self->root, "/sys/fs/cgroup/memory/y/z/memory.usage_in_bytes",
+	    "209000000\n");
+	/* none: the largest number of pages there is */
+	put(self->root, "/sys/fs/cgroup/memory/y/z/memory.soft_limit_in_bytes",
+	    "9223372036854771712\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+	EXPECT_EQ(200 * MIB, limit_bytes());
+}
+
+/* Inside a container the path is the host's, the files are at the root. */
+TEST_F(limit, path_of_the_host)
+{
+	put(self->root, "/proc/self/cgroup", "4:memory:/docker/1234\n");
+	put(self->root, "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+	    "209715200\n");
+	put(self->root, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "5\n");
+	limit_update(MIB);
+	EXPECT_EQ(200 * MIB, limit_bytes());
+}
+
+TEST_F(limit, nonsense)
+{
+	char big[4096];
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	put(self->root, "/proc/self/cgroup", big);
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	memcpy(big, "0::/", 4);
+	big[1500] = '\n';
+	big[1501] = '\0';
+	put(self->root, "/proc/self/cgroup", big);
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	put(self->root, "/proc/self/cgroup", "\n:\n::\n0::\n0:/\n:memory:\n0::/q");
+	put(self->root, "/sys/fs/cgroup/memory.max", "12abc");
+	put(self->root, "/sys/fs/cgroup/q/memory.max",
+	    "99999999999999999999999999\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+}
+
+TEST_HARNESS_MAIN

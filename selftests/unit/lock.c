@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* lock: one at a time, nobody forgotten, ranks checked. */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "lock.h"
+
+#define THREADS	4
+#define ROUNDS	200000
+
+static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_CENTRAL);
+static struct shim_lock lower = SHIM_LOCK_INIT(SHIM_RANK_PERCPU);
+static struct shim_lock same = SHIM_LOCK_INIT(SHIM_RANK_CENTRAL);
+static struct shim_lock higher = SHIM_LOCK_INIT(SHIM_RANK_META);
+static unsigned long counter, inside;
+
+static void *count(void *arg)
+{
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		shim_lock_acquire(&lock);
+		inside++;
+		if (inside != 1)
+			*(int *)arg = 1;
+		counter++;
+		inside--;
+		shim_lock_release(&lock);
+	}
+	return NULL;
+}
+
+TEST(one_at_a_time)
+{
+	pthread_t t[THREADS];
+	int bad = 0, i;
+
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, count, &bad));
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_join(t[i], NULL));
+	EXPECT_EQ((unsigned long)THREADS * ROUNDS, counter);
+	EXPECT_EQ(0, bad);
+	EXPECT_FALSE(shim_lock_is_held(&lock));
+}
+
+static void *wait_for_it(void *arg)
+{
+	shim_lock_acquire(&lock);
+	__atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+	shim_lock_release(&lock);
+	return NULL;
+}
+
+TEST(every_sleeper_is_woken)
+{
+	pthread_t t[THREADS];
+	int woken = 0, i;
+
+	shim_lock_acquire(&lock);
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, wait_for_it, &woken));
+	/* state 2: at least one of them has given up spinning */
+	while (__atomic_load_n(&lock.state, __ATOMIC_RELAXED) != 2)
+		usleep(1000);
+	EXPECT_EQ(0, __atomic_load_n(&woken, __ATOMIC_RELAXED));
+	shim_lock_release(&lock);
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_join(t[i], NULL));
+	EXPECT_EQ(THREADS, woken);
+}
+
+TEST(try)
+{
+	EXPECT_TRUE(shim_lock_try(&lock));
+	EXPECT_TRUE(shim_lock_is_held(&lock));
+	EXPECT_FALSE(shim_lock_try(&lock));
+	shim_lock_release(&lock);
+	EXPECT_TRUE(shim_lock_try(&lock));
+	shim_lock_release(&lock);
+}
+
+TEST(child_of_fork)
+{
+	int status;
+	pid_t pid;
+
+	shim_lock_acquire(&lock);
+	lock.state = 2;		/* somebody sleeps, in the parent only */
+	pid = fork();
+	if (!pid) {
+		shim_lock_reset_child(&lock);
+		shim_lock_acquire(&lock);
+		shim_lock_release(&lock);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	shim_lock_release(&lock);
+}
+
+/* What @body does to the locks aborts. */
+#define EXPECT_ABORT(body) do {						\
+	pid_t _pid = fork();						\
+	int _status;							\
+	if (!_pid) {							\
+		close(STDERR_FILENO);					\
+		body;							\
+		_exit(0);						\
+	}								\
+	ASSERT_EQ(_pid, waitpid(_pid, &_status, 0));			\
+	EXPECT_TRUE(WIFSIGNALED(_status));				\
+	EXPECT_EQ(SIGABRT, WTERMSIG(_status));				\
+} while (0)
+
+TEST(ranks_rise)
+{
+	shim_lock_acquire(&lower);
+	shim_lock_acquire(&lock);
+	shim_lock_acquire_nested(&same);
+	shim_lock_acquire(&higher);
+	shim_lock_release(&higher);
+	shim_lock_release(&lower);
+	shim_lock_release(&lock);
+	shim_lock_release(&same);
+
+	shim_lock_acquire(&lock);
+	EXPECT_ABORT(shim_lock_acquire(&lower));
+	EXPECT_ABORT(shim_lock_acquire(&same));
+	EXPECT_ABORT(shim_lock_release(&lower));
+	shim_lock_release(&lock);
+	EXPECT_ABORT(shim_lock_release(&lock));
+}
+
+TEST_HARNESS_MAIN

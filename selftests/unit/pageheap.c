@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The page heap: one test for each thing it promises. */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "conf.h"
+#include "fake_backend.h"
+#include "pageheap_int.h"
+
+#define MIB	((size_t)1 << 20)
+
+static struct pageheap_stat stat_now(void)
+{
+	struct pageheap_stat st;
+
+	pageheap_get_stat(&st);
+	return st;
+}
+
+static uintptr_t block_of(const struct span *s)
+{
+	return s->start & ~(BLOCK_SIZE - 1);
+}
+
+/* Make the heap one that is made of blocks. */
+static void outgrow(void)
+{
+	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1, 0));
+	pageheap_trim(0);
+}
+
+TEST(refuses_what_cannot_be)
+{
+	struct pageheap_stat before = stat_now(), after;
+
+	EXPECT_EQ(NULL, pageheap_alloc(0, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(PAGEHEAP_MAX_PAGES + 1, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(SIZE_MAX, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(1, PAGEHEAP_MAX_PAGES * 2, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(PAGEHEAP_MAX_PAGES,
+				       PAGEHEAP_MAX_PAGES, 0));
+	after = stat_now();
+	EXPECT_EQ(before.mapped, after.mapped);
+	EXPECT_EQ(0, after.inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(small_heap_costs_no_block)
+{
+	struct span *s = pageheap_alloc(2, 1, 0);
+
+	ASSERT_NE(NULL, s);
+	EXPECT_TRUE(s->flags & SPAN_ZERO);
+	EXPECT_EQ(0, fake.whole);
+	EXPECT_EQ(0, stat_now().covered);
+	EXPECT_EQ(0, stat_now().free);
+	pageheap_free(s);
+	EXPECT_EQ(2 * PAGE_SIZE, stat_now().free);
+	/* where memory is already, and not known to be zero any more */
+	s = pageheap_alloc(2, 1, 0);
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	EXPECT_EQ(0, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(grown_heap_is_made_of_blocks)
+{
+	struct span *s;
+
+	outgrow();
+	s = pageheap_alloc(3, 1, 0);
+	ASSERT_NE(NULL, s);
+	EXPECT_EQ(BLOCK_SIZE, stat_now().covered);
+	EXPECT_EQ(BLOCK_SIZE - 3 * PAGE_SIZE, stat_now().free);
+	pageheap_free(s);
+	EXPECT_EQ(1, stat_now().blocks_free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(smallest_sufficient_run_first)
+{
+	struct span *s[10], *t;
+	int i;
+
+	outgrow();
+	/* holes of 8, 4 and 16 pages, a page in use between them */
+	s[0] = pageheap_alloc(8, 1, 0);
+	s[1] = pageheap_alloc(1, 1, 0);
+	s[2] = pageheap_alloc(247, 1, 0);
+	s[3] = pageheap_alloc(4, 1, 0);
+	s[4] = pageheap_alloc(252, 1, 0);
+	s[5] = pageheap_alloc(16, 1, 0);
+	s[6] = pageheap_alloc(240, 1, 0);
+	for (i = 0; i < 7; i++)
+		ASSERT_NE(NULL, s[i]);
+	EXPECT_EQ(3, stat_now().blocks);
+	pageheap_free(s[0]);
+	pageheap_free(s[3]);
+	pageheap_free(s[5]);
+	t = pageheap_alloc(3, 1, 0);
+	EXPECT_EQ(block_of(s[4]), block_of(t));
+	t = pageheap_alloc(5, 1, 0);
+	EXPECT_EQ(block_of(s[1]), block_of(t));
+	t = pageheap_alloc(9, 1, 0);
+	EXPECT_EQ(block_of(s[6]), block_of(t));
+	EXPECT_EQ(3, stat_now().blocks);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(fullest_block_among_equals)
+{
+	struct span *a[2], *b[2], *t;
+
+	outgrow();
+	/* two blocks whose longest free run is 20; the second has two of it */
+	a[0] = pageheap_alloc(20, 1, 0);
+	a[1] = pageheap_alloc(236, 1, 0);
+	b[0] = pageheap_alloc(20, 1, 0);
+	b[1] = pageheap_alloc(216, 1, 0);
+	t = pageheap_alloc(20, 1, 0);
+	ASSERT_EQ(block_of(b[0]), block_of(t));
+	pageheap_free(t);
+	pageheap_free(b[0]);
+	pageheap_free(a[0]);
+	t = pageheap_alloc(20, 1, 0);
+	EXPECT_EQ(block_of(a[1]), block_of(t));
+	pageheap_free(a[1]);
+	pageheap_free(b[1]);
+}
+
+TEST(short_lived_apart)
+{
+	struct span *big, *l, *s, *l2;
+
+	big = pageheap_alloc(80 * MIB / PAGE_SIZE, 1, 0);
+	l = pageheap_alloc(5, 1, PAGEHEAP_LONG);
+	s = pageheap_alloc(5, 1, PAGEHEAP_SHORT);
+	l2 = pageheap_alloc(5, 1, 0);
+	EXPECT_NE(block_of(l), block_of(s));
+	EXPECT_EQ(block_of(l), block_of(l2));
+	EXPECT_TRUE(s->flags & SPAN_SHORT);
+	pageheap_free(big);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(short_lived_together_while_small)
+{
+	struct span *l = pageheap_alloc(5, 1, PAGEHEAP_LONG);
+	struct span *s = pageheap_alloc(5, 1, PAGEHEAP_SHORT);
+
+	EXPECT_EQ(block_of(l), block_of(s));
+}
+
+TEST(zero_after_release_only)
+{
+	struct span *s;
+	char *p;
+
+	outgrow();
+	s = pageheap_alloc(600, 1, 0);
+	EXPECT_TRUE(s->flags & SPAN_ZERO);
+	p = (char *)s->start;
+	memset(p, 1, s->npages * PAGE_SIZE);
+	pageheap_free(s);
+	s = pageheap_alloc(600, 1, 0);
+	EXPECT_EQ(p, (char *)s->start);
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	pageheap_free(s);
+	EXPECT_LE(600 * PAGE_SIZE, pageheap_trim(0));
+	EXPECT_TRUE(fake_is_returned((uintptr_t)p));
+	s = pageheap_alloc(600, 1, 0);
+	EXPECT_TRUE(s->flags & SPAN_ZERO);
+	EXPECT_EQ(0, ((char *)s->start)[600 * PAGE_SIZE - 1]);
+}
+
+TEST(tail_of_a_large_span_is_used)
+{
+	struct span *large, *small;
+
+	outgrow();
+	large = pageheap_alloc(BLOCK_PAGES + 6, 1, 0);
+	small = pageheap_alloc(10, 1, 0);
+	EXPECT_EQ(large->start + large->npages * PAGE_SIZE, small->start);
+	EXPECT_EQ(2, stat_now().blocks);
+	pageheap_free(large);
+	EXPECT_EQ(1, stat_now().blocks);
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(small);
+	EXPECT_EQ(0, stat_now().blocks);
+	EXPECT_EQ(2, stat_now().blocks_free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(free_runs_join)
+{
+	struct span *s[5];
+	uintptr_t first;
+	int i;
+
+	outgrow();
+	for (i = 0; i < 5; i++)
+		s[i] = pageheap_alloc(2 * BLOCK_PAGES, 1, 0);
+	first = s[0]->start;
+	for (i = 1; i < 5; i++)
+		EXPECT_EQ(first + (size_t)i * 2 * BLOCK_SIZE, s[i]->start);
+	pageheap_free(s[0]);
+	pageheap_free(s[4]);
+	pageheap_free(s[2]);
+	pageheap_free(s[1]);
+	pageheap_free(s[3]);
+	s[0] = pageheap_alloc(10 * BLOCK_PAGES, 1, 0);
+	EXPECT_EQ(first, s[0]->start);
+	EXPECT_FALSE(s[0]->flags & SPAN_ZERO);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(alignment)
+{
+	size_t align;
+
+	for (align = 1; align <= 16 * BLOCK_PAGES; align *= 2) {
+		struct span *a = pageheap_alloc(3, align, 0);
+		struct span *b = pageheap_alloc(300, align, 0);
+
+		ASSERT_NE(NULL, a);
+		ASSERT_NE(NULL, b);
+		EXPECT_EQ(0, a->start % (align * PAGE_SIZE));
+		EXPECT_EQ(0, b->start % (align * PAGE_SIZE));
+	}
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(resize_in_place)
+{
+	struct span *s, *wall;
+	uintptr_t at;
+
+	outgrow();
+	s = pageheap_alloc(10, 1, 0);
+	at = s->start;
+	EXPECT_TRUE(pageheap_resize(s, 200));
+	EXPECT_TRUE(pageheap_resize(s, 3000));
+	EXPECT_EQ(at, s->start);
+	EXPECT_EQ(3000 * PAGE_SIZE, stat_now().inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_TRUE(pageheap_resize(s, 1001));
+	EXPECT_EQ(1001 * PAGE_SIZE, stat_now().inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+	wall = pageheap_alloc(1, 1, 0);
+	ASSERT_EQ(at + 1001 * PAGE_SIZE, wall->start);
+	EXPECT_FALSE(pageheap_resize(s, 1002));
+	EXPECT_FALSE(pageheap_resize(s, 5000));
+	EXPECT_EQ(1001, s->npages);
+	EXPECT_TRUE(pageheap_resize(s, BLOCK_PAGES));
+	EXPECT_TRUE(pageheap_resize(s, 1));
+	EXPECT_FALSE(pageheap_resize(s, 0));
+	EXPECT_EQ(2 * PAGE_SIZE, stat_now().inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(remap_moves_whole_blocks)
+{
+	struct span *s, *wall;
+	size_t i;
+
+	outgrow();
+	s = pageheap_alloc(3 * BLOCK_PAGES + 7, 1, 0);
+	wall = pageheap_alloc(240, 1, 0);
+	ASSERT_EQ(s->start + s->npages * PAGE_SIZE, wall->start);
+	for (i = 0; i < s->npages; i++)
+		*(size_t *)(s->start + i * PAGE_SIZE) = i;
+	EXPECT_FALSE(pageheap_resize(s, 8 * BLOCK_PAGES));
+	ASSERT_TRUE(pageheap_remap_grow(s, 8 * BLOCK_PAGES));
+	EXPECT_EQ(8 * BLOCK_PAGES, s->npages);
+	for (i = 0; i < 3 * BLOCK_PAGES + 7; i++)
+		ASSERT_EQ(i, *(size_t *)(s->start + i * PAGE_SIZE));
+	EXPECT_EQ(1, stat_now().nr_remap);
+	EXPECT_TRUE(pageheap_is_valid());
+	/* what is not whole blocks is not worth it */
+	wall = pageheap_alloc(9, 1, 0);
+	EXPECT_FALSE(pageheap_remap_grow(wall, 20));
+}
+
+TEST(trim_keeps_what_it_may)
+{
+	struct span *s[64];
+	int i;
+
+	outgrow();
+	for (i = 0; i < 64; i++)
+		s[i] = pageheap_alloc(BLOCK_PAGES / 2, 1, 0);
+	for (i = 0; i < 64; i += 2)
+		pageheap_free(s[i]);
+	EXPECT_EQ(32 * MIB, stat_now().free);
+	EXPECT_EQ(0, pageheap_trim(32 * MIB));
+	EXPECT_LE(22 * MIB, pageheap_trim(10 * MIB));
+	EXPECT_GE(10 * MIB, stat_now().free);
+	EXPECT_LT(8 * MIB, stat_now().free);
+	pageheap_trim(0);
+	EXPECT_EQ(0, stat_now().free);
+	EXPECT_EQ(32, stat_now().blocks_split);
+	EXPECT_EQ(stat_now().released, fake.released);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(locked_memory_stays)
+{
+	struct span *s, *t;
+
+	outgrow();
+	fake.refuse_release = true;
+	s = pageheap_alloc(100, 1, 0);
+	t = pageheap_alloc(100, 1, 0);
+	pageheap_free(s);
+	EXPECT_EQ(0, pageheap_trim(0));
+	EXPECT_LT(0, stat_now().nr_refused);
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(t);
+	EXPECT_EQ(0, pageheap_trim(0));
+	/* and is used again, not taken for zero */
+	s = pageheap_alloc(100, 1, 0);
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(hard_limit)
+{
+	struct span *s[40];
+	int n;
+
+	shim_conf.limit = 64 * MIB;
+	shim_conf.limit_hard = true;
+	for (n = 0; n < 40; n++) {
+		s[n] = pageheap_alloc(4 * MIB / PAGE_SIZE, 1, 0);
+		if (!s[n])
+			break;
+	}
+	EXPECT_LT(12, n);
+	EXPECT_GE(16, n);
+	EXPECT_GE(64 * MIB, stat_now().inuse + stat_now().free);
+	EXPECT_EQ(1, stat_now().nr_fail);
+	/* free memory is given back before anything is refused */
+	while (n)
+		pageheap_free(s[--n]);
+	EXPECT_NE(NULL, pageheap_alloc(60 * MIB / PAGE_SIZE, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(8 * MIB / PAGE_SIZE, 1, 0));
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(fork_keeps_both_sides)
+{
+	struct span *s = pageheap_alloc(100, 1, 0);
+	int status;
+	pid_t pid;
+
+	pageheap_fork_prepare();
+	pid = fork();
+	if (!pid) {
+		pageheap_fork_child();
+		pageheap_free(s);
+		s = pageheap_alloc(5000, 1, 0);
+		pageheap_trim(0);
+		_exit(s && pageheap_is_valid() ? 0 : 1);
+	}
+	pageheap_fork_parent();
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(100 * PAGE_SIZE, stat_now().inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* The check checks: each of these is found. */
+static int breaks(void (*hurt)(struct span *s))
+{
+	struct span *s;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		close(STDERR_FILENO);
+		outgrow();
+		s = pageheap_alloc(10, 1, 0);
+		pageheap_is_valid();
+		hurt(s);
+		pageheap_is_valid();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void hurt_sum(struct span *s)
+{
+	(void)s;
+	ph.inuse++;
+}
+
+static void hurt_zero(struct span *s)
+{
+	block_at(s->start)->clean.w[0] |= 1;
+}
+
+static void hurt_longest(struct span *s)
+{
+	block_at(s->start)->longest--;
+}
+
+static void hurt_filler(struct span *s)
+{
+	filler_remove(block_at(s->start));
+}
+
+static void hurt_run(struct span *s)
+{
+	struct block *next = block_at(s->start + BLOCK_SIZE);
+
+	next->run--;
+}
+
+static void free_dead(struct span *s)
+{
+	pageheap_free(s);
+	pageheap_free(s);
+}
+
+static void free_too_much(struct span *s)
+{
+	s->npages++;
+	pageheap_free(s);
+}
+
+TEST(the_check_checks)
+{
+	EXPECT_EQ(SIGABRT, breaks(hurt_sum));
+	EXPECT_EQ(SIGABRT, breaks(hurt_zero));
+	EXPECT_EQ(SIGABRT, breaks(hurt_longest));
+	EXPECT_EQ(SIGABRT, breaks(hurt_filler));
+	EXPECT_EQ(SIGABRT, breaks(hurt_run));
+	EXPECT_EQ(SIGABRT, breaks(free_dead));
+	EXPECT_EQ(SIGABRT, breaks(free_too_much));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page heap over a backend that fails: at the first call, at the second,
+ * and so on, until a whole scenario runs without a failure.  Each time the
+ * answer is a span or NULL, every invariant holds, and nothing is lost.
+ */
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "fake_backend.h"
+#include "pageheap.h"
+
+#define SPANS	40
+
+static struct span *s[SPANS];
+static unsigned int failed;
+
+FIXTURE(fail)
+{
+};
+
+FIXTURE_SETUP(fail)
+{
+}
+
+FIXTURE_TEARDOWN(fail)
+{
+}
+
+static void get(int i, size_t npages)
+{
+	s[i] = pageheap_alloc(npages, 1, 0);
+	if (!s[i]) {
+		failed++;
+		return;
+	}
+	memset((void *)s[i]->start, i, PAGE_SIZE);
+}
+
+static void put(int i)
+{
+	if (s[i])
+		pageheap_free(s[i]);
+	s[i] = NULL;
+}
+
+/* Touches every call a backend has. */
+static void scenario(void)
+{
+	int i;
+
+	for (i = 0; i < SPANS; i++)
+		get(i, (size_t)1 << i % 12);
+	for (i = 0; i < SPANS; i += 2)
+		put(i);
+	pageheap_trim(0);
+	for (i = 1; i < SPANS; i += 2)
+		if (s[i] && !pageheap_resize(s[i], s[i]->npages + 300))
+			pageheap_remap_grow(s[i], s[i]->npages + 300);
+	for (i = 0; i < SPANS; i += 2)
+		get(i, 700);
+	for (i = 0; i < SPANS; i++)
+		put(i);
+	pageheap_trim(0);
+}
+
+static void every_failure(struct __test_metadata *_metadata)
+{
+	struct pageheap_stat st;
+	unsigned long calls;
+	long n;
+
+	for (n = 0;; n++) {
+		fake.fail_after = n;
+		calls = fake.calls;
+		failed = 0;
+		scenario();
+		ASSERT_TRUE(pageheap_is_valid());
+		ASSERT_EQ(0, fake.bad);
+		calls = fake.calls - calls;
+		/* and when it is over all is well again */
+		fake.fail_after = -1;
+		pageheap_trim(0);
+		scenario();
+		pageheap_get_stat(&st);
+		ASSERT_EQ(0, st.inuse);
+		ASSERT_EQ(st.mapped, st.free + st.returned);
+		ASSERT_EQ(st.mapped, fake.grown);
+		if (calls <= (unsigned long)n)
+			break;
+	}
+	EXPECT_LT(20, n);
+	EXPECT_EQ(0, failed);
+}
+
+TEST_F_TIMEOUT(fail, thp, 300)
+{
+	every_failure(_metadata);
+}
+
+TEST_F_TIMEOUT(fail, kmod, 300)
+{
+	fake.first = BACKEND_KMOD;
+	every_failure(_metadata);
+}
+
+/* One backend has no memory: blocks come from the other, and it is counted. */
+TEST_F(fail, fallback)
+{
+	struct pageheap_stat st;
+	struct span *a;
+
+	fake.first = BACKEND_KMOD;
+	fake.fail_after = 0;
+	EXPECT_EQ(NULL, pageheap_alloc(5000, 1, 0));
+	pageheap_get_stat(&st);
+	EXPECT_EQ(1, st.nr_fail);
+	EXPECT_EQ(1, st.nr_fallback);
+	/* address space, but no memory behind it */
+	fake.fail_after = 1;
+	EXPECT_EQ(NULL, pageheap_alloc(5000, 1, 0));
+	pageheap_get_stat(&st);
+	EXPECT_EQ(1, st.nr_populate_fail);
+	EXPECT_EQ(0, st.inuse);
+	EXPECT_EQ(0, st.free);
+	fake.fail_after = -1;
+	a = pageheap_alloc(5000, 1, 0);
+	EXPECT_NE(NULL, a);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST_F(fail, no_address_space)
+{
+	struct pageheap_stat st;
+	struct span *a;
+
+	fake.room = 8u << 20;
+	EXPECT_EQ(NULL, pageheap_alloc((16u << 20) / PAGE_SIZE, 1, 0));
+	a = pageheap_alloc((6u << 20) / PAGE_SIZE, 1, 0);
+	ASSERT_NE(NULL, a);
+	EXPECT_EQ(NULL, pageheap_alloc((4u << 20) / PAGE_SIZE, 1, 0));
+	pageheap_free(a);
+	EXPECT_NE(NULL, pageheap_alloc((6u << 20) / PAGE_SIZE, 1, 0));
+	EXPECT_NE(NULL, pageheap_alloc((2u << 20) / PAGE_SIZE, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(1, 1, 0));
+	pageheap_get_stat(&st);
+	EXPECT_EQ(8u << 20, st.mapped);
+	EXPECT_EQ(0, st.returned + st.free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST_HARNESS_MAIN

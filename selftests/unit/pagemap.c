@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pagemap: knows what it was told, and nothing of anything else. */
+#include "kselftest_harness.h"
+
+#include "pagemap.h"
+
+#define BASE	((uintptr_t)0x123 << 32)
+
+static struct span span(uintptr_t start, uint32_t npages)
+{
+	struct span s = { .start = start, .npages = npages,
+			  .state = SPAN_INUSE };
+
+	return s;
+}
+
+static void *at(uintptr_t start, size_t page, size_t off)
+{
+	return (void *)(start + page * PAGE_SIZE + off);
+}
+
+TEST(any_pointer_may_be_asked_about)
+{
+	static const uintptr_t odd[] = {
+		0, 1, 4096, (uintptr_t)1 << 46, ((uintptr_t)1 << 47) - 1,
+		(uintptr_t)1 << 47, (uintptr_t)1 << 62, ~(uintptr_t)0,
+		0xffff800000000000ul,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		EXPECT_EQ(PAGEMAP_NONE, pagemap_class((void *)odd[i]));
+		EXPECT_EQ(NULL, pagemap_span((void *)odd[i]));
+		EXPECT_EQ(NULL, pagemap_owner((void *)odd[i]));
+	}
+	EXPECT_FALSE(pagemap_add((uintptr_t)1 << 47, 1));
+}
+
+TEST(small_span)
+{
+	struct span s = span(BASE + 5 * PAGE_SIZE, 3);
+	size_t i;
+
+	ASSERT_TRUE(pagemap_add(s.start, s.npages * PAGE_SIZE));
+	pagemap_set(&s, 17);
+	EXPECT_EQ(17, s.sizeclass);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(17, pagemap_class(at(s.start, i, 100)));
+		EXPECT_EQ(&s, pagemap_span(at(s.start, i, PAGE_SIZE - 1)));
+		EXPECT_EQ(&s, pagemap_owner(at(s.start, i, 1)));
+	}
+	EXPECT_EQ(0, pagemap_class(at(s.start, 3, 0)));
+	EXPECT_EQ(NULL, pagemap_span((void *)(s.start - 1)));
+	pagemap_clear(&s);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, pagemap_class(at(s.start, i, 0)));
+		EXPECT_EQ(NULL, pagemap_span(at(s.start, i, 0)));
+	}
+}
+
+TEST(large_span)
+{
+	struct span s = span(BASE + 9 * PAGE_SIZE, 700);
+
+	ASSERT_TRUE(pagemap_add(s.start, s.npages * PAGE_SIZE));
+	pagemap_set(&s, PAGEMAP_LARGE);
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class((void *)s.start));
+	EXPECT_EQ(&s, pagemap_span((void *)s.start));
+	/* no object starts inside of it */
+	EXPECT_EQ(0, pagemap_class(at(s.start, 1, 0)));
+	EXPECT_EQ(0, pagemap_class(at(s.start, 699, 0)));
+	EXPECT_EQ(&s, pagemap_owner(at(s.start, 699, PAGE_SIZE - 1)));
+	EXPECT_EQ(NULL, pagemap_owner(at(s.start, 700, 0)));
+	pagemap_clear(&s);
+	EXPECT_EQ(0, pagemap_class((void *)s.start));
+	EXPECT_EQ(NULL, pagemap_owner(at(s.start, 350, 0)));
+}
+
+/* Areas inside a span have no map; its owner is found all the same. */
+TEST(owner_over_many_areas)
+{
+	struct span s = span(BASE + 100 * PAGE_SIZE, 5 * AREA_PAGES);
+	struct span next = span(s.start + s.npages * PAGE_SIZE, 2);
+	size_t i;
+
+	ASSERT_TRUE(pagemap_add(s.start, 1));
+	ASSERT_TRUE(pagemap_add(next.start, 1));
+	pagemap_set(&s, PAGEMAP_LARGE);
+	pagemap_set(&next, 3);
+	EXPECT_EQ(NULL, pagemap_area(s.start + 2 * AREA_SIZE));
+	for (i = 0; i < 5 * AREA_PAGES; i += 1000)
+		EXPECT_EQ(&s, pagemap_owner(at(s.start, i, 5)));
+	EXPECT_EQ(&s, pagemap_owner((void *)(next.start - 1)));
+	EXPECT_EQ(&next, pagemap_owner((void *)next.start));
+	EXPECT_EQ(NULL, pagemap_owner(at(next.start, 2, 0)));
+	EXPECT_EQ(NULL, pagemap_owner((void *)(s.start - 1)));
+	pagemap_clear(&s);
+	EXPECT_EQ(NULL, pagemap_owner((void *)(next.start - 1)));
+	EXPECT_EQ(&next, pagemap_owner((void *)next.start));
+	pagemap_clear(&next);
+}
+
+TEST(ends_of_the_address_space)
+{
+	struct span first = span(PAGE_SIZE, 1);
+	struct span last = span(((uintptr_t)1 << 47) - PAGE_SIZE, 1);
+
+	ASSERT_TRUE(pagemap_add(first.start, 1));
+	ASSERT_TRUE(pagemap_add(last.start, 1));
+	pagemap_set(&first, 1);
+	pagemap_set(&last, PAGEMAP_LARGE);
+	EXPECT_EQ(1, pagemap_class((void *)PAGE_SIZE));
+	EXPECT_EQ(&last, pagemap_owner((void *)(last.start + 8191)));
+	EXPECT_EQ(NULL, pagemap_owner((void *)0));
+	pagemap_clear(&first);
+	pagemap_clear(&last);
+}
+
+TEST_HARNESS_MAIN
