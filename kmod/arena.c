@@ -117,9 +117,13 @@ void ha_arena_retire(struct ha_arena *a)
 	ha_source_exit(&a->source);
 }
 
+/* Readers of ha_arenas may look at the numbers and at mm->owner until then. */
 static void arena_free_rcu(struct rcu_head *rcu)
 {
-	kmem_cache_free(cache, container_of(rcu, struct ha_arena, rcu));
+	struct ha_arena *a = container_of(rcu, struct ha_arena, rcu);
+
+	mmdrop(a->mm);
+	kmem_cache_free(cache, a);
 }
 
 static void family_release(struct kref *ref)
@@ -142,8 +146,6 @@ static void arena_release(struct kref *ref)
 	ha_arena_empty(a);
 	ha_source_exit(&a->source);
 	ha_inode_put(a->inode);
-	mmdrop(a->mm);
-	/* readers of ha_arenas may still look at the numbers */
 	call_rcu(&a->rcu, arena_free_rcu);
 	kref_put(&f->ref, family_release);
 	if (atomic_dec_and_test(&nr_objects))

@@ -45,6 +45,7 @@ static struct ha_block *block_alloc(struct ha_source *src, struct inode *home,
 		return NULL;
 	refcount_set(&b->users, 1);
 	b->index = index;
+	b->payer = src;
 	b->account = ha_account_get(src->account);
 	ihold(home);
 	b->home = home;
@@ -125,7 +126,8 @@ static void block_free_memory(struct ha_block *b, struct ha_source *src)
 
 	if (b->folio) {
 		folio_detach(b->folio);
-		ha_source_block_put(src, b->account, b->folio, b->pooled);
+		ha_source_block_put(b->payer == src ? src : NULL, b->account,
+				    b->folio, b->pooled);
 		atomic_long_dec(&nr_whole);
 		return;
 	}
@@ -257,7 +259,11 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 
 	ihold(home);
 	if (b->folio) {
+		if (b->folio != locked)
+			folio_lock(b->folio);
 		b->folio->mapping = home->i_mapping;
+		if (b->folio != locked)
+			folio_unlock(b->folio);
 	} else {
 		for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
 		     i = slot_next(b, i + 1)) {

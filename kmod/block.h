@@ -33,6 +33,8 @@
  * struct ha_block - content of one block
  * @users: arena tables and overlays that refer to it
  * @pooled: @folio belongs to the pool
+ * @tainted: it was shared, and a relative that is gone may have left a pin that
+ *	reads it: not to be written before ha_block_clean()
  * @nslots: 4 KiB folios in the slots
  * @folio: whole block, or NULL for a split one
  * @leaf: slots: folios, NULLs and HA_HOLEs; a NULL leaf is all NULLs
@@ -41,17 +43,20 @@
  *	shared futexes are made of it, so that it must be the arena's own once
  *	the block is.
  * @index: the block's place in the arena, in blocks
+ * @payer: supply whose cgroup paid, to be compared only
  * @account: who is charged, with a reference
  */
 struct ha_block {
 	refcount_t users;
 	bool pooled;
+	bool tainted;
 	unsigned int nslots;
 	struct folio *folio;
 	struct folio **leaf[HA_LEAVES];
 	struct ha_block *base;
 	struct inode *home;
 	pgoff_t index;
+	const struct ha_source *payer;
 	struct ha_account *account;
 };
 
@@ -178,7 +183,7 @@ bool ha_block_pinned(const struct ha_block *b);
  * ha_block_rehome() - give a block's folios to another inode
  * @b: block with one user
  * @home: the arena's inode
- * @locked: a folio of the block that the caller holds locked
+ * @locked: a folio of the block that the caller holds locked, or NULL
  */
 void ha_block_rehome(struct ha_block *b, struct inode *home,
 		     struct folio *locked);

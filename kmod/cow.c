@@ -22,7 +22,7 @@ struct clone_count {
 	unsigned long lost;
 };
 
-/* A private copy of a pinned block.  NULL without memory. */
+/* A private, flat copy of a block.  NULL without memory. */
 static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 				  struct ha_block *from)
 {
@@ -77,6 +77,7 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 		return 0;
 	}
 	refcount_inc(&b->users);
+	b->tainted = true;
 	count->shared++;
 	return 0;
 }
@@ -149,18 +150,60 @@ static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
 	return b;
 }
 
-/* A shared block is going to be changed: cover it. */
-static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
+bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b)
+{
+	if (b->tainted) {
+		ha_block_settle(b);
+		ha_arena_zap(a, index, 1);
+		b->tainted = ha_block_pinned(b);
+	}
+	return !b->tainted;
+}
+
+/*
+ * Layers of overlays, the base included.  A service that never is without a
+ * child would pile up one a fork; what is below is hidden, but not freed.
+ */
+#define DEPTH_MAX	4
+
+static unsigned int block_depth(const struct ha_block *b)
+{
+	unsigned int depth = 0;
+
+	for (; b; b = b->base)
+		depth++;
+	return depth;
+}
+
+static struct ha_block *overlay_new(struct ha_arena *a, pgoff_t index,
 				    struct ha_block *base)
 {
 	struct ha_block *b;
 
 	refcount_inc(&base->users);
 	b = ha_block_new_split(&a->source, a->inode, index, base);
-	if (!b) {
+	if (!b)
 		ha_block_put(base, NULL);
-		return NULL;
+	return b;
+}
+
+/* A block is going to be changed that must not be: cover it. */
+static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
+				    struct ha_block *base)
+{
+	struct ha_block *b;
+
+	if (block_depth(base) < DEPTH_MAX) {
+		b = overlay_new(a, index, base);
+	} else {
+		b = block_dup(a, index, base);
+		if (b) {
+			ha_arena_count(a, HA_A_COW_BLOCKS, 1);
+			ha_stat_inc(HA_COW_BLOCKS);
+		}
 	}
+	if (!b)
+		return NULL;
 	ha_arena_replace(a, index, base, b);
 	if (ha_arena_read(a, HA_A_SHARED))
 		ha_arena_count(a, HA_A_SHARED, -1);
@@ -215,7 +258,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	out->page = page_show(b, i, how);
 	if (out->page)
 		return 0;
-	if (ha_block_shared(b)) {
+	if (ha_block_shared(b) || !ha_cow_clean(a, index, b)) {
 		b = block_cover(a, index, b);
 		if (!b)
 			return -ENOMEM;
@@ -239,7 +282,7 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 {
 	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
 
-	if (!b || ha_block_shared(b))
+	if (!b || ha_block_shared(b) || b->tainted)
 		return false;
 	if (b->folio)
 		return page == folio_page(b->folio, i);
@@ -260,6 +303,7 @@ int ha_cow_fold(struct ha_arena *a, pgoff_t index)
 		return -EBUSY;
 	ha_arena_account(a, b, -1);
 	base = ha_block_fold(b);
+	base->tainted = false;
 	xa_store(&a->table, index, base, GFP_NOWAIT);
 	ha_arena_account(a, base, 1);
 	return 1;

@@ -62,6 +62,18 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out);
 
 /**
+ * ha_cow_clean() - may a block that was shared be written in place now?
+ * @a: arena; rw held, and the lock of the block unless rw is held for writing
+ * @index: block
+ * @b: the table's block, with one user
+ *
+ * A relative that is gone may have left a pin (a page in a pipe, say) whose
+ * holder must not see what is written from now on.  Unmaps the block to find
+ * out.  Return: false while there is a pin.
+ */
+bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b);
+
+/**
  * ha_cow_writable() - may a page mapped read-only become writable as it is?
  * @a: arena, rw held for reading and the block's lock held
  * @index: block

@@ -310,19 +310,48 @@ static void arena_vmas_do(struct ha_arena *a,
 			op(vma);
 }
 
-void ha_map_uncow(struct ha_arena *a)
+/*
+ * A plain VMA makes pages writable without asking us.  So what was shared must
+ * be clean first, and at home (nobody will rehome it later).
+ */
+static bool arena_clean(struct ha_arena *a)
 {
+	unsigned long index;
+	bool clean = true;
+	void *entry;
+
+	xa_for_each(&a->table, index, entry) {
+		struct ha_block *b = ha_entry_block(entry);
+
+		if (!b)
+			continue;
+		if (!ha_cow_clean(a, index, b))
+			clean = false;
+		else if (b->home != a->inode)
+			ha_block_rehome(b, a->inode, NULL);
+	}
+	return clean;
+}
+
+bool ha_map_uncow(struct ha_arena *a)
+{
+	bool done = true;
+
 	if (!mmget_not_zero(a->mm))
-		return;		/* exiting: nothing to do any more */
+		return true;	/* exiting: nothing to do any more */
 	mmap_write_lock(a->mm);
 	/* no fork can come now; faults wait for rw, so the VMAs first */
 	arena_vmas_do(a, vma_start_write);
 	down_write(&a->rw);
 	if (!arena_shares(a)) {
-		arena_vmas_do(a, vma_set_plain);
-		a->cow = false;
+		done = arena_clean(a);
+		if (done) {
+			arena_vmas_do(a, vma_set_plain);
+			a->cow = false;
+		}
 	}
 	up_write(&a->rw);
 	mmap_write_unlock(a->mm);
 	mmput_async(a->mm);
+	return done;
 }

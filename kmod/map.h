@@ -28,9 +28,10 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma);
  * ha_map_uncow() - make the VMAs of an arena plain again
  * @a: arena; it stays as it is if a block of it is shared after all
  *
- * Waits for mmap_lock.
+ * Waits for mmap_lock.  Return: false when a pin that a relative left is in the
+ * way, and another try is worth while.
  */
-void ha_map_uncow(struct ha_arena *a);
+bool ha_map_uncow(struct ha_arena *a);
 
 /**
  * ha_map_look() - what a process's page tables say about blocks

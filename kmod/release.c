@@ -123,7 +123,9 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 	}
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
-	if (b->folio && !ha_block_shared(b) && ha_block_pinned(b)) {
+	/* a pin of ours; one that a relative left must not see it cleared */
+	if (b->folio && !ha_block_shared(b) && !b->tainted &&
+	    ha_block_pinned(b)) {
 		block_clear(b, start, end);
 		goto out;
 	}
@@ -139,7 +141,8 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 		}
 		ha_arena_replace(a, index, b, s);
 		ha_stat_inc(HA_SPLITS);
-	} else if (b->folio && !ha_block_shared(b)) {
+	} else if (b->folio && !ha_block_shared(b) &&
+		   ha_cow_clean(a, index, b)) {
 		block_clear(b, start, end);
 	} else {
 		err = -ENOMEM;
@@ -163,7 +166,15 @@ int ha_release(struct ha_arena *a, u64 offset, u64 len, u64 *released)
 
 		if (at == block && stop == block + HA_BLOCK_SIZE) {
 			unsigned long n = (end - at) >> HA_BLOCK_SHIFT;
+			unsigned long next = index;
 
+			/* address space that was never touched is no work */
+			if (!xa_find(&a->table, &next, ULONG_MAX, XA_PRESENT))
+				break;
+			if (next > index) {
+				at = min(end, (u64)next << HA_BLOCK_SHIFT);
+				continue;
+			}
 			n = min_t(unsigned long, n, RUN_MAX);
 			release_run(a, index, n, &sum);
 			stop = at + ((u64)n << HA_BLOCK_SHIFT);

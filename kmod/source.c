@@ -220,7 +220,7 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 static bool folio_reclaim_flags(struct folio *folio)
 {
 	if (folio_test_mlocked(folio) || folio_test_hwpoison(folio) ||
-	    !folio_ref_freeze(folio, 1))
+	    folio_test_has_hwpoisoned(folio) || !folio_ref_freeze(folio, 1))
 		return false;
 	folio_clear_uptodate(folio);
 	folio_clear_dirty(folio);

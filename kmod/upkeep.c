@@ -6,6 +6,7 @@
  * it (it may itself wait for mmap_lock); it holds no lock of the arena for more
  * than one block's work.  Called by the workqueue only.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
@@ -90,13 +91,20 @@ void ha_upkeep_work(struct work_struct *work)
 	bool again;
 
 	again = ha_source_decay(&a->source);
-	if (ha_arena_read(a, HA_A_SPLIT) || READ_ONCE(a->cow))
+	if (ha_arena_read(a, HA_A_SPLIT) || READ_ONCE(a->cow)) {
+		/* the service's memory, whoever allocates it */
+		struct mem_cgroup *memcg = get_mem_cgroup_from_mm(a->mm);
+		struct mem_cgroup *old = set_active_memcg(memcg);
+
 		join_round(a, &r);
+		set_active_memcg(old);
+		mem_cgroup_put(memcg);
+	}
 	again |= r.left;
 	if (READ_ONCE(a->cow)) {
 		atomic_long_set(&a->count[HA_A_SHARED], r.shared);
 		if (!r.shared && !r.left)
-			ha_map_uncow(a);
+			again |= !ha_map_uncow(a);
 	}
 	if (again)
 		ha_arena_upkeep_soon(a);
