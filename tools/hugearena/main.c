@@ -25,7 +25,9 @@ struct cmd {
 
 static const struct cmd cmds[] = {
 	{ "status", cmd_status, "the machine and every arena at a glance" },
+	{ "top", cmd_top, "processes by memory, live" },
 	{ "map", cmd_map, "a process's address space, blocks, page tables" },
+	{ "run", cmd_run, "run a command on libshim and report at its exit" },
 };
 
 #define NR_CMDS	(sizeof(cmds) / sizeof(cmds[0]))

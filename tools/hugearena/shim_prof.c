@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * shim_prof: the sampled heap profile of another process.  Called by profile,
+ * leak, run.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim_prof.h"
+
+static int chain_read(const struct shim *s, uint64_t addr, struct prof *prof,
+		      size_t room)
+{
+	int err;
+
+	while (addr && prof->n < room) {
+		struct prof_stack *st = &prof->stack[prof->n];
+
+		err = shim_read(s, addr, st, sizeof(*st));
+		if (err)
+			return err;
+		if (st->nframes > PROF_FRAMES)
+			return -EPROTO;
+		prof->addr[prof->n++] = addr;
+		addr = (uintptr_t)st->next;
+	}
+	return 0;
+}
+
+int prof_read(const struct shim *s, struct prof *prof)
+{
+	uint64_t table[PROF_BUCKETS];
+	struct shim_prof head;
+	struct shim_conf conf;
+	size_t room;
+	int err, i;
+
+	memset(prof, 0, sizeof(*prof));
+	err = shim_read(s, (uintptr_t)s->at.prof, &head, sizeof(head));
+	if (!err)
+		err = shim_read(s, (uintptr_t)s->at.conf, &conf, sizeof(conf));
+	if (err)
+		return err;
+	prof->rate = conf.profile;
+	prof->samples = head.samples;
+	prof->lost = head.lost;
+	if (!head.table)
+		return prof->rate ? 0 : -ENODATA;
+	err = shim_read(s, (uintptr_t)head.table, table, sizeof(table));
+	if (err)
+		return err;
+	/* records made while we read come on top; those few may be missed */
+	room = head.nstacks + 1024;
+	prof->stack = malloc(room * sizeof(*prof->stack));
+	prof->addr = malloc(room * sizeof(*prof->addr));
+	if (!prof->stack || !prof->addr)
+		err = -ENOMEM;
+	for (i = 0; i < (int)PROF_BUCKETS && !err; i++)
+		err = chain_read(s, table[i], prof, room);
+	if (err)
+		prof_free(prof);
+	return err;
+}
+
+void prof_free(struct prof *prof)
+{
+	free(prof->stack);
+	free(prof->addr);
+	prof->stack = NULL;
+	prof->addr = NULL;
+	prof->n = 0;
+}
+
+double prof_scale(uint64_t rate, const struct prof_count *c)
+{
+	double mean;
+
+	if (!c->objects)
+		return 0;
+	mean = (double)c->bytes / (double)c->objects;
+	if (rate < 2 || mean <= 0)
+		return 1;
+	return 1 / -expm1(-mean / (double)rate);
+}
+
+void prof_totals(const struct prof *prof, double *objects, double *bytes)
+{
+	size_t i;
+
+	*objects = 0;
+	*bytes = 0;
+	for (i = 0; i < prof->n; i++) {
+		const struct prof_count *c = &prof->stack[i].total;
+		double scale = prof_scale(prof->rate, c);
+
+		*objects += scale * (double)c->objects;
+		*bytes += scale * (double)c->bytes;
+	}
+}
+
+int prof_switch(struct shim *s, uint64_t rate)
+{
+	uint64_t conf = (uintptr_t)s->at.conf, hot = (uintptr_t)s->at.hot;
+	struct percpu pc;
+	size_t word;
+	int err;
+
+	err = shim_read(s, (uintptr_t)s->at.percpu, &pc, sizeof(pc));
+	if (err)
+		return err;
+	/* whoever must see every request keeps the fast paths shut */
+	word = !rate && pc.rseq && !s->conf.guard && !s->conf.check;
+	word = word ? SIZECLASS_MAX : 0;
+	if (rate) {
+		/* first the rate: a request that goes the slow way finds it */
+		err = shim_write(s, conf + offsetof(struct shim_conf, profile),
+				 &rate, sizeof(rate));
+	}
+	if (!err)
+		err = shim_write(s, hot + offsetof(struct percpu_hot, mid_max),
+				 &word, sizeof(word));
+	word = word ? SIZECLASS_SMALL_MAX : 0;
+	if (!err)
+		err = shim_write(s, hot + offsetof(struct percpu_hot,
+						   small_max),
+				 &word, sizeof(word));
+	if (!err && !rate)
+		err = shim_write(s, conf + offsetof(struct shim_conf, profile),
+				 &rate, sizeof(rate));
+	return err;
+}
