@@ -24,12 +24,15 @@ run := O=$(o) selftests/vm/run
 export ACCEL APPEND BACKEND BENCH KERNEL KEYS MEM NATIVE SCALE SECONDS TESTS VM
 MAKEFLAGS += --no-print-directory
 
+# What does not want the module: no kernel headers are needed then.
+without_module := $(filter thp,$(BACKEND))$(filter 0,$(VM))
+
 # One sentence that names the fix, before anything fails for a lesser reason.
 ifeq ($(filter help clean,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(CC)),)
 $(error no C compiler: 'sh tools/up $(or $(firstword $(MAKECMDGOALS)),all)' installs what is needed)
 endif
-ifeq ($(kernels),)
+ifeq ($(kernels)$(without_module)$(filter lib tools,$(MAKECMDGOALS)),)
 $(error no kernel headers$(if $(KERNELS), of $(KERNELS)): 'apt-get install linux-headers-amd64' installs some)
 endif
 endif
@@ -97,7 +100,7 @@ vm-shell: kmod lib
 	@selftests/vm/shell $(o)
 
 ## demo: redis on the module's blocks, start to end
-demo: kmod lib
+demo: lib $(if $(without_module),,kmod)
 	@tools/demo $(o)
 
 ## bench bench-pair bench-return bench-tlb: compare allocators on this machine
