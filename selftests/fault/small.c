@@ -110,14 +110,14 @@ static int join_later(void *arg)
 	pages_fill(a.base, 64 * OS_PAGE, 1);
 	if (arena_count(&a, HUGEARENA_BLOCK_SPLIT) != 1)
 		return 2;
-	if (arena_join(&a, 0, BLOCK_SIZE, &j) || j.joined || j.failed != 1)
+	if (arena_join(&a, 0, BLOCK_LEN, &j) || j.joined || j.failed != 1)
 		return 3;
 	if (memcg_write(arg, "memory.max", 64 * MIB))
 		return 4;
-	if (arena_join(&a, 0, BLOCK_SIZE, &j) || j.joined != 1 || j.failed)
+	if (arena_join(&a, 0, BLOCK_LEN, &j) || j.joined != 1 || j.failed)
 		return 5;
 	if (pages_wrong(a.base, 64 * OS_PAGE, 1) ||
-	    bytes_other(a.base + 64 * OS_PAGE, BLOCK_SIZE - 64 * OS_PAGE, 0))
+	    bytes_other(a.base + 64 * OS_PAGE, BLOCK_LEN - 64 * OS_PAGE, 0))
 		return 6;
 	return arena_mapped(&a) == 1 ? 0 : 7;
 }

@@ -24,7 +24,7 @@ FIXTURE_TEARDOWN(source)
 static void touch(struct arena *a, size_t from, size_t to)
 {
 	for (; from < to; from++)
-		byte_write(a->base + from * BLOCK_SIZE, 1);
+		byte_write(a->base + from * BLOCK_LEN, 1);
 }
 
 TEST_F(source, demand)
@@ -117,7 +117,7 @@ TEST_F(source, map)
 TEST_F(source, reads_count_as_writes_do)
 {
 	(void)byte_read(self->a.base);
-	(void)byte_read(self->a.base + BLOCK_SIZE);
+	(void)byte_read(self->a.base + BLOCK_LEN);
 	ASSERT_EQ(0, arena_stat(&self->a, &self->st));
 	EXPECT_EQ(2, self->st.fault_demand);
 }

@@ -44,10 +44,10 @@ static size_t dirty_all(struct arena *a)
 	size_t i, stale = 0;
 
 	for (i = 0; i < BLOCKS; i++) {
-		char *p = a->base + i * BLOCK_SIZE;
+		char *p = a->base + i * BLOCK_LEN;
 
-		stale += bytes_other(p, BLOCK_SIZE, 0);
-		memset(p, 0xa5, BLOCK_SIZE);
+		stale += bytes_other(p, BLOCK_LEN, 0);
+		memset(p, 0xa5, BLOCK_LEN);
 	}
 	return stale;
 }
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(stale, after_the_arena_was_closed, 60)
 
 static int dirty_child(void *arg)
 {
-	memset(((struct arena *)arg)->base, 0x5a, BLOCKS * BLOCK_SIZE);
+	memset(((struct arena *)arg)->base, 0x5a, BLOCKS * BLOCK_LEN);
 	return 0;
 }
 

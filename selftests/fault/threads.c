@@ -57,7 +57,7 @@ static void *touch_same(void *arg)
 
 	for (b = 0; b < BLOCKS; b++) {
 		pthread_barrier_wait(t->start);
-		byte_write(t->a->base + b * BLOCK_SIZE + t->id, t->id + 1);
+		byte_write(t->a->base + b * BLOCK_LEN + t->id, t->id + 1);
 	}
 	return NULL;
 }
@@ -71,7 +71,7 @@ TEST_F(threads, the_same_block)
 	for (b = 0; b < BLOCKS; b++)
 		for (i = 0; i < THREADS; i++)
 			ASSERT_EQ((char)(i + 1),
-				  byte_read(self->a.base + b * BLOCK_SIZE +
+				  byte_read(self->a.base + b * BLOCK_LEN +
 					    i));
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_EQ(self->a.size, st.resident);
@@ -86,7 +86,7 @@ static void *touch_other(void *arg)
 
 	pthread_barrier_wait(t->start);
 	for (b = t->id; b < BLOCKS; b += THREADS)
-		pages_fill(t->a->base + b * BLOCK_SIZE, BLOCK_SIZE, 1);
+		pages_fill(t->a->base + b * BLOCK_LEN, BLOCK_LEN, 1);
 	return NULL;
 }
 
@@ -108,7 +108,7 @@ static void *touch_read_write(void *arg)
 	size_t b;
 
 	for (b = 0; b < BLOCKS; b++) {
-		char *at = t->a->base + b * BLOCK_SIZE;
+		char *at = t->a->base + b * BLOCK_LEN;
 
 		pthread_barrier_wait(t->start);
 		if (t->id & 1)
@@ -127,7 +127,7 @@ TEST_F(threads, readers_and_writers)
 	for (b = 0; b < BLOCKS; b++)
 		for (i = 0; i < THREADS; i += 2)
 			ASSERT_EQ((char)(i + 1),
-				  byte_read(self->a.base + b * BLOCK_SIZE +
+				  byte_read(self->a.base + b * BLOCK_LEN +
 					    i));
 }
 
@@ -144,7 +144,7 @@ static void *touch_dontneed(void *arg)
 		if (byte_read(at) != (char)(i - 1))
 			return arg;
 		byte_write(at, i);
-		madvise(t->a->base, BLOCK_SIZE, MADV_DONTNEED);
+		madvise(t->a->base, BLOCK_LEN, MADV_DONTNEED);
 	}
 	return NULL;
 }

@@ -13,7 +13,7 @@ TEST_F(zero, by_reading)
 
 TEST_F(zero, around_one_written_byte)
 {
-	size_t at = 5 * BLOCK_SIZE + 777777;
+	size_t at = 5 * BLOCK_LEN + 777777;
 
 	byte_write(self->a.base + at, 1);
 	EXPECT_EQ(0, bytes_other(self->a.base, at, 0));
@@ -48,8 +48,8 @@ TEST_F(zero, a_block_of_the_reserve)
 	ASSERT_EQ(0, param_write("reserve_max", 8));
 	/* the reserve follows the faults: give it the time to */
 	for (i = 0; i < BLOCKS; i++) {
-		EXPECT_EQ(0, bytes_other(self->a.base + i * BLOCK_SIZE,
-					 BLOCK_SIZE, 0));
+		EXPECT_EQ(0, bytes_other(self->a.base + i * BLOCK_LEN,
+					 BLOCK_LEN, 0));
 		usleep(20000);
 	}
 	ASSERT_EQ(0, arena_stat(&self->a, &st));

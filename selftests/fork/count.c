@@ -27,7 +27,7 @@ FIXTURE_TEARDOWN(count)
 /* A child that shares everything and touches nothing until it is let go. */
 static pid_t child_holds(int release)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	if (!pid) {
 		gate_wait(release);
@@ -42,7 +42,7 @@ TEST_F(count, forks)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		pid_t pid = fork();
+		pid_t pid = child_fork();
 
 		ASSERT_LE(0, pid);
 		if (!pid)
@@ -80,7 +80,7 @@ TEST_F(count, a_written_page_is_one_copied_page)
 	ASSERT_LT(0, pid);
 	byte_write(self->a.base + 3 * OS_PAGE, 1);
 	byte_write(self->a.base + 3 * OS_PAGE + 9, 1);
-	byte_write(self->a.base + BLOCK_SIZE + 7 * OS_PAGE, 1);
+	byte_write(self->a.base + BLOCK_LEN + 7 * OS_PAGE, 1);
 	ASSERT_EQ(0, arena_stat(&self->a, &self->st));
 	EXPECT_EQ(2, self->st.cow_pages);
 	EXPECT_EQ(0, self->st.cow_blocks);
@@ -91,7 +91,7 @@ TEST_F(count, a_written_page_is_one_copied_page)
 
 TEST_F(count, writes_to_what_nobody_shares_copy_nothing)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid)
@@ -124,7 +124,7 @@ TEST_F(count, the_child_counts_for_itself)
 	pid_t pid;
 
 	ASSERT_EQ(0, arena_stat(&self->a, &mine));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		byte_write(self->a.base, 1);

@@ -97,13 +97,15 @@ TEST_F(exec, daemonised)
 	pid_t pid;
 
 	ASSERT_EQ(0, pipe(done));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		pages_fill(self->a.base, self->a.size, 2);
+		/* it survives its parent, so only a clock can end it */
 		pid = fork();
 		if (pid)
 			_exit(pid < 0);
+		alarm(20);
 		gate_wait(gone);
 		status = pages_wrong(self->a.base, self->a.size, 2) ? 1 : 0;
 		pages_fill(self->a.base, self->a.size, 3);
@@ -127,15 +129,17 @@ TEST_F(exec, the_maker_may_go)
 	pid_t pid;
 
 	ASSERT_EQ(0, pipe(done));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		if (arena_make(&b, 4))
 			_exit(1);
 		pages_fill(b.base, b.size, 5);
+		/* it survives its parent, so only a clock can end it */
 		pid = fork();
 		if (pid)
 			_exit(pid < 0);
+		alarm(20);
 		gate_wait(gone);
 		status = pages_wrong(b.base, b.size, 5) ? 1 : 0;
 		pages_fill(b.base, b.size, 6);

@@ -22,7 +22,7 @@ FIXTURE_TEARDOWN(file)
 
 static int release_all(void *arg)
 {
-	struct hugearena_range r = { 0, BLOCKS * BLOCK_SIZE };
+	struct hugearena_range r = { 0, BLOCKS * BLOCK_LEN };
 	struct arena *a = arg;
 	__u64 released;
 
@@ -41,7 +41,7 @@ static int blocks_are_mine(void *arg)
 {
 	struct arena *a = arg;
 
-	if (arena_punch(a, 0, BLOCK_SIZE))
+	if (arena_punch(a, 0, BLOCK_LEN))
 		return 1;
 	return arena_count(a, HUGEARENA_BLOCK_WHOLE) == BLOCKS - 1 ? 0 : 2;
 }
@@ -111,7 +111,7 @@ TEST_F(file, two_arenas_in_one_fork)
 
 	ASSERT_EQ(0, arena_make(&b, BLOCKS));
 	pages_fill(b.base, b.size, 2);
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		if (pages_wrong(self->a.base, self->a.size, 1) ||
@@ -119,7 +119,7 @@ TEST_F(file, two_arenas_in_one_fork)
 			_exit(1);
 		pages_fill(self->a.base, self->a.size, 3);
 		pages_fill(b.base, b.size, 4);
-		if (arena_punch(&b, 0, BLOCK_SIZE))
+		if (arena_punch(&b, 0, BLOCK_LEN))
 			_exit(2);
 		_exit(pages_wrong(self->a.base, self->a.size, 3) ? 3 : 0);
 	}

@@ -32,7 +32,7 @@ FIXTURE_SETUP(isolate)
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	pages_fill(self->a.base, self->a.size, 1);
 	for (i = 0; variant->split && i < BLOCKS; i++)
-		ASSERT_EQ(0, arena_punch(&self->a, i * BLOCK_SIZE +
+		ASSERT_EQ(0, arena_punch(&self->a, i * BLOCK_LEN +
 					 511 * OS_PAGE, OS_PAGE));
 	pages_fill(self->a.base, self->a.size, 1);
 }
@@ -72,7 +72,7 @@ TEST_F(isolate, child_writes_unseen)
 TEST_F(isolate, child_writes_unseen_while_it_lives)
 {
 	int wrote = gate_open(), done = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -92,7 +92,7 @@ TEST_F(isolate, child_writes_unseen_while_it_lives)
 TEST_F(isolate, parent_writes_unseen)
 {
 	int wrote = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -108,7 +108,7 @@ TEST_F(isolate, parent_writes_unseen)
 TEST_F(isolate, parent_writes_unseen_by_a_child_that_had_read)
 {
 	int read = gate_open(), wrote = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -128,10 +128,10 @@ TEST_F(isolate, parent_writes_unseen_by_a_child_that_had_read)
 TEST_F(isolate, one_byte_changes_one_byte)
 {
 	int wrote = gate_open();
-	size_t at = BLOCK_SIZE + 5 * OS_PAGE + 100;
+	size_t at = BLOCK_LEN + 5 * OS_PAGE + 100;
 	pid_t pid;
 
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(wrote);
@@ -157,7 +157,7 @@ static int generation(struct arena *a, unsigned int n, unsigned int last)
 	bad |= pages_wrong(a->base, a->size, n) ? 1 : 0;
 	pages_fill(a->base, a->size, n + 1);
 	if (n < last) {
-		pid = fork();
+		pid = child_fork();
 		if (pid < 0)
 			return 2;
 		if (!pid)
@@ -186,7 +186,7 @@ TEST_F(isolate, many_children_at_once)
 	pid_t pid[CHILDREN];
 
 	for (i = 0; i < CHILDREN; i++) {
-		pid[i] = fork();
+		pid[i] = child_fork();
 		ASSERT_LE(0, pid[i]);
 		if (!pid[i]) {
 			gate_wait(go);
@@ -210,25 +210,25 @@ TEST_F(isolate, what_was_absent_is_zero_on_both_sides)
 	int wrote = gate_open();
 	pid_t pid;
 
-	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_SIZE, BLOCK_SIZE));
-	pid = fork();
+	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_LEN, BLOCK_LEN));
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(wrote);
-		_exit(bytes_other(self->a.base + 2 * BLOCK_SIZE, BLOCK_SIZE,
+		_exit(bytes_other(self->a.base + 2 * BLOCK_LEN, BLOCK_LEN,
 				  0) != 0);
 	}
-	pages_fill(self->a.base + 2 * BLOCK_SIZE, BLOCK_SIZE, 5);
+	pages_fill(self->a.base + 2 * BLOCK_LEN, BLOCK_LEN, 5);
 	gate_post(wrote);
 	EXPECT_EQ(0, child_wait(pid));
-	EXPECT_EQ(0, pages_wrong(self->a.base + 2 * BLOCK_SIZE, BLOCK_SIZE,
+	EXPECT_EQ(0, pages_wrong(self->a.base + 2 * BLOCK_LEN, BLOCK_LEN,
 				 5));
 }
 
 TEST_F(isolate, parent_is_intact_after_a_child_was_killed)
 {
 	int wrote = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {

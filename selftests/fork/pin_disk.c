@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(pin_disk)
 static void *reader(void *arg)
 {
 	FIXTURE_DATA(pin_disk) *self = arg;
-	char *at = self->a.base + BLOCK_SIZE + 3 * OS_PAGE;
+	char *at = self->a.base + BLOCK_LEN + 3 * OS_PAGE;
 	int half = 0;
 
 	while (!__atomic_load_n(&self->stop, __ATOMIC_RELAXED)) {
@@ -60,7 +60,7 @@ TEST_F_TIMEOUT(pin_disk, every_read_arrives, 120)
 
 	ASSERT_EQ(0, pthread_create(&t, NULL, reader, self));
 	for (i = 0; i < FORKS; i++) {
-		pid = fork();
+		pid = child_fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
 			memset(self->a.base, 'c', self->a.size);

@@ -23,7 +23,7 @@ FIXTURE_SETUP(pin_pipe)
 	ASSERT_EQ(0, params_reset());
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	ASSERT_EQ(0, pipe(self->pipe));
-	self->at = self->a.base + BLOCK_SIZE + 5 * OS_PAGE;
+	self->at = self->a.base + BLOCK_LEN + 5 * OS_PAGE;
 	memset(self->a.base, 'o', self->a.size);
 }
 
@@ -44,7 +44,7 @@ TEST_F(pin_pipe, child_writes_do_not_reach_the_pipe)
 	pid_t pid;
 
 	ASSERT_EQ((ssize_t)LEN, splice_in(self->pipe[1], self->at));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		memset(self->a.base, 'c', self->a.size);
@@ -59,7 +59,7 @@ TEST_F(pin_pipe, child_writes_do_not_reach_the_pipe)
 TEST_F(pin_pipe, parent_writes_do_not_reach_the_childs_pipe)
 {
 	int spliced = gate_open(), wrote = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -79,7 +79,7 @@ TEST_F(pin_pipe, parent_writes_do_not_reach_the_childs_pipe)
 
 TEST_F(pin_pipe, spliced_by_the_child_before_it_writes)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -101,7 +101,7 @@ TEST_F(pin_pipe, child_inherits_what_is_spliced)
 	pid_t pid;
 
 	ASSERT_EQ((ssize_t)LEN, splice_in(self->pipe[1], self->at));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
 		_exit(bytes_other(self->a.base, self->a.size, 'o') != 0);
@@ -116,7 +116,7 @@ TEST_F(pin_pipe, fork_counts_the_eager_copy)
 
 	ASSERT_EQ(0, arena_stat(&self->a, &before));
 	ASSERT_EQ((ssize_t)LEN, splice_in(self->pipe[1], self->at));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
 		_exit(0);

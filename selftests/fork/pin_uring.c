@@ -23,7 +23,7 @@ FIXTURE_SETUP(pin_uring)
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	ASSERT_EQ(0, pipe(self->pipe));
 	ASSERT_EQ(0, uring_open(&self->u));
-	self->at = self->a.base + BLOCK_SIZE + 5 * OS_PAGE;
+	self->at = self->a.base + BLOCK_LEN + 5 * OS_PAGE;
 	memset(self->a.base, 'o', self->a.size);
 }
 
@@ -47,9 +47,9 @@ TEST_F(pin_uring, arrivals_after_fork_are_the_parents)
 	int arrived = gate_open();
 	pid_t pid;
 
-	ASSERT_EQ(0, uring_register(&self->u, self->a.base + BLOCK_SIZE,
-				    BLOCK_SIZE));
-	pid = fork();
+	ASSERT_EQ(0, uring_register(&self->u, self->a.base + BLOCK_LEN,
+				    BLOCK_LEN));
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(arrived);
@@ -67,9 +67,9 @@ TEST_F(pin_uring, the_parent_and_its_buffer_stay_together)
 	pid_t pid;
 	char c;
 
-	ASSERT_EQ(0, uring_register(&self->u, self->a.base + BLOCK_SIZE,
-				    BLOCK_SIZE));
-	pid = fork();
+	ASSERT_EQ(0, uring_register(&self->u, self->a.base + BLOCK_LEN,
+				    BLOCK_LEN));
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		memset(self->a.base, 'c', self->a.size);
@@ -98,7 +98,7 @@ TEST_F(pin_uring, twenty_forks_with_a_registered_buffer)
 
 	ASSERT_EQ(0, uring_register(&self->u, self->a.base, self->a.size));
 	for (i = 0; i < 20; i++) {
-		pid = fork();
+		pid = child_fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
 			memset(self->a.base, 'c', self->a.size);
@@ -114,7 +114,7 @@ TEST_F(pin_uring, twenty_forks_with_a_registered_buffer)
 
 TEST_F(pin_uring, registered_by_the_child)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -124,8 +124,8 @@ TEST_F(pin_uring, registered_by_the_child)
 		memset(self->a.base, 'c', self->a.size);
 		if (uring_open(&u))
 			_exit(1);
-		if (uring_register(&u, self->a.base + BLOCK_SIZE,
-				   BLOCK_SIZE)) {
+		if (uring_register(&u, self->a.base + BLOCK_LEN,
+				   BLOCK_LEN)) {
 			/* EFAULT while the arena is still shared is legal */
 			_exit(errno == EFAULT ? 0 : 2);
 		}
@@ -140,7 +140,7 @@ TEST_F(pin_uring, registered_by_the_child)
 TEST_F(pin_uring, can_be_registered_again_after_the_child_is_gone)
 {
 	int i, ret = -1;
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid)
@@ -163,16 +163,16 @@ TEST_F(pin_uring, released_while_registered_and_forked)
 {
 	pid_t pid;
 
-	ASSERT_EQ(0, uring_register(&self->u, self->a.base + BLOCK_SIZE,
-				    BLOCK_SIZE));
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
-	pid = fork();
+	ASSERT_EQ(0, uring_register(&self->u, self->a.base + BLOCK_LEN,
+				    BLOCK_LEN));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		memset(self->a.base + BLOCK_SIZE, 'c', BLOCK_SIZE);
+		memset(self->a.base + BLOCK_LEN, 'c', BLOCK_LEN);
 		/* while the ring writes to what was released */
 		sleep(1);
-		_exit(bytes_other(self->a.base + BLOCK_SIZE, BLOCK_SIZE,
+		_exit(bytes_other(self->a.base + BLOCK_LEN, BLOCK_LEN,
 				  'c') != 0);
 	}
 	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));

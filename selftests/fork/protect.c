@@ -45,7 +45,7 @@ TEST_F(protect, parent_read_only_at_the_fork)
 	pid_t pid;
 
 	ASSERT_EQ(0, mprotect(self->a.base, self->a.size, PROT_READ));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(wrote);
@@ -62,7 +62,7 @@ TEST_F(protect, parent_read_only_at_the_fork)
 TEST_F(protect, read_only_on_both_sides_then_write)
 {
 	int wrote = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -123,7 +123,7 @@ TEST_F(protect, split_vmas)
 TEST_F(protect, vmas_split_after_the_fork)
 {
 	int wrote = gate_open();
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -141,23 +141,23 @@ TEST_F(protect, vmas_split_after_the_fork)
 
 TEST_F(protect, a_hole_unmapped_before_the_fork)
 {
-	char *tail = self->a.base + 3 * BLOCK_SIZE + 7 * OS_PAGE;
+	char *tail = self->a.base + 3 * BLOCK_LEN + 7 * OS_PAGE;
 	size_t len = self->a.base + self->a.size - tail;
 	pid_t pid;
 
-	ASSERT_EQ(0, munmap(self->a.base + 2 * BLOCK_SIZE,
-			    BLOCK_SIZE + 7 * OS_PAGE));
-	pid = fork();
+	ASSERT_EQ(0, munmap(self->a.base + 2 * BLOCK_LEN,
+			    BLOCK_LEN + 7 * OS_PAGE));
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		if (pages_wrong(self->a.base, 2 * BLOCK_SIZE, 1) ||
+		if (pages_wrong(self->a.base, 2 * BLOCK_LEN, 1) ||
 		    pages_wrong(tail, len, 1))
 			_exit(1);
 		pages_fill(tail, len, 2);
 		_exit(pages_wrong(tail, len, 2) ? 2 : 0);
 	}
 	EXPECT_EQ(0, child_wait(pid));
-	EXPECT_EQ(0, pages_wrong(self->a.base, 2 * BLOCK_SIZE, 1));
+	EXPECT_EQ(0, pages_wrong(self->a.base, 2 * BLOCK_LEN, 1));
 	EXPECT_EQ(0, pages_wrong(tail, len, 1));
 }
 
@@ -166,7 +166,7 @@ TEST_F(protect, dontfork_leaves_the_child_without)
 	pid_t pid;
 
 	ASSERT_EQ(0, madvise(self->a.base, self->a.size, MADV_DONTFORK));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
 		_exit(maps_count(self->a.base, self->a.size));
@@ -181,7 +181,7 @@ TEST_F(protect, half_unmapped_in_the_child)
 {
 	int gone = gate_open(), done = gate_open();
 	size_t half = self->a.size / 2;
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {

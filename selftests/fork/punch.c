@@ -28,27 +28,27 @@ static int by_ioctl(const struct arena *a, size_t offset, size_t len)
 }
 
 FIXTURE_VARIANT_ADD(punch, fallocate_blocks) {
-	arena_punch, 2 * BLOCK_SIZE, 3 * BLOCK_SIZE,
+	arena_punch, 2 * BLOCK_LEN, 3 * BLOCK_LEN,
 };
 
 FIXTURE_VARIANT_ADD(punch, fallocate_pages) {
-	arena_punch, 2 * BLOCK_SIZE + 9 * OS_PAGE, 70 * OS_PAGE,
+	arena_punch, 2 * BLOCK_LEN + 9 * OS_PAGE, 70 * OS_PAGE,
 };
 
 FIXTURE_VARIANT_ADD(punch, madvise_blocks) {
-	by_madvise, 2 * BLOCK_SIZE, 3 * BLOCK_SIZE,
+	by_madvise, 2 * BLOCK_LEN, 3 * BLOCK_LEN,
 };
 
 FIXTURE_VARIANT_ADD(punch, madvise_pages) {
-	by_madvise, 2 * BLOCK_SIZE + 9 * OS_PAGE, 70 * OS_PAGE,
+	by_madvise, 2 * BLOCK_LEN + 9 * OS_PAGE, 70 * OS_PAGE,
 };
 
 FIXTURE_VARIANT_ADD(punch, ioctl_blocks) {
-	by_ioctl, 2 * BLOCK_SIZE, 3 * BLOCK_SIZE,
+	by_ioctl, 2 * BLOCK_LEN, 3 * BLOCK_LEN,
 };
 
 FIXTURE_VARIANT_ADD(punch, ioctl_pages) {
-	by_ioctl, 2 * BLOCK_SIZE + 9 * OS_PAGE, 70 * OS_PAGE,
+	by_ioctl, 2 * BLOCK_LEN + 9 * OS_PAGE, 70 * OS_PAGE,
 };
 
 FIXTURE_SETUP(punch)
@@ -75,7 +75,7 @@ static size_t release_wrong(const struct arena *a, size_t offset, size_t len)
 
 TEST_F(punch, in_the_child)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -95,7 +95,7 @@ TEST_F(punch, in_the_child)
 
 TEST_F(punch, in_the_parent)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -113,7 +113,7 @@ TEST_F(punch, in_the_parent)
 TEST_F(punch, in_the_child_after_it_wrote)
 {
 	size_t end = variant->offset + variant->len;
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -133,7 +133,7 @@ TEST_F(punch, in_the_child_after_it_wrote)
 
 TEST_F(punch, on_both_sides_then_rewritten)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {

@@ -19,7 +19,7 @@ FIXTURE_SETUP(rejoin)
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	pages_fill(self->a.base, self->a.size, 1);
 	self->release = gate_open();
-	self->pid = fork();
+	self->pid = child_fork();
 	ASSERT_LE(0, self->pid);
 	if (!self->pid) {
 		gate_wait(self->release);
@@ -84,7 +84,7 @@ TEST_F(rejoin, writes_meanwhile_are_kept)
 	       round < 2000) {
 		round++;
 		for (i = 0; i < BLOCKS; i++)
-			byte_write(self->a.base + i * BLOCK_SIZE + round, 'r');
+			byte_write(self->a.base + i * BLOCK_LEN + round, 'r');
 		usleep(1000);
 	}
 	EXPECT_EQ(BLOCKS, wait_for(arena_count(&self->a,
@@ -92,7 +92,7 @@ TEST_F(rejoin, writes_meanwhile_are_kept)
 				   BLOCKS));
 	ASSERT_LT(0, round);
 	for (i = 0; i < BLOCKS; i++)
-		EXPECT_EQ(0, bytes_other(self->a.base + i * BLOCK_SIZE + 1,
+		EXPECT_EQ(0, bytes_other(self->a.base + i * BLOCK_LEN + 1,
 					 round, 'r'));
 }
 
@@ -131,7 +131,7 @@ TEST_F(rejoin, no_memory_is_left_behind)
 	ASSERT_EQ(0, arena_join_wait(&self->a, 0, self->a.size));
 	resident = stat_read("Resident");
 	arena_drop(&self->a);
-	EXPECT_EQ(resident - (long long)(BLOCKS * BLOCK_SIZE / 1024),
+	EXPECT_EQ(resident - (long long)(BLOCKS * BLOCK_LEN / 1024),
 		  stat_read("Resident"));
 }
 

@@ -153,7 +153,7 @@ static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
 	for (i = 0; i < WRITERS; i++)
 		bad |= picture_changed(&w[i], picture + i * pages) << 2;
 	if (generations > 1) {
-		pid = fork();
+		pid = child_fork();
 		if (pid < 0)
 			return 64;
 		if (!pid)
@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(writers, no_write_is_lost_and_none_is_seen, 240)
 	pid_t pid;
 
 	for (i = 0; i < variant->forks; i++) {
-		pid = fork();
+		pid = child_fork();
 		ASSERT_LE(0, pid);
 		if (!pid)
 			_exit(child_judges(&self->a, self->w, self->picture,

@@ -19,7 +19,7 @@ FIXTURE_SETUP(join)
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	pages_fill(self->a.base, self->a.size, 1);
 	for (i = 0; i < ARRAY_SIZE(split); i++)
-		ASSERT_EQ(0, arena_punch(&self->a, split[i] * BLOCK_SIZE +
+		ASSERT_EQ(0, arena_punch(&self->a, split[i] * BLOCK_LEN +
 					 10 * OS_PAGE, 10 * OS_PAGE));
 	ASSERT_EQ(3, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 }
@@ -32,13 +32,13 @@ FIXTURE_TEARDOWN(join)
 /* What setup left in the block at @index. */
 static size_t block_wrong(const struct arena *a, size_t index)
 {
-	char *p = a->base + index * BLOCK_SIZE;
+	char *p = a->base + index * BLOCK_LEN;
 
 	if (index != 1 && index != 2 && index != 4)
-		return pages_wrong(p, BLOCK_SIZE, 1);
+		return pages_wrong(p, BLOCK_LEN, 1);
 	return pages_wrong(p, 10 * OS_PAGE, 1) +
 	       bytes_other(p + 10 * OS_PAGE, 10 * OS_PAGE, 0) +
-	       pages_wrong(p + 20 * OS_PAGE, BLOCK_SIZE - 20 * OS_PAGE, 1);
+	       pages_wrong(p + 20 * OS_PAGE, BLOCK_LEN - 20 * OS_PAGE, 1);
 }
 
 static size_t all_wrong(const struct arena *a)
@@ -63,7 +63,7 @@ TEST_F(join, all)
 
 TEST_F(join, only_what_was_asked)
 {
-	ASSERT_EQ(0, arena_join(&self->a, 2 * BLOCK_SIZE, BLOCK_SIZE,
+	ASSERT_EQ(0, arena_join(&self->a, 2 * BLOCK_LEN, BLOCK_LEN,
 				&self->j));
 	EXPECT_EQ(1, self->j.joined);
 	EXPECT_EQ(2, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
@@ -102,7 +102,7 @@ TEST_F(join, then_release_then_join)
 		ASSERT_EQ(BLOCKS, arena_count(&self->a,
 					      HUGEARENA_BLOCK_WHOLE));
 		EXPECT_EQ(0, all_wrong(&self->a));
-		ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_SIZE +
+		ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_LEN +
 					 10 * OS_PAGE, 10 * OS_PAGE));
 		ASSERT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 	}
@@ -114,7 +114,7 @@ TEST_F(join, refilled_in_the_background)
 
 	/* the missing pages are written: all 512 live again */
 	for (i = 0; i < 10; i++)
-		byte_write(self->a.base + BLOCK_SIZE + (10 + i) * OS_PAGE, 1);
+		byte_write(self->a.base + BLOCK_LEN + (10 + i) * OS_PAGE, 1);
 	EXPECT_EQ(2, wait_for(arena_count(&self->a, HUGEARENA_BLOCK_SPLIT),
 			      2));
 }

@@ -36,7 +36,7 @@ TEST_F(pinned, is_busy)
 	long long busy = stat_read("JoinBusy");
 	struct hugearena_join j;
 
-	ASSERT_EQ(0, arena_join(&self->a, 0, BLOCK_SIZE, &j));
+	ASSERT_EQ(0, arena_join(&self->a, 0, BLOCK_LEN, &j));
 	EXPECT_EQ(0, j.joined);
 	EXPECT_EQ(1, j.busy);
 	EXPECT_EQ(busy + 1, stat_read("JoinBusy"));
@@ -48,7 +48,7 @@ TEST_F(pinned, joins_when_it_is_let_go)
 {
 	ASSERT_EQ((ssize_t)LEN, read(self->pipe[0], self->buf, LEN));
 	EXPECT_EQ(0, bytes_other(self->buf, LEN, 'o'));
-	ASSERT_EQ(0, arena_join_wait(&self->a, 0, BLOCK_SIZE));
+	ASSERT_EQ(0, arena_join_wait(&self->a, 0, BLOCK_LEN));
 	EXPECT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_WHOLE));
 	EXPECT_EQ(0, bytes_other(self->a.base, 100 * OS_PAGE, 'o'));
 	EXPECT_EQ(0, bytes_other(self->a.base + 100 * OS_PAGE, OS_PAGE, 0));

@@ -48,7 +48,7 @@ int arena_create(size_t size)
 int arena_make_on(struct arena *a, int dev, size_t blocks, int node)
 {
 	struct hugearena_create c = {
-		.size = blocks * BLOCK_SIZE,
+		.size = blocks * BLOCK_LEN,
 		.node = node,
 	};
 	int err;
@@ -149,7 +149,7 @@ int arena_block(const struct arena *a, size_t index,
 		struct hugearena_block *block)
 {
 	struct hugearena_blocks b = {
-		.offset = index * BLOCK_SIZE,
+		.offset = index * BLOCK_LEN,
 		.vec = (uintptr_t)block,
 		.nr = 1,
 	};
@@ -168,7 +168,7 @@ int arena_block(const struct arena *a, size_t index,
 static long arena_count_flags(const struct arena *a, unsigned int state,
 			      unsigned int flags)
 {
-	size_t i, nr = a->size / BLOCK_SIZE;
+	size_t i, nr = a->size / BLOCK_LEN;
 	struct hugearena_block *vec;
 	struct hugearena_blocks b = { .nr = nr };
 	long n = 0;

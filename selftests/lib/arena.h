@@ -12,8 +12,9 @@
 
 #define OS_PAGE		4096UL
 #define MIB		(1024UL * 1024)
-#define BLOCK_SIZE	(2 * MIB)
-#define BLOCK_PAGES	(BLOCK_SIZE / OS_PAGE)
+/* not BLOCK_SIZE, which <linux/fs.h> takes for something else */
+#define BLOCK_LEN	(2 * MIB)
+#define BLOCK_PAGES	(BLOCK_LEN / OS_PAGE)
 
 /**
  * struct arena - an arena mapped whole, read and write

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Other processes of a test.  Children are killed with their parent, so a test
- * that fails half way leaves nobody behind to hold the module.
+ * Other processes of a test.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,13 +16,25 @@
 #include <sys/wait.h>
 #include "process.h"
 
+pid_t child_fork(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* died before it could take us along */
+		if (getppid() != parent)
+			_exit(1);
+	}
+	return pid;
+}
+
 pid_t child_start(int (*fn)(void *arg), void *arg)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	if (pid)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	_exit(fn(arg));
 }
 

@@ -8,8 +8,14 @@
 #include <sys/types.h>
 
 /*
- * fork(), run @fn(@arg) in the child and end it with what @fn returned.
- * The child dies with its parent.  Its pid, or -1 and errno.
+ * fork(), but the child dies with the thread that forked it: a test that fails
+ * half way leaves nobody behind to hold the module or the tests' output.
+ */
+pid_t child_fork(void);
+
+/*
+ * child_fork(), run @fn(@arg) in the child and end it with what @fn returned.
+ * Its pid, or -1 and errno.
  */
 pid_t child_start(int (*fn)(void *arg), void *arg);
 

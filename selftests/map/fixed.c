@@ -12,15 +12,15 @@ FIXTURE(fixed) {
 FIXTURE_SETUP(fixed)
 {
 	ASSERT_EQ(0, params_reset());
-	self->area = mmap(NULL, (BLOCKS + 2) * BLOCK_SIZE, PROT_NONE,
+	self->area = mmap(NULL, (BLOCKS + 2) * BLOCK_LEN, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->area);
-	self->a.size = BLOCKS * BLOCK_SIZE;
+	self->a.size = BLOCKS * BLOCK_LEN;
 	self->a.fd = arena_create(self->a.size);
 	ASSERT_LE(0, self->a.fd);
 	/* one page past a 2 MiB boundary */
-	self->a.base = (char *)(((uintptr_t)self->area + BLOCK_SIZE - 1) &
-				~(BLOCK_SIZE - 1)) + OS_PAGE;
+	self->a.base = (char *)(((uintptr_t)self->area + BLOCK_LEN - 1) &
+				~(BLOCK_LEN - 1)) + OS_PAGE;
 	ASSERT_EQ(self->a.base,
 		  mmap(self->a.base, self->a.size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_FIXED, self->a.fd, 0));
@@ -29,7 +29,7 @@ FIXTURE_SETUP(fixed)
 FIXTURE_TEARDOWN(fixed)
 {
 	arena_drop(&self->a);
-	munmap(self->area, (BLOCKS + 2) * BLOCK_SIZE);
+	munmap(self->area, (BLOCKS + 2) * BLOCK_LEN);
 }
 
 TEST_F(fixed, holds_data)
@@ -69,11 +69,11 @@ TEST_F(fixed, forks)
 TEST_F(fixed, releases)
 {
 	pages_fill(self->a.base, self->a.size, 1);
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
-	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_SIZE, BLOCK_SIZE, 0));
-	EXPECT_EQ(0, pages_wrong(self->a.base, BLOCK_SIZE, 1));
-	EXPECT_EQ(0, pages_wrong(self->a.base + 2 * BLOCK_SIZE,
-				 2 * BLOCK_SIZE, 1));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
+	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_LEN, BLOCK_LEN, 0));
+	EXPECT_EQ(0, pages_wrong(self->a.base, BLOCK_LEN, 1));
+	EXPECT_EQ(0, pages_wrong(self->a.base + 2 * BLOCK_LEN,
+				 2 * BLOCK_LEN, 1));
 }
 
 TEST_HARNESS_MAIN

@@ -57,9 +57,9 @@ TEST_F(gup, pipe)
 	ASSERT_EQ(0, pipe(fds));
 	pages_fill(self->a.base, 4 * OS_PAGE, 1);
 	ASSERT_EQ(4 * OS_PAGE, write(fds[1], self->a.base, 4 * OS_PAGE));
-	ASSERT_EQ(4 * OS_PAGE, read(fds[0], self->a.base + BLOCK_SIZE,
+	ASSERT_EQ(4 * OS_PAGE, read(fds[0], self->a.base + BLOCK_LEN,
 				    4 * OS_PAGE));
-	EXPECT_EQ(0, memcmp(self->a.base, self->a.base + BLOCK_SIZE,
+	EXPECT_EQ(0, memcmp(self->a.base, self->a.base + BLOCK_LEN,
 			    4 * OS_PAGE));
 }
 
@@ -69,7 +69,7 @@ TEST_F(gup, vmsplice)
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	pages_fill(self->a.base, BLOCK_SIZE, 1);
+	pages_fill(self->a.base, BLOCK_LEN, 1);
 	ASSERT_EQ(4 * OS_PAGE, vmsplice(fds[1], &iov, 1, 0));
 	ASSERT_EQ(4 * OS_PAGE, read(fds[0], self->plain, 4 * OS_PAGE));
 	EXPECT_EQ(0, memcmp(self->a.base + OS_PAGE, self->plain, 4 * OS_PAGE));
@@ -82,14 +82,14 @@ TEST_F(gup, io_uring_registered_buffer)
 
 	ASSERT_EQ(0, pipe(fds));
 	ASSERT_EQ(0, uring_open(&u));
-	pages_fill(self->a.base, BLOCK_SIZE, 1);
-	ASSERT_EQ(0, uring_register(&u, self->a.base, 2 * BLOCK_SIZE));
+	pages_fill(self->a.base, BLOCK_LEN, 1);
+	ASSERT_EQ(0, uring_register(&u, self->a.base, 2 * BLOCK_LEN));
 	ASSERT_EQ(4 * OS_PAGE, uring_write_fixed(&u, fds[1],
 						 self->a.base + OS_PAGE,
 						 4 * OS_PAGE));
 	ASSERT_EQ(4 * OS_PAGE, uring_read_fixed(&u, fds[0], self->a.base +
-						BLOCK_SIZE, 4 * OS_PAGE));
-	EXPECT_EQ(0, memcmp(self->a.base + OS_PAGE, self->a.base + BLOCK_SIZE,
+						BLOCK_LEN, 4 * OS_PAGE));
+	EXPECT_EQ(0, memcmp(self->a.base + OS_PAGE, self->a.base + BLOCK_LEN,
 			    4 * OS_PAGE));
 	EXPECT_EQ(0, uring_unregister(&u));
 	uring_close(&u);

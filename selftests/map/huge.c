@@ -11,7 +11,7 @@ ARENA_FIXTURE(huge, BLOCKS)
 
 TEST_F(huge, aligned_by_the_kernel)
 {
-	EXPECT_EQ(0, (uintptr_t)self->a.base % BLOCK_SIZE);
+	EXPECT_EQ(0, (uintptr_t)self->a.base % BLOCK_LEN);
 }
 
 TEST_F(huge, untouched_is_absent)
@@ -22,9 +22,9 @@ TEST_F(huge, untouched_is_absent)
 
 TEST_F(huge, one_touch_maps_one_block)
 {
-	byte_write(self->a.base + BLOCK_SIZE + 12345, 1);
-	EXPECT_EQ(BLOCK_SIZE / 1024, smaps_pmd_mapped(self->a.base));
-	EXPECT_EQ(BLOCK_SIZE / 1024, smaps_read(self->a.base, "Rss"));
+	byte_write(self->a.base + BLOCK_LEN + 12345, 1);
+	EXPECT_EQ(BLOCK_LEN / 1024, smaps_pmd_mapped(self->a.base));
+	EXPECT_EQ(BLOCK_LEN / 1024, smaps_read(self->a.base, "Rss"));
 	EXPECT_EQ(1, arena_mapped(&self->a));
 	EXPECT_EQ(BLOCKS - 1, arena_count(&self->a, HUGEARENA_BLOCK_ABSENT));
 }
@@ -161,7 +161,7 @@ TEST_F(huge, accessed_and_dirty_bits_name_the_touched_blocks)
 	ASSERT_EQ(0, mprotect(self->a.base, self->a.size,
 			      PROT_READ | PROT_WRITE));
 	ASSERT_EQ(BLOCKS, ioctl(self->a.fd, HUGEARENA_IOC_BLOCKS, &b));
-	(void)byte_read(self->a.base + 2 * BLOCK_SIZE + 5);
+	(void)byte_read(self->a.base + 2 * BLOCK_LEN + 5);
 	b.flags = 0;
 	ASSERT_EQ(BLOCKS, ioctl(self->a.fd, HUGEARENA_IOC_BLOCKS, &b));
 	for (i = 0; i < BLOCKS; i++)

@@ -102,7 +102,7 @@ TEST_F(apart, a_wake_does_not_cross_fork)
 	pid_t pid;
 
 	__atomic_store_n(word, 0, __ATOMIC_RELAXED);
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
 		_exit(child_waits(word, ready, variant->child_writes));
@@ -135,7 +135,7 @@ static int join_threads(void *arg)
 	for (i = 0; i < 20; i++) {
 		value = 0;
 		if (pthread_attr_init(&attr) ||
-		    pthread_attr_setstack(&attr, a->base, BLOCK_SIZE) ||
+		    pthread_attr_setstack(&attr, a->base, BLOCK_LEN) ||
 		    pthread_create(&t, &attr, thread_body, &value) ||
 		    pthread_join(t, NULL))
 			return 1;

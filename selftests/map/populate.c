@@ -37,24 +37,24 @@ TEST_F(populate, read)
 
 TEST_F(populate, a_page_takes_its_block)
 {
-	ASSERT_EQ(0, madvise(self->a.base + 3 * BLOCK_SIZE + OS_PAGE, OS_PAGE,
+	ASSERT_EQ(0, madvise(self->a.base + 3 * BLOCK_LEN + OS_PAGE, OS_PAGE,
 			     MADV_POPULATE_WRITE));
 	EXPECT_EQ(1, arena_mapped(&self->a));
 }
 
 TEST_F(populate, keeps_what_is_there)
 {
-	pages_fill(self->a.base, 3 * BLOCK_SIZE, 1);
+	pages_fill(self->a.base, 3 * BLOCK_LEN, 1);
 	ASSERT_EQ(0, madvise(self->a.base, self->a.size,
 			     MADV_POPULATE_WRITE));
-	EXPECT_EQ(0, pages_wrong(self->a.base, 3 * BLOCK_SIZE, 1));
-	EXPECT_EQ(0, bytes_other(self->a.base + 3 * BLOCK_SIZE,
-				 5 * BLOCK_SIZE, 0));
+	EXPECT_EQ(0, pages_wrong(self->a.base, 3 * BLOCK_LEN, 1));
+	EXPECT_EQ(0, bytes_other(self->a.base + 3 * BLOCK_LEN,
+				 5 * BLOCK_LEN, 0));
 }
 
 TEST_F(populate, map_populate)
 {
-	struct arena b = { .size = 4 * BLOCK_SIZE };
+	struct arena b = { .size = 4 * BLOCK_LEN };
 
 	b.fd = arena_create(b.size);
 	ASSERT_LE(0, b.fd);

@@ -9,7 +9,7 @@ ARENA_FIXTURE(protect, BLOCKS)
 
 TEST_F(protect, two_pages_and_back)
 {
-	char *at = self->a.base + BLOCK_SIZE + 4 * OS_PAGE;
+	char *at = self->a.base + BLOCK_LEN + 4 * OS_PAGE;
 
 	pages_fill(self->a.base, self->a.size, 1);
 	ASSERT_EQ(0, mprotect(at, 2 * OS_PAGE, PROT_READ));
@@ -55,7 +55,7 @@ TEST_F(protect, the_rest_of_the_block_stays_one_block)
 	struct hugearena_block b;
 
 	pages_fill(self->a.base, self->a.size, 1);
-	ASSERT_EQ(0, mprotect(self->a.base + BLOCK_SIZE, OS_PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(self->a.base + BLOCK_LEN, OS_PAGE, PROT_READ));
 	ASSERT_EQ(0, arena_block(&self->a, 1, &b));
 	EXPECT_EQ(HUGEARENA_BLOCK_WHOLE, b.state);
 	EXPECT_EQ(BLOCK_PAGES, b.pages);

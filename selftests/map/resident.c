@@ -3,7 +3,7 @@
 #include "harness.h"
 
 #define BLOCKS	8
-#define KB	(BLOCKS * BLOCK_SIZE / 1024)
+#define KB	(BLOCKS * BLOCK_LEN / 1024)
 
 ARENA_FIXTURE(resident, BLOCKS)
 
@@ -54,10 +54,10 @@ TEST_F(resident, only_what_was_touched)
 	struct hugearena_stat st;
 
 	byte_write(self->a.base, 1);
-	byte_write(self->a.base + 5 * BLOCK_SIZE, 1);
+	byte_write(self->a.base + 5 * BLOCK_LEN, 1);
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
-	EXPECT_EQ(2 * BLOCK_SIZE, st.resident);
-	EXPECT_EQ(2 * BLOCK_SIZE / 1024, smaps_read(self->a.base, "Rss"));
+	EXPECT_EQ(2 * BLOCK_LEN, st.resident);
+	EXPECT_EQ(2 * BLOCK_LEN / 1024, smaps_read(self->a.base, "Rss"));
 }
 
 TEST_F(resident, a_read_takes_memory_too)
@@ -66,7 +66,7 @@ TEST_F(resident, a_read_takes_memory_too)
 
 	EXPECT_EQ(0, byte_read(self->a.base));
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
-	EXPECT_EQ(BLOCK_SIZE, st.resident);
+	EXPECT_EQ(BLOCK_LEN, st.resident);
 }
 
 TEST_HARNESS_MAIN

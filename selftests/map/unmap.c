@@ -12,19 +12,19 @@ TEST_F(unmap, whole_blocks_are_released)
 	struct hugearena_stat st;
 
 	pages_fill(self->a.base, self->a.size, 1);
-	ASSERT_EQ(0, munmap(self->a.base + 2 * BLOCK_SIZE, 3 * BLOCK_SIZE));
+	ASSERT_EQ(0, munmap(self->a.base + 2 * BLOCK_LEN, 3 * BLOCK_LEN));
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_EQ(5, st.blocks);
-	EXPECT_EQ(5 * BLOCK_SIZE, st.resident);
-	EXPECT_EQ(0, pages_wrong(self->a.base, 2 * BLOCK_SIZE, 1));
-	EXPECT_EQ(0, pages_wrong(self->a.base + 5 * BLOCK_SIZE,
-				 3 * BLOCK_SIZE, 1));
-	EXPECT_EQ(SIGSEGV, byte_read_signal(self->a.base + 2 * BLOCK_SIZE));
+	EXPECT_EQ(5 * BLOCK_LEN, st.resident);
+	EXPECT_EQ(0, pages_wrong(self->a.base, 2 * BLOCK_LEN, 1));
+	EXPECT_EQ(0, pages_wrong(self->a.base + 5 * BLOCK_LEN,
+				 3 * BLOCK_LEN, 1));
+	EXPECT_EQ(SIGSEGV, byte_read_signal(self->a.base + 2 * BLOCK_LEN));
 }
 
 TEST_F(unmap, part_of_a_block)
 {
-	size_t from = BLOCK_SIZE + 128 * OS_PAGE, len = 256 * OS_PAGE;
+	size_t from = BLOCK_LEN + 128 * OS_PAGE, len = 256 * OS_PAGE;
 	struct hugearena_stat st;
 
 	pages_fill(self->a.base, self->a.size, 1);
@@ -42,7 +42,7 @@ TEST_F(unmap, part_of_a_block)
 
 TEST_F(unmap, edges_of_a_page_beside_a_hole)
 {
-	char *at = self->a.base + BLOCK_SIZE;
+	char *at = self->a.base + BLOCK_LEN;
 
 	/* one page of the block is all that stays mapped */
 	pages_fill(self->a.base, self->a.size, 1);
@@ -58,9 +58,9 @@ TEST_F(unmap, edges_of_a_page_beside_a_hole)
 TEST_F(unmap, the_first_and_the_last_block)
 {
 	pages_fill(self->a.base, self->a.size, 1);
-	ASSERT_EQ(0, munmap(self->a.base, BLOCK_SIZE));
-	ASSERT_EQ(0, munmap(self->a.base + 7 * BLOCK_SIZE, BLOCK_SIZE));
-	EXPECT_EQ(0, pages_wrong(self->a.base + BLOCK_SIZE, 6 * BLOCK_SIZE,
+	ASSERT_EQ(0, munmap(self->a.base, BLOCK_LEN));
+	ASSERT_EQ(0, munmap(self->a.base + 7 * BLOCK_LEN, BLOCK_LEN));
+	EXPECT_EQ(0, pages_wrong(self->a.base + BLOCK_LEN, 6 * BLOCK_LEN,
 				 1));
 	EXPECT_EQ(6, arena_count(&self->a, HUGEARENA_BLOCK_WHOLE));
 }
@@ -78,7 +78,7 @@ TEST_F(unmap, everything_leaves_nothing_resident)
 
 TEST_F(unmap, a_small_mapping_shows_only_itself)
 {
-	int fd = arena_create(4 * BLOCK_SIZE);
+	int fd = arena_create(4 * BLOCK_LEN);
 	char *p;
 
 	ASSERT_LE(0, fd);

@@ -72,7 +72,7 @@ static int touch_all(struct arena *a, int node, int pause_us)
 	int i, n = 0;
 
 	for (i = 0; i < BLOCKS; i++) {
-		byte_write(a->base + i * BLOCK_SIZE, 1);
+		byte_write(a->base + i * BLOCK_LEN, 1);
 		if (pause_us)
 			usleep(pause_us);
 		if (arena_block(a, i, &b))
@@ -117,7 +117,7 @@ TEST_F(node, the_pool_hands_out_of_its_node)
 
 TEST_F(node, a_node_that_is_not_there)
 {
-	struct hugearena_create c = { .size = BLOCK_SIZE, .node = 2 };
+	struct hugearena_create c = { .size = BLOCK_LEN, .node = 2 };
 
 	if (!access("/sys/devices/system/node/node2", F_OK))
 		SKIP(return, "more than two nodes");

@@ -28,7 +28,7 @@ FIXTURE_TEARDOWN(hand)
 static void touch(struct arena *a, size_t from, size_t to)
 {
 	for (; from < to; from++)
-		byte_write(a->base + from * BLOCK_SIZE, 1);
+		byte_write(a->base + from * BLOCK_LEN, 1);
 }
 
 TEST_F(hand, out)

@@ -15,7 +15,7 @@ FIXTURE(arenas) {
 FIXTURE_SETUP(arenas)
 {
 	struct hugearena_create c = {
-		.size = 8 * BLOCK_SIZE,
+		.size = 8 * BLOCK_LEN,
 		.node = HUGEARENA_NODE_LOCAL,
 		.name = "a-test/name:1",
 	};
@@ -70,12 +70,12 @@ TEST_F(arenas, every_line_has_twenty_fields)
 
 TEST_F(arenas, says_what_the_ioctl_says)
 {
-	pages_fill(self->a.base, 5 * BLOCK_SIZE, 1);
-	ASSERT_EQ(0, arena_punch(&self->a, OS_PAGE, BLOCK_SIZE));
+	pages_fill(self->a.base, 5 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_punch(&self->a, OS_PAGE, BLOCK_LEN));
 	byte_write(self->a.base + OS_PAGE, 1);
 	ASSERT_EQ(0, madvise(self->a.base, self->a.size, MADV_DONTNEED));
-	byte_write(self->a.base + 4 * BLOCK_SIZE, 1);
-	ASSERT_EQ(0, arena_join(&self->a, 0, BLOCK_SIZE, NULL));
+	byte_write(self->a.base + 4 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_join(&self->a, 0, BLOCK_LEN, NULL));
 	ASSERT_EQ(0, arena_stat(&self->a, &self->st));
 	ASSERT_EQ(0, arena_line_read(self->st.id, &self->line));
 	EXPECT_EQ(getpid(), self->line.pid);
@@ -120,7 +120,7 @@ TEST_F(arenas, without_a_name_it_is_the_commands)
 
 TEST_F(arenas, a_childs_line_has_its_pid)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {

@@ -24,7 +24,7 @@ TEST_F(fdinfo, has_the_arenas_numbers)
 {
 	struct hugearena_stat st;
 
-	pages_fill(self->a.base, 3 * BLOCK_SIZE, 1);
+	pages_fill(self->a.base, 3 * BLOCK_LEN, 1);
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_EQ((long long)st.id, file_key(self->path, "hugearena-id"));
 	EXPECT_EQ((long long)st.size / 1024,

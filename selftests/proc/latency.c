@@ -75,7 +75,7 @@ TEST_F(latency, a_fault_is_one_sample)
 	long long demand = histogram_sum("demand"), map = histogram_sum("map");
 	long long small = histogram_sum("small");
 
-	pages_fill(self->a.base, 5 * BLOCK_SIZE, 1);
+	pages_fill(self->a.base, 5 * BLOCK_LEN, 1);
 	EXPECT_EQ(demand + 5, histogram_sum("demand"));
 	ASSERT_EQ(0, madvise(self->a.base, self->a.size, MADV_DONTNEED));
 	byte_write(self->a.base, 1);
@@ -93,7 +93,7 @@ TEST_F(latency, a_copy_is_one_sample)
 
 	pages_fill(self->a.base, self->a.size, 1);
 	cow = histogram_sum("cow");
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(go);

@@ -95,7 +95,7 @@ TEST_F(readers, while_processes_fork)
 	ASSERT_EQ(0, arena_make(&a, 4));
 	pages_fill(a.base, a.size, 1);
 	for (i = 0; i < 50; i++) {
-		pid_t pid = fork();
+		pid_t pid = child_fork();
 
 		ASSERT_LE(0, pid);
 		if (!pid) {

@@ -98,7 +98,7 @@ TEST_F(stat, shared_memory_counts_once)
 
 	pages_fill(self->a.base, self->a.size, 1);
 	before = stat_read("Resident");
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(go);

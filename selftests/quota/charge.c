@@ -22,8 +22,8 @@ FIXTURE_TEARDOWN(charge)
 	params_reset();
 }
 
-#define SIZE	((long long)(BLOCKS * BLOCK_SIZE))
-#define SLACK	((long long)(BLOCK_SIZE / 2))
+#define SIZE	((long long)(BLOCKS * BLOCK_LEN))
+#define SLACK	((long long)(BLOCK_LEN / 2))
 
 /* How far memory.current rises when the arena is filled. */
 static int rises_by_fill(void *arg)
@@ -65,7 +65,7 @@ static int rises_by_reserve(void *arg)
 		return 1;
 	before = memcg_read(cg, "memory.current");
 	for (i = 0; i < 8 && st.reserve < 2; i++) {
-		byte_write(a.base + i * BLOCK_SIZE, 1);
+		byte_write(a.base + i * BLOCK_LEN, 1);
 		usleep(50000);
 		if (arena_stat(&a, &st))
 			return 2;
@@ -74,7 +74,7 @@ static int rises_by_reserve(void *arg)
 		return 3;
 	rise = memcg_read(cg, "memory.current") - before;
 	/* the worker may go on between the two looks */
-	return rise >= (long long)(st.resident + st.reserve * BLOCK_SIZE) -
+	return rise >= (long long)(st.resident + st.reserve * BLOCK_LEN) -
 		       SLACK ? 0 : 4;
 }
 
@@ -147,7 +147,7 @@ static int reserve_at_limit(void *arg)
 			12 * MIB))
 		return 2;
 	for (i = 0; i < 4; i++) {
-		byte_write(a.base + i * BLOCK_SIZE, 1);
+		byte_write(a.base + i * BLOCK_LEN, 1);
 		usleep(50000);
 	}
 	usleep(500000);

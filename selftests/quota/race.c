@@ -64,7 +64,7 @@ static int racer(void *arg)
 		return 1;
 	gate_wait(r->go);
 	for (i = 0; i < 64; i++)
-		if (byte_write_signal(a.base + i * BLOCK_SIZE, 1) == SIGBUS)
+		if (byte_write_signal(a.base + i * BLOCK_LEN, 1) == SIGBUS)
 			break;
 	n = arena_count(&a, HUGEARENA_BLOCK_WHOLE);
 	__atomic_fetch_add(&r->blocks, n, __ATOMIC_RELAXED);

@@ -42,7 +42,7 @@ static int fill(void *arg)
 	    arena_make_on(&a, w->dev, 16, HUGEARENA_NODE_LOCAL))
 		return 100;
 	for (i = 0; i < 16; i++)
-		if (byte_write_signal(a.base + i * BLOCK_SIZE, 1) == SIGBUS)
+		if (byte_write_signal(a.base + i * BLOCK_LEN, 1) == SIGBUS)
 			break;
 	if (w->filled) {
 		gate_post(w->filled);
@@ -84,7 +84,7 @@ TEST_F(total, cap_sys_resource_exceeds_it)
 
 	ASSERT_EQ(0, arena_make(&a, 8));
 	for (i = 0; i < 8; i++)
-		EXPECT_EQ(0, byte_write_signal(a.base + i * BLOCK_SIZE, 1));
+		EXPECT_EQ(0, byte_write_signal(a.base + i * BLOCK_LEN, 1));
 	arena_drop(&a);
 }
 

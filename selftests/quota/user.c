@@ -31,8 +31,8 @@ static size_t touch_until_sigbus(struct arena *a)
 {
 	size_t i;
 
-	for (i = 0; i < a->size / BLOCK_SIZE; i++)
-		if (byte_write_signal(a->base + i * BLOCK_SIZE, 1) == SIGBUS)
+	for (i = 0; i < a->size / BLOCK_LEN; i++)
+		if (byte_write_signal(a->base + i * BLOCK_LEN, 1) == SIGBUS)
 			break;
 	return i;
 }
@@ -93,14 +93,14 @@ static int release_and_go_on(void *arg)
 		return 100;
 	if (touch_until_sigbus(&a) != LIMIT_BLOCKS)
 		return 101;
-	if (arena_punch(&a, 0, BLOCK_SIZE))
+	if (arena_punch(&a, 0, BLOCK_LEN))
 		return 102;
-	if (byte_write_signal(a.base + LIMIT_BLOCKS * BLOCK_SIZE, 1))
+	if (byte_write_signal(a.base + LIMIT_BLOCKS * BLOCK_LEN, 1))
 		return 103;
 	if (byte_write_signal(a.base, 1) != SIGBUS)
 		return 104;
 	/* what is there stays usable */
-	return byte_write_signal(a.base + BLOCK_SIZE, 2) ? 105 : 0;
+	return byte_write_signal(a.base + BLOCK_LEN, 2) ? 105 : 0;
 }
 
 TEST_F(user, released_memory_can_be_used_again)
@@ -187,23 +187,23 @@ static int fork_over_limit(void *arg)
 		return 100;
 	if (touch_until_sigbus(&a) != LIMIT_BLOCKS)
 		return 101;
-	pages_fill(a.base, LIMIT_BLOCKS * BLOCK_SIZE, 1);
-	pid = fork();
+	pages_fill(a.base, LIMIT_BLOCKS * BLOCK_LEN, 1);
+	pid = child_fork();
 	if (pid < 0)
 		return 102;
 	if (!pid) {
 		/* reading what is shared needs no quota, writing does */
-		if (pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_SIZE, 1))
+		if (pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_LEN, 1))
 			_exit(1);
 		for (i = 0; i < LIMIT_BLOCKS; i++)
-			if (byte_write_signal(a.base + i * BLOCK_SIZE, 1) ==
+			if (byte_write_signal(a.base + i * BLOCK_LEN, 1) ==
 			    SIGBUS)
 				_exit(0);
 		_exit(2);
 	}
 	if (child_wait(pid))
 		return 103;
-	return pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_SIZE, 1) ? 104 : 0;
+	return pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_LEN, 1) ? 104 : 0;
 }
 
 TEST_F(user, copies_after_fork_are_limited_too)

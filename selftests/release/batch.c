@@ -27,18 +27,18 @@ TEST_F(batch, every_other_page)
 		wrong += pages_wrong(at + OS_PAGE, OS_PAGE, 1);
 	}
 	EXPECT_EQ(0, wrong);
-	EXPECT_EQ(0, pages_wrong(self->a.base + 4 * BLOCK_SIZE,
-				 4 * BLOCK_SIZE, 1));
+	EXPECT_EQ(0, pages_wrong(self->a.base + 4 * BLOCK_LEN,
+				 4 * BLOCK_LEN, 1));
 }
 
 TEST_F(batch, blocks_and_pages_mixed)
 {
 	struct hugearena_range r[] = {
 		{ 0, OS_PAGE },
-		{ 100 * OS_PAGE, BLOCK_SIZE },
-		{ 2 * BLOCK_SIZE, 2 * BLOCK_SIZE },
-		{ 4 * BLOCK_SIZE, OS_PAGE },
-		{ 8 * BLOCK_SIZE - OS_PAGE, OS_PAGE },
+		{ 100 * OS_PAGE, BLOCK_LEN },
+		{ 2 * BLOCK_LEN, 2 * BLOCK_LEN },
+		{ 4 * BLOCK_LEN, OS_PAGE },
+		{ 8 * BLOCK_LEN - OS_PAGE, OS_PAGE },
 	};
 	size_t i, at = 0, wrong = 0, sum = 0;
 	__u64 released;
@@ -60,22 +60,22 @@ TEST_F(batch, blocks_and_pages_mixed)
 TEST_F(batch, counts_only_what_was_resident)
 {
 	struct hugearena_range r[] = {
-		{ 0, BLOCK_SIZE },
-		{ 2 * BLOCK_SIZE, 3 * BLOCK_SIZE },
+		{ 0, BLOCK_LEN },
+		{ 2 * BLOCK_LEN, 3 * BLOCK_LEN },
 	};
 	__u64 released;
 
 	byte_write(self->a.base, 1);
-	byte_write(self->a.base + 3 * BLOCK_SIZE, 1);
+	byte_write(self->a.base + 3 * BLOCK_LEN, 1);
 	ASSERT_EQ(0, arena_release(&self->a, r, 2, &released));
-	EXPECT_EQ(2 * BLOCK_SIZE, released);
+	EXPECT_EQ(2 * BLOCK_LEN, released);
 	ASSERT_EQ(0, arena_release(&self->a, r, 2, &released));
 	EXPECT_EQ(0, released);
 }
 
 TEST_F(batch, result_that_cannot_be_written_is_efault)
 {
-	struct hugearena_range range = { 0, BLOCK_SIZE };
+	struct hugearena_range range = { 0, BLOCK_LEN };
 	struct hugearena_release *r;
 
 	r = mmap(NULL, OS_PAGE, PROT_READ | PROT_WRITE,
@@ -113,12 +113,12 @@ TEST_F(batch, ranges_read_from_the_arena_itself)
 	struct hugearena_range *r = (void *)self->a.base;
 	__u64 released;
 
-	byte_write(self->a.base + BLOCK_SIZE, 1);
-	r[0].offset = BLOCK_SIZE;
-	r[0].len = BLOCK_SIZE;
+	byte_write(self->a.base + BLOCK_LEN, 1);
+	r[0].offset = BLOCK_LEN;
+	r[0].len = BLOCK_LEN;
 	ASSERT_EQ(0, arena_release(&self->a, r, 1, &released));
-	EXPECT_EQ(BLOCK_SIZE, released);
-	EXPECT_EQ(0, byte_read(self->a.base + BLOCK_SIZE));
+	EXPECT_EQ(BLOCK_LEN, released);
+	EXPECT_EQ(0, byte_read(self->a.base + BLOCK_LEN));
 }
 
 TEST_HARNESS_MAIN

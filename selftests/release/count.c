@@ -12,11 +12,11 @@ TEST_F(count, arena_numbers)
 	struct hugearena_stat st;
 
 	pages_fill(self->a.base, self->a.size, 1);
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, 3 * BLOCK_SIZE));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, 3 * BLOCK_LEN));
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_EQ(5, st.blocks);
-	EXPECT_EQ(5 * BLOCK_SIZE, st.resident);
-	EXPECT_EQ(3 * BLOCK_SIZE, st.released);
+	EXPECT_EQ(5 * BLOCK_LEN, st.resident);
+	EXPECT_EQ(3 * BLOCK_LEN, st.released);
 }
 
 TEST_F(count, arena_numbers_of_pages)
@@ -47,7 +47,7 @@ TEST_F(count, module_numbers)
 		before[i] = stat_read(keys[i]);
 		ASSERT_LE(0, before[i]);
 	}
-	ASSERT_EQ(0, arena_punch(&self->a, 0, BLOCK_SIZE + 10 * OS_PAGE));
+	ASSERT_EQ(0, arena_punch(&self->a, 0, BLOCK_LEN + 10 * OS_PAGE));
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		EXPECT_EQ(before[i] + want[i], stat_read(keys[i])) {
 			TH_LOG("key %zu", i);
@@ -60,7 +60,7 @@ TEST_F(count, process_rss)
 
 	pages_fill(self->a.base, self->a.size, 1);
 	before = smaps_read(self->a.base, "Rss");
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
 	EXPECT_EQ(before - 2048, smaps_read(self->a.base, "Rss"));
 }
 
@@ -75,9 +75,9 @@ TEST_F(count, users_bytes)
 	ASSERT_EQ(0, ioctl(dev, HUGEARENA_IOC_INFO, &info));
 	before = info.user_bytes;
 	ASSERT_EQ(0, arena_punch(&self->a, OS_PAGE,
-				 3 * BLOCK_SIZE + 5 * OS_PAGE));
+				 3 * BLOCK_LEN + 5 * OS_PAGE));
 	ASSERT_EQ(0, ioctl(dev, HUGEARENA_IOC_INFO, &info));
-	EXPECT_EQ(before - 3 * BLOCK_SIZE - 5 * OS_PAGE, info.user_bytes);
+	EXPECT_EQ(before - 3 * BLOCK_LEN - 5 * OS_PAGE, info.user_bytes);
 	close(dev);
 }
 

@@ -59,8 +59,8 @@ TEST_F(pin_pipe, whole_block_is_not_reused)
 {
 	struct arena b;
 
-	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_SIZE));
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_LEN));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
 	/* everything that can be had is written over */
 	ASSERT_EQ(0, arena_make(&b, 64));
 	memset(b.base, 'b', b.size);
@@ -74,22 +74,22 @@ TEST_F(pin_pipe, pinned_is_counted)
 {
 	long long before = stat_read("Pinned");
 
-	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_SIZE));
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_LEN));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
 	EXPECT_EQ(before + 1, stat_read("Pinned"));
-	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_SIZE, BLOCK_SIZE));
+	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_LEN, BLOCK_LEN));
 	EXPECT_EQ(before + 1, stat_read("Pinned"));
 }
 
 TEST_F(pin_pipe, pages_of_a_block_are_not_reused)
 {
-	size_t at = BLOCK_SIZE + 3 * OS_PAGE;
+	size_t at = BLOCK_LEN + 3 * OS_PAGE;
 	char c;
 
 	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + at));
 	ASSERT_EQ(0, arena_punch(&self->a, at, LEN));
 	EXPECT_EQ(0, bytes_other(self->a.base + at, LEN, 0));
-	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_SIZE, 3 * OS_PAGE, 'o'));
+	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_LEN, 3 * OS_PAGE, 'o'));
 	EXPECT_EQ(0, bytes_other(self->a.base + at + LEN, OS_PAGE, 'o'));
 	/* zeroed in place or replaced: what comes out is one or the other */
 	ASSERT_EQ((ssize_t)LEN, read(self->pipe[0], self->buf, LEN));
@@ -100,12 +100,12 @@ TEST_F(pin_pipe, pages_of_a_block_are_not_reused)
 
 TEST_F(pin_pipe, the_rest_of_a_pinned_block_keeps_its_data)
 {
-	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_SIZE));
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE + 256 * OS_PAGE,
+	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_LEN));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN + 256 * OS_PAGE,
 				 256 * OS_PAGE));
-	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_SIZE, 256 * OS_PAGE,
+	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_LEN, 256 * OS_PAGE,
 				 'o'));
-	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_SIZE + 256 * OS_PAGE,
+	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_LEN + 256 * OS_PAGE,
 				 256 * OS_PAGE, 0));
 }
 
@@ -128,14 +128,14 @@ TEST_F(pin_pipe, nothing_is_leaked)
 
 	free = meminfo_read("MemFree");
 	for (i = 0; i < 50; i++) {
-		memset(self->a.base + BLOCK_SIZE, 'o', BLOCK_SIZE);
+		memset(self->a.base + BLOCK_LEN, 'o', BLOCK_LEN);
 		ASSERT_EQ(0, splice_in(self->pipe[1],
-				       self->a.base + BLOCK_SIZE));
-		ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+				       self->a.base + BLOCK_LEN));
+		ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
 		ASSERT_EQ((ssize_t)LEN, read(self->pipe[0], self->buf, LEN));
 		EXPECT_EQ(0, bytes_other(self->buf, LEN, 'o'));
 	}
-	memset(self->a.base + BLOCK_SIZE, 'o', BLOCK_SIZE);
+	memset(self->a.base + BLOCK_LEN, 'o', BLOCK_LEN);
 	EXPECT_EQ(before, stat_read("Resident"));
 	/* fifty blocks are 100 MiB */
 	EXPECT_EQ(1, wait_for(meminfo_read("MemFree") > free - 40 * 1024, 1));

@@ -40,8 +40,8 @@ FIXTURE_SETUP(pin_uring)
 	ASSERT_EQ(0, pipe(self->pipe));
 	ASSERT_EQ(0, uring_open(&self->u));
 	memset(self->a.base, 'o', self->a.size);
-	self->at = self->a.base + BLOCK_SIZE;
-	ASSERT_EQ(0, uring_register(&self->u, self->at, BLOCK_SIZE));
+	self->at = self->a.base + BLOCK_LEN;
+	ASSERT_EQ(0, uring_register(&self->u, self->at, BLOCK_LEN));
 }
 
 FIXTURE_TEARDOWN(pin_uring)
@@ -63,13 +63,13 @@ TEST_F(pin_uring, released_block_gets_fresh_memory)
 {
 	struct arena b;
 
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
-	memset(self->at, 'n', BLOCK_SIZE);
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
+	memset(self->at, 'n', BLOCK_LEN);
 	ASSERT_EQ(0, arena_make(&b, 64));
 	memset(b.base, 'b', b.size);
 	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
-	EXPECT_EQ(0, bytes_other(self->a.base, BLOCK_SIZE, 'o'));
-	EXPECT_EQ(0, bytes_other(self->at, BLOCK_SIZE, 'n'));
+	EXPECT_EQ(0, bytes_other(self->a.base, BLOCK_LEN, 'o'));
+	EXPECT_EQ(0, bytes_other(self->at, BLOCK_LEN, 'n'));
 	EXPECT_EQ(0, bytes_other(b.base, b.size, 'b'));
 	arena_drop(&b);
 }
@@ -79,23 +79,23 @@ TEST_F(pin_uring, nor_later_when_the_worker_has_had_time)
 	struct arena b;
 	size_t i;
 
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, BLOCK_SIZE));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
 	usleep(300000);
 	ASSERT_EQ(0, arena_make(&b, 64));
 	for (i = 0; i < 64; i++)
-		byte_write(b.base + i * BLOCK_SIZE, 0);
+		byte_write(b.base + i * BLOCK_LEN, 0);
 	(void)byte_read(self->at);
 	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
-	EXPECT_EQ(0, bytes_other(self->at, BLOCK_SIZE, 0));
+	EXPECT_EQ(0, bytes_other(self->at, BLOCK_LEN, 0));
 	EXPECT_EQ(0, bytes_other(b.base, b.size, 0));
 	arena_drop(&b);
 }
 
 TEST_F(pin_uring, pages_released_beside_live_ones)
 {
-	size_t half = BLOCK_SIZE / 2;
+	size_t half = BLOCK_LEN / 2;
 
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE, half));
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, half));
 	EXPECT_EQ(0, bytes_other(self->at, half, 0));
 	EXPECT_EQ(0, bytes_other(self->at + half, half, 'o'));
 	/* the live half stays together with its registered buffer */
@@ -108,9 +108,9 @@ TEST_F(pin_uring, a_pinned_block_is_not_joined_away_from_its_buffer)
 {
 	struct hugearena_join j;
 
-	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_SIZE + 100 * OS_PAGE,
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN + 100 * OS_PAGE,
 				 OS_PAGE));
-	ASSERT_EQ(0, arena_join(&self->a, BLOCK_SIZE, BLOCK_SIZE, &j));
+	ASSERT_EQ(0, arena_join(&self->a, BLOCK_LEN, BLOCK_LEN, &j));
 	usleep(300000);
 	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
 	EXPECT_EQ(0, bytes_other(self->at, LEN, 'x'));

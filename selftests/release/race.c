@@ -117,7 +117,7 @@ static void *forker(void *arg)
 	struct arena *a = &t->s->a;
 
 	while (!stopped(t->s)) {
-		pid_t pid = fork();
+		pid_t pid = child_fork();
 
 		if (!pid) {
 			/* spoil the copy in every way */

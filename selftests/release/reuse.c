@@ -59,7 +59,7 @@ TEST_F(reuse, another_process_gets_zeroes)
 	ASSERT_EQ(0, param_write("pool_target_mb", 16));
 	memset(self->a.base, 0x77, self->a.size);
 	arena_drop(&self->a);
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		struct arena b;

@@ -14,7 +14,7 @@ FIXTURE_SETUP(create)
 	ASSERT_EQ(0, params_reset());
 	self->dev = device_open();
 	ASSERT_LE(0, self->dev);
-	self->c.size = 4 * BLOCK_SIZE;
+	self->c.size = 4 * BLOCK_LEN;
 	self->c.node = HUGEARENA_NODE_LOCAL;
 }
 
@@ -39,11 +39,11 @@ TEST_F(create, size_zero)
 
 TEST_F(create, size_not_whole_blocks)
 {
-	self->c.size = BLOCK_SIZE + OS_PAGE;
+	self->c.size = BLOCK_LEN + OS_PAGE;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
-	self->c.size = BLOCK_SIZE - 1;
+	self->c.size = BLOCK_LEN - 1;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
-	self->c.size = BLOCK_SIZE + 1;
+	self->c.size = BLOCK_LEN + 1;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 }
 
@@ -57,13 +57,13 @@ TEST_F(create, size_up_to_max_and_no_more)
 	fd = arena_create_on(self->dev, &self->c);
 	EXPECT_LE(0, fd);
 	close(fd);
-	self->c.size = info.max_size + BLOCK_SIZE;
+	self->c.size = info.max_size + BLOCK_LEN;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 }
 
 TEST_F(create, size_huge)
 {
-	self->c.size = -BLOCK_SIZE;
+	self->c.size = -BLOCK_LEN;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 	self->c.size = 1ULL << 63;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));

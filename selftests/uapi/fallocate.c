@@ -21,19 +21,19 @@ TEST_F(fallocate, other_modes_are_not_supported)
 	pages_fill(self->a.base, self->a.size, 1);
 	for (i = 0; i < ARRAY_SIZE(modes); i++)
 		EXPECT_ERRNO(EOPNOTSUPP, fallocate(self->a.fd, modes[i], 0,
-						   BLOCK_SIZE));
+						   BLOCK_LEN));
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
 }
 
 TEST_F(fallocate, punch_without_keep_size)
 {
 	EXPECT_ERRNO(EOPNOTSUPP, fallocate(self->a.fd, FALLOC_FL_PUNCH_HOLE,
-					   0, BLOCK_SIZE));
+					   0, BLOCK_LEN));
 }
 
 TEST_F(fallocate, negative_and_empty_ranges)
 {
-	EXPECT_ERRNO(EINVAL, arena_punch(&self->a, -BLOCK_SIZE, BLOCK_SIZE));
+	EXPECT_ERRNO(EINVAL, arena_punch(&self->a, -BLOCK_LEN, BLOCK_LEN));
 	EXPECT_ERRNO(EINVAL, arena_punch(&self->a, 0, 0));
 }
 

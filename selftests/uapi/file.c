@@ -29,8 +29,8 @@ TEST_F(file, is_regular_and_has_the_size)
 
 TEST_F(file, cannot_be_resized)
 {
-	EXPECT_EQ(-1, ftruncate(self->a.fd, 8 * BLOCK_SIZE));
-	EXPECT_EQ(-1, ftruncate(self->a.fd, BLOCK_SIZE));
+	EXPECT_EQ(-1, ftruncate(self->a.fd, 8 * BLOCK_LEN));
+	EXPECT_EQ(-1, ftruncate(self->a.fd, BLOCK_LEN));
 	EXPECT_EQ(0, byte_write_signal(self->a.base + self->a.size - 1, 1));
 }
 
@@ -79,13 +79,13 @@ TEST_F(file, closed_and_unmapped_leaves_nothing)
 static int stranger(int fd)
 {
 	struct hugearena_block block;
-	struct arena a = { .fd = fd, .size = 4 * BLOCK_SIZE };
-	struct hugearena_range r = { 0, BLOCK_SIZE };
+	struct arena a = { .fd = fd, .size = 4 * BLOCK_LEN };
+	struct hugearena_range r = { 0, BLOCK_LEN };
 	struct hugearena_stat st;
 
 	if (fd < 0)
 		return 1;
-	if (mmap(NULL, BLOCK_SIZE, PROT_READ, MAP_SHARED, fd, 0) !=
+	if (mmap(NULL, BLOCK_LEN, PROT_READ, MAP_SHARED, fd, 0) !=
 	    MAP_FAILED || errno != EPERM)
 		return 2;
 	if (arena_stat(&a, &st) != -1 || errno != ENXIO)
@@ -94,9 +94,9 @@ static int stranger(int fd)
 		return 4;
 	if (arena_release(&a, &r, 1, NULL) != -1 || errno != ENXIO)
 		return 5;
-	if (arena_join(&a, 0, BLOCK_SIZE, NULL) != -1 || errno != ENXIO)
+	if (arena_join(&a, 0, BLOCK_LEN, NULL) != -1 || errno != ENXIO)
 		return 6;
-	if (arena_punch(&a, 0, BLOCK_SIZE) != -1 || errno != ENXIO)
+	if (arena_punch(&a, 0, BLOCK_LEN) != -1 || errno != ENXIO)
 		return 7;
 	return 0;
 }

@@ -41,13 +41,13 @@ TEST_F(info, offers_release_join_blocks)
 
 TEST_F(info, block_size_is_2_mib)
 {
-	EXPECT_EQ(BLOCK_SIZE, self->info.block_size);
+	EXPECT_EQ(BLOCK_LEN, self->info.block_size);
 }
 
 TEST_F(info, max_size_is_whole_blocks)
 {
 	EXPECT_LT(0, self->info.max_size);
-	EXPECT_EQ(0, self->info.max_size % BLOCK_SIZE);
+	EXPECT_EQ(0, self->info.max_size % BLOCK_LEN);
 }
 
 TEST_F(info, kind_blocks_only)
@@ -85,9 +85,9 @@ TEST_F(info, user_bytes_follow_the_arenas)
 	struct arena a;
 
 	ASSERT_EQ(0, arena_make(&a, 8));
-	pages_fill(a.base, 3 * BLOCK_SIZE, 1);
+	pages_fill(a.base, 3 * BLOCK_LEN, 1);
 	ASSERT_EQ(0, ioctl(self->dev, HUGEARENA_IOC_INFO, &self->info));
-	EXPECT_EQ(before + 3 * BLOCK_SIZE, self->info.user_bytes);
+	EXPECT_EQ(before + 3 * BLOCK_LEN, self->info.user_bytes);
 	arena_drop(&a);
 	ASSERT_EQ(0, ioctl(self->dev, HUGEARENA_IOC_INFO, &self->info));
 	EXPECT_EQ(before, self->info.user_bytes);

@@ -98,7 +98,7 @@ TEST_F(ioctl, device_command_on_an_arena)
 
 TEST_F(ioctl, device_can_not_be_mapped)
 {
-	EXPECT_MAP_ERRNO(ENODEV, mmap(NULL, BLOCK_SIZE, PROT_READ, MAP_SHARED,
+	EXPECT_MAP_ERRNO(ENODEV, mmap(NULL, BLOCK_LEN, PROT_READ, MAP_SHARED,
 				      self->dev, 0));
 }
 

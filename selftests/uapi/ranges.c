@@ -22,7 +22,7 @@ FIXTURE_SETUP(ranges)
 	self->r[0].len = OS_PAGE;
 	self->release.ranges = (uintptr_t)self->r;
 	self->release.nr = 1;
-	self->join.len = BLOCK_SIZE;
+	self->join.len = BLOCK_LEN;
 	self->blocks.vec = (uintptr_t)self->vec;
 	self->blocks.nr = 1;
 }
@@ -115,7 +115,7 @@ TEST_F(ranges, release_that_wraps)
 TEST_F(ranges, release_descending)
 {
 	self->release.nr = 2;
-	self->r[0].offset = BLOCK_SIZE;
+	self->r[0].offset = BLOCK_LEN;
 	self->r[0].len = OS_PAGE;
 	self->r[1].offset = 0;
 	self->r[1].len = OS_PAGE;
@@ -167,7 +167,7 @@ TEST_F(ranges, join_unaligned)
 	self->join.offset = OS_PAGE;
 	JOIN_ERRNO(EINVAL);
 	self->join.offset = 0;
-	self->join.len = BLOCK_SIZE - OS_PAGE;
+	self->join.len = BLOCK_LEN - OS_PAGE;
 	JOIN_ERRNO(EINVAL);
 }
 
@@ -182,17 +182,17 @@ TEST_F(ranges, join_past_the_end)
 	self->join.offset = self->a.size;
 	JOIN_ERRNO(EINVAL);
 	self->join.offset = 0;
-	self->join.len = self->a.size + BLOCK_SIZE;
+	self->join.len = self->a.size + BLOCK_LEN;
 	JOIN_ERRNO(EINVAL);
 }
 
 TEST_F(ranges, join_that_wraps)
 {
-	self->join.offset = BLOCK_SIZE;
-	self->join.len = -BLOCK_SIZE;
+	self->join.offset = BLOCK_LEN;
+	self->join.len = -BLOCK_LEN;
 	JOIN_ERRNO(EINVAL);
-	self->join.offset = -BLOCK_SIZE;
-	self->join.len = 2 * BLOCK_SIZE;
+	self->join.offset = -BLOCK_LEN;
+	self->join.len = 2 * BLOCK_LEN;
 	JOIN_ERRNO(EINVAL);
 }
 
@@ -255,7 +255,7 @@ TEST_F(ranges, blocks_are_cut_at_the_end)
 
 TEST_F(ranges, blocks_from_the_middle)
 {
-	self->blocks.offset = 3 * BLOCK_SIZE;
+	self->blocks.offset = 3 * BLOCK_LEN;
 	self->blocks.nr = BLOCKS;
 	EXPECT_EQ(1, ioctl(self->a.fd, HUGEARENA_IOC_BLOCKS, &self->blocks));
 }

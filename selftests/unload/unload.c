@@ -48,7 +48,7 @@ TEST_F(unload, open_device_holds_it)
 
 TEST_F(unload, unmapped_arena_holds_it)
 {
-	int fd = arena_create(BLOCK_SIZE);
+	int fd = arena_create(BLOCK_LEN);
 
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-1, module_unload());
@@ -75,7 +75,7 @@ TEST_F(unload, a_childs_copy_holds_it)
 
 	ASSERT_EQ(0, arena_make(&self->a, 2));
 	pages_fill(self->a.base, self->a.size, 1);
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		close(self->a.fd);
@@ -95,7 +95,7 @@ TEST_F(unload, refused_a_thousand_times_under_load)
 	pid_t pid;
 
 	ASSERT_EQ(0, arena_make(&self->a, 4));
-	pid = fork();
+	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		for (;;) {
@@ -178,8 +178,8 @@ TEST_F_TIMEOUT(unload, hundred_clean_cycles, 200)
 	for (i = 0; i < CYCLES; i++) {
 		ASSERT_EQ(0, arena_make(&a, 4));
 		pages_fill(a.base, a.size, i);
-		ASSERT_EQ(0, arena_punch(&a, OS_PAGE, BLOCK_SIZE));
-		pid = fork();
+		ASSERT_EQ(0, arena_punch(&a, OS_PAGE, BLOCK_LEN));
+		pid = child_fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
 			byte_write(a.base, 1);

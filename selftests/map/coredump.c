@@ -10,14 +10,14 @@
 #define BLOCKS		16
 #define PATTERN_FILE	"/proc/sys/kernel/core_pattern"
 
-FIXTURE(core) {
+FIXTURE(coredump) {
 	struct arena a;
 	char dir[32];
 	char old_pattern[256];
 	char path[64];
 };
 
-FIXTURE_SETUP(core)
+FIXTURE_SETUP(coredump)
 {
 	char pattern[64];
 
@@ -31,7 +31,7 @@ FIXTURE_SETUP(core)
 	ASSERT_EQ(0, file_write(PATTERN_FILE, pattern));
 }
 
-FIXTURE_TEARDOWN(core)
+FIXTURE_TEARDOWN(coredump)
 {
 	file_write(PATTERN_FILE, self->old_pattern);
 	unlink(self->path);
@@ -80,8 +80,8 @@ static int core_make(struct __test_metadata *_metadata, struct arena *a,
 	pid_t pid;
 	int fd;
 
-	pages_fill(a->base, BLOCK_SIZE, 1);
-	pages_fill(a->base + (BLOCKS - 1) * BLOCK_SIZE, BLOCK_SIZE, 2);
+	pages_fill(a->base, BLOCK_LEN, 1);
+	pages_fill(a->base + (BLOCKS - 1) * BLOCK_LEN, BLOCK_LEN, 2);
 	pid = child_start(crash, NULL);
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(256 + SIGQUIT, child_wait(pid));
@@ -91,9 +91,9 @@ static int core_make(struct __test_metadata *_metadata, struct arena *a,
 	return fd;
 }
 
-TEST_F(core, holds_the_data)
+TEST_F(coredump, holds_the_data)
 {
-	static char buf[BLOCK_SIZE];
+	static char buf[BLOCK_LEN];
 	unsigned long at = (uintptr_t)self->a.base;
 	off_t offset;
 	int fd;
@@ -104,7 +104,7 @@ TEST_F(core, holds_the_data)
 	ASSERT_LT(0, offset);
 	ASSERT_EQ((ssize_t)sizeof(buf), pread(fd, buf, sizeof(buf), offset));
 	EXPECT_EQ(0, memcmp(buf, self->a.base, sizeof(buf)));
-	at += (BLOCKS - 1) * BLOCK_SIZE;
+	at += (BLOCKS - 1) * BLOCK_LEN;
 	offset = core_find(fd, at);
 	ASSERT_LT(0, offset);
 	ASSERT_EQ((ssize_t)sizeof(buf), pread(fd, buf, sizeof(buf), offset));
@@ -112,7 +112,7 @@ TEST_F(core, holds_the_data)
 	close(fd);
 }
 
-TEST_F(core, leaves_holes_as_holes)
+TEST_F(coredump, leaves_holes_as_holes)
 {
 	struct stat st;
 	int fd;
@@ -122,11 +122,11 @@ TEST_F(core, leaves_holes_as_holes)
 	ASSERT_EQ(0, fstat(fd, &st));
 	EXPECT_LE((off_t)self->a.size, st.st_size);
 	/* two blocks and the program itself, not sixteen blocks */
-	EXPECT_GT((blkcnt_t)(8 * BLOCK_SIZE / 512), st.st_blocks);
+	EXPECT_GT((blkcnt_t)(8 * BLOCK_LEN / 512), st.st_blocks);
 	close(fd);
 }
 
-TEST_F(core, dumping_takes_no_memory)
+TEST_F(coredump, dumping_takes_no_memory)
 {
 	long long before[3], i;
 	static const char *const keys[] = {
@@ -135,8 +135,8 @@ TEST_F(core, dumping_takes_no_memory)
 	int fd;
 
 	/* the two blocks are there before the dump */
-	pages_fill(self->a.base, BLOCK_SIZE, 1);
-	pages_fill(self->a.base + (BLOCKS - 1) * BLOCK_SIZE, BLOCK_SIZE, 2);
+	pages_fill(self->a.base, BLOCK_LEN, 1);
+	pages_fill(self->a.base + (BLOCKS - 1) * BLOCK_LEN, BLOCK_LEN, 2);
 	for (i = 0; i < 3; i++)
 		before[i] = stat_read(keys[i]);
 	fd = core_make(_metadata, &self->a, self->dir, self->path,
