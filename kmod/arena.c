@@ -52,6 +52,7 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 	mmgrab(mm);
 	a->mm = mm;
 	init_rwsem(&a->rw);
+	mutex_init(&a->remap_lock);
 	for (i = 0; i < HA_LOCKS; i++)
 		mutex_init(&a->locks[i]);
 	xa_init_flags(&a->table, XA_FLAGS_ACCOUNT);

@@ -10,6 +10,7 @@
  *
  * Locks, outermost first; each line may be taken under those above it:
  *
+ *	0  ha_arena.remap_lock		replacing VMAs
  *	1  mmap_lock, per-VMA lock	the kernel's
  *	2  ha_family.lock		list of arenas; fork
  *	3  ha_arena.rw			read: fault, release, join; write: fork,
@@ -98,6 +99,10 @@ struct ha_family {
  * @source: the supply
  * @upkeep: decay, background join, end of sharing
  * @retired: no upkeep any more
+ * @remap_lock: one remapper at a time; taken before mmap_lock
+ * @remapper: the task that replaces a VMA by an equal one just now
+ * @remap_hole: it took the old one away and the new one is not there yet
+ * @tables: a whole block was seen mapped by PTEs; written by faults
  * @cow: its VMAs are copy-on-write; written under mmap_lock and @rw for
  *	writing
  * @id: number in reports
@@ -120,7 +125,11 @@ struct ha_arena {
 	struct inode *inode;
 	struct ha_source source;
 	struct delayed_work upkeep;
+	struct mutex remap_lock;	/* 0: outside all the others */
+	struct task_struct *remapper;
+	bool remap_hole;
 	bool retired;
+	bool tables;
 	bool cow;
 	u64 id;
 	unsigned long nblocks;

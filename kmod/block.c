@@ -351,8 +351,9 @@ void ha_block_totals(struct ha_block_totals *t)
 
 int ha_block_init(void)
 {
+	/* a look at a block without its lock is safe, and may be out of date */
 	cache = kmem_cache_create("hugearena_block", sizeof(struct ha_block), 0,
-				  SLAB_ACCOUNT, NULL);
+				  SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU, NULL);
 	return cache ? 0 : -ENOMEM;
 }
 

@@ -264,6 +264,10 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 			return -ENOMEM;
 	}
 	if (b->folio) {
+		if ((how & HA_COW_TABLE) && !READ_ONCE(a->tables)) {
+			WRITE_ONCE(a->tables, true);
+			ha_arena_upkeep_soon(a);
+		}
 		out->page = folio_page(b->folio, i);
 		return 0;
 	}

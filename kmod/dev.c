@@ -24,6 +24,7 @@
 #include "inode.h"
 #include "map.h"
 #include "release.h"
+#include "remap.h"
 
 /* Half of what a process can address; far more than there is memory. */
 #define MAX_SIZE	BIT_ULL(46)
@@ -234,6 +235,9 @@ static long arena_join(struct ha_family *f, struct ha_arena *a,
 			break;
 		cond_resched();
 	}
+	if (j.joined)
+		ha_remap(a, j.offset >> HA_BLOCK_SHIFT,
+			 j.len >> HA_BLOCK_SHIFT);
 	return copy_to_user(user, &j, sizeof(j)) ? -EFAULT : 0;
 }
 
@@ -469,7 +473,7 @@ static void arena_fdinfo(struct seq_file *m, struct file *file)
 static const struct file_operations arena_fops = {
 	.owner = THIS_MODULE,
 	.mmap = arena_mmap,
-	.get_unmapped_area = thp_get_unmapped_area,
+	.get_unmapped_area = ha_map_unmapped_area,
 	.release = arena_close,
 	.unlocked_ioctl = arena_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

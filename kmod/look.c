@@ -36,6 +36,38 @@ static pmd_t *pmd_get_locked(struct mm_struct *mm, unsigned long addr,
 	return pmd;
 }
 
+bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
+		       pgoff_t first, pgoff_t end)
+{
+	unsigned long index = first;
+	bool found = false;
+
+	rcu_read_lock();
+	while (!found && index < end) {
+		void *entry = xa_find(&a->table, &index, end - 1, XA_PRESENT);
+		unsigned long addr = a->base + (index << HA_BLOCK_SHIFT);
+		struct ha_block *b = ha_entry_block(entry);
+		spinlock_t *ptl;	/* the page table's own */
+		pmd_t *pmd;
+
+		if (!entry)
+			break;
+		/* a block may be gone: it is RCU-freed, and this is a look */
+		if (b && READ_ONCE(b->folio) && addr >= vma->vm_start &&
+		    addr + HA_BLOCK_SIZE <= vma->vm_end) {
+			pmd = pmd_get_locked(a->mm, addr, &ptl);
+			if (pmd) {
+				found = !pmd_none(*pmd) &&
+					!pmd_trans_huge(*pmd);
+				spin_unlock(ptl);
+			}
+		}
+		index++;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 static bool bit_take(unsigned long *entry, int bit, bool clear)
 {
 	return clear ? test_and_clear_bit(bit, entry) : test_bit(bit, entry);
@@ -76,6 +108,12 @@ static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 		look_ptes(pmd, addr, clear, b);
 	}
 	spin_unlock(ptl);
+}
+#else
+bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
+		       pgoff_t first, pgoff_t end)
+{
+	return false;
 }
 #endif /* CONFIG_X86_64 */
 

@@ -17,6 +17,7 @@
 #include "cow.h"
 #include "map.h"
 #include "release.h"
+#include "remap.h"
 #include "trace.h"
 
 static const struct vm_operations_struct plain_ops, cow_ops;
@@ -201,6 +202,13 @@ static void arena_unmapped(struct ha_arena *a)
 	ha_arena_put(a);
 }
 
+void ha_map_lost(struct ha_arena *a)
+{
+	a->remap_hole = false;
+	if (atomic_dec_and_test(&a->nvma))
+		arena_unmapped(a);
+}
+
 static void ha_vm_close(struct vm_area_struct *vma)
 {
 	struct ha_arena *a = vma->vm_private_data;
@@ -209,6 +217,10 @@ static void ha_vm_close(struct vm_area_struct *vma)
 
 	if (!a)
 		return;
+	if (READ_ONCE(a->remapper) == current) {
+		a->remap_hole = true;	/* its equal comes at once */
+		return;
+	}
 	if (atomic_dec_and_test(&a->nvma)) {
 		arena_unmapped(a);
 		return;
@@ -269,7 +281,10 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 		err = -EBUSY;
 		goto out;
 	}
-	atomic_inc(&a->nvma);
+	if (a->remap_hole && READ_ONCE(a->remapper) == current)
+		a->remap_hole = false;
+	else
+		atomic_inc(&a->nvma);
 	vma->vm_private_data = a;
 	vm_flags_clear(vma, VM_MAYEXEC);
 	vm_flags_set(vma, VM_DONTEXPAND);
@@ -279,6 +294,26 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 out:
 	mutex_unlock(&f->lock);
 	return err;
+}
+
+unsigned long ha_map_unmapped_area(struct file *file, unsigned long addr,
+				   unsigned long len, unsigned long pgoff,
+				   unsigned long flags)
+{
+	struct ha_family *f = file->private_data;
+	struct ha_arena *a;
+	int ours = 0;
+
+	mutex_lock(&f->lock);
+	a = ha_arena_find(f, current->mm);
+	if (a)
+		ours = ha_remap_check(a, addr, len, pgoff);
+	mutex_unlock(&f->lock);
+	if (ours < 0)
+		return ours;
+	if (ours)
+		return addr;
+	return thp_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
 /* Is any block of @a, or a base of one, in use by a relative? */

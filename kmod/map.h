@@ -34,6 +34,31 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma);
 bool ha_map_uncow(struct ha_arena *a);
 
 /**
+ * ha_map_unmapped_area() - get_unmapped_area() of an arena file
+ * @file: arena file
+ * @addr: as everywhere
+ * @len: as everywhere
+ * @pgoff: as everywhere
+ * @flags: as everywhere
+ */
+unsigned long ha_map_unmapped_area(struct file *file, unsigned long addr,
+				   unsigned long len, unsigned long pgoff,
+				   unsigned long flags);
+
+/* A VMA was taken away to be replaced, and that failed: it is as unmapped. */
+void ha_map_lost(struct ha_arena *a);
+
+/**
+ * ha_map_has_tables() - is a whole block of a VMA mapped by PTEs?
+ * @a: arena, mmap_lock held
+ * @vma: a VMA of it
+ * @first: first block to look at
+ * @end: one past the last
+ */
+bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
+		       pgoff_t first, pgoff_t end);
+
+/**
  * ha_map_look() - what a process's page tables say about blocks
  * @a: its arena
  * @first: first block

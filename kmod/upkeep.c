@@ -6,6 +6,7 @@
  * it (it may itself wait for mmap_lock); it holds no lock of the arena for more
  * than one block's work.  Called by the workqueue only.
  */
+#include <linux/kthread.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -13,12 +14,14 @@
 #include "compat.h"
 #include "map.h"
 #include "release.h"
+#include "remap.h"
 #include "upkeep.h"
 
 /* Pages copied in one round to join blocks: 16 MiB, some milliseconds. */
 #define JOIN_ROUND	4096
 
 struct round {
+	unsigned long joined;	/* blocks that became whole */
 	unsigned long shared;	/* blocks with other users, bases included */
 	unsigned long left;	/* blocks that could not be joined yet */
 };
@@ -71,8 +74,10 @@ static void join_round(struct ha_arena *a, struct round *r)
 		if (joinable && copied < JOIN_ROUND) {
 			int ret = ha_join_block(a, index, true);
 
-			if (ret > 0)
+			if (ret > 0) {
 				copied += pages;
+				r->joined++;
+			}
 			/* -ENOMEM: wait for the next event, do not poll */
 			r->left += ret == -EBUSY;
 		} else if (joinable) {
@@ -81,6 +86,18 @@ static void join_round(struct ha_arena *a, struct round *r)
 		index++;
 		cond_resched();
 	}
+}
+
+/* As the service itself would: the worker borrows its address space. */
+static void remap_all(struct ha_arena *a)
+{
+	WRITE_ONCE(a->tables, false);
+	if (!mmget_not_zero(a->mm))
+		return;
+	kthread_use_mm(a->mm);
+	ha_remap(a, 0, a->nblocks);
+	kthread_unuse_mm(a->mm);
+	mmput_async(a->mm);
 }
 
 void ha_upkeep_work(struct work_struct *work)
@@ -106,6 +123,8 @@ void ha_upkeep_work(struct work_struct *work)
 		if (!r.shared && !r.left)
 			again |= !ha_map_uncow(a);
 	}
+	if (r.joined || READ_ONCE(a->tables))
+		remap_all(a);
 	if (again)
 		ha_arena_upkeep_soon(a);
 	ha_arena_put(a);	/* from ha_arena_upkeep_soon() */

@@ -10,8 +10,9 @@
  * @work: its upkeep
  *
  * Lets an idle reserve fall, folds overlays whose base nobody else uses, joins
- * split blocks that are full again, and makes the VMAs plain when nothing is
- * shared any more.  Plans itself again while there is something to wait for.
+ * split blocks that are full again, makes the VMAs plain when nothing is shared
+ * any more, and replaces those that keep tables of PTEs under whole blocks.
+ * Plans itself again while there is something to wait for.
  */
 void ha_upkeep_work(struct work_struct *work);
 

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Replacing VMAs to get their PMDs back; see remap.h.
+ *
+ * Keeps true: what is replaced is exactly what was looked at.  The look is
+ * under mmap_lock for reading; mmap() then takes it for writing and asks
+ * ha_remap_check() before it unmaps anything.  ha_arena.remapper tells map's
+ * close that nothing is released.  One remapper an arena, by remap_lock.
+ * Called by upkeep and by dev (JOIN).
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/mm.h>
+
+#include "remap.h"
+
+/* What mmap(PROT_READ | PROT_WRITE, MAP_SHARED) and we make of a VMA. */
+#define PLAIN_FLAGS	(VM_READ | VM_WRITE | VM_SHARED | VM_MAYREAD | \
+			 VM_MAYWRITE | VM_MAYSHARE | VM_DONTEXPAND)
+
+static bool vma_is_replaceable(const struct ha_arena *a,
+			       const struct vm_area_struct *vma)
+{
+	return vma->vm_private_data == a && vma->vm_file &&
+	       (vma->vm_flags & ~VM_SOFTDIRTY) == PLAIN_FLAGS &&
+	       !a->mm->def_flags;
+}
+
+int ha_remap_check(struct ha_arena *a, unsigned long addr, unsigned long len,
+		   unsigned long pgoff)
+{
+	struct vm_area_struct *vma;
+
+	if (READ_ONCE(a->remapper) != current)
+		return 0;
+	vma = find_vma(a->mm, addr);
+	if (vma && vma->vm_start == addr && vma->vm_end == addr + len &&
+	    vma->vm_pgoff == pgoff && vma_is_replaceable(a, vma))
+		return 1;
+	return -EAGAIN;
+}
+
+/* A VMA worth replacing, as it was when we looked. */
+struct candidate {
+	struct file *file;
+	unsigned long start;
+	unsigned long len;
+	unsigned long offset;
+};
+
+/* The first one with blocks from *@index to @end; *@index moves past it. */
+static bool candidate_find(struct ha_arena *a, pgoff_t *index, pgoff_t end,
+			   struct candidate *c)
+{
+	bool found = false;
+
+	mmap_read_lock(a->mm);
+	while (!found && *index < end) {
+		unsigned long addr = a->base + (*index << HA_BLOCK_SHIFT);
+		struct vm_area_struct *vma = find_vma(a->mm, addr);
+		pgoff_t next;
+
+		if (!vma || vma->vm_private_data != a) {
+			/* past our VMAs, or somebody else's between them */
+			if (!vma || vma->vm_start > a->base +
+					(end << HA_BLOCK_SHIFT))
+				break;
+			next = (vma->vm_end - a->base) >> HA_BLOCK_SHIFT;
+			*index = max(*index + 1, next);
+			continue;
+		}
+		next = (vma->vm_end - a->base) >> HA_BLOCK_SHIFT;
+		if (vma_is_replaceable(a, vma) &&
+		    ha_map_has_tables(a, vma, *index, min(next, end))) {
+			c->file = get_file(vma->vm_file);
+			c->start = vma->vm_start;
+			c->len = vma->vm_end - vma->vm_start;
+			c->offset = vma->vm_pgoff << PAGE_SHIFT;
+			found = true;
+		}
+		*index = max(*index + 1, next);
+	}
+	mmap_read_unlock(a->mm);
+	return found;
+}
+
+unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
+{
+	pgoff_t index = first, end = first + n;
+	unsigned int done = 0;
+	struct candidate c;
+
+	/* a VMA at an odd address has no PMD to get back */
+	if (!atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
+		return 0;
+	mutex_lock(&a->remap_lock);
+	while (candidate_find(a, &index, end, &c)) {
+		unsigned int flags = memalloc_noreclaim_save();
+		unsigned long ret;
+
+		/*
+		 * Between unmapping and mapping 6.1 allocates a VMA; failing
+		 * there would leave a hole, so the reserves are open.
+		 */
+		WRITE_ONCE(a->remapper, current);
+		ret = vm_mmap(c.file, c.start, c.len, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, c.offset);
+		WRITE_ONCE(a->remapper, NULL);
+		memalloc_noreclaim_restore(flags);
+		done += !IS_ERR_VALUE(ret);
+		if (a->remap_hole)
+			ha_map_lost(a);
+		fput(c.file);
+		cond_resched();
+	}
+	mutex_unlock(&a->remap_lock);
+	return done;
+}

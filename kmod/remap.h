@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Getting the PMD back.
+ *
+ * Where a block was once mapped by 4 KiB pages (an overlay, a split), a table
+ * of PTEs is in place, and tables go with the VMA only: a block that is whole
+ * again would be mapped page by page for ever.  So its VMA is replaced by an
+ * equal one, in one step under mmap_lock, as mmap(MAP_FIXED) does it; the
+ * blocks stay where they are, and the next faults map PMDs.
+ */
+#ifndef _HUGEARENA_REMAP_H
+#define _HUGEARENA_REMAP_H
+
+#include "map.h"
+
+/**
+ * ha_remap() - replace the VMAs in which whole blocks have tables of PTEs
+ * @a: arena of current->mm
+ * @first: first block to look at
+ * @n: blocks
+ *
+ * A VMA that is not what mmap() made of it (mprotect, mlock, madvise) is left
+ * alone.  Return: how many VMAs were replaced.
+ */
+unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n);
+
+/**
+ * ha_remap_check() - is this mmap() one of ours, and still right?
+ * @a: arena of current->mm; mmap_lock held for writing
+ * @addr: where
+ * @len: bytes
+ * @pgoff: offset in pages
+ *
+ * Return: 0 when it is not ours, 1 when it is, -EAGAIN when the VMA it is to
+ * replace has changed.
+ */
+int ha_remap_check(struct ha_arena *a, unsigned long addr, unsigned long len,
+		   unsigned long pgoff);
+
+#endif /* _HUGEARENA_REMAP_H */
