@@ -84,8 +84,10 @@ static bool parse_number(struct text t, bool bytes, size_t *value)
 		n <<= shift;
 		i++;
 	}
+	if (i != t.len)
+		return false;
 	*value = n;
-	return i == t.len;
+	return true;
 }
 
 static bool parse_bool(struct text t, bool *value)

@@ -84,6 +84,9 @@ size_t shim_format(char *buf, size_t len, const char *fmt, va_list ap)
 			put_text(&o, "0x");
 			put_number(&o, (uintptr_t)va_arg(ap, void *), 16);
 			break;
+		case '%':
+			put_char(&o, '%');
+			break;
 		default:
 			put_char(&o, '%');
 			fmt--;

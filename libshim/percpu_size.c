@@ -11,8 +11,9 @@
  * heap.  A stack that must grow beyond it takes room from classes that did not
  * miss since the hand last passed.
  *
- * Keeps: slab->bytes <= budget, but for one batch.  No lock of its own: the
- * functions that change a slab want it detached or locked.
+ * Keeps: a stack of more than the first few objects never takes slab->bytes past
+ * the budget.  No lock of its own: the functions that change a slab want it
+ * detached or locked.
  */
 #include "percpu_int.h"
 #include "transfer.h"

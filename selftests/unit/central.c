@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* central: the fullest span first, empty ones given back, misuse reported. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "central.h"
+#include "dies.h"
+#include "fake_pageheap.h"
+#include "pagemap.h"
+#include "sizeclass.h"
+
+#define CLS	8	/* 128 bytes, 64 to a span */
+#define OBJS	64
+
+static void get(void **objs, unsigned int n)
+{
+	unsigned int got;
+
+	while (n) {
+		got = central_get(CLS, objs, n < 32 ? n : 32);
+		if (!got)
+			abort();
+		objs += got;
+		n -= got;
+	}
+}
+
+static size_t spans(void)
+{
+	struct central_stat st;
+
+	central_get_stat(CLS, &st);
+	return st.spans;
+}
+
+TEST(spans_come_and_go)
+{
+	void *objs[OBJS * 10];
+	struct central_stat st;
+
+	get(objs, OBJS * 10);
+	EXPECT_EQ(10, spans());
+	EXPECT_EQ(10, fake_pageheap.spans);
+	EXPECT_TRUE(central_is_valid(CLS));
+	central_put(CLS, objs, OBJS * 10);
+	EXPECT_EQ(0, spans());
+	EXPECT_EQ(0, fake_pageheap.spans);
+	central_get_stat(CLS, &st);
+	EXPECT_EQ(0, st.free);
+	EXPECT_EQ(10, st.made);
+	EXPECT_EQ(10, st.destroyed);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+/* Three spans of 1, 32 and 60 objects: the next come from the last. */
+TEST(fullest_first)
+{
+	void *objs[OBJS * 3], *p;
+	unsigned int keep[3] = { 1, 32, 60 };
+	unsigned int i;
+
+	get(objs, OBJS * 3);
+	for (i = 0; i < 3; i++)
+		central_put(CLS, objs + i * OBJS + keep[i], OBJS - keep[i]);
+	EXPECT_TRUE(central_is_valid(CLS));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(1, central_get(CLS, &p, 1));
+		ASSERT_EQ(pagemap_span(objs[2 * OBJS]), pagemap_span(p));
+	}
+	for (i = 0; i < 32; i++) {
+		ASSERT_EQ(1, central_get(CLS, &p, 1));
+		ASSERT_EQ(pagemap_span(objs[OBJS]), pagemap_span(p));
+	}
+	ASSERT_EQ(1, central_get(CLS, &p, 1));
+	EXPECT_EQ(pagemap_span(objs[0]), pagemap_span(p));
+	EXPECT_EQ(3, spans());
+}
+
+/* Frees at random leave few objects in few spans after a while of churn. */
+TEST(churn_drains_spans)
+{
+	enum { N = OBJS * 64 };
+	static void *objs[N];
+	unsigned int i, k;
+	size_t worst;
+
+	srand(3);
+	get(objs, N);
+	for (i = 0; i < N; i++) {
+		k = rand() % N;
+		if (i % 10 && objs[i]) {
+			central_put(CLS, &objs[i], 1);
+			objs[i] = NULL;
+		}
+	}
+	worst = spans();
+	/* a tenth lives; replace them one by one, ten times over */
+	for (i = 0; i < N; i++) {
+		k = i * 10 % N;
+		if (!objs[k])
+			continue;
+		central_put(CLS, &objs[k], 1);
+		get(&objs[k], 1);
+	}
+	EXPECT_TRUE(central_is_valid(CLS));
+	EXPECT_GT(worst, spans());
+}
+
+static void *thread(void *data)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)data, i, n;
+	void *objs[200];
+	unsigned int have = 0;
+
+	for (i = 0; i < 20000; i++) {
+		n = rand_r(&seed) % 32 + 1;
+		if (have + n <= 200 && rand_r(&seed) % 2) {
+			have += central_get(CLS, objs + have, n);
+		} else if (have >= n) {
+			have -= n;
+			central_put(CLS, objs + have, n);
+		}
+	}
+	central_put(CLS, objs, have);
+	return NULL;
+}
+
+TEST(threads)
+{
+	pthread_t t[4];
+	uintptr_t i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, thread,
+					    (void *)(i + 1)));
+	for (i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_TRUE(central_is_valid(CLS));
+	EXPECT_EQ(0, fake_pageheap.spans);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+TEST(no_memory)
+{
+	void *objs[OBJS + 8];
+
+	fake_pageheap.fail_after = 1;
+	EXPECT_EQ(OBJS, central_get(CLS, objs, OBJS + 8));
+	EXPECT_EQ(0, central_get(CLS, objs + OBJS, 1));
+	fake_pageheap.fail_after = -1;
+	central_put(CLS, objs, OBJS);
+	EXPECT_EQ(0, fake_pageheap.spans);
+}
+
+static void free_twice(void)
+{
+	void *objs[2];
+
+	get(objs, 2);
+	central_put(CLS, objs, 1);
+	central_put(CLS, objs, 1);
+}
+
+static void free_interior(void)
+{
+	void *p;
+
+	get(&p, 1);
+	p = (char *)p + 16;
+	central_put(CLS, &p, 1);
+}
+
+static void free_wrong_class(void)
+{
+	void *p;
+
+	get(&p, 1);
+	central_put(CLS + 1, &p, 1);
+}
+
+TEST(misuse_aborts)
+{
+	EXPECT_TRUE(dies(free_twice));
+	EXPECT_TRUE(dies(free_interior));
+	EXPECT_TRUE(dies(free_wrong_class));
+}
+
+TEST(fork_functions_pair)
+{
+	void *p;
+
+	central_fork_prepare();
+	central_fork_parent();
+	get(&p, 1);
+	central_fork_prepare();
+	central_fork_child();
+	central_put(CLS, &p, 1);
+	EXPECT_EQ(0, fake_pageheap.spans);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* error: the formatter, and how reports look. */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "error.h"
+
+static size_t format(char *buf, size_t len, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = shim_format(buf, len, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+TEST(conversions)
+{
+	char buf[100];
+
+	EXPECT_EQ(3, format(buf, sizeof(buf), "abc"));
+	EXPECT_STREQ("abc", buf);
+	format(buf, sizeof(buf), "%s|%u|%zu|%x|%p|%%", "text", 0u, (size_t)-1,
+	       (uintptr_t)0xbeef, (void *)0x1234);
+	EXPECT_STREQ("text|0|18446744073709551615|beef|0x1234|%", buf);
+}
+
+TEST(cut_at_the_end)
+{
+	char buf[8] = "~~~~~~~";
+
+	EXPECT_EQ(4, format(buf, 5, "%s", "longer than that"));
+	EXPECT_STREQ("long", buf);
+	EXPECT_EQ('~', buf[5]);
+	EXPECT_EQ(0, format(buf, 1, "x"));
+	EXPECT_STREQ("", buf);
+}
+
+static void said_by(void (*fn)(void), char *text, size_t len, int *status)
+{
+	size_t at = 0;
+	ssize_t n;
+	int fd[2];
+	pid_t pid;
+
+	if (pipe(fd))
+		_exit(1);
+	pid = fork();
+	if (!pid) {
+		dup2(fd[1], 2);
+		close(fd[0]);
+		close(fd[1]);
+		fn();
+		_exit(0);
+	}
+	close(fd[1]);
+	while ((n = read(fd[0], text + at, len - 1 - at)) > 0)
+		at += (size_t)n;
+	text[at] = '\0';
+	close(fd[0]);
+	waitpid(pid, status, 0);
+}
+
+static void die(void)
+{
+	shim_die(SHIM_DIE_DOUBLE, (void *)0x5550, 4);
+}
+
+static void bug(void)
+{
+	shim_bug("what", (void *)0x10);
+}
+
+static void say_long(void)
+{
+	char text[2000];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	shim_say("%s", text);
+}
+
+/* abort() runs a handler, which may come to die again: one backtrace. */
+static void die_again(int sig)
+{
+	(void)sig;
+	signal(SIGABRT, SIG_DFL);
+	shim_die(SHIM_DIE_FOREIGN, (void *)0x20, 0);
+}
+
+static void die_twice(void)
+{
+	signal(SIGABRT, die_again);
+	die();
+}
+
+TEST(reports)
+{
+	char text[8192];
+	int status;
+
+	said_by(die, text, sizeof(text), &status);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGABRT, WTERMSIG(status));
+	EXPECT_NE(NULL, strstr(text, "libshim: free(): 0x5550 was freed before "
+			       "(double free); size class 4, objects of 64 "
+			       "bytes\n"));
+	EXPECT_NE(NULL, strstr(text, "[0x"));
+	said_by(bug, text, sizeof(text), &status);
+	EXPECT_EQ(SIGABRT, WTERMSIG(status));
+	EXPECT_NE(NULL, strstr(text, "libshim: internal error: what (0x10)\n"));
+	said_by(say_long, text, sizeof(text), &status);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(511, strlen(text));
+	EXPECT_EQ('\n', text[510]);
+	said_by(die_twice, text, sizeof(text), &status);
+	EXPECT_EQ(SIGABRT, WTERMSIG(status));
+	EXPECT_NE(NULL, strstr(text, "0x20 points to nothing"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * fake_central: objects that are numbers, each handed out at most once.
+ */
+#ifndef UNIT_FAKE_CENTRAL_H
+#define UNIT_FAKE_CENTRAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct fake_central - what a test sets and reads
+ * @fail: hand out nothing
+ * @out: objects handed out and not back
+ * @gets: calls of central_get()
+ * @puts: calls of central_put()
+ * @bad: objects given back that were not out; always 0
+ */
+struct fake_central {
+	int fail;
+	long out;
+	unsigned long gets;
+	unsigned long puts;
+	unsigned long bad;
+};
+
+extern struct fake_central fake_central;
+
+#endif

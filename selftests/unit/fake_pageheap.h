@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * fake_pageheap: spans cut from one map, first fit, that fails on demand.
+ */
+#ifndef UNIT_FAKE_PAGEHEAP_H
+#define UNIT_FAKE_PAGEHEAP_H
+
+/**
+ * struct fake_pageheap - what a test sets and reads
+ * @fail_after: spans that may still be had; negative: any number
+ * @spans: spans handed out now
+ * @bad: frees of what is no span, or still in the pagemap; always 0
+ */
+struct fake_pageheap {
+	long fail_after;
+	unsigned long spans;
+	unsigned long bad;
+};
+
+extern struct fake_pageheap fake_pageheap;
+
+#endif

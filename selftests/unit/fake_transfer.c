@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fake_transfer: objects that are numbers, each handed out at most once.
+ *
+ * An object of class c is (c << 24) + 16 * n.  A lock of the transfer rank
+ * guards the map of who is out.
+ */
+#include "fake_transfer.h"
+#include "lock.h"
+#include "sizeclass.h"
+#include "transfer.h"
+#include "usage.h"
+
+struct fake_transfer fake_transfer;
+
+static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_TRANSFER);
+static unsigned char out[SIZECLASS_COUNT + 1][FAKE_OBJS];
+static unsigned int next[SIZECLASS_COUNT + 1];
+
+unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n)
+{
+	unsigned int i = 0;
+
+	shim_lock_acquire(&lock);
+	fake_transfer.gets++;
+	while (!fake_transfer.fail && i < n) {
+		unsigned int k = ++next[cls] % FAKE_OBJS;
+
+		if (!k || out[cls][k])
+			continue;
+		out[cls][k] = 1;
+		objs[i++] = (void *)(((uintptr_t)cls << 24) + 16ul * k);
+		fake_transfer.out++;
+	}
+	shim_lock_release(&lock);
+	return i;
+}
+
+void transfer_put(unsigned int cls, void **objs, unsigned int n)
+{
+	unsigned int i;
+
+	shim_lock_acquire(&lock);
+	fake_transfer.puts++;
+	for (i = 0; i < n; i++) {
+		uintptr_t p = (uintptr_t)objs[i];
+		unsigned int k = fake_number(objs[i]);
+
+		if (p >> 24 != cls || k >= FAKE_OBJS || !out[cls][k]) {
+			fake_transfer.bad++;
+			continue;
+		}
+		out[cls][k] = 0;
+		fake_transfer.out--;
+	}
+	shim_lock_release(&lock);
+}
+
+int transfer_check(unsigned int cls, const void *p)
+{
+	return !out[cls][fake_number(p)];
+}
+
+void transfer_plunder(void)
+{
+}
+
+void transfer_flush(void)
+{
+}
+
+size_t pageheap_usage(void)
+{
+	return fake_transfer.usage;
+}
+
+unsigned int pageheap_pressure(void)
+{
+	return fake_transfer.pressure;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * fake_transfer: objects that are numbers, each handed out at most once, for
+ * many threads.
+ */
+#ifndef UNIT_FAKE_TRANSFER_H
+#define UNIT_FAKE_TRANSFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAKE_OBJS	(1u << 16)	/* of each class */
+
+/**
+ * struct fake_transfer - what a test sets and reads
+ * @fail: hand out nothing
+ * @usage: what pageheap_usage() says
+ * @pressure: what pageheap_pressure() says
+ * @out: objects handed out and not back
+ * @gets: calls of transfer_get()
+ * @puts: calls of transfer_put()
+ * @bad: objects given back that were not out; always 0
+ */
+struct fake_transfer {
+	int fail;
+	size_t usage;
+	unsigned int pressure;
+	long out;
+	unsigned long gets;
+	unsigned long puts;
+	unsigned long bad;
+};
+
+extern struct fake_transfer fake_transfer;
+
+/* The number of an object, 1 to FAKE_OBJS - 1. */
+static inline unsigned int fake_number(const void *p)
+{
+	return ((uintptr_t)p & 0xffffff) / 16;
+}
+
+#endif

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * percpu: objects in and out by many threads, with sequences and with locks, and
+ * who has which slab.
+ *
+ * An object is in one place at a time: whoever gets one marks it as his.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "dies.h"
+#include "fake_transfer.h"
+#include "percpu_int.h"
+
+#define CLASSES	6
+#define KEEP	300
+
+static unsigned char owned[SIZECLASS_COUNT + 1][FAKE_OBJS];
+static unsigned long twice;	/* objects that two had at a time */
+static volatile bool stop;
+
+FIXTURE(mode) {
+	bool rseq;
+};
+
+FIXTURE_VARIANT(mode) {
+	bool rseq;
+};
+
+FIXTURE_VARIANT_ADD(mode, sequences) { .rseq = true };
+FIXTURE_VARIANT_ADD(mode, locks) { .rseq = false };
+
+FIXTURE_SETUP(mode)
+{
+	percpu_boot(variant->rseq);
+	percpu_open(true);
+	if (variant->rseq && !percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	ASSERT_EQ(variant->rseq, percpu_has_rseq());
+}
+
+FIXTURE_TEARDOWN(mode)
+{
+}
+
+static void *take(unsigned int cls)
+{
+	void *p = percpu_hot.mid_max ? percpu_pop(cls) : NULL;
+
+	if (!p)
+		p = percpu_get(cls);
+	if (p && __atomic_exchange_n(&owned[cls][fake_number(p)], 1,
+				     __ATOMIC_ACQ_REL))
+		__atomic_fetch_add(&twice, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+static void give(unsigned int cls, void *p)
+{
+	__atomic_store_n(&owned[cls][fake_number(p)], 0, __ATOMIC_RELEASE);
+	if (!percpu_hot.mid_max || !percpu_push(cls, p))
+		percpu_put(cls, p);
+}
+
+static size_t cached(void)
+{
+	struct percpu_stat st;
+
+	percpu_get_stat(&st);
+	return st.bytes;
+}
+
+TEST_F(mode, what_is_put_is_got_again)
+{
+	void *p = take(3);
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++) {
+		void *q;
+
+		give(3, p);
+		q = take(3);
+		ASSERT_EQ(p, q);
+	}
+	EXPECT_GE(3, fake_transfer.gets);
+	give(3, p);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, cached());
+}
+
+TEST_F(mode, many_of_every_class)
+{
+	static void *objs[SIZECLASS_COUNT + 1][KEEP];
+	unsigned int cls, i, round;
+
+	for (round = 0; round < 20; round++) {
+		for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+			for (i = 0; i < KEEP; i++)
+				objs[cls][i] = take(cls);
+		for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+			for (i = 0; i < KEEP; i++)
+				give(cls, objs[cls][i]);
+	}
+	EXPECT_EQ(0, twice);
+	EXPECT_LT(0, cached());
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+static void *churn(void *data)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)data, n = 0, i;
+	struct { void *p; unsigned int cls; } have[KEEP];
+	cpu_set_t set;
+
+	for (i = 0; !stop && i < 150000; i++) {
+		unsigned int cls = rand_r(&seed) % CLASSES + 1;
+		unsigned int r = rand_r(&seed);
+
+		if (i % 128 == 0 && seed % 2) {
+			CPU_ZERO(&set);
+			CPU_SET(r % (unsigned int)sysconf(_SC_NPROCESSORS_ONLN),
+				&set);
+			sched_setaffinity(0, sizeof(set), &set);
+		}
+		if (n < KEEP && r / 8 % 2) {
+			have[n].cls = cls;
+			have[n].p = take(cls);
+			n += !!have[n].p;
+		} else if (n) {
+			unsigned int k = r / 16 % n;
+
+			give(have[k].cls, have[k].p);
+			have[k] = have[--n];
+		}
+	}
+	while (n--)
+		give(have[n].cls, have[n].p);
+	return NULL;
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Preempted, migrated and signalled, while somebody empties the caches. */
+TEST_F(mode, threads_never_share_an_object)
+{
+	struct itimerval every = { { 0, 1000 }, { 0, 1000 } };
+	struct sigaction act = { .sa_handler = on_alarm };
+	pthread_t t[8];
+	uintptr_t i;
+
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, churn,
+					    (void *)(i + 1)));
+	for (i = 0; i < 200; i++) {
+		percpu_flush();
+		percpu_idle();
+		usleep(1000);
+	}
+	for (i = 0; i < 8; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_EQ(0, twice);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+TEST_F(mode, no_memory)
+{
+	fake_transfer.fail = 1;
+	EXPECT_EQ(NULL, take(5));
+	fake_transfer.fail = 0;
+	EXPECT_NE(NULL, take(5));
+}
+
+TEST_F(mode, fork_functions_pair)
+{
+	void *p;
+
+	give(2, take(2));
+	percpu_fork_prepare();
+	percpu_fork_parent();
+	p = take(2);
+	percpu_fork_prepare();
+	percpu_fork_child();
+	give(2, p);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+TEST_F(mode, uncached_leaves_nothing_behind)
+{
+	void *p = percpu_get_uncached(7);
+
+	EXPECT_EQ(1, fake_transfer.out);
+	percpu_put_uncached(7, p);
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, cached());
+}
+
+/* One thread that visits every CPU: one slab, which follows it. */
+TEST(a_lone_thread_has_one_slab)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct percpu_stat st;
+	cpu_set_t set;
+	int i;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	if (cpus < 2)
+		SKIP(return, "one CPU only");
+	for (i = 0; i < 6; i++) {
+		CPU_ZERO(&set);
+		CPU_SET(i % cpus, &set);
+		ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+		give(1, take(1));
+		/* steals are rare unless they come fast */
+		usleep(20000);
+	}
+	percpu_get_stat(&st);
+	EXPECT_EQ(1, st.slabs);
+	EXPECT_EQ(1, st.attached);
+	EXPECT_LE(5, st.steals);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+/* A CPU that nobody uses any more loses its objects after some looks. */
+TEST(idle_cpus_are_drained)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct percpu_stat st;
+	cpu_set_t set;
+	void *p[100];
+	int i;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq() || cpus < 2)
+		SKIP(return, "no sequences, or one CPU only");
+	percpu.limit = 2;
+	for (i = 0; i < 2; i++) {
+		int k;
+
+		CPU_ZERO(&set);
+		CPU_SET(i, &set);
+		ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+		for (k = 0; k < 100; k++)
+			p[k] = take(1);
+		for (k = 0; k < 100; k++)
+			give(1, p[k]);
+	}
+	percpu_get_stat(&st);
+	ASSERT_EQ(2, st.attached);
+	for (i = 0; i < 10; i++) {
+		percpu.tick = 1;	/* as if the time had come */
+		give(2, take(2));	/* this CPU is busy */
+		percpu_idle();
+	}
+	percpu_get_stat(&st);
+	EXPECT_EQ(1, st.attached);
+	EXPECT_LE(1, st.drains);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+static void free_twice(void)
+{
+	void *p = take(4);
+
+	give(4, p);
+	give(4, p);
+}
+
+TEST_F(mode, double_free_aborts)
+{
+	EXPECT_TRUE(dies(free_twice));
+}
+
+/* The stack of class 255 and that of class 0 have no room on any CPU. */
+TEST(no_object_is_of_class_0_or_255)
+{
+	percpu_boot(true);
+	percpu_open(true);
+	give(1, take(1));
+	EXPECT_FALSE(percpu_push(0, (void *)16));
+	EXPECT_FALSE(percpu_push(255, (void *)16));
+	EXPECT_EQ(NULL, percpu_pop(0));
+	EXPECT_EQ(NULL, percpu_pop(255));
+}
+
+TEST_HARNESS_MAIN

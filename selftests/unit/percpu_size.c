@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* percpu_size: stacks grow where it helps, within the budget. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "fake_transfer.h"
+#include "percpu_int.h"
+#include "transfer.h"
+
+#define CLS	4
+#define BATCH	32
+
+static struct percpu_slab *slab_make(void)
+{
+	struct percpu_slab *slab = aligned_alloc(4096, PERCPU_SLAB_BYTES);
+
+	memset(slab, 0, PERCPU_SLAB_BYTES);
+	slab_init(slab);
+	return slab;
+}
+
+static void miss(struct percpu_slab *slab, unsigned int cls,
+		 enum percpu_miss how)
+{
+	slab_grow(slab, cls, slab_missed(slab, cls, how));
+}
+
+TEST(doubles_up_to_a_batch)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i, last = 0;
+
+	for (i = 0; i < 10; i++) {
+		miss(slab, CLS, PERCPU_UNDERFLOW);
+		ASSERT_TRUE(slab_is_valid(slab));
+		if (last && last < BATCH)
+			ASSERT_EQ(last * 2, slab->cap[CLS]);
+		last = slab->cap[CLS];
+	}
+	/* in one direction only: no deeper than that */
+	EXPECT_EQ(BATCH, slab->cap[CLS]);
+}
+
+TEST(grows_when_it_misses_in_both_directions)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		miss(slab, CLS, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_EQ(1024, slab->cap[CLS]);
+	EXPECT_TRUE(slab_is_valid(slab));
+}
+
+TEST(classes_share_the_budget)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i, cls;
+
+	percpu_set_budget(200000);
+	for (i = 0; i < 20000; i++) {
+		cls = i % SIZECLASS_COUNT + 1;
+		miss(slab, cls, i / SIZECLASS_COUNT % 2 ? PERCPU_OVERFLOW :
+							  PERCPU_UNDERFLOW);
+	}
+	EXPECT_TRUE(slab_is_valid(slab));
+	/* the first few of a class are always allowed */
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		miss(slab, cls, PERCPU_UNDERFLOW);
+		ASSERT_LT(0, slab->cap[cls]);
+	}
+	/* one class alone: it gets room from those that miss no more */
+	for (i = 0; i < 4000; i++)
+		miss(slab, CLS, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_LT(400, slab->cap[CLS]);
+	EXPECT_GE(200000, slab->bytes);
+}
+
+TEST(room_taken_from_a_class_flushes_its_objects)
+{
+	struct percpu_slab *slab = slab_make();
+	void *objs[64];
+	unsigned int i;
+
+	percpu_set_budget(100000);
+	for (i = 0; i < 100; i++)
+		miss(slab, 30, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	ASSERT_EQ(64, transfer_get(30, objs, 64));
+	ASSERT_EQ(64, slab_push(slab, 30, objs, 64));
+	for (i = 0; i < 10000; i++)
+		miss(slab, CLS, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_TRUE(slab_is_valid(slab));
+	EXPECT_GT(64, slab_count(slab, 30));
+	EXPECT_EQ((long)slab_count(slab, 30), fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+TEST(budget_follows_the_heap)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i;
+
+	/* 32 KiB objects: 1 MiB holds 32 of them, 4 MiB 128 */
+	for (i = 0; i < 2000; i++)
+		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :
+						    PERCPU_UNDERFLOW);
+	EXPECT_EQ((size_t)1 << 20, slab->bytes);
+	fake_transfer.usage = (size_t)1 << 30;
+	for (i = 0; i < 2000; i++)
+		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :
+						    PERCPU_UNDERFLOW);
+	EXPECT_EQ((size_t)4 << 20, slab->bytes);
+}
+
+TEST(pressure_stops_growth)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i;
+
+	fake_transfer.pressure = 2;
+	for (i = 0; i < 2000; i++)
+		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :
+						    PERCPU_UNDERFLOW);
+	EXPECT_GE((size_t)64 << 10, slab->bytes);
+}
+
+TEST(drain_keeps_what_it_is_told_to)
+{
+	struct percpu_slab *slab = slab_make();
+	void *objs[100];
+
+	slab_resize(slab, CLS, 100);
+	transfer_get(CLS, objs, 100);
+	slab_push(slab, CLS, objs, 100);
+	slab_drain(slab, CLS, 33);
+	EXPECT_EQ(33, slab_count(slab, CLS));
+	EXPECT_EQ(33, fake_transfer.out);
+	slab_drain(slab, CLS, 50);
+	EXPECT_EQ(33, slab_count(slab, CLS));
+	slab_drain(slab, CLS, 0);
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* percpu_slab: stacks that grow and shrink beside each other, against a model. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "percpu_slab.h"
+
+#define MODEL	2048
+
+struct model {
+	void *objs[SIZECLASS_COUNT + 1][MODEL];
+	unsigned int n[SIZECLASS_COUNT + 1];
+};
+
+static struct percpu_slab *slab_make(void)
+{
+	struct percpu_slab *slab = aligned_alloc(4096, PERCPU_SLAB_BYTES);
+
+	memset(slab, 0, PERCPU_SLAB_BYTES);
+	slab_init(slab);
+	return slab;
+}
+
+TEST(zeroes_are_a_valid_slab)
+{
+	static struct percpu_slab zero;
+	void *p = &zero;
+	unsigned int cls;
+
+	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
+		ASSERT_EQ(0, slab_count(&zero, cls));
+		ASSERT_EQ(0, slab_pop(&zero, cls, &p, 1));
+		ASSERT_EQ(0, slab_push(&zero, cls, &p, 1));
+	}
+	EXPECT_TRUE(slab_is_valid(slab_make()));
+}
+
+/* Every stack against an array, as they move each other about. */
+TEST(random_against_a_model)
+{
+	static struct model m;
+	struct percpu_slab *slab = slab_make();
+	uintptr_t next = 16;
+	unsigned int i, k;
+
+	srand(5);
+	for (i = 0; i < 300000; i++) {
+		unsigned int cls = rand() % SIZECLASS_COUNT + 1;
+		unsigned int n = rand() % 40 + 1;
+		void *objs[40];
+
+		switch (rand() % 8) {
+		case 0:
+			n = rand() % 200;
+			if (slab_resize(slab, cls, n)) {
+				ASSERT_EQ(n, slab->cap[cls]);
+				ASSERT_LE(m.n[cls], n);
+			} else {
+				ASSERT_TRUE(n < m.n[cls] || slab->used + n >
+					    PERCPU_SLAB_SLOTS);
+			}
+			break;
+		case 1 ... 4:
+			for (k = 0; k < n; k++)
+				objs[k] = (void *)(next += 16);
+			n = slab_push(slab, cls, objs, n);
+			memcpy(m.objs[cls] + m.n[cls], objs, n * sizeof(*objs));
+			m.n[cls] += n;
+			ASSERT_GE(slab->cap[cls], m.n[cls]);
+			break;
+		default:
+			n = slab_pop(slab, cls, objs, n);
+			for (k = 0; k < n; k++)
+				ASSERT_EQ(m.objs[cls][--m.n[cls]], objs[k]);
+		}
+		ASSERT_EQ(m.n[cls], slab_count(slab, cls));
+		if (i % 64 == 0)
+			ASSERT_TRUE(slab_is_valid(slab));
+	}
+	EXPECT_TRUE(slab_is_valid(slab));
+}
+
+TEST(a_full_slab_refuses)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int cls = 1;
+
+	while (slab_resize(slab, cls, 1000))
+		cls++;
+	EXPECT_LT(1, cls);
+	EXPECT_EQ(0, slab->cap[cls]);
+	EXPECT_TRUE(slab_is_valid(slab));
+	EXPECT_TRUE(slab_resize(slab, 1, 0));
+	EXPECT_TRUE(slab_resize(slab, cls, 1000));
+	EXPECT_TRUE(slab_is_valid(slab));
+}
+
+TEST(what_holds_objects_does_not_shrink_below_them)
+{
+	struct percpu_slab *slab = slab_make();
+	void *objs[3] = { (void *)16, (void *)32, (void *)48 };
+
+	ASSERT_TRUE(slab_resize(slab, 2, 5));
+	ASSERT_EQ(3, slab_push(slab, 2, objs, 3));
+	EXPECT_FALSE(slab_resize(slab, 2, 2));
+	EXPECT_TRUE(slab_resize(slab, 2, 3));
+	EXPECT_EQ(0, slab_push(slab, 2, objs, 1));
+}
+
+TEST(the_table_is_in_the_slab)
+{
+	struct percpu_slab *slab = slab_make();
+	size_t size;
+
+	for (size = 1; size <= SIZECLASS_SMALL_MAX; size++)
+		ASSERT_EQ(sizeclass_of(size), slab->size_class[(size - 1) / 16]);
+}
+
+TEST(shape_changes_with_the_stacks)
+{
+	struct percpu_slab *slab = slab_make();
+	void *p = (void *)16;
+	uint64_t before;
+
+	slab_resize(slab, 9, 4);
+	before = slab_shape(slab);
+	EXPECT_EQ(before, slab_shape(slab));
+	slab_push(slab, 9, &p, 1);
+	EXPECT_NE(before, slab_shape(slab));
+}
+
+TEST(damage_is_noticed)
+{
+	struct percpu_slab *slab = slab_make();
+	void *p = (void *)16;
+
+	slab_resize(slab, 1, 4);
+	slab_resize(slab, 2, 4);
+	slab_push(slab, 2, &p, 1);
+	EXPECT_TRUE(slab_is_valid(slab));
+	*slab_slot(slab, slab->stack[2].cur) = NULL;
+	EXPECT_FALSE(slab_is_valid(slab));
+	*slab_slot(slab, slab->stack[2].cur) = p;
+	slab->stack[1].end++;
+	EXPECT_FALSE(slab_is_valid(slab));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* span: objects in and out against a model, and what is no object. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "fake_pageheap.h"
+#include "sizeclass.h"
+#include "span.h"
+
+TEST(every_class_whole)
+{
+	unsigned int cls, i, n;
+	void *objs[512];
+	struct span *s;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		s = span_make(cls);
+		ASSERT_NE(NULL, s);
+		ASSERT_TRUE(span_is_valid(s));
+		ASSERT_EQ(sizeclass_info[cls].nobjs, s->nfree);
+		n = span_take(s, objs, 512);
+		ASSERT_EQ(sizeclass_info[cls].nobjs, n);
+		ASSERT_EQ(0, s->nfree);
+		ASSERT_EQ(0, span_take(s, objs, 1));
+		for (i = 0; i < n; i++) {
+			ASSERT_EQ(s->start + (uintptr_t)i * s->size,
+				  (uintptr_t)objs[i]);
+			ASSERT_EQ(cls, pagemap_class(objs[i]));
+			ASSERT_EQ(s, pagemap_span(objs[i]));
+		}
+		ASSERT_TRUE(span_is_valid(s));
+		while (n)
+			ASSERT_EQ(SPAN_OK, span_put(s, objs[--n]));
+		ASSERT_TRUE(span_is_valid(s));
+		span_destroy(s);
+		ASSERT_EQ(PAGEMAP_NONE, pagemap_class(objs[0]));
+	}
+	EXPECT_EQ(0, fake_pageheap.spans);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+TEST(random_against_a_model)
+{
+	bool taken[512] = { false };
+	unsigned int cls, i, k, n, live = 0;
+	void *objs[8];
+	struct span *s;
+
+	srand(1);
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls += 3) {
+		s = span_make(cls);
+		memset(taken, 0, sizeof(taken));
+		live = 0;
+		for (i = 0; i < 5000; i++) {
+			if (rand() % 2) {
+				n = span_take(s, objs, rand() % 8 + 1);
+				live += n;
+				for (k = 0; k < n; k++) {
+					unsigned int idx = ((uintptr_t)objs[k] -
+							    s->start) / s->size;
+
+					ASSERT_FALSE(taken[idx]);
+					taken[idx] = true;
+				}
+			} else {
+				unsigned int idx = rand() % s->nobjs;
+				void *p = (void *)(s->start +
+						   (uintptr_t)idx * s->size);
+
+				ASSERT_EQ(taken[idx] ? SPAN_OK : SPAN_DOUBLE,
+					  span_put(s, p));
+				live -= taken[idx];
+				taken[idx] = false;
+			}
+			ASSERT_EQ(s->nobjs - live, s->nfree);
+		}
+		ASSERT_TRUE(span_is_valid(s));
+		for (k = 0; k < s->nobjs; k++)
+			if (taken[k])
+				span_put(s, (void *)(s->start +
+						     (uintptr_t)k * s->size));
+		span_destroy(s);
+	}
+	EXPECT_EQ(0, fake_pageheap.spans);
+}
+
+TEST(what_is_no_object)
+{
+	struct span *s = span_make(5), *other;
+	void *objs[2];
+	char *p;
+
+	ASSERT_EQ(2, span_take(s, objs, 2));
+	p = objs[1];
+	EXPECT_EQ(SPAN_OK, span_check(s, p));
+	EXPECT_EQ(SPAN_INTERIOR, span_put(s, p + 1));
+	EXPECT_EQ(SPAN_INTERIOR, span_put(s, p + 16));
+	EXPECT_EQ(SPAN_INTERIOR, span_put(s, p - 16));
+	EXPECT_EQ(SPAN_FOREIGN, span_put(NULL, p));
+	EXPECT_EQ(SPAN_FOREIGN, span_put(s, p + 100 * PAGE_SIZE));
+	EXPECT_EQ(SPAN_FOREIGN, span_put(s, (char *)s->start - 80));
+	/* the rest of the page, behind the last object */
+	EXPECT_EQ(SPAN_INTERIOR, span_put(s, (char *)s->start +
+					  s->nobjs * s->size));
+	EXPECT_EQ(SPAN_OK, span_put(s, p));
+	EXPECT_EQ(SPAN_DOUBLE, span_put(s, p));
+	EXPECT_EQ(SPAN_DOUBLE, span_check(s, p));
+	EXPECT_EQ(SPAN_OK, span_put(s, objs[0]));
+	other = span_make(6);
+	EXPECT_EQ(SPAN_FOREIGN, span_check(other, objs[0]));
+	span_destroy(other);
+	span_destroy(s);
+	EXPECT_EQ(SPAN_FOREIGN, span_check(s, p));
+}
+
+TEST(no_memory)
+{
+	fake_pageheap.fail_after = 0;
+	EXPECT_EQ(NULL, span_make(1));
+	EXPECT_EQ(0, fake_pageheap.spans);
+	fake_pageheap.fail_after = -1;
+}
+
+TEST(a_wrong_count_is_noticed)
+{
+	struct span *s = span_make(3);
+	void *p;
+
+	span_take(s, &p, 1);
+	s->nfree++;
+	EXPECT_FALSE(span_is_valid(s));
+	s->nfree--;
+	EXPECT_TRUE(span_is_valid(s));
+	s->bitmap[7] |= (uint64_t)1 << 63;
+	EXPECT_FALSE(span_is_valid(s));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* transfer: what one puts another gets, and what lies about goes down. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "fake_central.h"
+#include "sizeclass.h"
+#include "transfer.h"
+
+#define CLS	4
+#define BATCH	32
+
+static size_t held(unsigned int cls)
+{
+	struct transfer_stat st;
+
+	transfer_get_stat(cls, &st);
+	return st.objs;
+}
+
+TEST(batches_pass_without_the_central_list)
+{
+	void *objs[BATCH], *again[BATCH];
+	struct transfer_stat st;
+	unsigned int i;
+
+	ASSERT_EQ(BATCH, transfer_get(CLS, objs, BATCH));
+	EXPECT_EQ(1, fake_central.gets);
+	for (i = 0; i < 100; i++) {
+		transfer_put(CLS, objs, BATCH);
+		ASSERT_EQ(BATCH, held(CLS));
+		ASSERT_EQ(BATCH, transfer_get(CLS, again, BATCH));
+		ASSERT_EQ(0, memcmp(objs, again, sizeof(objs)));
+	}
+	EXPECT_EQ(1, fake_central.gets);
+	EXPECT_EQ(0, fake_central.puts);
+	transfer_get_stat(CLS, &st);
+	EXPECT_EQ(100, st.hits);
+	EXPECT_EQ(1, st.misses);
+	EXPECT_EQ(0, st.spills);
+}
+
+TEST(fewer_than_wanted_are_not_topped_up)
+{
+	void *objs[BATCH];
+
+	ASSERT_EQ(BATCH, transfer_get(CLS, objs, BATCH));
+	transfer_put(CLS, objs, 5);
+	EXPECT_EQ(5, transfer_get(CLS, objs, BATCH));
+	EXPECT_EQ(1, fake_central.gets);
+}
+
+/* Every class: no more than its limit stays, whatever is put. */
+TEST(limits_hold)
+{
+	static void *objs[64][BATCH];
+	struct transfer_stat st;
+	unsigned int cls, i;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		unsigned int batch = sizeclass_info[cls].batch;
+
+		for (i = 0; i < 64; i++)
+			ASSERT_EQ(batch, transfer_get(cls, objs[i], batch));
+		for (i = 0; i < 64; i++)
+			transfer_put(cls, objs[i], batch);
+		transfer_get_stat(cls, &st);
+		ASSERT_LE(2 * batch, st.max);
+		ASSERT_GE(st.max, st.objs);
+		ASSERT_LT(st.max, st.objs + batch);
+		ASSERT_TRUE(transfer_is_valid(cls));
+	}
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
+TEST(overfull_spills)
+{
+	enum { N = 40 };
+	static void *objs[N][BATCH];
+	struct transfer_stat st;
+	unsigned int i;
+
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(BATCH, transfer_get(CLS, objs[i], BATCH));
+	for (i = 0; i < N; i++)
+		transfer_put(CLS, objs[i], BATCH);
+	transfer_get_stat(CLS, &st);
+	EXPECT_EQ(16 * BATCH, st.max);
+	EXPECT_EQ(st.max, st.objs);
+	EXPECT_EQ(N - 16, st.spills);
+	EXPECT_EQ((long)st.objs, fake_central.out);
+	transfer_flush();
+	EXPECT_EQ(0, held(CLS));
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
+/* Only what was not needed between two calls goes down. */
+TEST(plunder_takes_the_low_water_mark)
+{
+	void *a[BATCH], *b[BATCH], *c[BATCH];
+
+	transfer_get(CLS, a, BATCH);
+	transfer_get(CLS, b, BATCH);
+	transfer_put(CLS, a, BATCH);
+	transfer_put(CLS, b, BATCH);
+	transfer_plunder();
+	EXPECT_EQ(2 * BATCH, held(CLS));
+	transfer_get(CLS, c, 10);
+	transfer_put(CLS, c, 10);
+	transfer_plunder();
+	EXPECT_EQ(10, held(CLS));
+	transfer_plunder();
+	EXPECT_EQ(0, held(CLS));
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+	EXPECT_TRUE(transfer_is_valid(CLS));
+}
+
+TEST(limit_zero_keeps_nothing)
+{
+	void *objs[BATCH];
+
+	transfer_set_limit(0);
+	transfer_get(CLS, objs, BATCH);
+	transfer_put(CLS, objs, BATCH);
+	EXPECT_EQ(0, held(CLS));
+	EXPECT_EQ(0, fake_central.out);
+}
+
+TEST(no_memory)
+{
+	void *objs[BATCH];
+
+	fake_central.fail = 1;
+	EXPECT_EQ(0, transfer_get(CLS, objs, BATCH));
+}
+
+static void *thread(void *data)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)data, i, n;
+	unsigned int have = 0;
+	void *objs[256];
+
+	for (i = 0; i < 30000; i++) {
+		n = rand_r(&seed) % BATCH + 1;
+		if (have + n <= 256 && rand_r(&seed) % 2) {
+			have += transfer_get(CLS, objs + have, n);
+		} else if (have >= n) {
+			have -= n;
+			transfer_put(CLS, objs + have, n);
+		}
+		if (i % 1000 == 0)
+			transfer_plunder();
+	}
+	transfer_put(CLS, objs, have);
+	return NULL;
+}
+
+TEST(threads)
+{
+	pthread_t t[4];
+	uintptr_t i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, thread,
+					    (void *)(i + 1)));
+	for (i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_TRUE(transfer_is_valid(CLS));
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
+TEST(fork_functions_pair)
+{
+	void *objs[BATCH];
+
+	transfer_fork_prepare();
+	transfer_fork_parent();
+	transfer_get(CLS, objs, BATCH);
+	transfer_fork_prepare();
+	transfer_fork_child();
+	transfer_put(CLS, objs, BATCH);
+	EXPECT_EQ(BATCH, held(CLS));
+}
+
+TEST_HARNESS_MAIN
