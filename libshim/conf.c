@@ -296,15 +296,19 @@ size_t conf_print(char *buf, size_t len)
 		const struct option *o = &options[i];
 		const char *field = (const char *)&shim_conf + o->offset;
 		const char *comma = i ? "," : "";
-		size_t number = *(const size_t *)field;
+		size_t number;
+
+		if (o->kind == KIND_BOOL)
+			number = *(const bool *)field;
+		else
+			number = *(const size_t *)field;
 
 		if (o->kind == KIND_BACKEND)
 			at += print(buf + at, len - at, "%s%s=%s", comma,
 				    o->name, words[number]);
 		else
 			at += print(buf + at, len - at, "%s%s=%zu", comma,
-				    o->name, o->kind == KIND_BOOL ?
-				    (size_t)*(const bool *)field : number);
+				    o->name, number);
 	}
 	return at;
 }

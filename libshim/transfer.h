@@ -41,7 +41,7 @@ unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n);
  * transfer_put - give objects away
  * @cls: size class of every object
  * @objs: the objects
- * @n: how many
+ * @n: how many, not 0
  */
 void transfer_put(unsigned int cls, void **objs, unsigned int n);
 

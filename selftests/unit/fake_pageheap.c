@@ -86,3 +86,11 @@ void pageheap_free(struct span *s)
 	fake_pageheap.spans--;
 	shim_lock_release(&lock);
 }
+
+size_t pageheap_purge(struct span *s, uint32_t pages)
+{
+	if (s->state != SPAN_INUSE || pages >> (s->npages * 2))
+		fake_pageheap.bad++;
+	fake_pageheap.purged += __builtin_popcount(pages) * 4096ul;
+	return __builtin_popcount(pages) * 4096ul;
+}

@@ -9,11 +9,13 @@
  * struct fake_pageheap - what a test sets and reads
  * @fail_after: spans that may still be had; negative: any number
  * @spans: spans handed out now
+ * @purged: bytes inside of spans given back, ever
  * @bad: frees of what is no span, or still in the pagemap; always 0
  */
 struct fake_pageheap {
 	long fail_after;
 	unsigned long spans;
+	unsigned long purged;
 	unsigned long bad;
 };
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* span: objects taken and put, good and bad pointers, against a bit map. */
+#include <string.h>
+
+#include "fake_pageheap.h"
+#include "input.h"
+#include "sizeclass.h"
+#include "span.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	unsigned int cls = input_byte(&in) % SIZECLASS_COUNT + 1;
+	bool taken[512] = { false };
+	struct span *s = span_make(cls);
+	unsigned int live = 0, i, n;
+	void *objs[32];
+
+	while (in.left) {
+		unsigned int op = input_byte(&in);
+
+		if (op < 100) {
+			n = span_take(s, objs, op % 32 + 1);
+			FUZZ_CHECK(n == op % 32 + 1 || live + n == s->nobjs);
+			live += n;
+			for (i = 0; i < n; i++) {
+				size_t off = (uintptr_t)objs[i] - s->start;
+
+				FUZZ_CHECK(off % s->size == 0);
+				FUZZ_CHECK(!taken[off / s->size]);
+				taken[off / s->size] = true;
+			}
+		} else {
+			size_t off = input_word(&in) %
+				     (s->npages * PAGE_SIZE + 100);
+			size_t idx = off / s->size;
+			enum span_error err;
+
+			if (op < 230)
+				off = idx * s->size;
+			err = span_put(s, (void *)(s->start + off));
+			if (off >= s->npages * PAGE_SIZE)
+				FUZZ_CHECK(err == SPAN_FOREIGN);
+			else if (idx >= s->nobjs || off % s->size)
+				FUZZ_CHECK(err == SPAN_INTERIOR);
+			else
+				FUZZ_CHECK(err == (taken[idx] ? SPAN_OK :
+							       SPAN_DOUBLE));
+			if (err == SPAN_OK) {
+				taken[idx] = false;
+				live--;
+			}
+		}
+		FUZZ_CHECK(s->nfree == s->nobjs - live);
+		FUZZ_CHECK(span_is_valid(s));
+	}
+	for (i = 0; i < s->nobjs; i++)
+		if (taken[i])
+			span_put(s, (void *)(s->start + i * s->size));
+	span_destroy(s);
+	FUZZ_CHECK(!fake_pageheap.spans && !fake_pageheap.bad);
+	return 0;
+}
