@@ -13,12 +13,14 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "central.h"
 #include "conf.h"
 #include "entry.h"
 #include "error.h"
 #include "fork.h"
 #include "guard.h"
 #include "lock.h"
+#include "pageheap.h"
 #include "percpu.h"
 #include "transfer.h"
 
@@ -57,6 +59,7 @@ void entry_first(void)
 	percpu_boot(shim_conf.rseq && !shim_conf.check);
 	if (shim_conf.check)
 		transfer_set_limit(0);
+	pageheap_on_idle(central_purge);
 	guard_boot();
 	percpu_open(!shim_conf.guard && !shim_conf.check && !shim_conf.profile);
 	/* release order: pairs with the acquire in alloc_any() */

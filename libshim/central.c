@@ -216,6 +216,39 @@ void central_get_stat(unsigned int cls, struct central_stat *st)
 	shim_lock_release(&c->lock);
 }
 
+/* At most so many spans of a class are looked at and purged in a call. */
+#define PURGE_LOOKS	4096
+#define PURGE_SPANS	256
+/* Objects this small leave hardly a page without one in use. */
+#define PURGE_SIZE	256
+
+static void purge_class(struct central *c)
+{
+	unsigned int looks = 0, purges = 0, i;
+	struct span *s;
+
+	shim_lock_acquire(&c->lock);
+	for (i = 0; i < NR_LISTS; i++)
+		for (s = c->head[i]; s; s = s->next) {
+			if (looks++ == PURGE_LOOKS || purges == PURGE_SPANS)
+				goto out;
+			if (s->seen == s->nfree)
+				purges += span_purge(s) != 0;
+			s->seen = s->nfree;
+		}
+out:
+	shim_lock_release(&c->lock);
+}
+
+void central_purge(void)
+{
+	unsigned int cls;
+
+	for (cls = SIZECLASS_COUNT; cls; cls--)
+		if (sizeclass_info[cls].size >= PURGE_SIZE)
+			purge_class(&central[cls]);
+}
+
 bool central_is_valid(unsigned int cls)
 {
 	struct central *c = &central[cls];

@@ -74,6 +74,16 @@ void central_get_stat(unsigned int cls, struct central_stat *st);
  */
 bool central_is_valid(unsigned int cls);
 
+/**
+ * central_purge - give the memory of free objects back
+ *
+ * Of spans whose free objects have not changed since the last call, OS pages
+ * without a used object, where the page heap thinks it worth it.  Takes the
+ * classes' locks in turn, each for a bounded time.  Fit for
+ * pageheap_on_idle().
+ */
+void central_purge(void);
+
 void central_fork_prepare(void);
 void central_fork_parent(void);
 void central_fork_child(void);

@@ -47,6 +47,7 @@ enum {
  * @nr_populate_fail: blocks whose memory could not be had beforehand
  * @nr_release: release calls made to the backend
  * @released: bytes given back, ever
+ * @purged: of these, inside of spans in use
  * @nr_split: blocks split to give pages back
  * @nr_join: blocks made whole again
  * @nr_join_fail: blocks that could not be
@@ -79,6 +80,7 @@ struct pageheap_stat {
 	uint64_t nr_populate_fail;
 	uint64_t nr_release;
 	uint64_t released;
+	uint64_t purged;
 	uint64_t nr_split;
 	uint64_t nr_join;
 	uint64_t nr_join_fail;
@@ -135,6 +137,28 @@ bool pageheap_resize(struct span *s, size_t npages);
  * Return: true when moved, or false with nothing changed: copy.
  */
 bool pageheap_remap_grow(struct span *s, size_t npages);
+
+/**
+ * pageheap_purge - give memory inside a span back that nobody uses now
+ * @s: a span of at most 32 OS pages of 4 KiB
+ * @pages: bit n: OS page n of it
+ *
+ * The pages stay the span's and read as zero afterwards.  Nothing is done in a
+ * block that is whole: a PMD is worth more.
+ *
+ * Return: bytes given back.
+ */
+size_t pageheap_purge(struct span *s, uint32_t pages);
+
+/**
+ * pageheap_on_idle - have a function called when there is time
+ * @fn: called now and then, with no lock held, while the scavenger is at work.
+ *	It runs on a thread that has no thread-local storage: no C library but
+ *	memcpy() and the like, no errno, no restartable sequences
+ *
+ * One function; called once, before there is a second thread.
+ */
+void pageheap_on_idle(void (*fn)(void));
 
 /**
  * pageheap_trim - give everything that is free back now

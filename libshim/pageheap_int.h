@@ -162,7 +162,7 @@ struct pageheap {
 	struct filler filler[FILLERS];
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
-	uint64_t nr_release, released, nr_split, nr_join, nr_join_fail;
+	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
 	uint64_t nr_remap, nr_refused;
 };
 

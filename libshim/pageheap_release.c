@@ -9,6 +9,8 @@
  */
 #include "pageheap_int.h"
 
+#define OS_PAGE	4096u
+
 /* Give one free run back, or as much of it as @max blocks. */
 static size_t run_release(enum backend_id backend, enum run_kind kind,
 			  size_t max)
@@ -104,9 +106,14 @@ static size_t block_release(struct block *b)
 /* The first on a list that is older than @age ticks; newer ones go behind. */
 static struct block *list_aged(struct block **list, uint32_t age)
 {
-	struct block *b;
+	struct block *b = *list;
 	int looks;
 
+	if (!age) {
+		while (b && b->joining)
+			b = b->age_next;
+		return b;
+	}
 	for (looks = 0; looks < 64; looks++) {
 		b = *list;
 		if (!b || b->age_tick == ph.tick)
@@ -140,6 +147,51 @@ size_t pageheap_release_idlest(uint32_t age, bool all)
 			return block_release(b);
 	}
 	return 0;
+}
+
+size_t pageheap_purge(struct span *s, uint32_t pages)
+{
+	struct backend_range r[16];
+	unsigned int i, nr = 0, done;
+	struct block *b;
+	size_t bytes = 0;
+
+	for (i = 0; pages >> i; i++) {
+		uintptr_t at = s->start + i * OS_PAGE;
+
+		if (!(pages >> i & 1))
+			continue;
+		if (nr && r[nr - 1].start + r[nr - 1].len == at) {
+			r[nr - 1].len += OS_PAGE;
+			continue;
+		}
+		r[nr].start = at;
+		r[nr++].len = OS_PAGE;
+		if (i >= 31)
+			break;
+	}
+	shim_lock_acquire(&ph.lock);
+	b = block_at(s->start);
+	if (!nr || b->state != BLOCK_PART || b->whole || b->joining || b->stuck) {
+		shim_lock_release(&ph.lock);
+		return 0;
+	}
+	ph.moving++;
+	shim_lock_release(&ph.lock);
+	done = backend_ops(b->backend)->release(r, nr);
+	for (i = 0; i < done; i++)
+		bytes += r[i].len;
+	shim_lock_acquire(&ph.lock);
+	ph.moving--;
+	if (done < nr) {
+		b->stuck = true;
+		ph.nr_refused++;
+		age_update(b);
+	}
+	ph.released += bytes;
+	ph.purged += bytes;
+	shim_lock_release(&ph.lock);
+	return bytes;
 }
 
 /**

@@ -49,6 +49,7 @@ void pageheap_get_stat(struct pageheap_stat *st)
 	st->nr_populate_fail = ph.nr_populate_fail;
 	st->nr_release = ph.nr_release;
 	st->released = ph.released;
+	st->purged = ph.purged;
 	st->nr_split = ph.nr_split;
 	st->nr_join = ph.nr_join;
 	st->nr_join_fail = ph.nr_join_fail;

@@ -61,6 +61,8 @@ enum span_state {
  * @size: bytes in an object
  * @recip: reciprocal of @size, for offset to object number
  * @bytes: large: bytes asked for
+ * @seen: central: @nfree when it was last looked at for purging
+ * @purged: span: OS pages whose memory was given back and not taken since
  * @bitmap: central: one bit an object, or a pointer to more
  *
  * Comes from pageheap_alloc(), goes with pageheap_free().  Descriptors are
@@ -82,6 +84,8 @@ struct span {
 	uint32_t size;
 	uint32_t recip;
 	size_t bytes;
+	uint16_t seen;
+	uint16_t purged;
 	uint64_t bitmap[8];
 };
 

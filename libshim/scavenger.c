@@ -28,12 +28,13 @@
 #include "scavenger_thread.h"
 #include "sys.h"
 
-#define TICK_NS		200000000ull	/* five looks a second */
-#define AGE_TICKS	4u		/* 0.8 s, and up to a tick more */
+#define TICK_NS		150000000ull	/* some looks a second */
+#define AGE_TICKS	4u		/* 0.6 s, and up to a tick more */
 #define WINDOW_NS	30000000000ull	/* two windows make the minute */
-#define LINGER_TICKS	15u		/* 3 s without work, then the thread ends */
-#define LIMIT_TICKS	5u
-#define SLACK_SHARE	10u		/* a tenth of what is in use may be idle */
+#define LINGER_TICKS	20u		/* 3 s without work, then the thread ends */
+#define LIMIT_TICKS	7u
+#define IDLE_TICKS	2u
+#define SLACK_SHARE	32u		/* of what is in use may be idle */
 #define KICK_PAGES	512u		/* 4 MiB: less is not worth a thread */
 #define BUDGET_SHARE	100u		/* 1 % of CPU */
 #define BUDGET_BURST	250000000ll	/* what 25 s of not working save up */
@@ -59,6 +60,13 @@ static struct {
 	size_t runs_low[AGE_TICKS];	/* fewest free blocks of each tick */
 	struct scavenger_stat stat;
 } sc;
+
+static void (*on_idle)(void);	/* set once, before there is a thread */
+
+void pageheap_on_idle(void (*fn)(void))
+{
+	on_idle = fn;
+}
 
 static size_t slack(void)
 {
@@ -228,7 +236,7 @@ static bool thread_look(void)
 static void thread_main(void)
 {
 	struct timespec ts = { 0, (long)TICK_NS };
-	bool go = true, look;
+	bool go = true, look, idle;
 	size_t heap;
 
 	sys_call3(SYS_prctl, PR_SET_NAME, (long)"shim-scavenger", 0);
@@ -239,9 +247,13 @@ static void thread_main(void)
 	while (go) {
 		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
 		look = ph.tick % LIMIT_TICKS == 0;
+		idle = on_idle && ph.whole && sc.budget > 0 &&
+		       ph.tick % IDLE_TICKS == 0;
 		shim_lock_release(&ph.lock);
 		if (look)
 			limit_update(heap);
+		if (idle)
+			on_idle();
 		sys_call3(SYS_nanosleep, (long)&ts, 0, 0);
 		shim_lock_acquire(&ph.lock);
 		go = thread_look();

@@ -75,6 +75,7 @@ unsigned int span_take(struct span *s, void **objs, unsigned int n)
 		s->bitmap[i] = bits;
 	}
 	s->nfree -= got;
+	s->purged = 0;
 	return got;
 }
 
@@ -107,6 +108,41 @@ enum span_error span_put(struct span *s, void *p)
 	s->bitmap[idx / 64] |= (uint64_t)1 << (idx % 64);
 	s->nfree++;
 	return SPAN_OK;
+}
+
+#define OS_PAGE	4096u
+
+/* Are all objects that touch this OS page free? */
+static bool page_is_free(const struct span *s, unsigned int page)
+{
+	unsigned int i = page * OS_PAGE / s->size;
+	unsigned int last = ((page + 1) * OS_PAGE - 1) / s->size;
+
+	if (last >= s->nobjs)
+		last = s->nobjs - 1u;
+	for (; i <= last; i++)
+		if (!(s->bitmap[i / 64] >> (i % 64) & 1))
+			return false;
+	return true;
+}
+
+size_t span_purge(struct span *s)
+{
+	unsigned int n = s->npages * (PAGE_SIZE / OS_PAGE), i;
+	uint32_t pages = 0;
+	size_t bytes;
+
+	if (s->nfree * s->size < OS_PAGE || n > 16)
+		return 0;
+	for (i = 0; i < n; i++)
+		if (!(s->purged >> i & 1) && page_is_free(s, i))
+			pages |= 1u << i;
+	if (!pages)
+		return 0;
+	bytes = pageheap_purge(s, pages);
+	if (bytes)
+		s->purged |= (uint16_t)pages;
+	return bytes;
 }
 
 bool span_is_valid(const struct span *s)

@@ -69,6 +69,14 @@ enum span_error span_put(struct span *s, void *p);
 enum span_error span_check(const struct span *s, const void *p);
 
 /**
+ * span_purge - give the memory of free objects back, page by page
+ * @s: the span
+ *
+ * Return: bytes given back.
+ */
+size_t span_purge(struct span *s);
+
+/**
  * span_is_valid - check a span's invariants
  * @s: the span
  *

@@ -306,6 +306,33 @@ TEST(trim_keeps_what_it_may)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+TEST(purge_inside_a_span)
+{
+	struct span *s, *t;
+
+	outgrow();
+	s = pageheap_alloc(4, 1, 0);
+	t = pageheap_alloc(252, 1, 0);
+	memset((void *)s->start, 1, 4 * PAGE_SIZE);
+	/* not out of a block that is whole */
+	EXPECT_EQ(0, pageheap_purge(s, 0xff));
+	pageheap_free(t);
+	pageheap_trim(0);
+	EXPECT_EQ(3 * 4096, pageheap_purge(s, 0x46));
+	EXPECT_FALSE(fake_is_returned(s->start));
+	EXPECT_TRUE(fake_is_returned(s->start + 4096));
+	EXPECT_TRUE(fake_is_returned(s->start + 2 * 4096));
+	EXPECT_FALSE(fake_is_returned(s->start + 3 * 4096));
+	EXPECT_TRUE(fake_is_returned(s->start + 6 * 4096));
+	EXPECT_EQ(0, *(char *)(s->start + 4096));
+	EXPECT_EQ(1, *(char *)(s->start + 5 * 4096));
+	EXPECT_EQ(3 * 4096, stat_now().purged);
+	EXPECT_EQ(0, pageheap_purge(s, 0));
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(s);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(locked_memory_stays)
 {
 	struct span *s, *t;
