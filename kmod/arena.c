@@ -18,7 +18,6 @@
 #include "arena.h"
 #include "compat.h"
 #include "inode.h"
-#include "upkeep.h"
 
 LIST_HEAD(ha_arenas);
 static DEFINE_SPINLOCK(arenas_lock);	/* writers of ha_arenas */
@@ -57,7 +56,7 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 		mutex_init(&a->locks[i]);
 	xa_init_flags(&a->table, XA_FLAGS_ACCOUNT);
 	ha_source_init(&a->source, mm, f->account, f->node);
-	INIT_DELAYED_WORK(&a->upkeep, ha_upkeep_work);
+	INIT_DELAYED_WORK(&a->upkeep, f->upkeep);
 	a->nblocks = f->nblocks;
 	strscpy(a->name, f->name, sizeof(a->name));
 	a->id = atomic64_inc_return(&next_id);
@@ -212,7 +211,8 @@ static void family_name(struct ha_family *f, const char *name)
 		strscpy(f->name, "_", sizeof(f->name));
 }
 
-struct ha_family *ha_family_new(const struct hugearena_create *c)
+struct ha_family *ha_family_new(const struct hugearena_create *c,
+				work_func_t upkeep)
 {
 	struct ha_family *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 
@@ -221,6 +221,7 @@ struct ha_family *ha_family_new(const struct hugearena_create *c)
 	kref_init(&f->ref);
 	mutex_init(&f->lock);
 	INIT_LIST_HEAD(&f->arenas);
+	f->upkeep = upkeep;
 	f->nblocks = c->size >> HA_BLOCK_SHIFT;
 	f->node = c->node == HUGEARENA_NODE_LOCAL ? NUMA_NO_NODE : c->node;
 	family_name(f, c->name);

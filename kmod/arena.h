@@ -64,6 +64,8 @@ enum ha_arena_counter {
  * @account: whose quota pays
  * @maker: mm that made it, the only one that may map it anew
  * @first: the maker's arena
+ * @upkeep: what its arenas' workers do; from above, as an arena knows no layer
+ *	that would do it
  * @nblocks: size in blocks
  * @node: preferred NUMA node
  * @name: for reports
@@ -76,6 +78,7 @@ struct ha_family {
 	struct ha_account *account;
 	struct mm_struct *maker;
 	struct ha_arena *first;
+	work_func_t upkeep;
 	unsigned long nblocks;
 	int node;
 	char name[HUGEARENA_NAME_LEN];
@@ -161,10 +164,12 @@ static inline struct ha_block *ha_entry_block(void *entry)
 /**
  * ha_family_new() - make a family with its maker's arena
  * @c: checked parameters of HUGEARENA_IOC_CREATE
+ * @upkeep: what its arenas' workers do
  *
  * Return: a family with one reference, the caller's, or an error pointer.
  */
-struct ha_family *ha_family_new(const struct hugearena_create *c);
+struct ha_family *ha_family_new(const struct hugearena_create *c,
+				work_func_t upkeep);
 
 /* The file is gone: no VMA is left, and no other arena than the maker's. */
 void ha_family_close(struct ha_family *f);

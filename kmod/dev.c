@@ -25,6 +25,7 @@
 #include "map.h"
 #include "release.h"
 #include "remap.h"
+#include "upkeep.h"
 
 /* Half of what a process can address; far more than there is memory. */
 #define MAX_SIZE	BIT_ULL(46)
@@ -92,7 +93,7 @@ static long device_create_arena(void __user *arg)
 	fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	f = ha_family_new(&c);
+	f = ha_family_new(&c, ha_upkeep_work);
 	if (IS_ERR(f)) {
 		put_unused_fd(fd);
 		return PTR_ERR(f);

@@ -96,13 +96,34 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+/*
+ * Make the copy now and unmap the page it is of.  Leaving the copy to the next
+ * fault would not do: an instruction that reads the page before it writes to
+ * it brings the old one back each time, and never gets on.
+ */
+static vm_fault_t mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a,
+			       pgoff_t index)
+{
+	struct ha_cow_page p;
+	int err;
+
+	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, HA_COW_WRITE,
+			  &p);
+	if (err)
+		return fault_error(err);
+	ha_arena_zap_page(a, vmf->pgoff);
+	ha_arena_count(a, p.source, 1);
+	ha_stat_inc(p.source);
+	return VM_FAULT_NOPAGE;
+}
+
 /* First write to a page that a copy-on-write VMA maps read-only. */
 static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
 {
 	struct ha_arena *a = vmf->vma->vm_private_data;
 	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
-	vm_fault_t ret = VM_FAULT_NOPAGE;
 	struct folio *folio = page_folio(vmf->page);
+	vm_fault_t ret;
 
 	if (!a || index >= a->family->nblocks)
 		return VM_FAULT_SIGBUS;
@@ -116,8 +137,7 @@ static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
 		ha_stat_inc(HA_COW_REUSED);
 		ret = VM_FAULT_LOCKED;
 	} else {
-		/* drop it: the fault that follows makes the copy */
-		ha_arena_zap_page(a, vmf->pgoff);
+		ret = mkwrite_copy(vmf, a, index);
 	}
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);

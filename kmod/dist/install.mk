@@ -6,15 +6,31 @@
 PREFIX ?= /usr/local
 MODLIB := $(DESTDIR)/lib/modules
 SYSLIB := $(DESTDIR)/usr/lib
+lib := $(DESTDIR)$(PREFIX)/lib
 dkms := $(DESTDIR)/usr/src/hugearena-$(VERSION)
-export DESTDIR PREFIX
+export DESTDIR PREFIX VERSION
+
+# between commands that foreach makes
+define newline
+
+
+endef
 
 ## install: module, library, command, dkms source, device rights
 install: kmod lib tools
 	$(foreach k,$(kernels),install -D -m 644 $(o)/$(k)/hugearena.ko \
-		$(MODLIB)/$(k)/updates/hugearena.ko &&) true
-	@$(MAKE) -C libshim O=$(o) install
-	@$(MAKE) -C tools O=$(o) install
+		$(MODLIB)/$(k)/updates/hugearena.ko$(newline)	)
+	install -D -m 755 $(o)/libshim.so.0 $(lib)/libshim.so.0
+	ln -sf libshim.so.0 $(lib)/libshim.so
+	install -m 644 $(o)/libshim.a $(lib)/
+	install -D -m 644 libshim/shim.h $(DESTDIR)$(PREFIX)/include/shim.h
+	install -d $(lib)/pkgconfig
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(PREFIX)/lib,' \
+		-e 's,@VERSION@,$(VERSION),' libshim/libshim.pc.in \
+		>$(lib)/pkgconfig/libshim.pc
+	@$(MAKE) -s -C tools O=$(o) install
+	$(foreach m,$(wildcard Documentation/man/*.[1-8]),install -D -m 644 $(m) \
+		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))$(newline)	)
 	install -D -m 644 kmod/uapi/hugearena.h \
 		$(DESTDIR)$(PREFIX)/include/linux/hugearena.h
 	install -D -m 644 kmod/dist/hugearena.sysusers \
@@ -31,7 +47,7 @@ install: kmod lib tools
 	sed 's/@VERSION@/$(VERSION)/' kmod/dist/dkms.conf >$(dkms)/dkms.conf
 ifeq ($(DESTDIR),)
 	systemd-sysusers hugearena.conf || groupadd -f -r hugearena
-	$(foreach k,$(kernels),depmod $(k) &&) true
+	$(foreach k,$(kernels),depmod $(k)$(newline)	)
 	ldconfig
 endif
 
