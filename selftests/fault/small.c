@@ -42,7 +42,7 @@ static int fill_small(void *arg)
 {
 	struct hugearena_block b;
 	struct hugearena_stat st;
-	long long failed = stat_read("ChargeFailed");
+	long long failed = stat_read("HugeFailed");
 	struct arena a;
 
 	if (arena_make(&a, BLOCKS))
@@ -64,7 +64,7 @@ static int fill_small(void *arg)
 		return 7;
 	if (b.state != HUGEARENA_BLOCK_SPLIT || b.pages != 65)
 		return 8;
-	if (stat_read("ChargeFailed") <= failed)
+	if (stat_read("HugeFailed") <= failed)
 		return 9;
 	return 0;
 }

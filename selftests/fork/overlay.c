@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* After fork a written byte costs 4 KiB, on either side, and not 2 MiB. */
 #include "harness.h"
+#include <signal.h>
 
 #define BLOCKS	32
 
@@ -147,6 +148,42 @@ TEST_F(overlay, every_byte_of_an_overlay_is_right)
 	gate_post(self->release);
 	EXPECT_EQ(0, child_wait(pid));
 	EXPECT_EQ(0, memcmp(want, self->a.base, BLOCK_LEN));
+}
+
+/*
+ * A service that always has a child: the next one is forked before the last
+ * one ends, and the same pages are written after each fork.
+ */
+TEST_F(overlay, old_versions_do_not_pile_up)
+{
+	enum { ROUNDS = 40, PAGES = 256 };
+	long long before = stat_read("Resident"), after;
+	pid_t last = -1, pid;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		pid = child_fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			pause();
+			_exit(0);
+		}
+		pages_fill(self->a.base, PAGES * OS_PAGE, 10 + i);
+		if (last > 0) {
+			kill(last, SIGKILL);
+			child_wait(last);
+		}
+		last = pid;
+	}
+	after = stat_read("Resident");
+	/* all of them would be 40 MiB */
+	EXPECT_GT(before + 16 * 1024, after);
+	EXPECT_EQ(0, pages_wrong(self->a.base, PAGES * OS_PAGE,
+				 10 + ROUNDS - 1));
+	EXPECT_EQ(0, pages_wrong(self->a.base + PAGES * OS_PAGE,
+				 BLOCK_LEN - PAGES * OS_PAGE, 1));
+	kill(last, SIGKILL);
+	child_wait(last);
 }
 
 TEST_HARNESS_MAIN

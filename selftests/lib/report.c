@@ -280,10 +280,19 @@ int pool_sum_read(struct pool_line *sum)
 
 long long param_read(const char *name)
 {
-	char path[128];
+	char path[128], text[256], *at, *end;
+	long long sum = 0;
 
 	snprintf(path, sizeof(path), PARAM_DIR "%s", name);
-	return file_number(path);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return -1;
+	for (at = text; ; at = end + 1) {
+		sum += strtoll(at, &end, 10);
+		if (end == at)
+			return -1;
+		if (*end != ',')
+			return sum;
+	}
 }
 
 int param_write(const char *name, long long value)

@@ -57,25 +57,30 @@ TEST_F(target, lowered)
 
 TEST_F(target, takes_memory_and_gives_it_back)
 {
-	long long before = meminfo_read("MemFree");
+	long long before = meminfo_read("MemFree"), noise = 32 * 1024;
 
-	ASSERT_EQ(0, param_write("pool_target_mb", 128));
-	ASSERT_EQ(64, clean_become(64));
-	EXPECT_GT(before - 120 * 1024, meminfo_read("MemFree"));
+	/* the page allocator keeps some free blocks where MemFree is blind */
+	ASSERT_EQ(0, param_write("pool_target_mb", 256));
+	ASSERT_EQ(128, clean_become(128));
+	EXPECT_LT(256 * 1024 - noise, before - meminfo_read("MemFree"));
 	ASSERT_EQ(0, param_write("pool_target_mb", 0));
 	ASSERT_EQ(0, clean_become(0));
-	EXPECT_EQ(1, wait_for(meminfo_read("MemFree") > before - 8 * 1024, 1));
+	EXPECT_EQ(1, wait_for(meminfo_read("MemFree") > before - noise, 1));
 }
 
-TEST_F(target, an_odd_number_is_whole_blocks)
+TEST_F(target, half_a_block_is_refused)
 {
-	ASSERT_EQ(0, param_write("pool_target_mb", 7));
-	usleep(500000);
-	ASSERT_EQ(0, pool_sum_read(&self->sum));
-	/* rounded down or up, it is the same number everywhere */
-	EXPECT_TRUE(self->sum.target == 3 || self->sum.target == 4);
-	EXPECT_EQ((long long)self->sum.target,
-		  clean_become(self->sum.target));
+	EXPECT_ERRNO(EINVAL, param_write("pool_target_mb", 7));
+	EXPECT_ERRNO(EINVAL, param_write("pool_floor_mb", 1));
+	EXPECT_EQ(0, param_read("pool_target_mb"));
+}
+
+TEST_F(target, more_than_there_is_is_refused)
+{
+	long long all_mb = meminfo_read("MemTotal") / 1024 & ~1LL;
+
+	EXPECT_ERRNO(EINVAL, param_write("pool_target_mb", 2 * all_mb));
+	EXPECT_EQ(0, param_read("pool_target_mb"));
 }
 
 TEST_F(target, floor_is_shown)

@@ -29,8 +29,31 @@ TEST_F(fdinfo, has_the_arenas_numbers)
 	EXPECT_EQ((long long)st.id, file_key(self->path, "hugearena-id"));
 	EXPECT_EQ((long long)st.size / 1024,
 		  file_key(self->path, "hugearena-size"));
+	EXPECT_EQ(1, file_key(self->path, "hugearena-copies"));
 	EXPECT_EQ((long long)st.resident / 1024,
 		  file_key(self->path, "hugearena-resident"));
+	EXPECT_EQ(3, file_key(self->path, "hugearena-blocks"));
+	EXPECT_EQ(0, file_key(self->path, "hugearena-split"));
+}
+
+TEST_F(fdinfo, sums_the_copies_of_a_family)
+{
+	int go = gate_open();
+	pid_t pid;
+
+	pages_fill(self->a.base, 3 * BLOCK_LEN, 1);
+	pid = child_fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		gate_wait(go);
+		_exit(0);
+	}
+	EXPECT_EQ(2, file_key(self->path, "hugearena-copies"));
+	EXPECT_EQ(2 * 3 * 2048, file_key(self->path, "hugearena-resident"));
+	EXPECT_EQ(6, file_key(self->path, "hugearena-blocks"));
+	gate_post(go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(1, wait_for(file_key(self->path, "hugearena-copies"), 1));
 }
 
 TEST_F(fdinfo, every_other_line_is_the_kernels)

@@ -11,10 +11,10 @@ static const char *const keys[] = {
 	"FaultMap", "CowPages", "CowBlocks", "CowReused", "Forks",
 	"ForkFailed", "ForkCopied", "Lost", "Released+", "Splits", "Joined",
 	"JoinBusy", "JoinFailed", "Pinned", "Recycled", "QuotaDenied",
-	"ChargeFailed", "Shrunk",
+	"HugeFailed", "Shrunk",
 };
 
-/* "Key:", blanks, digits, " kB" if so; -1 if @line is anything else. */
+/* "Key:", tab, digits, " kB" if so; -1 if @line is anything else. */
 static int line_parse(const char *line, const char *key)
 {
 	size_t n = strcspn(key, "+");
@@ -23,9 +23,8 @@ static int line_parse(const char *line, const char *key)
 	if (strncmp(line, key, n) || line[n] != ':')
 		return -1;
 	line += n + 1;
-	if (*line != ' ')
+	if (*line++ != '\t')
 		return -1;
-	line += strspn(line, " ");
 	n = strspn(line, "0123456789");
 	if (!n)
 		return -1;
@@ -40,7 +39,9 @@ TEST(has_these_lines_in_this_order)
 
 	ASSERT_NE(NULL, f);
 	while (fgets(line, sizeof(line), f)) {
-		ASSERT_LT(i, ARRAY_SIZE(keys));
+		/* more may follow */
+		if (i == ARRAY_SIZE(keys))
+			break;
 		EXPECT_EQ(0, line_parse(line, keys[i])) {
 			TH_LOG("line %zu: %s", i + 1, line);
 		}

@@ -111,6 +111,33 @@ TEST_F(charge, the_pool_is_not_charged)
 	EXPECT_EQ(0, child_run(rises_not_by_pool, &self->cg));
 }
 
+/* A worker joins what the service has refilled; the service pays. */
+static int falls_by_join(void *arg)
+{
+	struct memcg *cg = arg;
+	long long before, after;
+	struct arena a;
+	size_t i;
+
+	if (memcg_enter(cg) || arena_make(&a, BLOCKS))
+		return 1;
+	pages_fill(a.base, a.size, 1);
+	for (i = 0; i < BLOCKS; i++)
+		if (arena_punch(&a, i * BLOCK_LEN, 16 * OS_PAGE))
+			return 2;
+	pages_fill(a.base, a.size, 1);
+	before = memcg_read(cg, "memory.current");
+	if (wait_for(arena_count(&a, HUGEARENA_BLOCK_WHOLE), BLOCKS) != BLOCKS)
+		return 3;
+	after = memcg_read(cg, "memory.current");
+	return before - after < SIZE / 2 ? 0 : 4;
+}
+
+TEST_F(charge, joined_blocks_stay_charged)
+{
+	EXPECT_EQ(0, child_run(falls_by_join, &self->cg));
+}
+
 static int fill_past_limit(void *arg)
 {
 	struct arena a;

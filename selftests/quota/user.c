@@ -86,7 +86,9 @@ TEST_F(user, covers_all_arenas_of_the_user)
 
 static int release_and_go_on(void *arg)
 {
+	char *next;
 	struct arena a;
+	size_t i;
 
 	if (user_become(SOMEBODY) ||
 	    arena_make_on(&a, *(int *)arg, 16, HUGEARENA_NODE_LOCAL))
@@ -95,8 +97,10 @@ static int release_and_go_on(void *arg)
 		return 101;
 	if (arena_punch(&a, 0, BLOCK_LEN))
 		return 102;
-	if (byte_write_signal(a.base + LIMIT_BLOCKS * BLOCK_LEN, 1))
-		return 103;
+	next = a.base + LIMIT_BLOCKS * BLOCK_LEN;
+	for (i = 0; i < BLOCK_LEN; i += OS_PAGE)
+		if (byte_write_signal(next + i, 1))
+			return 103;
 	if (byte_write_signal(a.base, 1) != SIGBUS)
 		return 104;
 	/* what is there stays usable */

@@ -28,13 +28,13 @@ TEST_F(info, names_only_known_features)
 	EXPECT_EQ(0, self->info.features &
 		  ~(HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
 		    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_ACCESSED |
-		    HUGEARENA_FEAT_RESERVE));
+		    HUGEARENA_FEAT_RESERVE | HUGEARENA_FEAT_VIEW));
 }
 
-TEST_F(info, offers_release_join_blocks)
+TEST_F(info, offers_what_has_an_ioctl)
 {
 	__u64 want = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
-		     HUGEARENA_FEAT_BLOCKS;
+		     HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_VIEW;
 
 	EXPECT_EQ(want, self->info.features & want);
 }

@@ -51,7 +51,7 @@ static int unknown_all_enotty(int fd, const unsigned int *known, size_t nr,
 TEST_F(ioctl, unknown_on_the_device)
 {
 	static const unsigned int known[] = {
-		HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE,
+		HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE, HUGEARENA_IOC_VIEW,
 	};
 
 	EXPECT_EQ(0, unknown_all_enotty(self->dev, known, ARRAY_SIZE(known),
