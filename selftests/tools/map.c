@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hugearena map: layout, blocks and the way of an address. */
+#include <inttypes.h>
+
+#include "harness.h"
+#include "tool.h"
+
+#define BLOCKS	8
+
+ARENA_FIXTURE(map, BLOCKS)
+
+static json_t *mapping_at(json_t *root, const void *addr)
+{
+	json_t *list = json_at(root, "mappings"), *m;
+	unsigned long long at = (uintptr_t)addr;
+	size_t i;
+
+	json_array_foreach(list, i, m)
+		if (strtoull(json_text_at(m, "start"), NULL, 16) <= at &&
+		    strtoull(json_text_at(m, "end"), NULL, 16) > at)
+			return m;
+	return NULL;
+}
+
+static json_t *block_at(json_t *root, const void *addr)
+{
+	json_t *list = json_at(root, "blocks"), *b;
+	size_t i;
+
+	json_array_foreach(list, i, b)
+		if (strtoull(json_text_at(b, "start"), NULL, 16) ==
+		    (uintptr_t)addr)
+			return b;
+	return NULL;
+}
+
+TEST_F(map, arena_by_page_size)
+{
+	json_t *root, *m;
+
+	pages_fill(self->a.base, 5 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_punch(&self->a, 0, OS_PAGE));
+	byte_write(self->a.base + OS_PAGE, 1);
+	root = tool_json("map --json %d", getpid());
+	ASSERT_NE(NULL, root);
+	m = mapping_at(root, self->a.base);
+	ASSERT_NE(NULL, m);
+	EXPECT_STREQ("arenas", json_text_at(m, "kind"));
+	EXPECT_EQ(BLOCKS * BLOCK_LEN, json_number_at(m, "reserved_bytes"));
+	EXPECT_EQ(smaps_pmd_mapped(self->a.base) * 1024,
+		  json_number_at(m, "pages_2m_bytes"));
+	EXPECT_EQ(4 * BLOCK_LEN, json_number_at(m, "pages_2m_bytes"));
+	EXPECT_EQ(smaps_read(self->a.base, "Rss") * 1024,
+		  json_number_at(m, "resident_bytes"));
+	EXPECT_EQ(json_number_at(m, "resident_bytes") - 4 * BLOCK_LEN,
+		  json_number_at(m, "pages_4k_bytes"));
+	json_decref(root);
+}
+
+TEST_F(map, kinds_in_order_of_the_address_space)
+{
+	static const char *const order[] = {
+		"program", "brk heap", "libraries", "stack",
+	};
+	static char in_bss[1];
+	unsigned long long at[4] = { 0 }, start;
+	json_t *root, *m, *list;
+	unsigned int i, k;
+
+	free(malloc(1));
+	root = tool_json("map --json %d", getpid());
+	ASSERT_NE(NULL, root);
+	list = json_at(root, "mappings");
+	json_array_foreach(list, i, m) {
+		start = strtoull(json_text_at(m, "start"), NULL, 16);
+		for (k = 0; k < 4; k++)
+			if (!at[k] && !strcmp(order[k], json_text_at(m, "kind")))
+				at[k] = start;
+	}
+	for (k = 0; k < 4; k++)
+		EXPECT_NE(0, at[k]);
+	for (k = 1; k < 4; k++)
+		EXPECT_LT(at[k - 1], at[k]);
+	m = mapping_at(root, in_bss);
+	ASSERT_NE(NULL, m);
+	EXPECT_STREQ("program", json_text_at(m, "kind"));
+	m = mapping_at(root, &m);
+	ASSERT_NE(NULL, m);
+	EXPECT_STREQ("stack", json_text_at(m, "kind"));
+	m = mapping_at(root, (void *)printf);
+	ASSERT_NE(NULL, m);
+	EXPECT_STREQ("libraries", json_text_at(m, "kind"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("map %d", getpid()));
+	EXPECT_NE(NULL, strstr(tool_out, "COVERAGE"));
+	EXPECT_NE(NULL, strstr(tool_out, "unmapped"));
+}
+
+TEST_F(map, blocks_of_an_arena)
+{
+	json_t *root, *b;
+
+	pages_fill(self->a.base, 3 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, 100 * OS_PAGE));
+	root = tool_json("map --blocks --json %d", getpid());
+	ASSERT_NE(NULL, root);
+	b = block_at(root, self->a.base);
+	ASSERT_NE(NULL, b);
+	EXPECT_STREQ("whole", json_text_at(b, "state"));
+	EXPECT_EQ(BLOCK_LEN, json_number_at(b, "resident_bytes"));
+	EXPECT_TRUE(json_is_true(json_at(b, "accessed")));
+	EXPECT_TRUE(json_is_true(json_at(b, "dirty")));
+	EXPECT_TRUE(json_is_false(json_at(b, "shared")));
+	b = block_at(root, self->a.base + BLOCK_LEN);
+	ASSERT_NE(NULL, b);
+	EXPECT_STREQ("split", json_text_at(b, "state"));
+	EXPECT_EQ(412 * OS_PAGE, json_number_at(b, "resident_bytes"));
+	EXPECT_EQ(NULL, block_at(root, self->a.base + 3 * BLOCK_LEN));
+	json_decref(root);
+}
+
+TEST_F(map, walk_ends_at_a_pmd_with_the_blocks_frame)
+{
+	struct hugearena_block b;
+	unsigned long long want;
+	json_t *root;
+	char *p = self->a.base + BLOCK_LEN + 0x12345;
+
+	pages_fill(self->a.base, 4 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_block(&self->a, 1, &b));
+	ASSERT_NE(0, b.pfn);
+	want = b.pfn * OS_PAGE + 0x12345;
+	root = tool_json("map --json --walk %lx --around 3 %d",
+			 (unsigned long)p, getpid());
+	ASSERT_NE(NULL, root);
+	EXPECT_STREQ("PMD", json_text_at(root, "steps.0.level"));
+	EXPECT_EQ(want, strtoull(json_text_at(root, "steps.0.physical"), NULL,
+				 16));
+	EXPECT_EQ(3, json_array_size(json_at(root, "steps")));
+	EXPECT_EQ((uintptr_t)p >> 21 & 511,
+		  json_number_at(root, "index.pmd"));
+	EXPECT_EQ((uintptr_t)p & 4095, json_number_at(root, "index.offset"));
+	json_decref(root);
+}
+
+TEST(walk_of_a_small_page)
+{
+	char *p = mmap(NULL, BLOCK_LEN, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	json_t *root;
+
+	ASSERT_NE(MAP_FAILED, p);
+	madvise(p, BLOCK_LEN, MADV_NOHUGEPAGE);
+	byte_write(p, 1);
+	root = tool_json("map --json --walk %lx --around 1 %d",
+			 (unsigned long)p, getpid());
+	ASSERT_NE(NULL, root);
+	EXPECT_STREQ("PTE", json_text_at(root, "steps.0.level"));
+	EXPECT_NE(NULL, json_text_at(root, "steps.0.physical"));
+	json_decref(root);
+	root = tool_json("map --json --walk %lx --around 1 %d",
+			 (unsigned long)p + OS_PAGE, getpid());
+	ASSERT_NE(NULL, root);
+	EXPECT_STREQ("none", json_text_at(root, "steps.0.level"));
+	json_decref(root);
+	munmap(p, BLOCK_LEN);
+}
+
+/* What the program has, and no more than the C library's own on top. */
+static void heap_expect(struct __test_metadata *_metadata, const char *options,
+			const char *kind)
+{
+	double allocated, used = 0, resident = 0;
+	struct subject s;
+	json_t *root, *list, *b;
+	size_t i;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", options));
+	root = tool_json("map --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	allocated = json_number_at(root, "allocated_bytes");
+	EXPECT_LE(s.usable - 30 * 8192, allocated);
+	EXPECT_GE(s.usable + 65536, allocated);
+	EXPECT_EQ(30, json_number_at(root, "large_objects"));
+	list = json_at(json_at(root, "kinds"), kind);
+	EXPECT_LE(s.asked, json_number_at(list, "resident_bytes"));
+	json_decref(root);
+	root = tool_json("map --json --blocks %d", s.pid);
+	ASSERT_NE(NULL, root);
+	list = json_at(root, "blocks");
+	json_array_foreach(list, i, b) {
+		double u = json_number_at(b, "used_bytes");
+		double r = json_number_at(b, "resident_bytes");
+
+		EXPECT_GE(BLOCK_LEN, u);
+		EXPECT_GE(BLOCK_LEN, r);
+		used += u > 0 ? u : 0;
+		resident += r;
+	}
+	EXPECT_LE(s.asked, used);
+	EXPECT_GE(s.usable * 1.1 + BLOCK_LEN, used);
+	EXPECT_LE(s.asked, resident);
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("map --blocks %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_out, "in spans"));
+	subject_end(&s);
+}
+
+TEST(heap_on_anonymous_memory)
+{
+	heap_expect(_metadata, "backend=thp", "libshim heap");
+}
+
+TEST(heap_on_arenas)
+{
+	heap_expect(_metadata, "backend=kmod", "arenas");
+}
+
+TEST(heap_without_sequences)
+{
+	heap_expect(_metadata, "backend=thp,rseq=0", "libshim heap");
+}
+
+TEST(a_process_without_libshim)
+{
+	json_t *root = tool_json("map --json %d", getpid());
+
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, strstr(json_text_at(root, "heap_unknown"),
+			       "does not run on libshim"));
+	json_decref(root);
+}
+
+TEST(no_such_process)
+{
+	EXPECT_EQ(TOOL_FAILED, tool("map 999999999"));
+	EXPECT_NE(NULL, strstr(tool_err, "no such process"));
+	EXPECT_EQ(TOOL_USAGE, tool("map"));
+	EXPECT_EQ(TOOL_USAGE, tool("map nonsense"));
+	EXPECT_EQ(TOOL_USAGE, tool("map 1 2"));
+}
+
+static int look_as_nobody(void *arg)
+{
+	if (user_become(65534))
+		return 99;
+	return tool("map %d", *(int *)arg);
+}
+
+TEST(without_rights_it_says_so)
+{
+	int pid = getpid();
+
+	tool_dir();	/* the child may not ask */
+	EXPECT_EQ(TOOL_NO_RIGHT, child_run(look_as_nobody, &pid));
+}
+
+TEST_HARNESS_MAIN

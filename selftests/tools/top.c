@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hugearena top: finds processes, counts their heaps and faults. */
+#include "harness.h"
+#include "tool.h"
+
+static json_t *find(json_t *root, pid_t pid)
+{
+	json_t *list = json_at(root, "processes"), *p;
+	size_t i;
+
+	json_array_foreach(list, i, p)
+		if (json_number_at(p, "pid") == pid)
+			return p;
+	return NULL;
+}
+
+TEST(a_process_on_libshim)
+{
+	struct subject s;
+	json_t *root, *p;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	root = tool_json("top --json");
+	ASSERT_NE(NULL, root);
+	p = find(root, s.pid);
+	ASSERT_NE(NULL, p);
+	EXPECT_STREQ("subject", json_text_at(p, "comm"));
+	EXPECT_LE(s.usable - 30 * 8192,
+		  json_number_at(p, "heap.allocated_bytes"));
+	EXPECT_GE(s.usable + 65536, json_number_at(p, "heap.allocated_bytes"));
+	EXPECT_LE(s.asked, json_number_at(p, "resident_bytes"));
+	EXPECT_GE(100, json_number_at(p, "coverage_percent"));
+	EXPECT_NE(NULL, find(root, getpid()));
+	json_decref(root);
+	subject_end(&s);
+}
+
+TEST(ours_and_filter)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	root = tool_json("top --json --ours");
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, find(root, s.pid));
+	EXPECT_EQ(NULL, find(root, getpid()));
+	json_decref(root);
+	root = tool_json("top --json --filter subj");
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(1, json_array_size(json_at(root, "processes")));
+	json_decref(root);
+	subject_end(&s);
+}
+
+TEST(sorted_by_what_was_asked)
+{
+	json_t *root, *list;
+	size_t i;
+
+	root = tool_json("top --json --sort resident");
+	ASSERT_NE(NULL, root);
+	list = json_at(root, "processes");
+	EXPECT_LE(1, json_array_size(list));
+	for (i = 1; i < json_array_size(list); i++)
+		EXPECT_GE(json_number_at(json_array_get(list, i - 1),
+					 "resident_bytes"),
+			  json_number_at(json_array_get(list, i),
+					 "resident_bytes"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_USAGE, tool("top --sort nonsense"));
+	EXPECT_EQ(TOOL_USAGE, tool("top --delay 0"));
+}
+
+static int fault_for_ever(void *arg)
+{
+	char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (;;) {
+		pages_fill(p, MIB, 1);
+		madvise(p, MIB, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+TEST(faults_a_second)
+{
+	pid_t pid = child_start(fault_for_ever, NULL);
+	char *at, *last = NULL, key[32];
+	double rate = 0;
+
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(TOOL_OK, tool("top --batch --count 2 --delay 1"));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	snprintf(key, sizeof(key), "%8d ", pid);
+	for (at = tool_out; (at = strstr(at, key)); at++)
+		last = at;
+	ASSERT_NE(NULL, last);
+	EXPECT_EQ(1, sscanf(strchr(last, '%') ?: "", "%% %lf", &rate));
+	EXPECT_LT(100, rate);
+}
+
+ARENA_FIXTURE(top, 4)
+
+TEST_F(top, a_process_with_an_arena)
+{
+	struct hugearena_stat st;
+	json_t *root, *p;
+
+	pages_fill(self->a.base, 3 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_stat(&self->a, &st));
+	root = tool_json("top --json --ours");
+	ASSERT_NE(NULL, root);
+	p = find(root, getpid());
+	ASSERT_NE(NULL, p);
+	EXPECT_EQ(1, json_number_at(p, "arena.arenas"));
+	EXPECT_EQ(st.resident, json_number_at(p, "arena.resident_bytes"));
+	EXPECT_EQ(3, json_number_at(p, "arena.blocks"));
+	EXPECT_EQ(st.fault_demand, json_number_at(p, "arena.faults_demand"));
+	json_decref(root);
+}
+
+TEST_HARNESS_MAIN
