@@ -95,6 +95,14 @@ check-style: kmod $(KSFT)/lib.mk
 check-vm: kmod selftests
 	@selftests/vm/check $(o) $(kernels)
 
+## check-apps: programs of Debian with libshim preloaded, as without (APPS=...)
+check-apps: lib
+	@selftests/apps/run $(o) $(APPS)
+
+## fuzz: libFuzzer on each layer of libshim (SECONDS=60 each)
+fuzz: lib
+	@$(MAKE) -C selftests/fuzz O=$(o) check
+
 ## vm-shell: a shell in the VM, module loaded, over this machine's files
 vm-shell: kmod lib
 	@selftests/vm/shell $(o)
@@ -117,6 +125,6 @@ help:
 	@echo "  clean: remove $(O)/"
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
-	check-style check-vm vm-shell demo bench bench-pair bench-return \
+	check-style check-vm check-apps fuzz vm-shell demo bench bench-pair bench-return \
 	bench-tlb clean help
 .DELETE_ON_ERROR:
