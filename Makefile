@@ -115,6 +115,10 @@ demo: lib $(if $(without_module),,kmod)
 bench bench-pair bench-return bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@
 
+## bench-vm: instructions of module and allocators, in a VM per kernel
+bench-vm: lib kmod
+	@$(MAKE) -C tools/bench O=$(o) KERNELS='$(kernels)' $@
+
 include kmod/dist/install.mk
 
 clean:
@@ -126,5 +130,5 @@ help:
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
 	check-style check-vm check-apps fuzz vm-shell demo bench bench-pair bench-return \
-	bench-tlb clean help
+	bench-tlb bench-vm clean help
 .DELETE_ON_ERROR:

@@ -79,11 +79,11 @@ int region_open(struct region *region, enum region_kind kind, size_t bytes)
 	/* a kernel without huge pages refuses both, and has only 4 KiB */
 	if (kind == REGION_SMALL)
 		madvise(region->map, region->map_bytes, MADV_NOHUGEPAGE);
-	else if (kind == REGION_HUGE &&
-		 madvise(region->map, region->map_bytes, MADV_HUGEPAGE)) {
-		error = -errno;
-		munmap(region->map, region->map_bytes);
-	}
+	if (kind != REGION_HUGE ||
+	    !madvise(region->map, region->map_bytes, MADV_HUGEPAGE))
+		return 0;
+	error = -errno;
+	munmap(region->map, region->map_bytes);
 	return error;
 }
 

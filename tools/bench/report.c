@@ -27,8 +27,8 @@ static const struct report_metric {
 	double scale;
 	bool ratio;
 } report_metric[TABLE_METRICS] = {
-	[TABLE_CPU] = { "cpu", "CPU time (user + system)", "ms", 1e-3, true },
-	[TABLE_ELAPSED] = { "elapsed", "Elapsed time", "ms", 1e-3, true },
+	[TABLE_CPU] = { "cpu", "CPU time (user + system)", "ms", 0.001, true },
+	[TABLE_ELAPSED] = { "elapsed", "Elapsed time", "ms", 0.001, true },
 	[TABLE_PEAK] = { "peak_rss", "Peak resident set", "MiB", 1024, true },
 	[TABLE_MEAN] = { "mean_rss", "Resident set averaged over time", "MiB",
 			 1024, true },

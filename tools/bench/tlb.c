@@ -136,7 +136,7 @@ static uint64_t tlb_random(const char *base, size_t bytes)
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
-		at = (uint64_t)((unsigned __int128)x * lines >> 64);
+		at = (x >> 32) * lines >> 32;
 		x += *(const volatile uint64_t *)(base + at * TLB_LINE);
 	}
 	return TLB_ACCESSES;

@@ -15,6 +15,7 @@
 #include "work.h"
 
 #define SHARE_RING	4096	/* a power of two */
+#define SHARE_LINE	__attribute__((aligned(128)))	/* and its neighbour */
 #define SHARE_PUBLISH	64	/* divides SHARE_RING */
 #define SHARE_TURN	2048	/* half a ring: never full */
 #define SHARE_NAP_US	50	/* a ring lasts for about 200 */
@@ -29,12 +30,12 @@
  * @slot: slot[i] belongs to the consumer while tail <= i < head
  */
 struct share_ring {
-	uint64_t head __attribute__((aligned(128)));
+	uint64_t head SHARE_LINE;
 	uint64_t put;
-	uint64_t tail __attribute__((aligned(128)));
+	uint64_t tail SHARE_LINE;
 	uint64_t got;
 	uint64_t seen;
-	void *slot[SHARE_RING] __attribute__((aligned(128)));
+	void *slot[SHARE_RING] SHARE_LINE;
 };
 
 /* let the consumer see what was put */
