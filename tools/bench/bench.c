@@ -290,7 +290,8 @@ static void bench_warm_up(const struct table_row *row)
 	size_t bytes = (size_t)(row->peak_kb * 1024);
 	int error;
 
-	bytes = bytes ? (bytes + bytes / 4) & ~(size_t)4095 : BENCH_WARM_UP;
+	/* twice the most so far: another allocator may need more */
+	bytes = bytes ? 2 * (bytes & ~(size_t)4095) : BENCH_WARM_UP;
 	error = spawn_warm_up(bytes);
 	if (error)
 		warnx("warm-up: %s", strerror(-error));

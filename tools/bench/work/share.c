@@ -15,7 +15,7 @@
 #include "work.h"
 
 #define SHARE_RING	4096	/* a power of two */
-#define SHARE_LINE	__attribute__((aligned(128)))	/* and its neighbour */
+#define SHARE_LINE	128	/* a cache line and its neighbour */
 #define SHARE_PUBLISH	64	/* divides SHARE_RING */
 #define SHARE_TURN	2048	/* half a ring: never full */
 #define SHARE_NAP_US	50	/* a ring lasts for about 200 */
@@ -30,12 +30,14 @@
  * @slot: slot[i] belongs to the consumer while tail <= i < head
  */
 struct share_ring {
-	uint64_t head SHARE_LINE;
+	uint64_t head;
 	uint64_t put;
-	uint64_t tail SHARE_LINE;
+	char pad0[SHARE_LINE - 2 * sizeof(uint64_t)];
+	uint64_t tail;
 	uint64_t got;
 	uint64_t seen;
-	void *slot[SHARE_RING] SHARE_LINE;
+	char pad1[SHARE_LINE - 3 * sizeof(uint64_t)];
+	void *slot[SHARE_RING];
 };
 
 /* let the consumer see what was put */
@@ -172,7 +174,7 @@ static struct share_ring *share_rings(unsigned int n)
 	struct share_ring *rings;
 	unsigned int i;
 
-	rings = aligned_alloc(128, n * sizeof(*rings));
+	rings = aligned_alloc(SHARE_LINE, n * sizeof(*rings));
 	work_check(!!rings, "no memory");
 	for (i = 0; i < n; i++)
 		memset(&rings[i], 0, offsetof(struct share_ring, slot));
