@@ -15,6 +15,12 @@
 #define FILE_MAX	4096	/* of /etc/hugearena.conf */
 
 struct shim_conf shim_conf;
+bool shim_armed;
+
+__attribute__((constructor)) static void arm(void)
+{
+	shim_armed = true;
+}
 
 enum kind {
 	KIND_BOOL,	/* 0 1 no yes off on */

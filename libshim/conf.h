@@ -39,6 +39,12 @@ struct shim_conf {
 	bool verbose;
 };
 
+/*
+ * Constructors run: the unwinder may be loaded.  Set by a constructor, beside the
+ * options so that it costs no page of its own.
+ */
+extern bool shim_armed __attribute__((visibility("hidden")));
+
 extern struct shim_conf shim_conf __attribute__((visibility("hidden")));
 
 /**

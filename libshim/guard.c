@@ -49,7 +49,6 @@ uintptr_t guard_start, guard_end;
 
 static struct {
 	struct shim_lock lock;
-	bool armed;		/* constructors run: the unwinder may load */
 	uint32_t first, last;	/* free list: index + 1 */
 	struct slot *slots;
 	struct guard_stat stat;
@@ -185,11 +184,6 @@ void guard_boot(void)
 	sigaction(SIGSEGV, &act, &guard.old);
 }
 
-__attribute__((constructor)) static void guard_arm(void)
-{
-	guard.armed = true;
-}
-
 /* Take the slot that was free longest.  Return its index or -1. */
 static int slot_take(void)
 {
@@ -250,7 +244,7 @@ void *guard_alloc(size_t size, size_t align)
 	void *p = NULL;
 	int i;
 
-	if (!guard.armed || inside || size > OS_PAGE || align > OS_PAGE)
+	if (!shim_armed || inside || size > OS_PAGE || align > OS_PAGE)
 		return NULL;
 	if (!countdown)
 		countdown = next_interval();

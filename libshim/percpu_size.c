@@ -3,9 +3,9 @@
  * percpu_size: how large each stack of a slab may be.
  *
  * A stack begins with room for a few objects and doubles, miss by miss, up to
- * one batch.  Beyond that it grows only if the class missed in both directions:
- * a stack that only runs empty, or only runs full, passes objects on and would
- * not miss less often if it were deeper.
+ * one batch.  Beyond that it grows, by half, only if the class missed in both
+ * directions: a stack that only runs empty, or only runs full, passes objects
+ * on and would not miss less often if it were deeper.
  *
  * All stacks of a slab together hold no more than the budget, a part of the
  * heap.  A stack that must grow beyond it takes room from classes that did not
@@ -20,7 +20,7 @@
 #include "usage.h"
 
 #define CAP_FIRST	4u
-#define CAP_MAX		1024u
+#define CAP_MAX		4096u
 #define BUDGET_MIN	((size_t)1 << 20)
 #define BUDGET_MAX	((size_t)4 << 20)
 #define BUDGET_PART	8	/* of the heap, for each CPU */
@@ -59,6 +59,7 @@ unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
 	unsigned int batch = sizeclass_info[cls].batch;
 	unsigned int cap = slab->cap[cls];
 	unsigned int last = slab->miss[cls];
+	unsigned int more = cap / 2 > batch ? cap / 2 : batch;
 
 	slab->idle[cls] = 0;
 	slab->miss[cls] = miss;
@@ -73,7 +74,7 @@ unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
 	if (last == PERCPU_NO_MISS || last == miss || cap >= CAP_MAX)
 		return cap;
 	slab->miss[cls] = PERCPU_NO_MISS;
-	return cap + batch < CAP_MAX ? cap + batch : CAP_MAX;
+	return cap + more < CAP_MAX ? cap + more : CAP_MAX;
 }
 
 /**

@@ -33,7 +33,7 @@
 #include "sizeclass.h"
 
 #define PERCPU_CLASSES		64	/* room for classes, 0 is none */
-#define PERCPU_SLAB_BYTES	((size_t)64 << 10)
+#define PERCPU_SLAB_BYTES	((size_t)256 << 10)
 #define PERCPU_SLAB_SLOTS	(PERCPU_SLAB_BYTES / sizeof(void *))
 #define PERCPU_LARGE		255	/* PAGEMAP_LARGE */
 

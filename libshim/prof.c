@@ -28,16 +28,9 @@ __thread int64_t prof_left;
 static __thread uint64_t seed __attribute__((tls_model("initial-exec")));
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
-static bool armed;		/* constructors run: the unwinder may load */
-
 /* Records are cut from chunks; guarded by the lock. */
 static char *chunk;
 static size_t chunk_left;
-
-__attribute__((constructor)) static void prof_arm(void)
-{
-	armed = true;
-}
 
 static uint64_t next_random(void)
 {
@@ -45,7 +38,7 @@ static uint64_t next_random(void)
 	seed ^= seed >> 12;
 	seed ^= seed << 25;
 	seed ^= seed >> 27;
-	return seed * 0x2545f4914f6cdd1du;
+	return seed * 0x2545f4914f6cdd1dUL;
 }
 
 /* -ln(x) for 0 < x <= 1, without the mathematical library. */
@@ -87,7 +80,7 @@ bool prof_due(void)
 		if (prof_left > 0)
 			return false;
 	}
-	if (inside || !armed)
+	if (inside || !shim_armed)
 		return false;
 	prof_left = next_interval();
 	return true;

@@ -19,10 +19,10 @@
 #include "transfer_int.h"
 
 /*
- * What may wait here: 16 batches or 128 KiB, whichever is less, but always two
+ * What may wait here: 64 batches or 128 KiB, whichever is less, but always two
  * batches, so that a producer and a consumer can pass each other one.
  */
-#define MAX_BATCHES	16u
+#define MAX_BATCHES	64u
 #define MIN_BATCHES	2u
 #define LIMIT_BYTES	((size_t)128 << 10)
 
