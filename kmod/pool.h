@@ -15,7 +15,7 @@
 #define HA_BLOCK_SHIFT	PMD_SHIFT
 #define HA_BLOCK_SIZE	PMD_SIZE
 #define HA_BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
-#define HA_BLOCK_PAGES	(1 << HA_BLOCK_ORDER)
+#define HA_BLOCK_PAGES	((int)(HA_BLOCK_SIZE / PAGE_SIZE))
 
 /*
  * A block in a fault is worth a look at the free lists, not a stall: there are

@@ -318,7 +318,7 @@ static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 	if (align < BLOCK_SIZE)
 		align = BLOCK_SIZE;
 	if (!blocks_take(&t, (npages + BLOCK_PAGES - 1) / BLOCK_PAGES, align,
-		  ph.whole))
+			 ph.whole))
 		return false;
 	if (!taken_prepare(&t, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);

@@ -16,7 +16,7 @@
 
 #define BITS_WORDS	4
 
-_Static_assert(BLOCK_PAGES == BITS_WORDS * 64, "a bit for each page");
+_Static_assert(BITS_WORDS * 64 == BLOCK_PAGES, "a bit for each page");
 
 struct bits {
 	uint64_t w[BITS_WORDS];

@@ -210,5 +210,5 @@ bool pageheap_is_valid(void)
 	return true;
 }
 #else
-typedef int pageheap_check_is_empty;	/* ISO C wants a declaration */
+extern int pageheap_check_is_empty;	/* ISO C wants a declaration */
 #endif

@@ -120,7 +120,7 @@ TEST_F(count, reads_copy_nothing)
 
 TEST_F(count, the_child_counts_for_itself)
 {
-	struct hugearena_stat mine, childs;
+	struct hugearena_stat mine, its;
 	pid_t pid;
 
 	ASSERT_EQ(0, arena_stat(&self->a, &mine));
@@ -128,11 +128,11 @@ TEST_F(count, the_child_counts_for_itself)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		byte_write(self->a.base, 1);
-		if (arena_stat(&self->a, &childs))
+		if (arena_stat(&self->a, &its))
 			_exit(1);
-		if (childs.id == mine.id || childs.size != mine.size)
+		if (its.id == mine.id || its.size != mine.size)
 			_exit(2);
-		_exit(childs.cow_pages == 1 ? 0 : 3);
+		_exit(its.cow_pages == 1 ? 0 : 3);
 	}
 	EXPECT_EQ(0, child_wait(pid));
 	ASSERT_EQ(0, arena_stat(&self->a, &self->st));

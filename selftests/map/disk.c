@@ -31,8 +31,8 @@ TEST_F(disk, write_then_read_into_untouched)
 	char *to = self->a.base + 2 * BLOCK_LEN;
 
 	pages_fill(self->a.base, 2 * BLOCK_LEN, 1);
-	ASSERT_EQ(2 * BLOCK_LEN, pwrite(self->fd, self->a.base,
-					 2 * BLOCK_LEN, 0));
+	ASSERT_EQ(2 * BLOCK_LEN,
+		  pwrite(self->fd, self->a.base, 2 * BLOCK_LEN, 0));
 	ASSERT_EQ(2 * BLOCK_LEN, pread(self->fd, to, 2 * BLOCK_LEN, 0));
 	EXPECT_EQ(0, memcmp(self->a.base, to, 2 * BLOCK_LEN));
 	EXPECT_EQ(BLOCKS, arena_mapped(&self->a));

@@ -56,8 +56,9 @@ TEST(count_by_sampling)
 	double bytes = ASKED + SMALL * 100.0, n = 2 * SMALL + MIDDLE + LARGE;
 
 	ASSERT_NE(NULL, root);
-	EXPECT_NEAR_REL(bytes, json_number_at(root,
-				"allocated_ever_bytes_estimated"), 0.1);
+	EXPECT_NEAR_REL(bytes,
+			json_number_at(root, "allocated_ever_bytes_estimated"),
+			0.1);
 	EXPECT_NEAR_REL(n, json_number_at(root, "allocations_estimated"), 0.1);
 	json_decref(root);
 }

@@ -23,7 +23,10 @@ FIXTURE_SETUP(conf)
 	ASSERT_EQ(2, dup2(open("/dev/null", O_WRONLY), 2));
 	ASSERT_EQ(0, conf_load(NULL, NULL));
 }
-FIXTURE_TEARDOWN(conf) { }
+
+FIXTURE_TEARDOWN(conf)
+{
+}
 
 TEST_F(conf, defaults)
 {

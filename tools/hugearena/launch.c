@@ -55,7 +55,7 @@ static bool is_intel(void)
 	FILE *f = fopen("/proc/cpuinfo", "re");
 
 	while (f && fgets(line, sizeof(line), f) && line[0] != '\n')
-		intel |= strstr(line, "GenuineIntel") != NULL;
+		intel |= !!strstr(line, "GenuineIntel");
 	if (f)
 		fclose(f);
 	return intel;

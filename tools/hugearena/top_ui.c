@@ -74,9 +74,9 @@ static void head_draw(const struct ui *ui)
 
 static void list_draw(struct ui *ui)
 {
-	size_t i, k = 0, rows = LINES > HEAD_LINES ?
-			       (size_t)LINES - HEAD_LINES : 1;
-	size_t shown = 0;
+	int room = LINES - HEAD_LINES;
+	size_t rows = room > 0 ? room : 1;
+	size_t i, k = 0, shown = 0;
 
 	for (i = 0; i < ui->top->n; i++)
 		shown += top_shows(ui->top, &ui->top->v[i]);
