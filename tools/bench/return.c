@@ -38,6 +38,7 @@ static const char *const return_stories[] = {
  * @error_log: where standard error goes
  * @extra: further allocators
  * @extras: how many
+ * @only: names of the stories to run, NULL for all
  * @mib: size of the heaps
  * @idle: seconds of idle time
  * @busy: seconds of the server story
@@ -51,6 +52,7 @@ struct return_bench {
 	char error_log[PATH_MAX];
 	const char *extra[RETURN_EXTRA];
 	unsigned int extras;
+	const char *only;
 	const char *mib;
 	const char *idle;
 	const char *busy;
@@ -154,6 +156,8 @@ static const struct argp_option return_options[] = {
 	{ "alloc", 'a', "NAME=LIBRARY[,VAR=VALUE]", 0,
 	  "Compare a further allocator", 0 },
 	{ "shim", 'l', "PATH", 0, "libshim.so.0 to measure", 0 },
+	{ "stories", 's', "NAME,...", 0,
+	  "Only these of mixed, clustered, server, bloat", 0 },
 	{ "idle", 'i', "SECONDS", 0, "Idle time (2)", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 }
 };
@@ -174,6 +178,9 @@ static error_t return_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'l':
 		snprintf(bench->shim, sizeof(bench->shim), "%s", arg);
+		break;
+	case 's':
+		bench->only = arg;
 		break;
 	case 'i':
 		bench->idle = arg;
@@ -229,7 +236,8 @@ int main(int argc, char **argv)
 	       bench.busy);
 	spawn_warm_up((size_t)1 << 30);
 	for (i = 0; i < RETURN_STORIES; i++)
-		failed |= return_story(&bench, return_stories[i]);
+		if (!bench.only || strstr(bench.only, return_stories[i]))
+			failed |= return_story(&bench, return_stories[i]);
 	if (fclose(bench.tsv))
 		err(1, "%s", bench.out);
 	printf("\nwritten: %s\n", bench.out);
