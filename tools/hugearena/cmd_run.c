@@ -132,9 +132,9 @@ static void watch(struct launch *l, struct result *r)
 		launch_wait(l, wait);
 		if (l->over)
 			break;
-		begin = sample_now();
+		begin = sample_cpu();
 		look(r, l, &shim, &shim_err);
-		cost = (sample_now() - begin) / 1000000 * COST_PART;
+		cost = (sample_cpu() - begin) / 1000000 * COST_PART;
 		wait = cost > INTERVAL_MS ? (int)cost : INTERVAL_MS;
 	}
 	r->at_end = l->stopped;

@@ -28,6 +28,11 @@ static const struct cmd cmds[] = {
 	{ "top", cmd_top, "processes by memory, live" },
 	{ "map", cmd_map, "a process's address space, blocks, page tables" },
 	{ "run", cmd_run, "run a command on libshim and report at its exit" },
+	{ "record", cmd_record, "sample a process into a file" },
+	{ "report", cmd_report, "turn a recording into a page to look at" },
+	{ "wss", cmd_wss, "a process's working set by accessed bits" },
+	{ "pool", cmd_pool, "show or set the pool of zeroed blocks" },
+	{ "export", cmd_export, "metrics for Prometheus" },
 };
 
 #define NR_CMDS	(sizeof(cmds) / sizeof(cmds[0]))

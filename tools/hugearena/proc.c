@@ -209,6 +209,8 @@ static void field_parse(const char *line, struct map *m, uint64_t *page)
 		m->rss = value;
 	else if (!strcmp(key, "Pss"))
 		m->pss = value;
+	else if (!strcmp(key, "Referenced"))
+		m->referenced = value;
 	else if (!strcmp(key, "KernelPageSize"))
 		*page = value;
 	else if (!strcmp(key, "Swap"))

@@ -26,6 +26,7 @@ enum map_kind {
 
 /**
  * struct map - one mapping, sizes in bytes
+ * @referenced: resident and accessed since clear_refs
  * @pmd: resident through 2 MiB entries
  * @pud: resident through 1 GiB entries
  * @arena: id of the arena it maps, 0 for none
@@ -35,7 +36,7 @@ struct map {
 	char perms[8], dev[16];
 	char name[256];
 	enum map_kind kind;
-	uint64_t rss, pss, dirty, swap, pmd, pud;
+	uint64_t rss, pss, referenced, dirty, swap, pmd, pud;
 	uint64_t arena;
 };
 

@@ -75,7 +75,8 @@ uint64_t sample_arena_faults(const struct sample *s);
 
 json_t *sample_json(const struct sample *s);
 
-/* CLOCK_MONOTONIC in ns. */
+/* CLOCK_MONOTONIC in ns, and the CPU time of this command. */
 uint64_t sample_now(void);
+uint64_t sample_cpu(void);
 
 #endif
