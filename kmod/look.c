@@ -14,14 +14,12 @@
 #include "map.h"
 
 #ifdef CONFIG_X86_64
-/* A PMD of the arena, locked, or NULL where there is no such table. */
-static pmd_t *pmd_get_locked(struct mm_struct *mm, unsigned long addr,
-			     spinlock_t **ptl)
+/* A PMD of the arena, not locked, or NULL where there is no such table. */
+static pmd_t *pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
 	pud_t *pud;
-	pmd_t *pmd;
 
 	if (pgd_none(*pgd))
 		return NULL;
@@ -31,9 +29,7 @@ static pmd_t *pmd_get_locked(struct mm_struct *mm, unsigned long addr,
 	pud = pud_offset(p4d, addr);
 	if (pud_none(*pud))
 		return NULL;
-	pmd = pmd_offset(pud, addr);
-	*ptl = pmd_lock(mm, pmd);
-	return pmd;
+	return pmd_offset(pud, addr);
 }
 
 bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
@@ -55,8 +51,9 @@ bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
 		/* a block may be gone: it is RCU-freed, and this is a look */
 		if (b && READ_ONCE(b->folio) && addr >= vma->vm_start &&
 		    addr + HA_BLOCK_SIZE <= vma->vm_end) {
-			pmd = pmd_get_locked(a->mm, addr, &ptl);
+			pmd = pmd_get_maybe_null(a->mm, addr);
 			if (pmd) {
+				ptl = pmd_lock(a->mm, pmd);
 				found = !pmd_none(*pmd) &&
 					!pmd_trans_huge(*pmd);
 				spin_unlock(ptl);
@@ -93,11 +90,12 @@ static void look_ptes(pmd_t *pmd, unsigned long addr, bool clear,
 static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 		       struct hugearena_block *b)
 {
+	pmd_t *pmd = pmd_get_maybe_null(mm, addr);
 	spinlock_t *ptl;	/* the page table's own */
-	pmd_t *pmd = pmd_get_locked(mm, addr, &ptl);
 
 	if (!pmd)
 		return;
+	ptl = pmd_lock(mm, pmd);
 	if (pmd_trans_huge(*pmd)) {
 		b->flags |= HUGEARENA_BLOCK_MAPPED;
 		if (bit_take((unsigned long *)pmd, _PAGE_BIT_ACCESSED, clear))
