@@ -30,12 +30,37 @@ static uint64_t align_mask(unsigned int align)
 	return mask[__builtin_ctz(align > 64 ? 64 : align)];
 }
 
+/* Runs of up to a word begin in one word and end in it or the next. */
+static unsigned int find_short(const struct bits *b, unsigned int n,
+			       uint64_t mask)
+{
+	unsigned int k;
+
+	for (k = 0; k < BITS_WORDS; k++) {
+		uint64_t lo = b->w[k], hi = k < 3 ? b->w[k + 1] : 0;
+		unsigned int len = 1;
+
+		while (len < n && lo) {
+			unsigned int step = n - len < len ? n - len : len;
+
+			lo &= lo >> step | hi << (64 - step);
+			hi &= hi >> step;
+			len += step;
+		}
+		if (lo & mask)
+			return k * 64 + (unsigned int)__builtin_ctzll(lo & mask);
+	}
+	return BLOCK_PAGES;
+}
+
 unsigned int bits_find_run(const struct bits *b, unsigned int n,
 			   unsigned int align)
 {
 	struct bits m = *b, moved;
 	unsigned int len = 1, k;
 
+	if (n <= 64 && align <= 64)
+		return find_short(b, n, align_mask(align));
 	while (len < n) {
 		unsigned int step = n - len < len ? n - len : len;
 

@@ -22,22 +22,28 @@ struct bits {
 	uint64_t w[BITS_WORDS];
 };
 
-/* Bits [lo, hi) of one word, 0 <= lo < hi <= 64. */
-static inline uint64_t bits_word_mask(unsigned int lo, unsigned int hi)
+/* The part of word @k that is in [@i, @i + @n); the range touches it. */
+static inline uint64_t bits_word_mask(unsigned int k, unsigned int i,
+				      unsigned int n)
 {
-	return (~0ULL >> (64 - (hi - lo))) << lo;
+	unsigned int last = i + n - 1;
+	uint64_t m = ~0ULL;
+
+	if (k == i / 64)
+		m <<= i % 64;
+	if (k == last / 64)
+		m &= ~0ULL >> (63 - last % 64);
+	return m;
 }
 
 /*
- * bits_for_each_word - visit the words that [@i, @i + @n) touches
+ * bits_for_each_word - visit the words that [@i, @i + @n) touches, @n not 0
  * @k: word index; @m: the part of it that is in the range
  */
 #define bits_for_each_word(k, m, i, n)					\
 	for ((k) = (i) / 64;						\
-	     (k) * 64 < (i) + (n) &&					\
-	     ((m) = bits_word_mask((k) == (i) / 64 ? (i) % 64 : 0,	\
-				   (k) * 64 + 64 <= (i) + (n) ? 64 :	\
-				   ((i) + (n)) % 64), true);		\
+	     (k) <= ((i) + (n) - 1) / 64 &&				\
+	     ((m) = bits_word_mask(k, i, n), true);			\
 	     (k)++)
 
 static inline void bits_set(struct bits *b, unsigned int i, unsigned int n)

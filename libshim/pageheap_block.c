@@ -39,6 +39,12 @@ struct block *block_get(uintptr_t addr, enum backend_id backend)
 	return b;
 }
 
+/* Sixteenths of a block's pages in use; the last is a full block. */
+static unsigned int fill_of(unsigned int nused)
+{
+	return nused / (BLOCK_PAGES / (PAGEHEAP_FILL_BUCKETS - 1));
+}
+
 /* Add (@sign 1) or take (@sign -1) a block with pages in use to the sums. */
 static void part_count(const struct block *b, int sign)
 {
@@ -49,7 +55,24 @@ static void part_count(const struct block *b, int sign)
 	ph.part += d;
 	if (!b->whole)
 		ph.part_pages += d;
-	ph.fill[b->nused * (PAGEHEAP_FILL_BUCKETS - 1) / BLOCK_PAGES] += d;
+	ph.fill[fill_of(b->nused)] += d;
+}
+
+/* The same for a block whose @nused changes to @now. */
+static void part_recount(const struct block *b, unsigned int now)
+{
+	if (b->nused && now) {
+		ph.fill[fill_of(b->nused)]--;
+		ph.fill[fill_of(now)]++;
+		return;
+	}
+	ph.part += !!now - !!b->nused;
+	if (!b->whole)
+		ph.part_pages += !!now - !!b->nused;
+	if (now)
+		ph.fill[fill_of(now)]++;
+	else
+		ph.fill[fill_of(b->nused)]--;
 }
 
 /**
@@ -125,6 +148,35 @@ static unsigned int run_around(const struct block *b, unsigned int i,
 	return bits_next(&b->used, i + n) - bits_prev_end(&b->used, i);
 }
 
+/* Mark pages used.  Returns how many had memory; @zero: all read as zero. */
+static unsigned int pages_use(struct block *b, unsigned int i, unsigned int n,
+			      bool *zero)
+{
+	unsigned int idle = 0, k;
+	bool clean = true;
+	uint64_t m;
+
+	bits_for_each_word(k, m, i, n) {
+		clean &= (b->clean.w[k] & m) == m;
+		if (!b->whole)
+			idle += (unsigned int)
+				__builtin_popcountll(b->backed.w[k] & m);
+		b->used.w[k] |= m;
+		b->backed.w[k] |= m;
+		b->clean.w[k] &= ~m;
+	}
+	*zero = clean;
+	return b->whole ? n : idle;	/* all of a whole block has memory */
+}
+
+/* A block of 4 KiB memory that is nearly full: the scavenger joins it. */
+static void join_queue(struct block *b)
+{
+	b->queued = true;
+	b->join_next = ph.joins;
+	ph.joins = b;
+}
+
 /**
  * block_claim - put pages of a block into a span
  * @b: a PART block
@@ -135,30 +187,24 @@ static unsigned int run_around(const struct block *b, unsigned int i,
  */
 bool block_claim(struct block *b, unsigned int i, unsigned int n)
 {
-	bool was_longest = run_around(b, i, n) == b->longest;
-	unsigned int idle = bits_count(&b->backed, i, n);
-	bool zero = bits_count(&b->clean, i, n) == n;
+	bool was_longest = run_around(b, i, n) == b->longest, zero;
+	unsigned int idle = pages_use(b, i, n, &zero);
 
-	part_count(b, -1);
-	bits_set(&b->used, i, n);
-	bits_set(&b->backed, i, n);
-	bits_clear(&b->clean, i, n);
+	part_recount(b, b->nused + n);
 	b->nused += (uint16_t)n;
 	b->nidle -= (uint16_t)idle;
 	b->stamp = ph.tick;
 	inuse_add(n);
 	ph.idle -= idle;
-	ph.holes += n - idle;
-	part_count(b, 1);
-	if (!b->whole && b->nused >= JOIN_PAGES && ph.whole && !b->queued) {
-		b->queued = true;
-		b->join_next = ph.joins;
-		ph.joins = b;
+	if (!b->whole) {
+		ph.holes += n - idle;
+		if (b->nused >= JOIN_PAGES && ph.whole && !b->queued)
+			join_queue(b);
 	}
 	if (was_longest)
 		b->longest = (uint16_t)bits_longest_clear(&b->used, b->longest);
-	filler_remove(b);
-	block_attach(b);
+	filler_update(b);
+	age_update(b);
 	return zero;
 }
 
@@ -176,19 +222,18 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
 	if (bits_count(&b->used, i, n) != n)
 		pageheap_broken("pages that become free were in use");
 #endif
-	part_count(b, -1);
 	bits_clear(&b->used, i, n);
+	part_recount(b, b->nused - n);
 	b->nused -= (uint16_t)n;
 	b->nidle += (uint16_t)n;
 	b->stamp = ph.tick;
 	inuse_sub(n);
 	ph.idle += n;
-	part_count(b, 1);
 	around = run_around(b, i, n);
 	if (around > b->longest)
 		b->longest = (uint16_t)around;
-	filler_remove(b);
-	block_attach(b);
+	filler_update(b);
+	age_update(b);
 }
 
 /**

@@ -63,9 +63,7 @@ static void check_part(const struct block *b, struct sums *sum)
 	CHECK(b->longest == bits_longest_clear(&b->used, BLOCK_PAGES));
 	CHECK((b->longest == 0) == (b->bucket == FILLER_NOWHERE));
 	CHECK(b->longest == 0 ||
-	      b->bucket == b->longest * FILLER_STEPS +
-			   (BLOCK_PAGES - b->nused) * FILLER_STEPS /
-			   (BLOCK_PAGES + 1));
+	      b->bucket == filler_bucket(b->longest, b->nused));
 	CHECK(b->longest == 0 || on_filler(b));
 	CHECK(b->age == (b->stuck ? 0 : (b->nidle + 15) / 16));
 	CHECK(used || idle);

@@ -19,8 +19,7 @@ static enum filler_id filler_of(const struct block *b)
 
 static unsigned int bucket_of(const struct block *b)
 {
-	return b->longest * FILLER_STEPS +
-	       (BLOCK_PAGES - b->nused) * FILLER_STEPS / (BLOCK_PAGES + 1);
+	return filler_bucket(b->longest, b->nused);
 }
 
 /**
@@ -66,6 +65,19 @@ void filler_remove(struct block *b)
 	f->nonempty[i / 64] &= ~(1ULL << (i % 64));
 	if (!f->nonempty[i / 64])
 		f->words &= ~(1ULL << (i / 64));
+}
+
+/**
+ * filler_update - keep a block where its free pages say
+ * @b: a PART block whose @nused or @longest changed
+ */
+void filler_update(struct block *b)
+{
+	if (b->longest && bucket_of(b) == b->bucket)
+		return;
+	filler_remove(b);
+	if (b->longest)
+		filler_insert(b);
 }
 
 /**

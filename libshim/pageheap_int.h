@@ -103,6 +103,16 @@ struct block {
 #define FILLER_WORDS	((FILLER_BUCKETS + 63) / 64)
 #define FILLER_NOWHERE	UINT16_MAX
 
+/* Step 0 is the fullest; a block with nothing in use shares the emptiest's. */
+static inline unsigned int filler_bucket(unsigned int longest,
+					 unsigned int nused)
+{
+	unsigned int step = (BLOCK_PAGES - nused) / (BLOCK_PAGES / FILLER_STEPS);
+
+	return longest * FILLER_STEPS +
+	       (step < FILLER_STEPS ? step : FILLER_STEPS - 1);
+}
+
 /* Fillers: 4 KiB memory and blocks, unknown or long-lived and short-lived. */
 enum filler_id {
 	FILLER_WHOLE,
@@ -211,6 +221,7 @@ void block_joined(struct block *b);
 /* pageheap_filler.c: PART blocks, to be found by what is free in them */
 void filler_insert(struct block *b);
 void filler_remove(struct block *b);
+void filler_update(struct block *b);
 struct block *filler_find(enum filler_id id, unsigned int n);
 void age_update(struct block *b);
 void age_remove(struct block *b);
