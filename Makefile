@@ -95,6 +95,14 @@ check-style: kmod $(KSFT)/lib.mk
 check-vm: kmod selftests
 	@selftests/vm/check $(o) $(kernels)
 
+## check-debug: the selftests on a kernel of ours with every checker
+check-debug: selftests
+	@selftests/debug/check $(o)
+
+## soak: attack it for hours (SCALE=1), figures in build/soak.tsv
+soak: kmod selftests
+	@selftests/debug/soak $(o)
+
 ## check-apps: programs of Debian with libshim preloaded, as without (APPS=...)
 check-apps: lib
 	@selftests/apps/run $(o) $(APPS)
@@ -129,6 +137,6 @@ help:
 	@echo "  clean: remove $(O)/"
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
-	check-style check-vm check-apps fuzz vm-shell demo bench bench-pair bench-return \
+	check-style check-vm check-debug soak check-apps fuzz vm-shell demo bench bench-pair bench-return \
 	bench-tlb bench-vm clean help
 .DELETE_ON_ERROR:

@@ -7,11 +7,14 @@
 #include "report.h"
 #include "soak.h"
 
-unsigned long soak_count(unsigned long standard)
+#define CHECK_SCALE	0.02
+
+unsigned long soak_count(unsigned long figure)
 {
 	const char *count = getenv("COUNT"), *scale = getenv("SCALE");
 	double n = count ? strtod(count, NULL) :
-			   standard * (scale ? strtod(scale, NULL) : 1.0);
+			   figure * (scale ? strtod(scale, NULL) :
+					     CHECK_SCALE);
 
 	return n < 1 ? 1 : n;
 }

@@ -9,10 +9,11 @@
 #include <linux/types.h>
 
 /*
- * How many rounds a test does: $COUNT if it is set, else @standard times
- * $SCALE, at least 1.
+ * How many rounds a test does: $COUNT if it is set, else @figure times $SCALE,
+ * at least 1.  A figure is what a soak of SCALE=1 demands; without SCALE, in
+ * an ordinary check, a fiftieth of it has to do.
  */
-unsigned long soak_count(unsigned long standard);
+unsigned long soak_count(unsigned long figure);
 
 /* $SEED, else @standard. */
 __u64 soak_seed(__u64 standard);

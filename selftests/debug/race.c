@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Everything against everything: faults while others punch, fork, join,
+ * unmap, shrink, read reports, leave or try to unload the module.  Nobody may
+ * see a byte that is not his, and nothing may be lost.
+ */
+#define _GNU_SOURCE
+#include "harness.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "module.h"
+#include "soak.h"
+
+#define BLOCKS		8
+#define WRITERS		3
+#define SECONDS		60	/* of each race, in a soak */
+
+/* What threads of a race share. */
+struct race {
+	struct arena a;
+	unsigned int stop;
+	unsigned long wrong;
+	unsigned long rounds;
+};
+
+struct thread {
+	struct race *r;
+	pthread_t thread;
+	unsigned int number;
+};
+
+static int stopped(struct race *r)
+{
+	return __atomic_load_n(&r->stop, __ATOMIC_RELAXED);
+}
+
+static void wrong(struct race *r)
+{
+	__atomic_fetch_add(&r->wrong, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * A writer owns every WRITERS-th page.  What it wrote is there a moment later,
+ * or zero if somebody punches.
+ */
+static void write_round(struct thread *t, int punched, __u64 value)
+{
+	struct race *r = t->r;
+	size_t page;
+
+	for (page = t->number; page < BLOCKS * BLOCK_PAGES && !stopped(r);
+	     page += WRITERS * 7) {
+		volatile __u64 *w = (void *)(r->a.base + page * OS_PAGE);
+		__u64 seen;
+
+		*w = value;
+		seen = *w;
+		if (seen != value && !(punched && !seen))
+			wrong(r);
+	}
+	__atomic_fetch_add(&r->rounds, 1, __ATOMIC_RELAXED);
+}
+
+static void *writer(void *arg)
+{
+	struct thread *t = arg;
+	__u64 value = 1;
+
+	while (!stopped(t->r))
+		write_round(t, 0, t->number + WRITERS * value++);
+	return NULL;
+}
+
+static void *writer_punched(void *arg)
+{
+	struct thread *t = arg;
+	__u64 value = 1;
+
+	while (!stopped(t->r))
+		write_round(t, 1, t->number + WRITERS * value++);
+	return NULL;
+}
+
+static void *puncher(void *arg)
+{
+	struct race *r = arg;
+	__u64 rnd = soak_seed(1);
+
+	while (!stopped(r)) {
+		size_t n = 1 + soak_below(&rnd, BLOCK_PAGES + 8);
+		size_t first = soak_below(&rnd, BLOCKS * BLOCK_PAGES - n);
+
+		if (arena_punch(&r->a, first * OS_PAGE, n * OS_PAGE))
+			wrong(r);
+	}
+	return NULL;
+}
+
+static void *joiner(void *arg)
+{
+	struct race *r = arg;
+
+	while (!stopped(r))
+		if (arena_join(&r->a, 0, r->a.size, NULL))
+			wrong(r);
+	return NULL;
+}
+
+static void *looker(void *arg)
+{
+	static const char *const files[] = {
+		PROC_STAT, PROC_ARENAS, PROC_POOL, PROC_LATENCY,
+	};
+	struct hugearena_stat st;
+	struct hugearena_block b;
+	struct race *r = arg;
+	char buf[8192];
+	size_t i = 0;
+
+	while (!stopped(r)) {
+		if (file_read(files[i++ % 4], buf, sizeof(buf)) < 0 ||
+		    arena_stat(&r->a, &st) || arena_block(&r->a, i % 8, &b))
+			wrong(r);
+	}
+	return NULL;
+}
+
+/* Memory is asked for and given back, so that shrinkers run. */
+static void *shrinker(void *arg)
+{
+	struct race *r = arg;
+
+	while (!stopped(r)) {
+		param_write("reserve_max", 8);
+		param_write("pool_target_mb", 64);
+		usleep(50000);
+		(void)!file_write("/proc/sys/vm/drop_caches", "2");
+		param_write("pool_target_mb", 0);
+	}
+	return NULL;
+}
+
+/* A child sees one value in each page, however long it looks. */
+static int sees_a_snapshot(struct race *r)
+{
+	__u64 *first = calloc(BLOCKS * BLOCK_PAGES, sizeof(*first));
+	int round, bad = 0;
+	size_t page;
+
+	for (round = 0; round < 3; round++) {
+		for (page = 0; page < BLOCKS * BLOCK_PAGES; page += 5) {
+			volatile __u64 *w =
+				(void *)(r->a.base + page * OS_PAGE);
+
+			if (!round)
+				first[page] = *w;
+			else
+				bad |= *w != first[page];
+		}
+		usleep(1000);
+	}
+	/* and what it writes is its own */
+	for (page = 0; page < BLOCKS * BLOCK_PAGES; page += 97) {
+		volatile __u64 *w = (void *)(r->a.base + page * OS_PAGE);
+
+		*w = ~0ULL;
+		bad |= *w != ~0ULL;
+	}
+	return bad;
+}
+
+static void *forker(void *arg)
+{
+	struct race *r = arg;
+
+	while (!stopped(r)) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			_exit(sees_a_snapshot(r));
+		}
+		if (pid < 0 || child_wait(pid))
+			wrong(r);
+	}
+	return NULL;
+}
+
+/* Parts of the mapping go and come back, protections change. */
+static void *remapper(void *arg)
+{
+	struct race *r = arg;
+	__u64 rnd = soak_seed(7);
+
+	while (!stopped(r)) {
+		size_t n = 1 + soak_below(&rnd, BLOCK_PAGES);
+		size_t first = soak_below(&rnd, BLOCKS * BLOCK_PAGES - n);
+		char *at = r->a.base + first * OS_PAGE;
+
+		if (mmap(at, n * OS_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, r->a.fd, first * OS_PAGE) !=
+		    at)
+			wrong(r);
+	}
+	return NULL;
+}
+
+FIXTURE(race) {
+	struct held before;
+	struct race r;
+	struct thread t[WRITERS];
+};
+
+FIXTURE_SETUP(race)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, held_read(&self->before));
+	ASSERT_EQ(0, arena_make(&self->r.a, BLOCKS));
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	arena_drop(&self->r.a);
+	params_reset();
+	EXPECT_EQ(0, held_back_to(&self->before));
+}
+
+#define OTHERS_MAX	4
+
+/* Writers against @others for a while; how often something was wrong. */
+static unsigned long race_run(struct race *r, struct thread *t,
+			      const char *name, void *(*write)(void *arg),
+			      void *(*others[OTHERS_MAX])(void *arg))
+{
+	unsigned long seconds = soak_count(SECONDS);
+	pthread_t o[OTHERS_MAX];
+	int i, n;
+
+	for (i = 0; i < WRITERS; i++) {
+		t[i].r = r;
+		t[i].number = i;
+		if (pthread_create(&t[i].thread, NULL, write, &t[i]))
+			return 1;
+	}
+	for (n = 0; n < OTHERS_MAX && others[n]; n++)
+		if (pthread_create(&o[n], NULL, others[n], r))
+			return 1;
+	sleep(seconds < 3 ? 3 : seconds);
+	__atomic_store_n(&r->stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < WRITERS; i++)
+		pthread_join(t[i].thread, NULL);
+	for (i = 0; i < n; i++)
+		pthread_join(o[i], NULL);
+	soak_report(name, seconds, seconds, r->wrong);
+	return r->wrong;
+}
+
+#define RACE(_name, _writer, ...)					\
+	TEST_F_TIMEOUT(race, _name, 3600)				\
+	{								\
+		void *(*others[OTHERS_MAX])(void *arg) = { __VA_ARGS__ };\
+									\
+		EXPECT_EQ(0, race_run(&self->r, self->t, "race-" #_name,\
+				      _writer, others));		\
+		EXPECT_LT(0, self->r.rounds);				\
+	}
+
+RACE(fault_punch, writer_punched, puncher)
+RACE(fault_join, writer_punched, puncher, joiner)
+RACE(fault_fork, writer, forker)
+RACE(fault_fork_join, writer, forker, joiner)
+RACE(fault_shrink, writer_punched, puncher, shrinker)
+RACE(fault_look, writer_punched, puncher, looker, joiner)
+RACE(fault_remap, writer_punched, remapper)
+RACE(everything, writer_punched, puncher, forker, joiner, looker)
+
+struct report_race {
+	unsigned int stop;
+};
+
+static void *reports(void *arg)
+{
+	struct report_race *r = arg;
+	char buf[8192];
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED))
+		file_read(PROC_ARENAS, buf, sizeof(buf));
+	return NULL;
+}
+
+/* A report names processes that are just leaving. */
+TEST_F_TIMEOUT(race, reports_while_processes_leave, 3600)
+{
+	unsigned long n = soak_count(2000), i, bad = 0;
+	struct report_race r = {};
+	pthread_t t[2];
+
+	byte_write(self->r.a.base, 1);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, reports, &r));
+	for (i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(byte_read(self->r.a.base) != 1);
+		bad += pid < 0 || child_wait(pid);
+	}
+	__atomic_store_n(&r.stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	soak_report("race-reports", n, n, bad);
+	EXPECT_EQ(0, bad);
+}
+
+/*
+ * There is always a child that shares what its parent goes on writing.  Old
+ * versions of a page must not pile up.
+ */
+TEST_F_TIMEOUT(race, overlapping_children_keep_memory_bounded, 3600)
+{
+	unsigned long n = soak_count(1000), i, bad = 0;
+	long long most = 0, now;
+	pid_t last = 0, pid;
+
+	if (n < 40)
+		n = 40;
+	pages_fill(self->r.a.base, self->r.a.size, 1);
+	for (i = 0; i < n; i++) {
+		pid = fork();
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			pause();
+		}
+		ASSERT_LT(0, pid);
+		if (last) {
+			kill(last, SIGKILL);
+			child_wait(last);
+		}
+		last = pid;
+		/* half of a block anew each time */
+		pages_fill(self->r.a.base, BLOCK_LEN / 2, i + 2);
+		now = stat_read("Resident");
+		most = now > most ? now : most;
+		bad += pages_wrong(self->r.a.base, BLOCK_LEN / 2, i + 2) != 0;
+	}
+	kill(last, SIGKILL);
+	child_wait(last);
+	/* the arena, a version for each of the two, and some layers between */
+	EXPECT_GT((long long)(self->r.a.size + 8 * BLOCK_LEN) / 1024, most) {
+		TH_LOG("%lld kB for %zu kB", most, self->r.a.size / 1024);
+	}
+	soak_report("overlapping-children", n, i, bad);
+	EXPECT_EQ(0, bad);
+}
+
+struct unloader {
+	unsigned int stop;
+	unsigned long asked, refused;
+};
+
+static void *unloads(void *arg)
+{
+	struct unloader *u = arg;
+
+	while (u->asked < soak_count(1000)) {
+		u->asked++;
+		u->refused += module_unload() == -1;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(race, unloading_is_refused_under_load, 3600)
+{
+	struct unloader u = {};
+	struct arena a;
+	pthread_t t;
+
+	byte_write(self->r.a.base, 1);
+	ASSERT_EQ(0, pthread_create(&t, NULL, unloads, &u));
+	while (pthread_tryjoin_np(t, NULL)) {
+		if (arena_make(&a, 2))
+			break;
+		pages_fill(a.base, BLOCK_LEN / 4, 1);
+		arena_drop(&a);
+	}
+	EXPECT_TRUE(module_loaded());
+	EXPECT_EQ(u.asked, u.refused);
+	soak_report("rmmod-busy", u.asked, u.asked, u.asked - u.refused);
+}
+
+TEST_HARNESS_MAIN
