@@ -33,8 +33,12 @@
 #define STEAL_WINDOW_NS	10000000u
 #define STEAL_MAX	8u
 
-/* Misses between two stamps, and between two looks at the clock. */
+/*
+ * Misses between two stamps, between two looks at what this CPU's slab keeps
+ * without need, and at what the transfer caches and other CPUs do.
+ */
 #define STAMP_CHECK	16u
+#define TIDY_CHECK	64u
 #define IDLE_CHECK	256u
 
 struct percpu_hot percpu_hot __attribute__((aligned(64)));
@@ -243,8 +247,8 @@ static unsigned int stack_missed(unsigned int cls, enum percpu_miss miss)
 		stack_grow(cls, cap);
 	if (slab_misses(slab) % STAMP_CHECK == 0)
 		slab->stamp = stamp_now();
-	if (slab_misses(slab) % IDLE_CHECK == 0)
-		percpu_idle();
+	if (slab_misses(slab) % TIDY_CHECK == 0)
+		percpu_tidy(slab_misses(slab) % IDLE_CHECK == 0);
 	return slab->cap[cls];
 }
 

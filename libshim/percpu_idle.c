@@ -115,7 +115,7 @@ void percpu_flush(void)
 	transfer_flush();
 }
 
-/* Give half of what a stack did not touch since the last look down. */
+/* A stack that was not touched since the last look keeps a quarter. */
 static void slab_trim_idle(struct percpu_slab *slab)
 {
 	unsigned int cls;
@@ -125,7 +125,7 @@ static void slab_trim_idle(struct percpu_slab *slab)
 		unsigned int have = slab_count(slab, cls);
 
 		if (slab->seen[cls] == cur && have)
-			slab_drain(slab, cls, have / 2);
+			slab_drain(slab, cls, have / 4);
 	}
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
 		slab->seen[cls] = slab->stack[cls].cur;
@@ -152,6 +152,32 @@ static void cpu_look(unsigned int cpu)
 	slab->next = percpu.free;
 	percpu.free = slab;
 	percpu.drains++;
+}
+
+/**
+ * percpu_tidy - look at what this CPU's slab keeps without need
+ * @all: and at the transfer caches, and at the clock
+ *
+ * Time here is counted in misses: a program that goes from one size to the next
+ * leaves caches behind long before a clock would tell.
+ */
+void percpu_tidy(bool all)
+{
+	struct percpu_slab *slab;
+	long here;
+
+	shim_lock_acquire(&percpu.lock);
+	slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab, &percpu_none,
+			   &here);
+	if (slab) {
+		slab_trim_idle(slab);
+		percpu_give(slab, (unsigned int)here);
+	}
+	shim_lock_release(&percpu.lock);
+	if (all) {
+		transfer_plunder();
+		percpu_idle();
+	}
 }
 
 void percpu_idle(void)

@@ -65,6 +65,9 @@ extern struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED]
 struct percpu_slab *percpu_take(unsigned int cpu);
 void percpu_give(struct percpu_slab *slab, unsigned int cpu);
 
+/* percpu_idle.c; no lock is held. */
+void percpu_tidy(bool all);
+
 /* percpu_size.c; see there. */
 unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
 			 enum percpu_miss miss);
