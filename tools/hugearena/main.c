@@ -30,6 +30,7 @@ static const struct cmd cmds[] = {
 	{ "run", cmd_run, "run a command on libshim and report at its exit" },
 	{ "record", cmd_record, "sample a process into a file" },
 	{ "report", cmd_report, "turn a recording into a page to look at" },
+	{ "profile", cmd_profile, "sampled heap profile by call stack" },
 	{ "wss", cmd_wss, "a process's working set by accessed bits" },
 	{ "pool", cmd_pool, "show or set the pool of zeroed blocks" },
 	{ "export", cmd_export, "metrics for Prometheus" },

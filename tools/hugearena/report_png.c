@@ -56,8 +56,10 @@ static void data_write(const struct report *r, FILE *f)
 		}
 		fputc('\n', f);
 	}
-	/* a plot of nothing is an error to gnuplot: a point apart, outside */
-	fputs("\n-1 0 0 0 0 0 0 0 0 0 0 0\nEOD\nset xrange [0:*]\n", f);
+	/* a plot of nothing is an error to gnuplot: a lone point, not seen */
+	fprintf(f, "\n%g 1 1 1 1 1 1 1 1 1 1 1\nEOD\nset xrange [%g:%g]\n",
+		r->col[COL_TIME][0], r->col[COL_TIME][0],
+		r->col[COL_TIME][r->n - 1] + 1e-3);
 }
 
 int report_png(const struct report *r, const char *path)

@@ -4,107 +4,14 @@
  *
  * The heap itself is shim_heap.c's.  Called by the subcommands.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbols.h"
 #include "shim.h"
-
-/* A file of the process, mapped to read its symbols. */
-struct elf {
-	const char *data;
-	size_t size;
-};
-
-static int elf_open(struct elf *elf, pid_t pid, const struct map *m)
-{
-	char path[512];
-	struct stat st;
-	void *data;
-	int fd;
-
-	/* the very file, even if its name is gone or another's; needs root */
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) || !st.st_size) {
-		close(fd);
-		return -ENOENT;
-	}
-	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (data == MAP_FAILED)
-		return -errno;
-	elf->data = data;
-	elf->size = (size_t)st.st_size;
-	return 0;
-}
-
-static void elf_close(struct elf *elf)
-{
-	munmap((void *)elf->data, elf->size);
-}
-
-/* Is [@at, @at + @len) inside the file? */
-static bool elf_has(const struct elf *elf, uint64_t at, uint64_t len)
-{
-	return at <= elf->size && len <= elf->size - at;
-}
-
-/* The value of a symbol in one table; 0 if it is not there. */
-static uint64_t table_find(const struct elf *elf, const Elf64_Shdr *sh,
-			   const Elf64_Shdr *str, const char *name)
-{
-	const Elf64_Sym *sym;
-	uint64_t i, n = sh->sh_size / sizeof(*sym);
-
-	if (!elf_has(elf, sh->sh_offset, sh->sh_size) ||
-	    !elf_has(elf, str->sh_offset, str->sh_size) || !str->sh_size ||
-	    elf->data[str->sh_offset + str->sh_size - 1])
-		return 0;
-	sym = (const void *)(elf->data + sh->sh_offset);
-	for (i = 0; i < n; i++)
-		if (sym[i].st_shndx != SHN_UNDEF &&
-		    sym[i].st_name < str->sh_size &&
-		    !strcmp(elf->data + str->sh_offset + sym[i].st_name, name))
-			return sym[i].st_value;
-	return 0;
-}
-
-/* Where a symbol is, @base being where the file's first byte is mapped. */
-static uint64_t elf_find(const struct elf *elf, uint64_t base,
-			 const char *name)
-{
-	const Elf64_Ehdr *eh = (const void *)elf->data;
-	const Elf64_Shdr *sh;
-	uint64_t value = 0;
-	unsigned int i;
-
-	if (elf->size < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
-	    eh->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    eh->e_shentsize != sizeof(*sh) ||
-	    !elf_has(elf, eh->e_shoff, (uint64_t)eh->e_shnum * sizeof(*sh)))
-		return 0;
-	sh = (const void *)(elf->data + eh->e_shoff);
-	for (i = 0; i < eh->e_shnum && !value; i++)
-		if ((sh[i].sh_type == SHT_DYNSYM ||
-		     sh[i].sh_type == SHT_SYMTAB) && sh[i].sh_link < eh->e_shnum)
-			value = table_find(elf, &sh[i], &sh[sh[i].sh_link],
-					   name);
-	/* ET_EXEC says where it is; ET_DYN counts from its first byte */
-	return value ? value + (eh->e_type == ET_DYN ? base : 0) : 0;
-}
 
 int shim_read(const struct shim *s, uint64_t addr, void *buf, size_t len)
 {
