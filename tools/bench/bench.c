@@ -388,6 +388,13 @@ static int bench_report(const struct bench *bench)
 		return error;
 	}
 	printf("written: %s\n", path);
+	snprintf(path, sizeof(path), "%s/host.rst", bench->out);
+	error = report_rst(&bench->table, path);
+	if (error) {
+		warnx("%s: %s", path, strerror(-error));
+		return error;
+	}
+	printf("written: %s\n", path);
 	snprintf(path, sizeof(path), "%s/host.svg", bench->out);
 	error = report_chart(&bench->table, path);
 	if (error)

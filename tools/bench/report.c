@@ -167,6 +167,65 @@ int report_tsv(const struct table *table, const char *path)
 	return fclose(file) ? -errno : 0;
 }
 
+static void report_rst_rule(FILE *file, unsigned int columns, char c)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < columns; i++) {
+		for (k = 0; k < (i ? 10 : 14); k++)
+			fputc(c, file);
+		fputc(i + 1 < columns ? ' ' : '\n', file);
+	}
+}
+
+static void report_rst_table(FILE *file, const struct table *table,
+			     enum table_metric m)
+{
+	unsigned int columns = table->set->n + 2, i, a;
+	double value;
+
+	fprintf(file, "%s, ratio to the best of the row:\n\n",
+		report_metric[m].title);
+	report_rst_rule(file, columns, '=');
+	fprintf(file, "%-14s", "row");
+	for (a = 0; a < table->set->n; a++)
+		fprintf(file, " %-10s", table->set->alloc[a].name);
+	fprintf(file, " best, %s\n", report_metric[m].unit);
+	report_rst_rule(file, columns, '=');
+	for (i = 0; i <= table->rows; i++) {
+		fprintf(file, "%-14s", i < table->rows ? table->row[i].name :
+							 "**geomean**");
+		for (a = 0; a < table->set->n; a++) {
+			value = i < table->rows ?
+				table_ratio(table, &table->row[i], a, m) :
+				table_geomean(table, a, m);
+			if (isnan(value))
+				fprintf(file, " %-10s", "--");
+			else
+				fprintf(file, " %-10.2f", value);
+		}
+		value = i < table->rows ?
+			table_best(table, &table->row[i], m) : NAN;
+		if (isnan(value))
+			fprintf(file, " --\n");
+		else
+			fprintf(file, " %.1f\n", value / report_metric[m].scale);
+	}
+	report_rst_rule(file, columns, '=');
+	fprintf(file, "\n");
+}
+
+int report_rst(const struct table *table, const char *path)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		return -errno;
+	report_rst_table(file, table, TABLE_CPU);
+	report_rst_table(file, table, TABLE_PEAK);
+	return fclose(file) ? -errno : 0;
+}
+
 static void report_chart_data(FILE *file, const struct table *table,
 			      enum table_metric m)
 {

@@ -26,6 +26,15 @@ void report_print(const struct table *table);
 int report_tsv(const struct table *table, const char *path);
 
 /**
+ * report_rst - the CPU and peak ratios, for Documentation/performance.rst
+ * @table: what was measured
+ * @path: the file to write
+ *
+ * Return: 0 or -errno.
+ */
+int report_rst(const struct table *table, const char *path);
+
+/**
  * report_chart - bars of the CPU and peak ratios
  * @table: what was measured
  * @path: the SVG file to write; the gnuplot input stays beside it as .gp
