@@ -99,9 +99,18 @@ static bool thp_join(uintptr_t block)
 static bool thp_remap(uintptr_t from, uintptr_t to, size_t len)
 {
 	/* what is left at @from is as new; EINVAL: kernel before 5.7 */
-	return !sys_failed(sys_mremap(from, len, len,
-				      MREMAP_MAYMOVE | MREMAP_FIXED |
-				      MREMAP_DONTUNMAP, to));
+	if (!sys_failed(sys_mremap(from, len, len,
+				   MREMAP_MAYMOVE | MREMAP_FIXED |
+				   MREMAP_DONTUNMAP, to)))
+		return true;
+	/*
+	 * Before 6.17 @from must be one mapping of the kernel's, and what was
+	 * at @to is gone by the time that is looked at: put it back.
+	 */
+	sys_mmap(to, len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	sys_madvise(to, len, MADV_HUGEPAGE);
+	return false;
 }
 
 const struct backend_ops backend_thp = {
