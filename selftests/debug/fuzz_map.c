@@ -5,6 +5,12 @@
  * kernel.  After every one, and in every process, memory reads as the model
  * says.  Seeded: SEED=, and COUNT= operations; a process that finds something
  * wrong says with which operation of which seed.
+ *
+ * Every operation is made of one number.  Where the kernel can tell what code
+ * it reached (KCOV), numbers that reached something new are kept, and every
+ * second operation is one of them again, in another place of another history.
+ * The corpus file (CORPUS=, else corpus beside the program) is where they come
+ * from; CORPUS_OUT= is where they all are written to.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +27,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include "kselftest.h"
+#include "kcov.h"
 #include "model.h"
 #include "process.h"
 #include "report.h"
@@ -32,8 +39,18 @@
 #define GENERATIONS	3
 #define RUN_MAX		(2 * BLOCK_PAGES)
 
+#define CORPUS_MAX	4096
+
+struct corpus {
+	__u64 op[CORPUS_MAX];
+	size_t n;
+};
+
+static struct corpus corpus;
+
 struct fuzz {
-	__u64 rnd;
+	__u64 rnd;		/* of the operation */
+	__u64 next;		/* of the sequence of operations */
 	struct model m[ARENAS];
 	pid_t child[CHILDREN];
 	int pipe[2];
@@ -381,7 +398,7 @@ static int op_fork(struct fuzz *f)
 {
 	int i = below(f, CHILDREN);
 	unsigned long ops = 10 + below(f, 150);
-	__u64 seed = soak_random(&f->rnd);
+	__u64 seed = soak_random(&f->next);
 	pid_t pid;
 
 	if (f->child[i])
@@ -397,7 +414,8 @@ static int op_fork(struct fuzz *f)
 		return 0;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	f->rnd = seed;
+	kcov_forget();
+	f->next = seed;
 	f->generation++;
 	memset(f->child, 0, sizeof(f->child));
 	/* the pipe is its parent's, and what is in it */
@@ -457,16 +475,60 @@ static size_t op_any(struct fuzz *f)
 	return i;
 }
 
+/* A new operation, or one that was worth while. */
+static __u64 op_number(struct fuzz *f)
+{
+	if (corpus.n && soak_below(&f->next, 2))
+		return corpus.op[soak_below(&f->next, corpus.n)];
+	return soak_random(&f->next);
+}
+
+static void op_keep(__u64 number)
+{
+	if (corpus.n < CORPUS_MAX)
+		corpus.op[corpus.n++] = number;
+}
+
+static void corpus_read(void)
+{
+	const char *path = getenv("CORPUS");
+	unsigned long long number;
+	FILE *file = fopen(path ? path : "corpus", "re");
+
+	if (!file)
+		return;
+	while (fscanf(file, "%llx", &number) == 1)
+		op_keep(number);
+	fclose(file);
+}
+
+static void corpus_write(void)
+{
+	const char *path = getenv("CORPUS_OUT");
+	FILE *file = path ? fopen(path, "we") : NULL;
+	size_t i;
+
+	if (!file)
+		return;
+	for (i = 0; i < corpus.n; i++)
+		fprintf(file, "%016llx\n", corpus.op[i]);
+	fclose(file);
+}
+
 static int run(struct fuzz *f, unsigned long count)
 {
-	__u64 seed = f->rnd;
+	__u64 seed = f->next, number;
 	unsigned long n;
 	size_t i = 0;
 	int bad = 0;
 
 	for (n = 0; n < count && !bad; n++) {
+		number = op_number(f);
+		f->rnd = number;
 		i = op_any(f);
 		bad = ops[i].fn(f);
+		if (kcov_new())
+			op_keep(number);
 		if (!bad && n % 64 == 63)
 			bad = check_all(f);
 		f->done++;
@@ -521,7 +583,8 @@ int main(void)
 
 	ksft_print_header();
 	ksft_set_plan(1);
-	f.rnd = soak_seed(20240229);
+	f.next = soak_seed(20240229);
+	corpus_read();
 	if (params_reset() || held_read(&before) || pipe(f.pipe))
 		ksft_exit_fail_msg("no module: %s\n", strerror(errno));
 	for (i = 0; i < ARENAS; i++)
@@ -529,8 +592,13 @@ int main(void)
 			ksft_exit_fail_msg("no arena: %s\n", strerror(errno));
 	if (pthread_create(&thread, NULL, noise, &n))
 		ksft_exit_fail_msg("no thread\n");
-	ksft_print_msg("seed %llu\n", f.rnd);
+	ksft_print_msg("seed %llu, %zu operations known\n", f.next, corpus.n);
+	i = kcov_begin();
 	bad = run(&f, count);
+	if (!i)
+		ksft_print_msg("%u places reached, %zu operations known\n",
+			       kcov_total(), corpus.n);
+	corpus_write();
 	__atomic_store_n(&n.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	close(f.pipe[0]);

@@ -210,10 +210,99 @@ static void *remapper(void *arg)
 	return NULL;
 }
 
-FIXTURE(race) {
+#define OTHERS_MAX	4
+
+FIXTURE(writers) {
 	struct held before;
 	struct race r;
 	struct thread t[WRITERS];
+};
+
+/* Writers against who, for a while. */
+FIXTURE_VARIANT(writers) {
+	const char *name;
+	void *(*write)(void *arg);
+	void *(*others[OTHERS_MAX])(void *arg);
+};
+
+FIXTURE_VARIANT_ADD(writers, punch) {
+	"race-punch", writer_punched, { puncher }
+};
+
+FIXTURE_VARIANT_ADD(writers, join) {
+	"race-join", writer_punched, { puncher, joiner }
+};
+
+FIXTURE_VARIANT_ADD(writers, fork) {
+	"race-fork", writer, { forker }
+};
+
+FIXTURE_VARIANT_ADD(writers, fork_join) {
+	"race-fork-join", writer, { forker, joiner }
+};
+
+FIXTURE_VARIANT_ADD(writers, shrink) {
+	"race-shrink", writer_punched, { puncher, shrinker }
+};
+
+FIXTURE_VARIANT_ADD(writers, look) {
+	"race-look", writer_punched, { puncher, looker, joiner }
+};
+
+FIXTURE_VARIANT_ADD(writers, remap) {
+	"race-remap", writer_punched, { remapper }
+};
+
+FIXTURE_VARIANT_ADD(writers, everybody) {
+	"race-all", writer_punched, { puncher, forker, joiner, looker }
+};
+
+FIXTURE_SETUP(writers)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, held_read(&self->before));
+	ASSERT_EQ(0, arena_make(&self->r.a, BLOCKS));
+}
+
+FIXTURE_TEARDOWN(writers)
+{
+	arena_drop(&self->r.a);
+	params_reset();
+	EXPECT_EQ(0, held_back_to(&self->before));
+}
+
+TEST_F_TIMEOUT(writers, see_their_own, 3600)
+{
+	unsigned long seconds = soak_count(SECONDS);
+	struct race *r = &self->r;
+	pthread_t o[OTHERS_MAX];
+	int i, n;
+
+	if (seconds < 3)
+		seconds = 3;
+	for (i = 0; i < WRITERS; i++) {
+		self->t[i].r = r;
+		self->t[i].number = i;
+		ASSERT_EQ(0, pthread_create(&self->t[i].thread, NULL,
+					    variant->write, &self->t[i]));
+	}
+	for (n = 0; n < OTHERS_MAX && variant->others[n]; n++)
+		ASSERT_EQ(0, pthread_create(&o[n], NULL, variant->others[n],
+					    r));
+	sleep(seconds);
+	__atomic_store_n(&r->stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < WRITERS; i++)
+		pthread_join(self->t[i].thread, NULL);
+	for (i = 0; i < n; i++)
+		pthread_join(o[i], NULL);
+	soak_report(variant->name, seconds, seconds, r->wrong);
+	EXPECT_EQ(0, r->wrong);
+	EXPECT_LT(0, r->rounds);
+}
+
+FIXTURE(race) {
+	struct held before;
+	struct race r;
 };
 
 FIXTURE_SETUP(race)
@@ -229,55 +318,6 @@ FIXTURE_TEARDOWN(race)
 	params_reset();
 	EXPECT_EQ(0, held_back_to(&self->before));
 }
-
-#define OTHERS_MAX	4
-
-/* Writers against @others for a while; how often something was wrong. */
-static unsigned long race_run(struct race *r, struct thread *t,
-			      const char *name, void *(*write)(void *arg),
-			      void *(*others[OTHERS_MAX])(void *arg))
-{
-	unsigned long seconds = soak_count(SECONDS);
-	pthread_t o[OTHERS_MAX];
-	int i, n;
-
-	for (i = 0; i < WRITERS; i++) {
-		t[i].r = r;
-		t[i].number = i;
-		if (pthread_create(&t[i].thread, NULL, write, &t[i]))
-			return 1;
-	}
-	for (n = 0; n < OTHERS_MAX && others[n]; n++)
-		if (pthread_create(&o[n], NULL, others[n], r))
-			return 1;
-	sleep(seconds < 3 ? 3 : seconds);
-	__atomic_store_n(&r->stop, 1, __ATOMIC_RELAXED);
-	for (i = 0; i < WRITERS; i++)
-		pthread_join(t[i].thread, NULL);
-	for (i = 0; i < n; i++)
-		pthread_join(o[i], NULL);
-	soak_report(name, seconds, seconds, r->wrong);
-	return r->wrong;
-}
-
-#define RACE(_name, _writer, ...)					\
-	TEST_F_TIMEOUT(race, _name, 3600)				\
-	{								\
-		void *(*others[OTHERS_MAX])(void *arg) = { __VA_ARGS__ };\
-									\
-		EXPECT_EQ(0, race_run(&self->r, self->t, "race-" #_name,\
-				      _writer, others));		\
-		EXPECT_LT(0, self->r.rounds);				\
-	}
-
-RACE(fault_punch, writer_punched, puncher)
-RACE(fault_join, writer_punched, puncher, joiner)
-RACE(fault_fork, writer, forker)
-RACE(fault_fork_join, writer, forker, joiner)
-RACE(fault_shrink, writer_punched, puncher, shrinker)
-RACE(fault_look, writer_punched, puncher, looker, joiner)
-RACE(fault_remap, writer_punched, remapper)
-RACE(everything, writer_punched, puncher, forker, joiner, looker)
 
 struct report_race {
 	unsigned int stop;

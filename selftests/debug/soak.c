@@ -60,10 +60,11 @@ int held_back_to(const struct held *before)
 			return 0;
 		usleep(50000);
 	}
-	printf("# left: arenas %lld, resident %lld kB, blocks %lld, pages %lld, out of the pool %lld\n",
+	printf("# left: arenas %lld, resident %lld kB, blocks %lld, ",
 	       now.arenas - before->arenas,
 	       now.resident_kb - before->resident_kb,
-	       now.blocks - before->blocks, now.pages - before->pages,
-	       now.out - before->out);
+	       now.blocks - before->blocks);
+	printf("pages %lld, out of the pool %lld\n",
+	       now.pages - before->pages, now.out - before->out);
 	return -1;
 }
