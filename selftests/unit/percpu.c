@@ -281,6 +281,70 @@ TEST(idle_cpus_are_drained)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void *pair(void *data)
+{
+	void *p[4];
+	unsigned int i;
+
+	pin((int)(uintptr_t)data);
+	while (!stop) {
+		for (i = 0; i < 4; i++)
+			p[i] = take(1);
+		for (i = 0; i < 4; i++)
+			give(1, p[i]);
+	}
+	return NULL;
+}
+
+/*
+ * One CPU is in a sequence nearly all the time, another takes its slab again and
+ * again: what the sequence had loaded before must not be written after.
+ */
+TEST(a_slab_is_taken_from_a_busy_cpu)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct percpu_slab *slab;
+	unsigned int i, bad = 0;
+	pthread_t t;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq() || cpus < 2)
+		SKIP(return, "no sequences, or one CPU only");
+	ASSERT_EQ(0, pthread_create(&t, NULL, pair, (void *)1));
+	pin(0);
+	for (i = 0; i < 300000; i++) {
+		uint64_t shape;
+		int spin;
+
+		shim_lock_acquire(&percpu.lock);
+		slab = percpu_take(1);
+		if (slab) {
+			shape = slab_shape(slab);
+			for (spin = 0; spin < 20; spin++)
+				bad += shape != slab_shape(slab);
+			bad += !slab_is_valid(slab);
+			percpu_give(slab, 1);
+		}
+		shim_lock_release(&percpu.lock);
+	}
+	stop = true;
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, twice);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 static void free_twice(void)
 {
 	void *p = take(4);
