@@ -31,6 +31,7 @@ static const struct cmd cmds[] = {
 	{ "record", cmd_record, "sample a process into a file" },
 	{ "report", cmd_report, "turn a recording into a page to look at" },
 	{ "profile", cmd_profile, "sampled heap profile by call stack" },
+	{ "leak", cmd_leak, "objects that nothing points to any more" },
 	{ "wss", cmd_wss, "a process's working set by accessed bits" },
 	{ "pool", cmd_pool, "show or set the pool of zeroed blocks" },
 	{ "export", cmd_export, "metrics for Prometheus" },

@@ -90,6 +90,8 @@ struct shim_object {
  * @heap: the page heap's own counters
  * @blocks: if asked for
  * @objects: if asked for, by address
+ * @records: if objects were asked for: addresses of libshim's own records, sorted
+ * @areas: the same of the 64 MiB areas that the heap is in
  */
 struct shim_heap {
 	uint64_t allocated, cached, central, large, nr_large;
@@ -101,6 +103,8 @@ struct shim_heap {
 	size_t nr_blocks;
 	struct shim_object *objects;
 	size_t nr_objects;
+	uint64_t *records, *areas;
+	size_t nr_records, nr_areas;
 };
 
 #define SHIM_BLOCKS	1

@@ -30,6 +30,7 @@ struct walk {
 	struct shim_object *objects;	/* by span, sorted at the end */
 	size_t nr_objects, room;
 	struct lead *record;		/* of blocks */
+	size_t own_room, area_room;
 	size_t nr_record, record_room;
 	uint32_t nobjs[SIZECLASS_COUNT + 1];
 };
@@ -99,6 +100,34 @@ static int span_note(struct walk *w, const struct span *sp)
 	return 0;
 }
 
+/* One of libshim's own records, for who must tell them from pointers. */
+static int own_note(struct walk *w, uint64_t addr)
+{
+	uint64_t *list;
+
+	if (!(w->flags & SHIM_OBJECTS))
+		return 0;
+	list = grow(w->heap->records, w->heap->nr_records, &w->own_room,
+		    sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	w->heap->records = list;
+	list[w->heap->nr_records++] = addr;
+	return 0;
+}
+
+static int area_note(struct walk *w, uint64_t start)
+{
+	uint64_t *list = grow(w->heap->areas, w->heap->nr_areas,
+			      &w->area_room, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	w->heap->areas = list;
+	list[w->heap->nr_areas++] = start;
+	return 0;
+}
+
 /* Read the spans that were collected. */
 static int leads_follow(struct walk *w)
 {
@@ -142,14 +171,19 @@ static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
 
 	if (!map)
 		return -ENOMEM;
-	err = shim_read(w->s, addr, map, sizeof(*map));
+	err = own_note(w, addr);
+	if (!err)
+		err = area_note(w, start);
+	if (!err)
+		err = shim_read(w->s, addr, map, sizeof(*map));
 	for (i = 0; !err && i < AREA_PAGES; i++) {
 		if (!map->span[i] || map->span[i] == last)
 			continue;
 		last = map->span[i];
+		err = own_note(w, (uintptr_t)last);
 		w->lead[w->n].span = (uintptr_t)last;
 		w->lead[w->n++].page = start + (i << PAGE_SHIFT);
-		if (w->n == BATCH)
+		if (!err && w->n == BATCH)
 			err = leads_follow(w);
 	}
 	for (i = 0; !err && w->flags & SHIM_BLOCKS && i < AREA_BLOCKS; i++) {
@@ -206,6 +240,13 @@ static int areas_walk(struct walk *w)
 	}
 	proc_maps_free(&maps);
 	return err ? err : leads_follow(w);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
 }
 
 static int by_start(const void *a, const void *b)
@@ -430,6 +471,9 @@ int shim_heap_read(const struct shim *s, struct shim_heap *heap,
 	if (!err && w->nr_objects)
 		qsort(w->objects, w->nr_objects, sizeof(*w->objects),
 		      by_start);
+	if (!err && heap->nr_records)
+		qsort(heap->records, heap->nr_records, sizeof(uint64_t),
+		      by_number);
 	if (!err && flags & SHIM_BLOCKS)
 		err = blocks_make(w);
 	if (flags & SHIM_OBJECTS) {
@@ -456,6 +500,12 @@ void shim_heap_free(struct shim_heap *heap)
 {
 	free(heap->blocks);
 	free(heap->objects);
+	free(heap->records);
+	free(heap->areas);
+	heap->records = NULL;
+	heap->areas = NULL;
+	heap->nr_records = 0;
+	heap->nr_areas = 0;
 	heap->blocks = NULL;
 	heap->objects = NULL;
 	heap->nr_blocks = 0;
