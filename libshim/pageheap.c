@@ -35,6 +35,12 @@
  * wants more than a block of them is better served by a fresh one.
  */
 #define HOLES_MAX	BLOCK_PAGES
+/*
+ * Free blocks that do not fit make room for those that do, once the heap would
+ * have more memory than its peak, an eighth and 4 MiB.
+ */
+#define SPARE_SHARE	8u
+#define SPARE_PAGES	((size_t)512)
 #define GROW_SMALL	((size_t)4 << 20)
 #define GROW_MIN	AREA_SIZE
 #define GROW_MAX	((size_t)1 << 30)
@@ -118,6 +124,22 @@ found:
 	return true;
 }
 
+/* Give free blocks back for @pages that are taken from new memory. */
+static void make_room(size_t pages)
+{
+	size_t top = ph.inuse + pages > ph.top ? ph.inuse + pages : ph.top;
+	size_t most = top + top / SPARE_SHARE + SPARE_PAGES;
+	size_t done = 0;
+
+	do {
+		size_t now = ph.inuse + ph.idle + pages;
+
+		if (now < most + BLOCK_PAGES)
+			return;
+		done = pageheap_release_runs((now - most) / BLOCK_PAGES);
+	} while (done);
+}
+
 /*
  * Take @blocks whole blocks in a row with memory behind them where that can
  * fail later.  The lock is dropped meanwhile: nobody else can find them.
@@ -134,7 +156,10 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 		backend = BACKEND_THP;
 	for (;;) {
 		if (take_from(t, backend, align, whole)) {
-			if (t->kind != RUN_RETURNED || !whole)
+			if (t->kind != RUN_RETURNED)
+				return true;
+			make_room(len / PAGE_SIZE);
+			if (!whole)
 				return true;
 			ph.moving++;
 			ph.fresh += len;
@@ -267,7 +292,7 @@ void segment_make(uintptr_t start, size_t blocks, bool whole)
 	last->state = BLOCK_SPAN;
 	last->run = (uint32_t)blocks;
 	last->whole = whole;
-	ph.inuse += blocks * BLOCK_PAGES;
+	inuse_add(blocks * BLOCK_PAGES);
 	ph.fill[PAGEHEAP_FILL_BUCKETS - 1] += blocks;
 	if (whole)
 		ph.span_whole += blocks;
@@ -276,7 +301,7 @@ void segment_make(uintptr_t start, size_t blocks, bool whole)
 /* The reverse; the blocks are nobody's then. */
 void segment_break(uintptr_t start, size_t blocks, bool whole)
 {
-	ph.inuse -= blocks * BLOCK_PAGES;
+	inuse_sub(blocks * BLOCK_PAGES);
 	ph.fill[PAGEHEAP_FILL_BUCKETS - 1] -= blocks;
 	if (whole)
 		ph.span_whole -= blocks;
@@ -310,11 +335,41 @@ bool taken_prepare(const struct taken *t, size_t npages)
 				    t->backend);
 }
 
+/*
+ * Whole blocks and a part that an other block beside them has free: no block is
+ * begun for the part.
+ */
+static bool alloc_beside(struct span *s, size_t npages)
+{
+	enum backend_id backend = ph.whole ? backend_first() : BACKEND_THP;
+	enum run_kind kind = ph.whole ? RUN_WHOLE : RUN_PAGES;
+	size_t blocks = npages / BLOCK_PAGES;
+	unsigned int part = npages % BLOCK_PAGES;
+	uintptr_t start;
+	bool before;
+
+	if (!blocks || !part ||
+	    !runs_take_beside(backend, kind, blocks, part, &start, &before))
+		return false;
+	segment_make(start, blocks, kind == RUN_WHOLE);
+	if (before) {
+		block_claim(block_at(start - BLOCK_SIZE), BLOCK_PAGES - part,
+			    part);
+		s->start = start - part * PAGE_SIZE;
+	} else {
+		block_claim(block_at(start + blocks * BLOCK_SIZE), 0, part);
+		s->start = start;
+	}
+	return true;
+}
+
 static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 {
 	size_t align = align_pages * PAGE_SIZE;
 	struct taken t;
 
+	if (align_pages == 1 && alloc_beside(s, npages))
+		return true;
 	if (align < BLOCK_SIZE)
 		align = BLOCK_SIZE;
 	if (!blocks_take(&t, (npages + BLOCK_PAGES - 1) / BLOCK_PAGES, align,

@@ -162,7 +162,10 @@ struct pageheap {
 	size_t spans;
 	struct span *span_free;	/* descriptors, by their next */
 	struct runs runs[RUN_KINDS][BACKEND_NR];
-	size_t peak, low;	/* of inuse, since the last tick */
+	size_t top;		/* of inuse: the peak it fell from */
+	size_t valley;		/* the least since then */
+	size_t swing;		/* the most it rose again, up to top */
+	size_t peak;		/* the most in this window, see scavenger.c */
 	size_t runs_low;	/* fewest free whole blocks since then */
 	size_t holes;		/* pages of memory given back that were used */
 	size_t fresh;		/* pages of memory taken since limit_update() */
@@ -178,18 +181,31 @@ struct pageheap {
 
 extern struct pageheap ph;
 
+/*
+ * Demand is learned as it happens: a rise from a valley, up to the peak before,
+ * is memory that was better kept free than given back.
+ */
 static inline void inuse_add(size_t pages)
 {
+	size_t rise;
+
 	ph.inuse += pages;
 	if (ph.inuse > ph.peak)
 		ph.peak = ph.inuse;
+	rise = (ph.inuse < ph.top ? ph.inuse : ph.top) - ph.valley;
+	if (rise > ph.swing)
+		ph.swing = rise;
+	if (ph.inuse >= ph.top) {
+		ph.top = ph.inuse;
+		ph.valley = ph.inuse;
+	}
 }
 
 static inline void inuse_sub(size_t pages)
 {
 	ph.inuse -= pages;
-	if (ph.inuse < ph.low)
-		ph.low = ph.inuse;
+	if (ph.inuse < ph.valley)
+		ph.valley = ph.inuse;
 }
 
 /* pageheap_block.c: records, and claiming pages of one block */
@@ -234,6 +250,9 @@ void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
 		 enum run_kind kind);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, uintptr_t *start);
+bool runs_take_beside(enum backend_id backend, enum run_kind kind,
+		      size_t blocks, unsigned int part, uintptr_t *start,
+		      bool *before);
 bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 		  enum run_kind *kind);
 

@@ -208,6 +208,64 @@ bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	return false;
 }
 
+/* How many pages are free at the end of the block before a run. */
+static unsigned int room_before(const struct block *head)
+{
+	const struct block *b = block_at(head->start - BLOCK_SIZE);
+
+	if (!b || b->state != BLOCK_PART || b->backend != head->backend)
+		return 0;
+	return BLOCK_PAGES - bits_prev_end(&b->used, BLOCK_PAGES);
+}
+
+/* And at the beginning of the block behind it. */
+static unsigned int room_behind(const struct block *head)
+{
+	const struct block *b = block_at(head->start + head->run * BLOCK_SIZE);
+
+	if (!b || b->state != BLOCK_PART || b->backend != head->backend)
+		return 0;
+	return bits_next(&b->used, 0);
+}
+
+/**
+ * runs_take_beside - take blocks beside a block that has room for more
+ * @backend: whose
+ * @kind: which kind
+ * @blocks: how many in a row
+ * @part: pages in a row that the block behind or before them must have free
+ * @start: out: first byte of the blocks
+ * @before: out: the room is before them, not behind
+ *
+ * Return: false with nothing changed if there are none.
+ */
+bool runs_take_beside(enum backend_id backend, enum run_kind kind,
+		      size_t blocks, unsigned int part, uintptr_t *start,
+		      bool *before)
+{
+	struct runs *r = &ph.runs[kind][backend];
+	unsigned int i, tries = 0;
+	struct block *head;
+
+	if (r->blocks < blocks)
+		return false;
+	for (i = bucket_of(blocks); i < RUN_BUCKETS; i++)
+		for (head = r->list[i]; head; head = head->next) {
+			if (tries++ == 32)
+				return false;
+			if (head->run < blocks)
+				continue;
+			*before = room_behind(head) < part;
+			if (*before && room_before(head) < part)
+				continue;
+			*start = head->start;
+			if (!*before)
+				*start += (head->run - blocks) * BLOCK_SIZE;
+			return run_cut(head, *start, blocks);
+		}
+	return false;
+}
+
 /**
  * runs_take_at - take blocks at an address, if they are free
  * @start: first byte, where a free run must begin

@@ -37,7 +37,7 @@
 #define SLACK_SHARE	32u		/* of what is in use may be idle */
 #define KICK_PAGES	512u		/* 4 MiB: less is not worth a thread */
 #define BUDGET_SHARE	100u		/* 1 % of CPU */
-#define BUDGET_BURST	250000000ll	/* what 25 s of not working save up */
+#define BUDGET_BURST	600000000ll	/* what a minute of not working saves up */
 #define CALLER_SHARE	64u		/* frees between two looks */
 #define CALLER_NS	2000000ll	/* at most 2 ms of a caller's time */
 
@@ -52,11 +52,10 @@ static struct {
 	uint64_t last_ns;	/* when the last tick was */
 	int64_t budget;		/* CPU time left, ns */
 	uint64_t cpu_seen;
-	/* demand, in pages */
-	size_t top, valley;
-	size_t swing[2];	/* of this window and the one before */
-	size_t peak[2];
-	uint64_t window_ns;
+	/* demand, in pages: ph.swing and ph.peak of the window before */
+	size_t swing;
+	size_t peak;
+	uint64_t window_ns;	/* when this one began */
 	size_t runs_low[AGE_TICKS];	/* fewest free blocks of each tick */
 	struct scavenger_stat stat;
 } sc;
@@ -76,8 +75,8 @@ static size_t slack(void)
 /* Pages that the last minute says will be taken again. */
 static size_t demand(void)
 {
-	size_t swing = sc.swing[0] > sc.swing[1] ? sc.swing[0] : sc.swing[1];
-	size_t up_to = sc.valley + swing;
+	size_t swing = ph.swing > sc.swing ? ph.swing : sc.swing;
+	size_t up_to = ph.valley + swing;
 
 	if (limit_pressure() == LIMIT_OVER)
 		return 0;
@@ -91,60 +90,28 @@ bool scavenger_is_wanted(void)
 	return sc.state == STATE_NONE;
 }
 
-/* Learn from the highest and the lowest use of the tick that is over. */
-static void demand_learn(uint64_t now)
+/* A window is over: what was learned before the last one is forgotten. */
+static void demand_age(uint64_t now)
 {
-	size_t hi = ph.peak, lo = ph.low, rise;
-
-	if (hi > sc.peak[0])
-		sc.peak[0] = hi;
-	/* @hi against the valleys of earlier ticks: it came after them */
-	rise = (hi < sc.top ? hi : sc.top);
-	if (rise > sc.valley && rise - sc.valley > sc.swing[0])
-		sc.swing[0] = rise - sc.valley;
-	if (hi >= sc.top) {
-		sc.top = hi;
-		sc.valley = ph.inuse;
-	}
-	if (lo < sc.valley)
-		sc.valley = lo;
-	ph.peak = ph.inuse;
-	ph.low = ph.inuse;
-	if (now - sc.window_ns < WINDOW_NS)
-		return;
 	sc.window_ns = now;
-	sc.top = sc.peak[0] > sc.peak[1] ? sc.peak[0] : sc.peak[1];
-	sc.peak[1] = sc.peak[0];
-	sc.peak[0] = ph.inuse;
-	sc.swing[1] = sc.swing[0];
-	sc.swing[0] = 0;
-	if (sc.top <= ph.inuse) {
-		sc.top = ph.inuse;
-		sc.valley = ph.inuse;
-	}
-}
-
-/* The first look, or the first for so long that the past says nothing. */
-static void demand_start(uint64_t now)
-{
-	sc.top = ph.peak > ph.inuse ? ph.peak : ph.inuse;
-	sc.valley = ph.inuse;
-	sc.swing[0] = 0;
-	sc.swing[1] = 0;
-	sc.peak[0] = sc.top;
-	sc.peak[1] = 0;
-	sc.window_ns = now;
+	sc.swing = ph.swing;
+	ph.swing = 0;
+	ph.top = ph.peak > sc.peak ? ph.peak : sc.peak;
+	sc.peak = ph.peak;
 	ph.peak = ph.inuse;
-	ph.low = ph.inuse;
+	if (ph.top <= ph.inuse) {
+		ph.top = ph.inuse;
+		ph.valley = ph.inuse;
+	}
 }
 
 /* Time has passed: count it, and learn from it. */
 static void tick(uint64_t now)
 {
-	if (now - sc.last_ns > 2 * WINDOW_NS)
-		demand_start(now);
-	else
-		demand_learn(now);
+	if (!sc.window_ns)
+		sc.window_ns = now;
+	if (now - sc.window_ns > WINDOW_NS)
+		demand_age(now);
 	sc.budget += (int64_t)((now - sc.last_ns) / BUDGET_SHARE);
 	if (sc.budget > BUDGET_BURST)
 		sc.budget = BUDGET_BURST;

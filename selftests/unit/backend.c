@@ -187,6 +187,10 @@ BACKEND_TEST(part_of_a_block)
 		r[i].len = PAGE_SIZE;
 	}
 	EXPECT_EQ(BACKEND_RANGES, self->ops->release(r, BACKEND_RANGES));
+	for (i = 1; i < BLOCK_PAGES; i += 2) {
+		ASSERT_EQ(7, *(volatile char *)(p + i * PAGE_SIZE));
+		ASSERT_EQ(7, *(volatile char *)(p + i * PAGE_SIZE + OS_PAGE));
+	}
 	EXPECT_EQ(MIB, resident(p, 2 * MIB));
 	for (i = 0; i < BLOCK_PAGES; i++) {
 		bool gone = i % 2 == 0;
@@ -212,8 +216,8 @@ BACKEND_TEST(join_keeps_contents)
 	memset((void *)r.start, 9, PAGE_SIZE);
 	if (!self->ops->join(p))
 		SKIP(return, "this kernel joins nothing");
+	EXPECT_EQ(7, *(volatile char *)p);
 	EXPECT_EQ(2 * MIB, resident(p, 2 * MIB));
-	EXPECT_EQ(7, *(char *)p);
 	EXPECT_EQ(7, *(char *)(p + 2 * MIB - 1));
 	EXPECT_EQ(9, *(char *)r.start);
 	EXPECT_TRUE(is_zero(r.start + PAGE_SIZE, 7 * PAGE_SIZE));
