@@ -117,10 +117,14 @@ void ha_arena_retire(struct ha_arena *a)
 	ha_source_exit(&a->source);
 }
 
-/* Readers of ha_arenas may look at the numbers and at mm->owner until then. */
-static void arena_free_rcu(struct rcu_head *rcu)
+/*
+ * Readers of ha_arenas may look at the numbers and at mm->owner until now.  In
+ * a worker, for mmdrop() takes locks that are held with softirqs on.
+ */
+static void arena_free_work(struct work_struct *work)
 {
-	struct ha_arena *a = container_of(rcu, struct ha_arena, rcu);
+	struct ha_arena *a = container_of(to_rcu_work(work), struct ha_arena,
+					  free);
 
 	mmdrop(a->mm);
 	kmem_cache_free(cache, a);
@@ -146,7 +150,7 @@ static void arena_release(struct kref *ref)
 	ha_arena_empty(a);
 	ha_source_exit(&a->source);
 	ha_inode_put(a->inode);
-	call_rcu(&a->rcu, arena_free_rcu);
+	queue_rcu_work(ha_wq, &a->free);
 	kref_put(&f->ref, family_release);
 	if (atomic_dec_and_test(&nr_objects))
 		wake_up(&objects_gone);
@@ -370,6 +374,7 @@ void ha_arena_exit(void)
 	shrinker_registered = false;
 	/* upkeep that was planned while its arena retired ends within a second */
 	wait_event(objects_gone, !atomic_read(&nr_objects));
-	rcu_barrier();	/* arena_free_rcu() */
+	rcu_barrier();	/* arena_free_work() is queued ... */
+	flush_workqueue(ha_wq);		/* ... and done */
 	kmem_cache_destroy(cache);
 }

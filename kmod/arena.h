@@ -91,7 +91,7 @@ struct ha_family {
  * @family: the file, with a reference
  * @sibling: in the family's list, guarded by its lock
  * @all: in the list of all arenas, RCU
- * @rcu: for freeing
+ * @free: for freeing after a grace period
  * @mm: the process's; held by mmgrab()
  * @base: address of offset 0, valid while @nvma is not 0
  * @nvma: VMAs
@@ -118,7 +118,7 @@ struct ha_arena {
 	struct ha_family *family;
 	struct list_head sibling;
 	struct list_head all;
-	struct rcu_head rcu;
+	struct rcu_work free;
 	struct mm_struct *mm;
 	unsigned long base;
 	atomic_t nvma;
