@@ -206,9 +206,20 @@ static int act_populate(struct ground *g)
 	return result(madvise(g->a.base, g->a.size, MADV_POPULATE_WRITE));
 }
 
-static int act_fork(struct ground *g)
+static int prepare_fork(struct ground *g)
 {
 	g->child_go = gate_open();
+	return prepare_split(g);
+}
+
+static int prepare_fork_whole(struct ground *g)
+{
+	g->child_go = gate_open();
+	return prepare_full(g);
+}
+
+static int act_fork(struct ground *g)
+{
 	g->child = child_fork();
 	if (!g->child) {
 		size_t at;
@@ -458,8 +469,8 @@ static const struct site sites[] = {
 	{ "first read", prepare_arena, act_read, { BUS }, check_zero },
 	{ "populate", prepare_arena, act_populate, { ENOMEM, EFAULT },
 	  check_zero },
-	{ "fork", prepare_split, act_fork, { ENOMEM, EAGAIN }, check_both },
-	{ "fork, whole", prepare_full, act_fork, { ENOMEM, EAGAIN },
+	{ "fork", prepare_fork, act_fork, { ENOMEM, EAGAIN }, check_both },
+	{ "fork, whole", prepare_fork_whole, act_fork, { ENOMEM, EAGAIN },
 	  check_both },
 	{ "write after fork", prepare_shared, act_write_pages, { BUS },
 	  check_both },
