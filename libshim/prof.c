@@ -223,7 +223,7 @@ void prof_resize(struct prof_stack *stack, size_t from, size_t to)
 
 void prof_fork_prepare(void)
 {
-	shim_lock_acquire(&shim_prof.lock);
+	shim_lock_acquire_nested(&shim_prof.lock);
 }
 
 void prof_fork_parent(void)
