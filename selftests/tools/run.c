@@ -6,7 +6,7 @@
 #define REPORT	"/tmp/run-report.json"
 #define SMALL	40000
 #define MIDDLE	5000
-#define LARGE	30
+#define LARGE	100
 #define ASKED	(SMALL * 100.0 + MIDDLE * 1000.0 + LARGE * 300000.0)
 
 static json_t *run(const char *args)
@@ -42,14 +42,15 @@ TEST(on_arenas_with_faults_by_source)
 
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(3, tool_status);
-	EXPECT_LE(ASKED, json_number_at(root, "process.arena.resident_bytes"));
+	EXPECT_LE(ASKED / 4,
+		  json_number_at(root, "process.arena.resident_bytes"));
 	EXPECT_LT(0, json_number_at(root, "process.arena.faults_demand") +
 		     json_number_at(root, "process.arena.faults_reserve") +
 		     json_number_at(root, "process.arena.faults_pool"));
 	json_decref(root);
 }
 
-/* 85,030 allocations, 50 MB: with a sample each 512 KiB, some 10 % of error */
+/* 85,100 allocations, 43 MB; a sample each 4 KiB is a good 6,000 of them */
 TEST(count_by_sampling)
 {
 	json_t *root = run("-o backend=thp,profile=4k --");

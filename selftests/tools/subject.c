@@ -4,10 +4,20 @@
  * the end of its standard input.
  *
  *   mix	40,000 objects of 100 bytes, as many more of them freed in between;
- *		5,000 of 1,000; 30 of 300,000, all of it written to
+ *		5,000 of 1,000; 100 of 300,000, all of it written to
  *   quick	the same, but ends without waiting
+ *   touch	the same, then reads every page of the first 20 large objects again
+ *		and again
+ *   leak	50 lost objects of 333 bytes; a lost list of 20 of 64; a list of
+ *		1,000 of 64 that a variable holds, an object of 5,000 bytes that a
+ *		thread's stack holds
+ *   leaks	the same, but ends without waiting
+ *   wave	allocates 40 MiB of small objects and frees nine in ten, twice
  */
 #include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +25,7 @@
 
 #define SMALL	40000
 #define MIDDLE	5000
-#define LARGE	30
+#define LARGE	100
 
 /* Where the objects are kept: never freed, always reachable. */
 static void *keep[SMALL + MIDDLE + LARGE];
@@ -35,27 +45,30 @@ static void hold(void *p, size_t size)
 	usable += malloc_usable_size(p);
 }
 
-__attribute__((noinline)) static void *site_small(void)
+/* Not inlined, and not made one with another that has the same body. */
+#define SITE __attribute__((noinline, noipa))
+
+SITE static void *site_small(void)
 {
 	return fill(malloc(100), 100);
 }
 
-__attribute__((noinline)) static void *site_middle(void)
+SITE static void *site_middle(void)
 {
 	return fill(malloc(1000), 1000);
 }
 
-__attribute__((noinline)) static void *site_large(void)
+SITE static void *site_large(void)
 {
 	return fill(malloc(300000), 300000);
 }
 
-__attribute__((noinline)) static void *site_churn(void)
+SITE static void *site_churn(void)
 {
 	return fill(malloc(100), 100);
 }
 
-static void mix(void)
+SITE static void mix(void)
 {
 	int i;
 
@@ -69,19 +82,122 @@ static void mix(void)
 		hold(site_large(), 300000);
 }
 
+static void touch(void)
+{
+	struct pollfd end = { .fd = STDIN_FILENO, .events = POLLIN };
+	volatile char sum = 0;
+	int i, k;
+
+	while (!poll(&end, 1, 1))
+		for (i = 0; i < 20; i++)
+			for (k = 0; k < 300000; k += 4096)
+				sum += ((char *)keep[SMALL + MIDDLE + i])[k];
+}
+
+struct node {
+	struct node *next;
+	char pad[56];
+};
+
+static struct node *volatile held;
+
+SITE static struct node *site_list(int n)
+{
+	struct node *head = NULL;
+
+	while (n--) {
+		struct node *one = fill(malloc(sizeof(*one)), sizeof(*one));
+
+		one->next = head;
+		head = one;
+	}
+	return head;
+}
+
+SITE static void *site_lost(void)
+{
+	return fill(malloc(333), 333);
+}
+
+SITE static void leak(void)
+{
+	int i;
+
+	for (i = 0; i < 50; i++)
+		site_lost();
+	held = site_list(1000);
+	site_list(20);
+}
+
+/* What calls left on the stack is no pointer of the program's. */
+SITE static void stack_wipe(void)
+{
+	volatile char old[16384];
+	size_t i;
+
+	for (i = 0; i < sizeof(old); i++)
+		old[i] = 0;
+}
+
+static void *hold_one(void *arg)
+{
+	char *mine = fill(malloc(5000), 5000);
+
+	sem_post(arg);
+	pause();
+	return mine;
+}
+
+static void wave(void)
+{
+	static void *small[40000];
+	int round, i;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 40000; i++) {
+			free(small[i]);
+			small[i] = fill(malloc(1000), 1000);
+			if (i % 4000 == 0)
+				usleep(20000);
+		}
+		for (i = 0; i < 40000; i++) {
+			if (i % 10 == 0)
+				continue;
+			free(small[i]);
+			small[i] = NULL;
+		}
+		usleep(100000);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "mix";
+	pthread_t thread;
+	sem_t there;
 	char c;
 
-	if (!strcmp(mode, "mix") || !strcmp(mode, "quick"))
+	if (!strncmp(mode, "leak", 4)) {
+		leak();
+		stack_wipe();
+		if (!strcmp(mode, "leaks"))
+			return 3;
+		sem_init(&there, 0, 0);
+		if (pthread_create(&thread, NULL, hold_one, &there))
+			return 2;
+		sem_wait(&there);
+	} else if (!strcmp(mode, "wave")) {
+		wave();
+		return 3;
+	} else {
 		mix();
-	else
-		return 2;
+	}
 	printf("ready %lu %lu %lu\n", asked, usable, nkeep);
 	fflush(stdout);
 	if (!strcmp(mode, "quick"))
 		return 3;
+	if (!strcmp(mode, "touch"))
+		touch();
 	while (read(STDIN_FILENO, &c, 1) > 0)
 		;
 	return 0;

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hugearena profile: a known mix is found again, by who allocated it. */
+#include "harness.h"
+#include "tool.h"
+
+#define SMALL	(40000 * 100.0)
+#define MIDDLE	(5000 * 1000.0)
+#define LARGE	(100 * 300000.0)
+
+/* Bytes of the stacks that a function is in. */
+static double site(json_t *root, const char *name, const char *key)
+{
+	json_t *list = json_at(root, "stacks"), *stack, *frame;
+	double sum = 0;
+	size_t i, k;
+
+	json_array_foreach(list, i, stack)
+		json_array_foreach(json_at(stack, "stack"), k, frame)
+			if (!strcmp(json_string_value(frame), name))
+				sum += json_number_at(stack, key);
+	return sum;
+}
+
+/*
+ * With 1 KiB between samples, 4 MB of small objects are 4,000 samples: the
+ * standard deviation is 1.6 %, 5 % are three of them.
+ */
+static void mix_expect(struct __test_metadata *_metadata, json_t *root,
+		       double churn)
+{
+	EXPECT_NEAR_REL(SMALL, site(root, "site_small", "bytes"), 0.05);
+	EXPECT_NEAR_REL(40000, site(root, "site_small", "objects"), 0.05);
+	EXPECT_NEAR_REL(MIDDLE, site(root, "site_middle", "bytes"), 0.05);
+	EXPECT_NEAR_REL(LARGE, site(root, "site_large", "bytes"), 0.05);
+	EXPECT_NEAR_REL(SMALL + MIDDLE + LARGE + churn,
+			site(root, "mix", "bytes"), 0.05);
+}
+
+TEST(live_of_a_process_sampled_from_the_start)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp,profile=1k"));
+	root = tool_json("profile --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(TOOL_OK, tool_status);
+	EXPECT_EQ(1024, json_number_at(root, "rate_bytes"));
+	mix_expect(_metadata, root, 0);
+	/* what was freed is not live */
+	EXPECT_EQ(0, site(root, "site_churn", "bytes"));
+	json_decref(root);
+	root = tool_json("profile --what total --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	mix_expect(_metadata, root, SMALL);
+	EXPECT_NEAR_REL(SMALL, site(root, "site_churn", "bytes"), 0.05);
+	json_decref(root);
+	subject_end(&s);
+}
+
+TEST(a_command_at_its_peak)
+{
+	json_t *root;
+
+	root = tool_json("profile --json --rate 1k --options backend=thp -w "
+			 "/tmp/profile-test.json -- %s/subject quick && cat "
+			 "/tmp/profile-test.json", tool_dir());
+	EXPECT_EQ(NULL, root);	/* the command's own output, and its status */
+	EXPECT_EQ(3, tool_status);
+	root = json_load_file("/tmp/profile-test.json", 0, NULL);
+	unlink("/tmp/profile-test.json");
+	ASSERT_NE(NULL, root);
+	/* a peak is taken at each sixteenth more */
+	EXPECT_NEAR_REL(SMALL, site(root, "site_small", "bytes"), 0.07);
+	EXPECT_NEAR_REL(LARGE, site(root, "site_large", "bytes"), 0.1);
+	json_decref(root);
+}
+
+TEST(switched_on_for_a_while)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	/* it allocates nothing any more */
+	root = tool_json("profile --time 0.5 --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(0, json_number_at(root, "samples"));
+	EXPECT_EQ(524288, json_number_at(root, "rate_bytes"));
+	json_decref(root);
+	/* and is as it was: fast paths open, nothing is sampled */
+	root = tool_json("map --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_LE(s.usable - 100 * 8192,
+		  json_number_at(root, "allocated_bytes"));
+	json_decref(root);
+	subject_end(&s);
+}
+
+TEST(text_for_pprof)
+{
+	struct subject s;
+	unsigned long long n = 0, bytes = 0, rate = 0;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp,profile=4k"));
+	ASSERT_EQ(TOOL_OK, tool("profile --format heap %d", s.pid));
+	EXPECT_EQ(3, sscanf(tool_out, "heap profile: %llu: %llu [ %*u: %*u] "
+			    "@ heap_v2/%llu", &n, &bytes, &rate));
+	EXPECT_EQ(4096, rate);
+	EXPECT_LT(100, n);
+	EXPECT_LT(LARGE * 0.9, bytes);
+	EXPECT_NE(NULL, strstr(tool_out, "\nMAPPED_LIBRARIES:\n"));
+	EXPECT_NE(NULL, strstr(tool_out, "/subject\n"));
+	ASSERT_EQ(TOOL_OK, tool("profile --format folded %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_out, ";main;mix;site_large "));
+	ASSERT_EQ(TOOL_OK, tool("profile %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_out, "site_middle"));
+	subject_end(&s);
+}
+
+/* Enough of protobuf: every field of the outermost message, to its end. */
+TEST(profile_proto_is_whole)
+{
+	static unsigned char buf[1 << 20];
+	int seen[16] = { 0 };
+	struct subject s;
+	ssize_t len;
+	size_t at = 0;
+	FILE *f;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp,profile=4k"));
+	ASSERT_EQ(TOOL_OK, tool("profile --format proto -w /tmp/profile.pb %d",
+				s.pid));
+	subject_end(&s);
+	f = fopen("/tmp/profile.pb", "re");
+	ASSERT_NE(NULL, f);
+	len = (ssize_t)fread(buf, 1, sizeof(buf), f);
+	fclose(f);
+	unlink("/tmp/profile.pb");
+	while (at < (size_t)len) {
+		unsigned int field = buf[at] >> 3, kind = buf[at] & 7;
+		unsigned long long v = 0;
+		int shift = 0;
+
+		at++;
+		ASSERT_GT(16, field);
+		ASSERT_TRUE(kind == 0 || kind == 2);
+		do {
+			v |= (unsigned long long)(buf[at] & 127) << shift;
+			shift += 7;
+		} while (buf[at++] & 128);
+		if (kind == 2)
+			at += v;
+		seen[field]++;
+	}
+	EXPECT_EQ(len, at);
+	EXPECT_EQ(2, seen[1]);		/* sample types */
+	EXPECT_LE(3, seen[2]);		/* samples */
+	EXPECT_EQ(seen[4], seen[5]);	/* locations, functions */
+	EXPECT_EQ(seen[4] + 5, seen[6]);	/* strings */
+	EXPECT_EQ(1, seen[12]);		/* period */
+}
+
+TEST(errors)
+{
+	EXPECT_EQ(TOOL_FAILED, tool("profile %d", getpid()));
+	EXPECT_NE(NULL, strstr(tool_err, "does not run on libshim"));
+	EXPECT_EQ(TOOL_USAGE, tool("profile"));
+	EXPECT_EQ(TOOL_USAGE, tool("profile --rate 0 1"));
+	EXPECT_EQ(TOOL_USAGE, tool("profile --format nonsense 1"));
+	EXPECT_EQ(TOOL_USAGE, tool("profile --what growth -- true"));
+}
+
+TEST_HARNESS_MAIN

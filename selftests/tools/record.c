@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hugearena record and report: samples of a process, and the page of them. */
+#include "harness.h"
+#include "tool.h"
+
+#define REC	"/tmp/record-test.rec"
+#define HTML	"/tmp/record-test.html"
+
+static char page[1 << 21];
+
+static double col_max(json_t *root, const char *name)
+{
+	json_t *list = json_at(json_at(root, "columns"), name), *v;
+	double max = -1;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		if (json_is_number(v) && json_number_value(v) > max)
+			max = json_number_value(v);
+	return max;
+}
+
+TEST(a_command)
+{
+	json_t *root;
+
+	EXPECT_EQ(3, tool("record -w " REC " -i 0.05 -o backend=thp -- "
+			  "%s/subject wave", tool_dir()));
+	root = tool_json("report --json " REC);
+	ASSERT_NE(NULL, root);
+	EXPECT_LT(3, json_array_size(json_at(root, "columns.seconds")));
+	EXPECT_LE(20e6, col_max(root, "allocated_bytes"));
+	EXPECT_GE(60e6, col_max(root, "allocated_bytes"));
+	EXPECT_LE(20e6, col_max(root, "resident_bytes"));
+	EXPECT_LE(0, col_max(root, "faults_per_second"));
+	json_decref(root);
+	ASSERT_EQ(TOOL_OK, tool("report -o " HTML " " REC));
+	ASSERT_LT(4096, file_read(HTML, page, sizeof(page)));
+	EXPECT_EQ(0, strncmp(page, "<!DOCTYPE html>", 15));
+	EXPECT_NE(NULL, strstr(page, "Heap map over time</h2>\n<svg"));
+	EXPECT_NE(NULL, strstr(page, "prefers-color-scheme:dark"));
+	EXPECT_NE(NULL, strstr(page, "name=\"viewport\""));
+	EXPECT_NE(NULL, strstr(page, "</html>"));
+	/* nothing from anywhere else, nothing that runs */
+	EXPECT_EQ(NULL, strstr(page, "http:"));
+	EXPECT_EQ(NULL, strstr(page, "https:"));
+	EXPECT_EQ(NULL, strstr(page, "<script"));
+	EXPECT_EQ(NULL, strstr(page, "nan"));
+	EXPECT_EQ(NULL, strstr(page, "inf"));
+	unlink(REC);
+	unlink(HTML);
+}
+
+TEST(a_process_for_a_while)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 1 %d", s.pid));
+	EXPECT_EQ(0, kill(s.pid, 0));
+	root = tool_json("report --json " REC);
+	ASSERT_NE(NULL, root);
+	EXPECT_NEAR_REL(s.usable, col_max(root, "allocated_bytes"), 0.05);
+	EXPECT_STREQ("subject", json_text_at(root, "header.command"));
+	json_decref(root);
+	subject_end(&s);
+	unlink(REC);
+}
+
+TEST(a_recording_that_breaks_off)
+{
+	struct subject s;
+	json_t *root;
+	char text[65536];
+	ssize_t len;
+	FILE *f;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 1 %d", s.pid));
+	subject_end(&s);
+	len = file_read(REC, text, sizeof(text));
+	ASSERT_LT(1000, len);
+	f = fopen(REC, "we");
+	ASSERT_NE(NULL, f);
+	fwrite(text, 1, (size_t)len - 20, f);
+	fclose(f);
+	root = tool_json("report --json " REC);
+	ASSERT_NE(NULL, root);
+	EXPECT_LE(1, json_array_size(json_at(root, "columns.seconds")));
+	json_decref(root);
+	unlink(REC);
+}
+
+TEST(what_is_no_recording)
+{
+	FILE *f = fopen(REC, "we");
+
+	ASSERT_NE(NULL, f);
+	fputs("{\"a\": 1}\n", f);
+	fclose(f);
+	EXPECT_EQ(TOOL_FAILED, tool("report " REC));
+	EXPECT_NE(NULL, strstr(tool_err, "no recording"));
+	EXPECT_EQ(TOOL_FAILED, tool("report /nonexistent"));
+	EXPECT_EQ(TOOL_FAILED, tool("record -w " REC " 999999999"));
+	EXPECT_EQ(TOOL_USAGE, tool("record"));
+	unlink(REC);
+}
+
+ARENA_FIXTURE(record, 8)
+
+static int touch_slowly(void *arg)
+{
+	struct arena a;
+	int i;
+
+	if (arena_make(&a, 8))
+		return 1;
+	for (i = 0; i < 8; i++) {
+		usleep(100000);
+		pages_fill(a.base + i * BLOCK_LEN, BLOCK_LEN, 1);
+	}
+	usleep(500000);
+	return 0;
+}
+
+TEST_F(record, faults_by_source)
+{
+	pid_t pid = child_start(touch_slowly, NULL);
+	json_t *root;
+
+	ASSERT_LT(0, pid);
+	usleep(50000);
+	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.05 -t 1 %d", pid));
+	EXPECT_EQ(0, child_wait(pid));
+	root = tool_json("report --json " REC);
+	ASSERT_NE(NULL, root);
+	EXPECT_LT(0, col_max(root, "faults_demand_per_second"));
+	json_decref(root);
+	ASSERT_EQ(TOOL_OK, tool("report -o " HTML " " REC));
+	ASSERT_LT(4096, file_read(HTML, page, sizeof(page)));
+	EXPECT_NE(NULL, strstr(page, "Fault time by source</h2>\n<svg"));
+	unlink(REC);
+	unlink(HTML);
+}
+
+TEST_HARNESS_MAIN
