@@ -57,6 +57,7 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 	xa_init_flags(&a->table, XA_FLAGS_ACCOUNT);
 	ha_source_init(&a->source, mm, f->account, f->node);
 	INIT_DELAYED_WORK(&a->upkeep, f->upkeep);
+	INIT_RCU_WORK(&a->free, arena_free_work);
 	a->nblocks = f->nblocks;
 	strscpy(a->name, f->name, sizeof(a->name));
 	a->id = atomic64_inc_return(&next_id);
