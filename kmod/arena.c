@@ -30,6 +30,19 @@ static struct kmem_cache *cache;
 static struct shrinker *shrinker;
 static bool shrinker_registered;
 
+/*
+ * Readers of ha_arenas may look at the numbers and at mm->owner until now.  In
+ * a worker, for mmdrop() takes locks that are held with softirqs on.
+ */
+static void arena_free_work(struct work_struct *work)
+{
+	struct ha_arena *a = container_of(to_rcu_work(work), struct ha_arena,
+					  free);
+
+	mmdrop(a->mm);
+	kmem_cache_free(cache, a);
+}
+
 struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 {
 	struct ha_arena *a = kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
@@ -116,19 +129,6 @@ void ha_arena_retire(struct ha_arena *a)
 	ha_arena_empty(a);
 	up_write(&a->rw);
 	ha_source_exit(&a->source);
-}
-
-/*
- * Readers of ha_arenas may look at the numbers and at mm->owner until now.  In
- * a worker, for mmdrop() takes locks that are held with softirqs on.
- */
-static void arena_free_work(struct work_struct *work)
-{
-	struct ha_arena *a = container_of(to_rcu_work(work), struct ha_arena,
-					  free);
-
-	mmdrop(a->mm);
-	kmem_cache_free(cache, a);
 }
 
 static void family_release(struct kref *ref)
