@@ -161,6 +161,13 @@ size_t pageheap_purge(struct span *s, uint32_t pages);
 void pageheap_on_idle(void (*fn)(void));
 
 /**
+ * pageheap_has_time - may the function of pageheap_on_idle() go on
+ *
+ * Return: false when the scavenger has used up its share of CPU time.
+ */
+bool pageheap_has_time(void);
+
+/**
  * pageheap_trim - give everything that is free back now
  * @keep_bytes: free bytes with memory that may stay
  *

@@ -52,6 +52,7 @@ static struct {
 	uint64_t last_ns;	/* when the last tick was */
 	int64_t budget;		/* CPU time left, ns */
 	uint64_t cpu_seen;
+	uint64_t until;		/* CPU time of the thread when that is used up */
 	/* demand, in pages: ph.swing and ph.peak of the window before */
 	size_t swing;
 	size_t peak;
@@ -65,6 +66,11 @@ static void (*on_idle)(void);	/* set once, before there is a thread */
 void pageheap_on_idle(void (*fn)(void))
 {
 	on_idle = fn;
+}
+
+bool pageheap_has_time(void)
+{
+	return sys_clock(CLOCK_THREAD_CPUTIME_ID) < sc.until;
 }
 
 static size_t slack(void)
@@ -192,6 +198,7 @@ static bool thread_look(void)
 	if (sc.budget > 0)
 		busy = work(sc.cpu_seen + (uint64_t)sc.budget);
 	budget_spend();
+	sc.until = sc.cpu_seen + (uint64_t)(sc.budget > 0 ? sc.budget : 0);
 	/* what is kept for demand now is to go when demand is forgotten */
 	if (busy || ph.idle > ph.inuse / SLACK_SHARE + KICK_PAGES)
 		sc.quiet = 0;

@@ -94,3 +94,8 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	fake_pageheap.purged += __builtin_popcount(pages) * 4096ul;
 	return __builtin_popcount(pages) * 4096ul;
 }
+
+bool pageheap_has_time(void)
+{
+	return true;
+}
