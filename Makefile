@@ -111,6 +111,10 @@ check-apps: lib
 fuzz: lib
 	@$(MAKE) -C selftests/fuzz O=$(o) check
 
+## check-mutants: does a test notice every bug that selftests/mutants plants?
+check-mutants: kmod selftests
+	@selftests/mutants/run $(o)
+
 ## vm-shell: a shell in the VM, module loaded, over this machine's files
 vm-shell: kmod lib
 	@selftests/vm/shell $(o)
@@ -137,6 +141,6 @@ help:
 	@echo "  clean: remove $(O)/"
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
-	check-style check-vm check-debug soak check-apps fuzz vm-shell demo bench bench-pair bench-return \
+	check-style check-vm check-mutants check-debug soak check-apps fuzz vm-shell demo bench bench-pair bench-return \
 	bench-tlb bench-vm clean help
 .DELETE_ON_ERROR:
