@@ -12,6 +12,7 @@
 #include "large.h"
 #include "pageheap.h"
 #include "pagemap.h"
+#include "probe.h"
 #include "prof.h"
 #include "sizeclass.h"
 
@@ -36,6 +37,7 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 	s->bytes = size;
 	*zero = s->flags & SPAN_ZERO;
 	pagemap_set(s, PAGEMAP_LARGE);
+	PROBE(large_alloc, size, s->start);
 	return (void *)s->start;
 }
 
@@ -70,6 +72,7 @@ void large_free(void *p)
 
 	if (s->flags & SPAN_SAMPLED)
 		prof_drop(large_stack(s), s->bytes);
+	PROBE(large_free, s->bytes, s->start);
 	pagemap_clear(s);
 	pageheap_free(s);
 }

@@ -23,6 +23,7 @@
 #include "meta.h"
 #include "pagemap.h"
 #include "percpu_int.h"
+#include "probe.h"
 #include "sys.h"
 #include "transfer.h"
 
@@ -242,6 +243,7 @@ static unsigned int stack_missed(unsigned int cls, enum percpu_miss miss)
 
 	if (!slab)
 		return 0;
+	PROBE(cache_miss, cls, miss);
 	cap = slab_missed(slab, cls, miss);
 	if (cap > slab->cap[cls] && slab_may_grow(slab, cls, cap))
 		stack_grow(cls, cap);

@@ -13,6 +13,7 @@
 
 #include "conf.h"
 #include "meta.h"
+#include "probe.h"
 #include "prof.h"
 #include "sys.h"
 
@@ -202,6 +203,7 @@ __attribute__((noinline)) struct prof_stack *prof_take(size_t size)
 		shim_prof.lost++;
 	}
 	shim_lock_release(&shim_prof.lock);
+	PROBE(sample, size, s);
 	return s;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "error.h"
 #include "pageheap.h"
+#include "probe.h"
 #include "sizeclass.h"
 #include "span.h"
 
@@ -45,6 +46,7 @@ struct span *span_make(unsigned int cls)
 	if (left)
 		s->bitmap[i] = ((uint64_t)1 << left) - 1;
 	pagemap_set(s, cls);
+	PROBE(span_make, cls, s->start);
 	return s;
 }
 
@@ -52,6 +54,7 @@ void span_destroy(struct span *s)
 {
 	if (s->nfree != s->nobjs)
 		shim_bug("span_destroy: objects in use", (void *)s->start);
+	PROBE(span_destroy, s->sizeclass, s->start);
 	pagemap_clear(s);
 	pageheap_free(s);
 }

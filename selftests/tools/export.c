@@ -136,8 +136,8 @@ TEST(openmetrics_ends_with_eof)
 	if (value_of("hugearena_up") == 1) {
 		EXPECT_NE(NULL, strstr(tool_out,
 				       "# TYPE hugearena_faults counter"));
-		EXPECT_NE(NULL, strstr(tool_out, "# UNIT hugearena_released_"
-				       "bytes bytes"));
+		EXPECT_NE(NULL, strstr(tool_out,
+				       "# UNIT hugearena_released_bytes bytes"));
 	}
 }
 

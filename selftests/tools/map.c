@@ -184,8 +184,9 @@ static void heap_expect(struct __test_metadata *_metadata, const char *options,
 	EXPECT_EQ(100, json_number_at(root, "large_objects"));
 	/* a heap begins in 4 KiB pages, then goes on in blocks */
 	arena = json_number_at(root, "kinds.arenas.resident_bytes");
-	EXPECT_LE(s.asked, arena + json_number_at(root,
-				"kinds.libshim heap.resident_bytes"));
+	EXPECT_LE(s.asked,
+		  arena + json_number_at(root,
+					 "kinds.libshim heap.resident_bytes"));
 	EXPECT_LE(arenas ? s.asked / 4 : 0, arena);
 	EXPECT_EQ(arenas, arena > 0);
 	json_decref(root);

@@ -12,6 +12,7 @@
  *		1,000 of 64 that a variable holds, an object of 5,000 bytes that a
  *		thread's stack holds
  *   leaks	the same, but ends without waiting
+ *   forks	the mix, then a child that writes to the small objects
  *   wave	allocates 40 MiB of small objects and frees nine in ten, twice
  */
 #include <malloc.h>
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SMALL	40000
@@ -148,6 +150,19 @@ static void *hold_one(void *arg)
 	return mine;
 }
 
+static void child_write(void)
+{
+	pid_t pid = fork();
+	int i;
+
+	if (!pid) {
+		for (i = 0; i < SMALL + MIDDLE + LARGE; i++)
+			memset(keep[i], 2, 100);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
 static void wave(void)
 {
 	static void *small[40000];
@@ -186,6 +201,10 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread, NULL, hold_one, &there))
 			return 2;
 		sem_wait(&there);
+	} else if (!strcmp(mode, "forks")) {
+		mix();
+		child_write();
+		return 0;
 	} else if (!strcmp(mode, "wave")) {
 		wave();
 		return 3;

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The bpftrace scripts, each on a process that does what the script is about.
+# Skipped where there is no bpftrace, as in the VM's initramfs, and those that
+# are about the module where it is not loaded.
+
+dir=$(cd "$(dirname "$0")" && pwd)
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+n=0 failed=0
+
+command -v bpftrace >/dev/null || {
+	echo "TAP version 13"
+	echo "1..0 # SKIP no bpftrace here"
+	exit 4
+}
+scripts="faults forks slow large"
+echo "TAP version 13"
+echo "1..4"
+
+# result STATUS NAME
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n $2"
+	else
+		echo "not ok $n $2"
+		sed 's/^/# /' "$out/$2"
+		failed=1
+	fi
+}
+
+# load: work that faults, forks, writes to what is shared, allocates
+load()
+{
+	LD_PRELOAD=$dir/libshim.so.0 "$dir/subject" forks >/dev/null
+}
+
+# wanted SCRIPT: a pattern that its output must have
+wanted()
+{
+	case $1 in
+	faults) echo '@us\[subject, ' ;;
+	forks) echo '@copies\[subject, ' ;;
+	slow) echo '@us\[' ;;
+	large) echo '@large_bytes\[subject\]: [1-9]' ;;
+	esac
+}
+
+for s in $scripts; do
+	if [ $s != large ] && [ ! -d /proc/hugearena ]; then
+		n=$((n + 1))
+		echo "ok $n $s # SKIP no module here"
+		continue
+	fi
+	sed "s,/usr/local/lib/libshim.so.0,$dir/libshim.so.0," \
+		"$dir/$s.bt" >"$out/$s.bt"
+	bpftrace "$out/$s.bt" >"$out/$s" 2>&1 &
+	tracer=$!
+	try=0
+	until grep -q Attaching "$out/$s" || [ $try = 60 ]; do
+		sleep 1
+		try=$((try + 1))
+	done
+	# attached some time after it says that it is about to
+	sleep 3
+	load
+	sleep 1
+	kill -INT $tracer
+	wait $tracer
+	grep -q "$(wanted $s)" "$out/$s"
+	result $? $s
+done
+exit $failed
