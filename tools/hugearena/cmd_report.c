@@ -220,8 +220,10 @@ static int recording_read(struct report *r, FILE *f)
 		json_t *lat = json_object_get(line, "latency");
 
 		if (!r->header) {
-			if (!json_is_integer(json_object_get(line,
-							"hugearena_record")))
+			json_t *record = json_object_get(line,
+							 "hugearena_record");
+
+			if (!json_is_integer(record))
 				err = -EINVAL;
 			r->header = line;
 			continue;

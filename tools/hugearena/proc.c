@@ -205,24 +205,25 @@ static void field_parse(const char *line, struct map *m, uint64_t *page)
 	if (sscanf(line, "%31[^:]: %" SCNu64, key, &value) != 2)
 		return;
 	value <<= 10;
-	if (!strcmp(key, "Rss"))
+	if (!strcmp(key, "Rss")) {
 		m->rss = value;
-	else if (!strcmp(key, "Pss"))
+	} else if (!strcmp(key, "Pss")) {
 		m->pss = value;
-	else if (!strcmp(key, "Referenced"))
+	} else if (!strcmp(key, "Referenced")) {
 		m->referenced = value;
-	else if (!strcmp(key, "KernelPageSize"))
+	} else if (!strcmp(key, "KernelPageSize")) {
 		*page = value;
-	else if (!strcmp(key, "Swap"))
+	} else if (!strcmp(key, "Swap")) {
 		m->swap = value;
-	else if (!strcmp(key, "Private_Dirty") || !strcmp(key, "Shared_Dirty"))
+	} else if (!strcmp(key, "Private_Dirty") ||
+		   !strcmp(key, "Shared_Dirty")) {
 		m->dirty += value;
-	else if (!strcmp(key, "AnonHugePages") ||
-		 !strcmp(key, "ShmemPmdMapped") ||
-		 !strcmp(key, "FilePmdMapped"))
+	} else if (!strcmp(key, "AnonHugePages") ||
+		   !strcmp(key, "ShmemPmdMapped") ||
+		   !strcmp(key, "FilePmdMapped")) {
 		m->pmd += value;
-	else if (!strcmp(key, "Shared_Hugetlb") ||
-		 !strcmp(key, "Private_Hugetlb")) {
+	} else if (!strcmp(key, "Shared_Hugetlb") ||
+		   !strcmp(key, "Private_Hugetlb")) {
 		/* not in Rss, by the kernel's own rule */
 		m->rss += value;
 		m->pss += value;

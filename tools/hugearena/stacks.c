@@ -59,7 +59,7 @@ static void function_add(uint64_t addr, uint64_t size, const char *name,
 	fn->addr = addr;
 	fn->size = size;
 	fn->name = strdup(name);
-	st->n += fn->name != NULL;
+	st->n += !!fn->name;
 }
 
 static int by_addr(const void *a, const void *b)
