@@ -3,7 +3,7 @@
  * Random operations on mappings of arenas, in a process and its children down
  * to the third generation, while a thread of each looks on through the
  * kernel.  After every one, and in every process, memory reads as the model
- * says.  Seeded: SEED=, and COUNT= operations; a process that finds something
+ * says.  Seeded: SEED=, and COUNT= operations in all processes; a process that finds something
  * wrong says with which operation of which seed.
  *
  * Every operation is made of one number.  Where the kernel can tell what code
@@ -56,7 +56,7 @@ struct fuzz {
 	int pipe[2];
 	size_t in_pipe;
 	unsigned int generation;
-	unsigned long done;
+	unsigned long *done;	/* by all processes, shared */
 };
 
 static __u64 below(struct fuzz *f, __u64 n)
@@ -522,7 +522,8 @@ static int run(struct fuzz *f, unsigned long count)
 	size_t i = 0;
 	int bad = 0;
 
-	for (n = 0; n < count && !bad; n++) {
+	/* the first process goes on until all have done enough */
+	for (n = 0; !bad && (f->generation ? n : *f->done) < count; n++) {
 		number = op_number(f);
 		f->rnd = number;
 		i = op_any(f);
@@ -531,7 +532,7 @@ static int run(struct fuzz *f, unsigned long count)
 			op_keep(number);
 		if (!bad && n % 64 == 63)
 			bad = check_all(f);
-		f->done++;
+		__atomic_fetch_add(f->done, 1, __ATOMIC_RELAXED);
 	}
 	if (bad)
 		printf("# generation %u, seed %llu, operation %lu, %s\n",
@@ -584,6 +585,10 @@ int main(void)
 	ksft_print_header();
 	ksft_set_plan(1);
 	f.next = soak_seed(20240229);
+	f.done = mmap(NULL, sizeof(*f.done), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (f.done == MAP_FAILED)
+		ksft_exit_fail_msg("no memory\n");
 	corpus_read();
 	if (params_reset() || held_read(&before) || pipe(f.pipe))
 		ksft_exit_fail_msg("no module: %s\n", strerror(errno));
@@ -609,7 +614,7 @@ int main(void)
 	}
 	params_reset();
 	bad |= held_back_to(&before) != 0;
-	soak_report("fuzz-map", count, f.done, bad != 0);
-	ksft_test_result(!bad, "%lu operations\n", f.done);
+	soak_report("fuzz-map", count, *f.done, bad != 0);
+	ksft_test_result(!bad, "%lu operations\n", *f.done);
 	ksft_finished();
 }

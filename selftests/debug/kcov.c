@@ -9,8 +9,8 @@
 #include "kcov.h"
 
 #define KCOV_FILE	"/sys/kernel/debug/kcov"
-#define TRACE_LEN	(1 << 18)	/* places a single call may reach */
-#define SEEN_LEN	(1 << 16)	/* the module has some thousand places */
+#define TRACE_LEN	262144	/* places a single call may reach */
+#define SEEN_LEN	65536	/* the module has some thousand places */
 
 static unsigned long *trace;	/* the kernel writes: a count, then places */
 static unsigned long seen[SEEN_LEN];	/* hashed, open addressing */

@@ -213,14 +213,15 @@ static void *remapper(void *arg)
 #define OTHERS_MAX	4
 
 FIXTURE(writers) {
+	struct thread t[WRITERS];
 	struct held before;
 	struct race r;
-	struct thread t[WRITERS];
 };
 
 /* Writers against who, for a while. */
 FIXTURE_VARIANT(writers) {
 	const char *name;
+
 	void *(*write)(void *arg);
 	void *(*others[OTHERS_MAX])(void *arg);
 };

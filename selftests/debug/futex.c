@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shared futexes know a page by inode and index.  A block that came from the
+ * parent must have become the child's own before the child can write to it
+ * without a fault; map/inherit has what happens with one.
+ */
+#define _GNU_SOURCE
+#include "harness.h"
+#include <linux/futex.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define BLOCKS	2
+
+FIXTURE(futex) {
+	struct arena a;
+	int gate[2];
+};
+
+FIXTURE_SETUP(futex)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
+	self->gate[0] = gate_open();
+	self->gate[1] = gate_open();
+	pages_fill(self->a.base, self->a.size, 1);
+}
+
+FIXTURE_TEARDOWN(futex)
+{
+	arena_drop(&self->a);
+}
+
+static __u32 *futex_word(struct arena *a)
+{
+	return (__u32 *)(a->base + BLOCK_LEN + 64);
+}
+
+/* Wait while the word is @value, 2 s at the most; 0 or an errno. */
+static int futex_wait(__u32 *word, __u32 value)
+{
+	struct timespec limit = { .tv_sec = 2 };
+
+	return syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0) ?
+	       errno : 0;
+}
+
+static long futex_wake(__u32 *word)
+{
+	return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/*
+ * The child has read the block, and then its parent let go of it and wrote it
+ * anew; sharing has ended, and the child's write makes no fault.
+ */
+TEST_F(futex, a_child_left_alone_with_a_block)
+{
+	pid_t pid = child_fork();
+	__u32 *word = futex_word(&self->a);
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pages_wrong(self->a.base, self->a.size, 1))
+			_exit(2);
+		gate_post(self->gate[0]);
+		gate_wait(self->gate[1]);
+		__atomic_store_n(word, 7, __ATOMIC_RELAXED);
+		gate_post(self->gate[0]);
+		_exit(futex_wait(word, 7) != ETIMEDOUT);
+	}
+	gate_wait(self->gate[0]);
+	ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
+	pages_fill(self->a.base, self->a.size, 2);
+	/* upkeep comes by once a second */
+	sleep(3);
+	gate_post(self->gate[1]);
+	gate_wait(self->gate[0]);
+	usleep(300000);
+	EXPECT_EQ(0, futex_wake(word));
+	EXPECT_EQ(0, child_wait(pid));
+}
+
+TEST_HARNESS_MAIN
