@@ -77,6 +77,13 @@ int uring_unregister(struct uring *u)
 		       IORING_UNREGISTER_BUFFERS, NULL, 0);
 }
 
+int uring_takes_files(struct uring *u, void *base, size_t len)
+{
+	if (uring_register(u, base, len))
+		return errno == EOPNOTSUPP ? 0 : -1;
+	return uring_unregister(u) ? -1 : 1;
+}
+
 /* Submit one request and wait: its result, negative for an error. */
 static int uring_run(struct uring *u, const struct io_uring_sqe *sqe)
 {

@@ -25,6 +25,12 @@ void uring_close(struct uring *u);
 int uring_register(struct uring *u, void *base, size_t len);
 int uring_unregister(struct uring *u);
 
+/*
+ * May memory of a file that is neither shmem's nor hugetlb's be registered?
+ * Kernels before 6.5 say EOPNOTSUPP.  1, 0, or -1 for another error.
+ */
+int uring_takes_files(struct uring *u, void *base, size_t len);
+
 /* Read from @fd into, or write to @fd from, the registered buffer. */
 int uring_read_fixed(struct uring *u, int fd, void *addr, size_t len);
 int uring_write_fixed(struct uring *u, int fd, const void *addr, size_t len);

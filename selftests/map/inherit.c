@@ -57,12 +57,13 @@ TEST_F(inherit, a_futex_wakes_its_own_process)
 
 /*
  * A child that sleeps on the futex for two seconds and says whether somebody
- * woke it; @who has written to the page since the fork.
+ * woke it.
  */
-static int child_waits(__u32 *word, int ready, int writes)
+static int child_waits(__u32 *word, int go, int ready, int writes)
 {
 	struct waiter w = { .word = word };
 
+	gate_wait(go);
 	if (writes)
 		__atomic_store_n(word, 0, __ATOMIC_RELAXED);
 	gate_post(ready);
@@ -74,14 +75,18 @@ FIXTURE(apart) {
 	struct arena a;
 };
 
+/* What was done to the page since the fork, before anybody waits. */
 FIXTURE_VARIANT(apart) {
-	int parent_writes, child_writes;
+	int parent_writes, child_writes, parent_releases;
 };
 
-FIXTURE_VARIANT_ADD(apart, nobody_wrote) { 0, 0 };
-FIXTURE_VARIANT_ADD(apart, parent_wrote) { 1, 0 };
-FIXTURE_VARIANT_ADD(apart, child_wrote) { 0, 1 };
-FIXTURE_VARIANT_ADD(apart, both_wrote) { 1, 1 };
+FIXTURE_VARIANT_ADD(apart, nobody_wrote) { 0, 0, 0 };
+FIXTURE_VARIANT_ADD(apart, parent_wrote) { 1, 0, 0 };
+FIXTURE_VARIANT_ADD(apart, child_wrote) { 0, 1, 0 };
+FIXTURE_VARIANT_ADD(apart, both_wrote) { 1, 1, 0 };
+/* the child is left alone with what was the parent's */
+FIXTURE_VARIANT_ADD(apart, parent_released) { 1, 0, 1 };
+FIXTURE_VARIANT_ADD(apart, parent_released_child_wrote) { 1, 1, 1 };
 
 FIXTURE_SETUP(apart)
 {
@@ -97,7 +102,7 @@ FIXTURE_TEARDOWN(apart)
 TEST_F(apart, a_wake_does_not_cross_fork)
 {
 	__u32 *word = (void *)(self->a.base + OS_PAGE);
-	int i, ready = gate_open();
+	int i, go = gate_open(), ready = gate_open();
 	long woken = 0;
 	pid_t pid;
 
@@ -105,9 +110,13 @@ TEST_F(apart, a_wake_does_not_cross_fork)
 	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(child_waits(word, ready, variant->child_writes));
+		_exit(child_waits(word, go, ready, variant->child_writes));
+	if (variant->parent_releases) {
+		ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
+	}
 	if (variant->parent_writes)
 		__atomic_store_n(word, 0, __ATOMIC_RELAXED);
+	gate_post(go);
 	gate_wait(ready);
 	/* wake all the time the child sleeps */
 	for (i = 0; i < 100; i++) {
