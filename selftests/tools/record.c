@@ -107,8 +107,23 @@ TEST(what_is_no_recording)
 	unlink(REC);
 }
 
-ARENA_FIXTURE(record, 8)
+FIXTURE(record) {
+	int ready;
+};
 
+FIXTURE_SETUP(record)
+{
+	ASSERT_EQ(0, params_reset());
+	self->ready = gate_open();
+	ASSERT_LE(0, self->ready);
+}
+
+FIXTURE_TEARDOWN(record)
+{
+	close(self->ready);
+}
+
+/* A block at a time, until it is killed. */
 static int touch_slowly(void *arg)
 {
 	struct arena a;
@@ -116,23 +131,25 @@ static int touch_slowly(void *arg)
 
 	if (arena_make(&a, 8))
 		return 1;
-	for (i = 0; i < 8; i++) {
-		usleep(100000);
+	gate_post(*(int *)arg);
+	for (i = 0;; i = (i + 1) % 8) {
 		pages_fill(a.base + i * BLOCK_LEN, BLOCK_LEN, 1);
+		usleep(20000);
+		arena_punch(&a, i * BLOCK_LEN, BLOCK_LEN);
 	}
-	usleep(500000);
 	return 0;
 }
 
 TEST_F(record, faults_by_source)
 {
-	pid_t pid = child_start(touch_slowly, NULL);
+	pid_t pid = child_start(touch_slowly, &self->ready);
 	json_t *root;
 
 	ASSERT_LT(0, pid);
-	usleep(50000);
-	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.05 -t 1 %d", pid));
-	EXPECT_EQ(0, child_wait(pid));
+	gate_wait(self->ready);
+	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.05 -t 3 %d", pid));
+	kill(pid, SIGKILL);
+	child_wait(pid);
 	root = tool_json("report --json " REC);
 	ASSERT_NE(NULL, root);
 	EXPECT_LT(0, col_max(root, "faults_demand_per_second"));

@@ -5,47 +5,60 @@
 
 #define BLOCKS	16
 
-ARENA_FIXTURE(wss, BLOCKS)
-
-struct toucher {
-	char *base;
-	int blocks;
+FIXTURE(wss) {
+	int ready;
 };
 
-static int touch_for_ever(void *arg)
+FIXTURE_SETUP(wss)
 {
-	struct toucher *t = arg;
-	int i;
-
-	for (;;) {
-		for (i = 0; i < t->blocks; i++)
-			byte_read(t->base + i * BLOCK_LEN);
-		usleep(1000);
-	}
-	return 0;
+	ASSERT_EQ(0, params_reset());
+	self->ready = gate_open();
+	ASSERT_LE(0, self->ready);
 }
+
+FIXTURE_TEARDOWN(wss)
+{
+	close(self->ready);
+}
+
+struct toucher {
+	int blocks, ready;
+};
 
 /* The arena is the child's own: a parent's would be shared by fork. */
 static int make_and_touch(void *arg)
 {
 	struct toucher *t = arg;
 	struct arena a;
+	int i;
 
 	if (arena_make(&a, BLOCKS))
 		return 1;
 	pages_fill(a.base, BLOCKS * BLOCK_LEN, 1);
-	t->base = a.base;
-	return touch_for_ever(t);
+	gate_post(t->ready);
+	for (;;) {
+		void *p;
+
+		for (i = 0; i < t->blocks; i++)
+			byte_read(a.base + i * BLOCK_LEN);
+		/* empties an emulated processor's TLB, see subject.c */
+		p = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			 MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (p != MAP_FAILED)
+			munmap(p, MIB);
+		usleep(1000);
+	}
+	return 0;
 }
 
 TEST_F(wss, blocks_of_an_arena)
 {
-	struct toucher t = { .blocks = 5 };
+	struct toucher t = { .blocks = 5, .ready = self->ready };
 	pid_t pid = child_start(make_and_touch, &t);
 	json_t *root;
 
 	ASSERT_LT(0, pid);
-	usleep(500000);
+	gate_wait(self->ready);
 	root = tool_json("wss --arenas --interval 1 --json %d", pid);
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(TOOL_OK, tool_status);

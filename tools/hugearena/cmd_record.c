@@ -26,7 +26,8 @@
 #include "sample.h"
 
 #define DEFAULT_FILE	"hugearena.rec"
-/* A look may cost this part of the time between two. */
+#define DEFAULT_INTERVAL	0.5
+/* Unless an interval is asked for, a look may take this part of the time. */
 #define COST_PART	20
 
 struct args {
@@ -40,7 +41,8 @@ struct args {
 
 static const struct argp_option options[] = {
 	{ "output", 'w', "FILE", 0, "Default " DEFAULT_FILE, 0 },
-	{ "interval", 'i', "SECONDS", 0, "Between samples (default 0.5)", 0 },
+	{ "interval", 'i', "SECONDS", 0,
+	  "Between samples (default 0.5, or more if they cost too much)", 0 },
 	{ "time", 't', "SECONDS", 0, "Stop after that", 0 },
 	{ "no-blocks", 'B', NULL, 0, "Leave the heap map out", 0 },
 	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 },
@@ -191,7 +193,8 @@ static int header_write(struct recording *rec, pid_t pid)
 	json_put_int(line, "pid", (uint64_t)pid);
 	json_put_text(line, "host", uts.nodename);
 	json_put_text(line, "kernel", uts.release);
-	json_put_real(line, "interval_seconds", rec->args->interval);
+	json_put_real(line, "interval_seconds", rec->args->interval ?
+		      rec->args->interval : DEFAULT_INTERVAL);
 	json_put_bool(line, "module", kmod_present());
 	if (gmtime_r(&now, &tm) &&
 	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
@@ -263,9 +266,11 @@ static int sampling(struct recording *rec, pid_t pid, struct launch *l)
 			break;
 		out_progress("samples", rec->samples, 0);
 		cost = (double)(end - begin) / 1e9;
-		left = rec->args->interval - cost;
-		if (left < cost * COST_PART)
-			left = cost * COST_PART;
+		left = rec->args->interval ? rec->args->interval - cost :
+		       DEFAULT_INTERVAL - cost > cost * COST_PART ?
+		       DEFAULT_INTERVAL - cost : cost * COST_PART;
+		if (left < 0.001)
+			left = 0.001;
 		pause_for(left, l);
 	}
 	out_progress(NULL, 0, 0);
@@ -311,7 +316,7 @@ static int record(struct recording *rec)
 
 int cmd_record(int argc, char **argv)
 {
-	struct args args = { .output = DEFAULT_FILE, .interval = 0.5 };
+	struct args args = { .output = DEFAULT_FILE };
 	struct recording rec = {
 		.args = &args, .shim = { .mem = -1 }, .shim_err = -ENOENT,
 	};

@@ -234,6 +234,21 @@ static void field_parse(const char *line, struct map *m, uint64_t *page)
 	}
 }
 
+/*
+ * An arena that a mapping may be of.  One that it maps whole is likelier than a
+ * larger one; two of one name and size cannot be told apart.
+ */
+static void arena_choose(struct map *m, const struct kmod_arena *a,
+			 bool *exact)
+{
+	bool whole = !m->offset && m->end - m->start == a->size;
+
+	if (*exact && !whole)
+		return;
+	m->arena = m->arena && *exact == whole ? UINT64_MAX : a->id;
+	*exact = whole;
+}
+
 /* Whose mappings are arenas: by name, and by the process that has them. */
 static void arenas_mark(pid_t pid, struct maps *maps)
 {
@@ -244,6 +259,7 @@ static void arenas_mark(pid_t pid, struct maps *maps)
 		return;
 	for (i = 0; i < maps->n; i++) {
 		struct map *m = &maps->v[i];
+		bool exact = false;
 		size_t len;
 
 		if (m->kind != KIND_FILE || strncmp(m->dev, "00:", 3))
@@ -259,13 +275,11 @@ static void arenas_mark(pid_t pid, struct maps *maps)
 			    m->offset + (m->end - m->start) > arenas[k].size)
 				continue;
 			m->kind = KIND_ARENA;
-			/* two of one name and size cannot be told apart */
-			m->arena = m->arena ? UINT64_MAX : arenas[k].id;
+			arena_choose(m, &arenas[k], &exact);
 		}
+		if (m->arena == UINT64_MAX)
+			m->arena = 0;
 	}
-	for (i = 0; i < maps->n; i++)
-		if (maps->v[i].arena == UINT64_MAX)
-			maps->v[i].arena = 0;
 	free(arenas);
 }
 
