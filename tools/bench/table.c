@@ -13,7 +13,7 @@
 
 #include "table.h"
 
-#define TABLE_TIME_MIN	0.020	/* ten of the scheduler's ticks at 500 Hz */
+#define TABLE_TIME_MIN	0.010	/* noise here is tens of microseconds */
 
 void table_row_add(struct table *table, const char *name, const char *idea,
 		   const char *script)

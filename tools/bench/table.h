@@ -122,7 +122,7 @@ struct table_spread table_spread_get(const struct table_cell *cell,
  * @row: the row
  * @metric: which
  *
- * Return: it, NaN if no cell has one or, for times, if it is below 20 ms: such
+ * Return: it, NaN if no cell has one or, for times, if it is below 10 ms: such
  * a row is about memory, and a ratio of its times would be of noise.
  */
 double table_best(const struct table *table, const struct table_row *row,
