@@ -267,7 +267,7 @@ unsigned int conf_load(const char *file, char *const *envp)
 	unsigned int bad = 0;
 
 	memset(&shim_conf, 0, sizeof(shim_conf));
-	shim_conf.populate = true;
+	shim_conf.populate = false;
 	shim_conf.populate_max = (size_t)64 << 20;
 	shim_conf.scavenger = true;
 	shim_conf.rseq = true;

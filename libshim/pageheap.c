@@ -36,11 +36,14 @@
  */
 #define HOLES_MAX	BLOCK_PAGES
 /*
- * Free blocks that do not fit make room for those that do, once the heap would
- * have more memory than its peak, an eighth and 4 MiB.
+ * Free memory that does not fit makes room for what is taken anew, once the heap
+ * has more than its peak in use, an eighth and 4 MiB.  Spans below 256 KiB do
+ * not ask.
  */
 #define SPARE_SHARE	8u
 #define SPARE_PAGES	((size_t)512)
+#define SPARE_SPAN	32u
+#define SPARE_CALLS	4
 #define GROW_SMALL	((size_t)4 << 20)
 #define GROW_MIN	AREA_SIZE
 #define GROW_MAX	((size_t)1 << 30)
@@ -124,20 +127,25 @@ found:
 	return true;
 }
 
-/* Give free blocks back for @pages that are taken from new memory. */
-static void make_room(size_t pages)
+/*
+ * The heap takes new memory, which nobody has touched yet: give free memory back
+ * for it.  @more pages are not counted as in use so far.
+ */
+static void make_room(size_t more)
 {
-	size_t top = ph.inuse + pages > ph.top ? ph.inuse + pages : ph.top;
+	size_t top = ph.inuse + more > ph.top ? ph.inuse + more : ph.top;
 	size_t most = top + top / SPARE_SHARE + SPARE_PAGES;
-	size_t done = 0;
+	int calls;
 
-	do {
-		size_t now = ph.inuse + ph.idle + pages;
+	for (calls = 0; calls < SPARE_CALLS; calls++) {
+		size_t now = ph.inuse + ph.idle + more;
 
-		if (now < most + BLOCK_PAGES)
+		if (now < most + SPARE_SPAN)
 			return;
-		done = pageheap_release_runs((now - most) / BLOCK_PAGES);
-	} while (done);
+		if (!pageheap_release_runs((now - most) / BLOCK_PAGES) &&
+		    !pageheap_release_pages())
+			return;
+	}
 }
 
 /*
@@ -156,11 +164,9 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 		backend = BACKEND_THP;
 	for (;;) {
 		if (take_from(t, backend, align, whole)) {
-			if (t->kind != RUN_RETURNED)
+			if (t->kind != RUN_RETURNED || !whole)
 				return true;
 			make_room(len / PAGE_SIZE);
-			if (!whole)
-				return true;
 			ph.moving++;
 			ph.fresh += len;
 			look = ph.fresh >= LIMIT_STEP;
@@ -389,6 +395,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages,
 			    unsigned int flags)
 {
 	struct span *s;
+	size_t before;
 	bool ok;
 
 	if (!npages || npages > PAGEHEAP_MAX_PAGES ||
@@ -402,6 +409,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages,
 	s = span_new();
 	if (!s)
 		goto fail;
+	before = ph.inuse + ph.idle;
 	if (!ph.whole)
 		decide_whole(npages);
 	if (npages < BLOCK_PAGES && align_pages <= BLOCK_PAGES)
@@ -417,6 +425,8 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages,
 	s->npages = (uint32_t)npages;
 	s->state = SPAN_INUSE;
 	ph.spans++;
+	if (npages >= SPARE_SPAN && ph.inuse + ph.idle > before)
+		make_room(0);
 	shim_lock_release(&ph.lock);
 	return s;
 fail:

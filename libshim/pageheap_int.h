@@ -259,6 +259,7 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 /* pageheap_release.c: for the scavenger */
 size_t pageheap_release_runs(size_t max);
 size_t pageheap_release_idlest(uint32_t age, bool all);
+size_t pageheap_release_pages(void);
 bool pageheap_join_one(void);
 
 /* pageheap.c */

@@ -126,6 +126,23 @@ static struct block *list_aged(struct block **list, uint32_t age)
 }
 
 /**
+ * pageheap_release_pages - give the idle pages of one block back, new or old
+ *
+ * Of 4 KiB memory only.  Called with ph.lock held, which is dropped in between.
+ *
+ * Return: bytes given back; 0 when there is nothing to give back.
+ */
+size_t pageheap_release_pages(void)
+{
+	struct block *b = NULL;
+	unsigned int a;
+
+	for (a = AGES - 1; a && !b; a--)
+		b = list_aged(&ph.age[0][a], 0);
+	return b ? block_release(b) : 0;
+}
+
+/**
  * pageheap_release_idlest - give the idle pages of one block back
  * @age: ticks for which nothing of it was claimed or freed
  * @all: blocks that are hardly idle as well

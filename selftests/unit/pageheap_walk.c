@@ -80,13 +80,13 @@ static size_t random_pages(void)
 {
 	uint32_t r = rng(100);
 
-	if (r < 55)
+	if (r < 70)
 		return 1 + rng(4);
-	if (r < 85)
+	if (r < 90)
 		return 1 + rng(32);
-	if (r < 96)
+	if (r < 98)
 		return 1 + rng(300);
-	return 1 + rng(1500);
+	return 1 + rng(1200);
 }
 
 static size_t random_align(void)
