@@ -238,15 +238,20 @@ void ha_block_settle(struct ha_block *b)
 	}
 }
 
-bool ha_block_pinned(const struct ha_block *b)
+static bool folio_pinned(struct folio *folio, const struct folio *held)
+{
+	return folio_ref_count(folio) != 1 + (folio == held);
+}
+
+bool ha_block_pinned(const struct ha_block *b, const struct folio *held)
 {
 	int i;
 
 	if (b->folio)
-		return folio_ref_count(b->folio) != 1;
+		return folio_pinned(b->folio, held);
 	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
 	     i = slot_next(b, i + 1))
-		if (folio_ref_count(ha_block_slot(b, i)) != 1)
+		if (folio_pinned(ha_block_slot(b, i), held))
 			return true;
 	return false;
 }

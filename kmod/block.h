@@ -173,11 +173,12 @@ void ha_block_settle(struct ha_block *b);
 /**
  * ha_block_pinned() - does anybody hold a page of a block that is not mapped?
  * @b: block with one user, settled and zapped
+ * @held: a folio of it that the caller holds a reference to, or NULL
  *
  * Bases are not looked at: they were not pinned when they became bases, and
  * what pins them since can only read.
  */
-bool ha_block_pinned(const struct ha_block *b);
+bool ha_block_pinned(const struct ha_block *b, const struct folio *held);
 
 /**
  * ha_block_rehome() - give a block's folios to another inode

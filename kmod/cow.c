@@ -55,7 +55,7 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 	struct ha_block *b = ha_entry_block(entry), *mine = b;
 	int err;
 
-	if (b && !ha_block_shared(b) && ha_block_pinned(b)) {
+	if (b && !ha_block_shared(b) && ha_block_pinned(b, NULL)) {
 		mine = block_dup(c, index, b);
 		entry = mine ? (void *)mine : HA_LOST_ENTRY;
 	}
@@ -150,12 +150,13 @@ static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
 	return b;
 }
 
-bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b)
+bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b,
+		  const struct folio *held)
 {
 	if (b->tainted) {
 		ha_block_settle(b);
 		ha_arena_zap(a, index, 1);
-		b->tainted = ha_block_pinned(b);
+		b->tainted = ha_block_pinned(b, held);
 	}
 	return !b->tainted;
 }
@@ -258,7 +259,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	out->page = page_show(b, i, how);
 	if (out->page)
 		return 0;
-	if (ha_block_shared(b) || !ha_cow_clean(a, index, b)) {
+	if (ha_block_shared(b) || !ha_cow_clean(a, index, b, out->held)) {
 		b = block_cover(a, index, b);
 		if (!b)
 			return -ENOMEM;
@@ -303,7 +304,7 @@ int ha_cow_fold(struct ha_arena *a, pgoff_t index)
 	/* the lock keeps new faults out; let those in flight land, then zap */
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
-	if (ha_block_pinned(b) || ha_block_pinned(b->base))
+	if (ha_block_pinned(b, NULL) || ha_block_pinned(b->base, NULL))
 		return -EBUSY;
 	ha_arena_account(a, b, -1);
 	base = ha_block_fold(b);

@@ -36,10 +36,12 @@ struct ha_arena *ha_cow_clone(struct ha_arena *parent, struct mm_struct *mm);
  * struct ha_cow_page - what a fault may map
  * @page: the page
  * @source: where it came from
+ * @held: in: a folio that the caller holds a reference to, or NULL
  */
 struct ha_cow_page {
 	struct page *page;
 	enum ha_counter source;
+	const struct folio *held;
 };
 
 /**
@@ -66,12 +68,14 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
  * @a: arena; rw held, and the lock of the block unless rw is held for writing
  * @index: block
  * @b: the table's block, with one user
+ * @held: a folio of it that the caller holds a reference to, or NULL
  *
  * A relative that is gone may have left a pin (a page in a pipe, say) whose
  * holder must not see what is written from now on.  Unmaps the block to find
  * out.  Return: false while there is a pin.
  */
-bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b);
+bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b,
+		  const struct folio *held);
 
 /**
  * ha_cow_writable() - may a page mapped read-only become writable as it is?

@@ -63,7 +63,7 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	u64 start = ktime_get_ns(), ns;
 	unsigned int how = 0;
-	struct ha_cow_page p;
+	struct ha_cow_page p = {};
 	vm_fault_t ret;
 	int err;
 
@@ -104,7 +104,8 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 static vm_fault_t mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a,
 			       pgoff_t index)
 {
-	struct ha_cow_page p;
+	/* the kernel holds the page while it asks us */
+	struct ha_cow_page p = { .held = page_folio(vmf->page) };
 	int err;
 
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, HA_COW_WRITE,
@@ -380,7 +381,7 @@ static bool arena_clean(struct ha_arena *a)
 
 		if (!b)
 			continue;
-		if (!ha_cow_clean(a, index, b))
+		if (!ha_cow_clean(a, index, b, NULL))
 			clean = false;
 		else if (b->home != a->inode)
 			ha_block_rehome(b, a->inode, NULL);

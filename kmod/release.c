@@ -125,7 +125,7 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 	ha_arena_zap(a, index, 1);
 	/* a pin of ours; one that a relative left must not see it cleared */
 	if (b->folio && !ha_block_shared(b) && !b->tainted &&
-	    ha_block_pinned(b)) {
+	    ha_block_pinned(b, NULL)) {
 		block_clear(b, start, end);
 		goto out;
 	}
@@ -142,7 +142,7 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 		ha_arena_replace(a, index, b, s);
 		ha_stat_inc(HA_SPLITS);
 	} else if (b->folio && !ha_block_shared(b) &&
-		   ha_cow_clean(a, index, b)) {
+		   ha_cow_clean(a, index, b, NULL)) {
 		block_clear(b, start, end);
 	} else {
 		err = -ENOMEM;
@@ -201,7 +201,7 @@ static int join_copy(struct ha_arena *a, pgoff_t index, struct ha_block *b)
 
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
-	if (ha_block_pinned(b))
+	if (ha_block_pinned(b, NULL))
 		return -EBUSY;
 	whole = ha_block_new(&a->source, a->inode, index, HA_WAIT,
 			     &source);

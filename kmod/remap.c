@@ -10,6 +10,7 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 
@@ -22,7 +23,8 @@
 static bool vma_is_replaceable(const struct ha_arena *a,
 			       const struct vm_area_struct *vma)
 {
-	return vma->vm_private_data == a && vma->vm_file &&
+	/* a policy (mbind) would be lost, too */
+	return vma->vm_private_data == a && vma->vm_file && !vma_policy(vma) &&
 	       (vma->vm_flags & ~VM_SOFTDIRTY) == PLAIN_FLAGS &&
 	       !a->mm->def_flags;
 }
@@ -35,11 +37,15 @@ int ha_remap_check(struct ha_arena *a, unsigned long addr, unsigned long len,
 	if (READ_ONCE(a->remapper) != current)
 		return 0;
 	vma = find_vma(a->mm, addr);
+	if (a->remap_hole)
+		return vma && vma->vm_start < addr + len ? -EAGAIN : 1;
 	if (vma && vma->vm_start == addr && vma->vm_end == addr + len &&
 	    vma->vm_pgoff == pgoff && vma_is_replaceable(a, vma))
 		return 1;
 	return -EAGAIN;
 }
+
+#define FILL_TRIES	100
 
 /* A VMA worth replacing, as it was when we looked. */
 struct candidate {
@@ -90,6 +96,7 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 	pgoff_t index = first, end = first + n;
 	unsigned int done = 0;
 	struct candidate c;
+	int tries;
 
 	/* a VMA at an odd address has no PMD to get back */
 	if (!atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
@@ -100,17 +107,25 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 		unsigned long ret;
 
 		/*
-		 * Between unmapping and mapping 6.1 allocates a VMA; failing
-		 * there would leave a hole, so the reserves are open.
+		 * Between unmapping and mapping the kernel allocates; failing
+		 * there leaves a hole, so the reserves are open, and a hole is
+		 * filled at once.
 		 */
 		WRITE_ONCE(a->remapper, current);
 		ret = vm_mmap(c.file, c.start, c.len, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_FIXED, c.offset);
+		for (tries = 0; a->remap_hole && tries < FILL_TRIES; tries++)
+			ret = vm_mmap(c.file, c.start, c.len,
+				      PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_FIXED_NOREPLACE,
+				      c.offset);
 		WRITE_ONCE(a->remapper, NULL);
 		memalloc_noreclaim_restore(flags);
 		done += !IS_ERR_VALUE(ret);
-		if (a->remap_hole)
+		if (a->remap_hole) {
+			pr_warn_ratelimited("hugearena: lost a mapping\n");
 			ha_map_lost(a);
+		}
 		fput(c.file);
 		cond_resched();
 	}
