@@ -10,6 +10,12 @@
 #include "pageheap_int.h"
 
 #define OS_PAGE	4096u
+/*
+ * A split block may be a mapping of its own for the kernel, and cut another in
+ * two: beyond 32 GiB of them the advice would cost half of the 65530 that a
+ * process may have.
+ */
+#define SPLIT_MAX	((size_t)16384)
 
 /* Give one free run back, or as much of it as @max blocks. */
 static size_t run_release(enum backend_id backend, enum run_kind kind,
@@ -80,14 +86,15 @@ static size_t block_release(struct block *b)
 {
 	const struct backend_ops *ops = backend_ops(b->backend);
 	struct backend_range r[BACKEND_RANGES];
-	bool split = b->whole;
+	bool split = b->whole, few;
 	unsigned int nr, done;
 	size_t bytes;
 
+	few = ph.part_pages < SPLIT_MAX;
 	nr = block_hold_idle(b, r);
 	ph.moving++;
 	shim_lock_release(&ph.lock);
-	if (split && ops->pages)
+	if (split && ops->pages && few)
 		ops->pages(b->start);
 	done = ops->release(r, nr);
 	shim_lock_acquire(&ph.lock);
