@@ -50,7 +50,7 @@ $(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
 	@mkdir -p $(@D)
 	@find $(@D) -maxdepth 1 -type l -delete
 	@ln -sr $(kmod_files) kmod/uapi $(@D)/
-	@$(kbuild) -s modules
+	+@$(kbuild) -s modules
 	@touch $@
 	@echo "  KMOD    $@"
 
@@ -64,7 +64,7 @@ lib:
 	@$(MAKE) -s -C libshim O=$(o)
 
 ## tools: the hugearena command
-tools:
+tools: lib
 	@$(MAKE) -s -C tools O=$(o)
 
 ## selftests: programs for the VM and for the host
@@ -141,6 +141,7 @@ help:
 	@echo "  clean: remove $(O)/"
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
-	check-style check-vm check-mutants check-debug soak check-apps fuzz vm-shell demo bench bench-pair bench-return \
-	bench-tlb bench-vm clean help
+	check-style check-vm check-mutants check-debug soak check-apps \
+	fuzz vm-shell demo bench bench-pair bench-return bench-tlb \
+	bench-vm clean help
 .DELETE_ON_ERROR:
