@@ -96,6 +96,28 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
 
+/* Is the profile the only one who must see a request of this size? */
+static bool is_counted(size_t size)
+{
+	return shim_conf.profile && size - 1 < SIZECLASS_MAX &&
+	       !shim_conf.guard && !shim_conf.check &&
+	       __atomic_load_n(&entry_ready, __ATOMIC_ACQUIRE);
+}
+
+/* Then what is no sample is served by the caches after all. */
+static void *alloc_counted(size_t size)
+{
+	bool zero;
+	void *p;
+
+	if (unlikely(prof_tick(size))) {
+		p = alloc_sampled(size, 0, &zero);
+		if (p)
+			return p;
+	}
+	return percpu_get(sizeclass_of(size));
+}
+
 __attribute__((noinline)) void *entry_alloc(size_t size)
 {
 	bool zero;
@@ -103,6 +125,10 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 
 	if (size - 1 < percpu_hot.mid_max) {
 		p = percpu_pop(sizeclass_of(size));
+		if (likely(p))
+			return p;
+	} else if (unlikely(is_counted(size))) {
+		p = alloc_counted(size);
 		if (likely(p))
 			return p;
 	}

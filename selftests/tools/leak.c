@@ -19,6 +19,20 @@ static json_t *group(json_t *root, const char *name, double size)
 	return NULL;
 }
 
+/* The sum over the groups whose stack has a function: it may call twice. */
+static double sum(json_t *root, const char *name, const char *key)
+{
+	json_t *list = json_at(root, "groups"), *g, *frame;
+	double n = 0;
+	size_t i, k;
+
+	json_array_foreach(list, i, g)
+		json_array_foreach(json_at(g, "stack"), k, frame)
+			if (!strcmp(json_string_value(frame), name))
+				n += json_number_at(g, key);
+	return n;
+}
+
 TEST(by_stack_at_the_end_of_a_command)
 {
 	json_t *root, *g;
@@ -32,15 +46,13 @@ TEST(by_stack_at_the_end_of_a_command)
 	EXPECT_LE(1070, json_number_at(root, "live_objects"));
 	g = group(root, "site_lost", 0);
 	ASSERT_NE(NULL, g);
-	EXPECT_EQ(50, json_number_at(g, "objects"));
-	EXPECT_EQ(50, json_number_at(g, "direct"));
-	EXPECT_EQ(50 * 333, json_number_at(g, "bytes"));
+	EXPECT_EQ(50, sum(root, "site_lost", "objects"));
+	EXPECT_EQ(50, sum(root, "site_lost", "direct"));
+	EXPECT_EQ(50 * 333, sum(root, "site_lost", "bytes"));
 	EXPECT_STREQ("site_lost", json_text_at(g, "stack.0"));
 	EXPECT_STREQ("leak", json_text_at(g, "stack.1"));
-	g = group(root, "site_list", 0);
-	ASSERT_NE(NULL, g);
-	EXPECT_EQ(20, json_number_at(g, "objects"));
-	EXPECT_EQ(1, json_number_at(g, "direct"));
+	EXPECT_EQ(20, sum(root, "site_list", "objects"));
+	EXPECT_EQ(1, sum(root, "site_list", "direct"));
 	json_decref(root);
 }
 

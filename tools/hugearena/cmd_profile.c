@@ -13,7 +13,7 @@
 #include "profile.h"
 #include "sample.h"
 
-#define DEFAULT_RATE	((uint64_t)512 << 10)
+#define DEFAULT_RATE	((uint64_t)2 << 20)
 #define DEFAULT_TIME	10
 #define DEFAULT_TOP	10
 
@@ -43,7 +43,7 @@ struct args {
 
 static const struct argp_option options[] = {
 	{ "rate", 'r', "SIZE", 0,
-	  "Mean bytes between two samples (default 512K)", 0 },
+	  "Mean bytes between two samples (default 2M)", 0 },
 	{ "time", 't', "SECONDS", 0,
 	  "Watch so long (default 10 where sampling must be switched on)", 0 },
 	{ "what", 'k', "WHAT", 0,
@@ -123,7 +123,7 @@ static const struct argp argp = {
 	.args_doc = "PID\n-- COMMAND [ARG]...",
 	.doc = "Show who allocated a process's memory, from samples.\v"
 	       "Of a process that runs, sampling is switched on for --time and "
-	       "off again, unless it was on (SHIM_OPTIONS=profile=512k). A "
+	       "off again, unless it was on (SHIM_OPTIONS=profile=2m). A "
 	       "command is sampled from its beginning and shown as it was at "
 	       "its peak.",
 };

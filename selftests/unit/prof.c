@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* prof: samples as often as chance has it, counted where they belong. */
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "conf.h"
+#include "prof.h"
+
+#define RATE	4096
+#define DRAWS	400000
+
+FIXTURE(prof) {
+	int unused;
+};
+
+FIXTURE_SETUP(prof)
+{
+	shim_conf.profile = RATE;
+}
+
+FIXTURE_TEARDOWN(prof)
+{
+}
+
+/* exp(-x), the first terms of its series: no library for it is linked. */
+static double exp_minus(double x)
+{
+	double sum = 1, term = 1;
+	int i;
+
+	for (i = 1; i < 60; i++) {
+		term *= -x / i;
+		sum += term;
+	}
+	return sum;
+}
+
+/* How many of @n requests of @size are samples. */
+static unsigned int samples(size_t size, unsigned int n)
+{
+	unsigned int hit = 0, i;
+
+	for (i = 0; i < n; i++)
+		hit += prof_tick(size);
+	return hit;
+}
+
+/*
+ * Binomial: DRAWS * p on average, with a standard deviation below its square
+ * root.  Five of them are exceeded once in two million runs.
+ */
+TEST_F(prof, chance_by_size)
+{
+	static const size_t sizes[] = {
+		16, 100, 1000, RATE, 3 * RATE, 20 * RATE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		double p = 1 - exp_minus((double)sizes[i] / RATE);
+		double want = DRAWS * p;
+		double seen = samples(sizes[i], DRAWS);
+		double off = (seen - want) * (seen - want);
+
+		EXPECT_LE(off, 25 * want) {
+			TH_LOG("%zu bytes: %.0f samples, not %.0f", sizes[i],
+			       seen, want);
+		}
+	}
+}
+
+/* Sizes in turn do not disturb each other. */
+TEST_F(prof, chance_of_a_mix)
+{
+	unsigned int small = 0, large = 0, i;
+	double p = 1 - exp_minus(16.0 / RATE), q = 1 - exp_minus(0.5), d;
+
+	for (i = 0; i < DRAWS; i++) {
+		small += prof_tick(16);
+		large += prof_tick(RATE / 2);
+	}
+	d = small - DRAWS * p;
+	EXPECT_LE(d * d, 25 * DRAWS * p);
+	d = large - DRAWS * q;
+	EXPECT_LE(d * d, 25 * DRAWS * q);
+}
+
+TEST_F(prof, every_allocation_with_a_rate_of_one)
+{
+	shim_conf.profile = 1;
+	while (!prof_tick(1 << 20))	/* what the last rate left */
+		;
+	EXPECT_LE(9990, samples(64, 10000));
+}
+
+__attribute__((noinline)) static struct prof_stack *take_here(size_t size)
+{
+	struct prof_stack *s = prof_take(size);
+
+	__asm__ volatile("");	/* no tail call */
+	return s;
+}
+
+__attribute__((noinline)) static struct prof_stack *take_there(size_t size)
+{
+	struct prof_stack *s = prof_take(size);
+
+	__asm__ volatile("" : : "r"(s));
+	return s;
+}
+
+TEST_F(prof, a_record_for_each_stack_and_size)
+{
+	static const size_t sizes[] = { 100, 100, 1000 };
+	struct prof_stack *a[3], *b, *c;
+	volatile int n = 3;	/* one call, not three of them */
+	int i;
+
+	for (i = 0; i < n; i++)
+		a[i] = take_here(sizes[i]);
+	b = take_there(100);
+	c = a[2];
+	ASSERT_NE(NULL, a[0]);
+	EXPECT_EQ(a[0], a[1]);
+	EXPECT_NE(a[0], b);
+	EXPECT_NE(a[0], c);
+	EXPECT_EQ(2, a[0]->live.objects);
+	EXPECT_EQ(200, a[0]->live.bytes);
+	EXPECT_EQ(1, b->live.objects);
+	EXPECT_LE(3, a[0]->nframes);
+	EXPECT_GE(PROF_FRAMES, a[0]->nframes);
+	/* 100 is counted up to a bound not far away */
+	EXPECT_LE(100, a[0]->size);
+	EXPECT_GE(115, a[0]->size);
+	EXPECT_EQ(3, shim_prof.nstacks);
+	EXPECT_EQ(4, shim_prof.samples);
+	EXPECT_EQ(1300, shim_prof.live.bytes);
+}
+
+TEST_F(prof, what_is_freed_is_not_live)
+{
+	struct prof_stack *s = take_here(5000);
+
+	ASSERT_NE(NULL, s);
+	prof_resize(s, 5000, 6000);
+	EXPECT_EQ(6000, s->live.bytes);
+	prof_drop(s, 6000);
+	EXPECT_EQ(0, s->live.objects);
+	EXPECT_EQ(0, s->live.bytes);
+	EXPECT_EQ(1, s->total.objects);
+	EXPECT_EQ(5000, s->total.bytes);
+	EXPECT_EQ(0, shim_prof.live.objects);
+	EXPECT_EQ(0, shim_prof.live.bytes);
+}
+
+TEST_F(prof, the_peak_stays)
+{
+	struct prof_stack *s[20];
+	int i;
+
+	for (i = 0; i < 20; i++)
+		s[i] = take_here(1000);
+	for (i = 0; i < 20; i++)
+		prof_drop(s[i], 1000);
+	EXPECT_EQ(0, s[0]->live.objects);
+	EXPECT_LE(18, s[0]->peak.objects);
+	EXPECT_GE(20, s[0]->peak.objects);
+	EXPECT_EQ(shim_prof.peak_bytes, s[0]->peak.bytes);
+}
+
+#define THREADS	4
+#define EACH	2000
+
+static void *take_and_drop(void *arg)
+{
+	int i;
+
+	for (i = 0; i < EACH; i++) {
+		struct prof_stack *s = take_here(64);
+
+		if (s && i % 2)
+			prof_drop(s, 64);
+		if (!s)
+			*(int *)arg = 1;
+	}
+	return NULL;
+}
+
+TEST_F(prof, threads)
+{
+	pthread_t t[THREADS];
+	int bad = 0, i;
+
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, take_and_drop, &bad));
+	for (i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(THREADS * EACH, shim_prof.samples);
+	EXPECT_EQ(THREADS * EACH / 2, shim_prof.live.objects);
+	EXPECT_EQ(0, shim_prof.lost);
+}
+
+TEST_F(prof, a_child_goes_on)
+{
+	struct prof_stack *s = take_here(100);
+	int status;
+	pid_t pid;
+
+	prof_fork_prepare();
+	pid = fork();
+	if (!pid) {
+		prof_fork_child();
+		take_here(100);
+		prof_drop(s, 100);
+		_exit(shim_prof.live.objects != 1);
+	}
+	prof_fork_parent();
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(1, shim_prof.live.objects);
+}
+
+TEST_HARNESS_MAIN

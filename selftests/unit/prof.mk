@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The sampled heap profile.
+
+TESTS += prof
+prof := prof meta lock conf error sizeclass
