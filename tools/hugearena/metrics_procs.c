@@ -15,12 +15,11 @@
  * struct command - processes of one name
  * @comm: the name
  * @n: processes
- * @unread: of these, whose heap could not be read
  * @shim: of these, on libshim
  */
 struct command {
 	char comm[32];
-	unsigned int n, unread, shim;
+	unsigned int n, shim;
 	uint64_t rss, pmd, allocated, cached, arena;
 };
 
@@ -43,7 +42,6 @@ static void add(struct command *c, const struct sample *s)
 	c->rss += s->rss;
 	c->pmd += s->pmd;
 	c->arena += s->arena.resident;
-	c->unread += s->rollup_err != 0;
 	if (!s->shim_err) {
 		c->shim++;
 		c->allocated += s->allocated;
@@ -86,12 +84,9 @@ void metrics_procs(struct metrics *m)
 	for (i = 0; i < n; i++)
 		metrics_sample(m, "hugearena_command_processes", list[i].n,
 			       "command", list[i].comm, NULL);
-	metrics_family(m, "hugearena_command_unread_processes",
-		       METRICS_GAUGE, NULL,
-		       "Of these, ones whose memory the exporter may not look at.");
-	for (i = 0; i < n; i++)
-		metrics_sample(m, "hugearena_command_unread_processes",
-			       list[i].unread, "command", list[i].comm, NULL);
+	metrics_family(m, "hugearena_hidden_processes", METRICS_GAUGE, NULL,
+		       "Processes the exporter has no right to look into.");
+	metrics_sample(m, "hugearena_hidden_processes", top.hidden, NULL);
 	family(m, list, n, "hugearena_command_resident_bytes", "bytes",
 	       "Resident memory.", offsetof(struct command, rss));
 	family(m, list, n, "hugearena_command_huge_bytes", "bytes",
