@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #include "arena.h"
 
-#define MODEL_BLOCKS	6
+#define MODEL_BLOCKS	4
 #define MODEL_PAGES	(MODEL_BLOCKS * BLOCK_PAGES)
 
 /**

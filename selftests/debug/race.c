@@ -223,6 +223,7 @@ FIXTURE_VARIANT(writers) {
 	const char *name;
 
 	void *(*write)(void *arg);
+
 	void *(*others[OTHERS_MAX])(void *arg);
 };
 
