@@ -213,11 +213,11 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread, NULL, hold_one, &there))
 			return 2;
 		sem_wait(&there);
-	} else if (!strcmp(mode, "wave")) {
+	} else if (strcmp(mode, "wave")) {
+		mix();
+	} else {
 		wave();
 		return 3;
-	} else {
-		mix();
 	}
 	if (!strcmp(mode, "forks")) {
 		child_write();
