@@ -473,7 +473,7 @@ static void bench_paths(struct bench *bench)
 	snprintf(bench->out, sizeof(bench->out), "%s", dirname(self));
 	if (strlen(bench->out) + 32 > PATH_MAX)
 		errx(1, "%s: too long a path", bench->out);
-	snprintf(bench->work, sizeof(bench->work), "%.*s/work/work",
+	snprintf(bench->work, sizeof(bench->work), "%.*s/rows/work",
 		 PATH_MAX - 32, bench->out);
 	snprintf(bench->apps, sizeof(bench->apps), "%.*s/apps",
 		 PATH_MAX - 32, bench->out);

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "resident.h"
-#include "work/rand.h"
+#include "rows/rand.h"
 
 #define HEAP_SLOTS	(4 << 20)	/* 1 GiB of the smallest mean, 256 B */
 #define HEAP_NEXT	500000		/* replacements of the next phase */

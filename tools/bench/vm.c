@@ -30,7 +30,7 @@
 
 #include "alloc.h"
 #include "region.h"
-#include "work/rand.h"
+#include "rows/rand.h"
 
 #define VM_TOUCHES	16		/* blocks first touched for one figure */
 #define VM_SKIP		4		/* of them the first: worker and caches */
@@ -476,7 +476,7 @@ static void vm_works(const char *folder)
 	static struct alloc_set set;
 	size_t i;
 
-	snprintf(work, sizeof(work), "%s/work/work", folder);
+	snprintf(work, sizeof(work), "%s/rows/work", folder);
 	snprintf(shim, sizeof(shim), "%s/../libshim.so.0", folder);
 	alloc_set_add_known(&set, shim, "libc.so.6");
 	vm_param_set("reserve_max", 8);
