@@ -71,6 +71,7 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 	ha_source_init(&a->source, mm, f->account, f->node);
 	INIT_DELAYED_WORK(&a->upkeep, f->upkeep);
 	INIT_RCU_WORK(&a->free, arena_free_work);
+	a->ino = f->inode->i_ino;
 	a->nblocks = f->nblocks;
 	strscpy(a->name, f->name, sizeof(a->name));
 	a->id = atomic64_inc_return(&next_id);

@@ -109,7 +109,8 @@ struct ha_family {
  * @cow: its VMAs are copy-on-write; written under mmap_lock and @rw for
  *	writing
  * @id: number in reports
- * @nblocks: the family's, for readers of ha_arenas, who may outlive it
+ * @ino: of the family's inode, for readers of ha_arenas, who may outlive it
+ * @nblocks: likewise
  * @name: likewise
  * @count: HA_A_COUNTERS numbers
  */
@@ -135,6 +136,7 @@ struct ha_arena {
 	bool tables;
 	bool cow;
 	u64 id;
+	unsigned long ino;
 	unsigned long nblocks;
 	char name[HUGEARENA_NAME_LEN];
 	atomic_long_t count[HA_A_COUNTERS];

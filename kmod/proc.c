@@ -185,7 +185,7 @@ static int arenas_show(struct seq_file *m, void *v)
 	const struct ha_arena *a;
 
 	if (v == &ha_arenas) {
-		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks\n");
+		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode\n");
 		return 0;
 	}
 	a = list_entry(v, struct ha_arena, all);
@@ -196,6 +196,7 @@ static int arenas_show(struct seq_file *m, void *v)
 	seq_put_decimal_ull(m, " ", (u64)ha_arena_read(a, HA_A_RESIDENT) <<
 			    (PAGE_SHIFT - 10));
 	arena_show_counters(m, a);
+	seq_put_decimal_ull(m, " ", a->ino);
 	seq_putc(m, '\n');
 	return 0;
 }

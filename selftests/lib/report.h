@@ -22,7 +22,7 @@ struct arena_line {
 	char name[64];
 	unsigned long long size_kb, resident_kb, blocks, split, shared, lost,
 		f_reserve, f_pool, f_demand, f_small, f_map, cow_pages,
-		cow_blocks, released_kb, joined, reserve, forks;
+		cow_blocks, released_kb, joined, reserve, forks, inode;
 };
 
 /*

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /proc/hugearena/arenas: its format, and a line for every arena. */
+#include <sys/stat.h>
+
 #include "harness.h"
 
 #define HEADER	"# id pid name size_kb resident_kb blocks split shared lost " \
 		"f_reserve f_pool f_demand f_small f_map cow_pages " \
-		"cow_blocks released_kb joined reserve forks\n"
+		"cow_blocks released_kb joined reserve forks inode\n"
 
 FIXTURE(arenas) {
 	struct arena a;
@@ -48,7 +50,7 @@ TEST_F(arenas, header)
 	fclose(f);
 }
 
-TEST_F(arenas, every_line_has_twenty_fields)
+TEST_F(arenas, every_line_has_all_fields)
 {
 	char line[512], *rest, *word;
 	FILE *f = fopen(PROC_ARENAS, "re");
@@ -61,7 +63,7 @@ TEST_F(arenas, every_line_has_twenty_fields)
 		for (word = strtok_r(line, " \n", &rest); word;
 		     word = strtok_r(NULL, " \n", &rest))
 			n++;
-		EXPECT_EQ(20, n);
+		EXPECT_EQ(21, n);
 		lines++;
 	}
 	fclose(f);
@@ -70,6 +72,8 @@ TEST_F(arenas, every_line_has_twenty_fields)
 
 TEST_F(arenas, says_what_the_ioctl_says)
 {
+	struct stat file;
+
 	pages_fill(self->a.base, 5 * BLOCK_LEN, 1);
 	ASSERT_EQ(0, arena_punch(&self->a, OS_PAGE, BLOCK_LEN));
 	byte_write(self->a.base + OS_PAGE, 1);
@@ -97,6 +101,8 @@ TEST_F(arenas, says_what_the_ioctl_says)
 	EXPECT_EQ(self->st.joined, self->line.joined);
 	EXPECT_EQ(self->st.reserve, self->line.reserve);
 	EXPECT_EQ(self->st.forks, self->line.forks);
+	ASSERT_EQ(0, fstat(self->a.fd, &file));
+	EXPECT_EQ(file.st_ino, self->line.inode);
 	/* the calls above left something to compare */
 	EXPECT_EQ(5, self->line.f_demand);
 	EXPECT_EQ(1, self->line.joined);

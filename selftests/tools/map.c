@@ -119,6 +119,54 @@ TEST_F(map, blocks_of_an_arena)
 	json_decref(root);
 }
 
+/* The arena that the tool takes a mapping of this process for. */
+static double arena_at(const void *addr)
+{
+	json_t *root = tool_json("map --json %d", getpid());
+	json_t *m = root ? mapping_at(root, addr) : NULL;
+	double id = m ? json_number_at(m, "arena") : -1;
+
+	json_decref(root);
+	return id;
+}
+
+static int child_has_its_own(void *arg)
+{
+	const struct arena *a = arg;
+	struct hugearena_stat st;
+
+	if (arena_stat(a, &st))
+		return 99;
+	return arena_at(a->base) == st.id ? 0 : 1;
+}
+
+/* Of one name and one size, and shared by a fork on top. */
+TEST_F(map, two_arenas_alike)
+{
+	struct hugearena_stat st[2];
+	struct arena other;
+	json_t *root;
+
+	ASSERT_EQ(0, arena_make(&other, BLOCKS));
+	pages_fill(self->a.base, BLOCK_LEN, 1);
+	pages_fill(other.base, 2 * BLOCK_LEN, 1);
+	ASSERT_EQ(0, arena_stat(&self->a, &st[0]));
+	ASSERT_EQ(0, arena_stat(&other, &st[1]));
+	ASSERT_NE(st[0].id, st[1].id);
+	EXPECT_EQ(st[0].id, arena_at(self->a.base));
+	EXPECT_EQ(st[1].id, arena_at(other.base));
+	EXPECT_EQ(0, child_run(child_has_its_own, &other));
+	root = tool_json("map --blocks --json %d", getpid());
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(3, json_array_size(json_at(root, "blocks")));
+	EXPECT_EQ(st[0].id, json_number_at(block_at(root, self->a.base),
+					   "arena"));
+	EXPECT_EQ(st[1].id, json_number_at(block_at(root, other.base),
+					   "arena"));
+	json_decref(root);
+	arena_drop(&other);
+}
+
 TEST_F(map, walk_ends_at_a_pmd_with_the_blocks_frame)
 {
 	struct hugearena_block b;

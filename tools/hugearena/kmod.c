@@ -95,17 +95,17 @@ static bool arena_parse(const char *line, struct kmod_arena *a)
 		       " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		       " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		       " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-		       " %" SCNu64 " %" SCNu64 " %" SCNu64,
+		       " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
 		       &a->id, &a->pid, a->name, &a->size, &a->resident,
 		       &a->blocks, &a->split, &a->shared, &a->lost,
 		       &a->f_reserve, &a->f_pool, &a->f_demand, &a->f_small,
 		       &a->f_map, &a->cow_pages, &a->cow_blocks, &a->released,
-		       &a->joined, &a->reserve, &a->forks);
+		       &a->joined, &a->reserve, &a->forks, &a->inode);
 
 	a->size <<= 10;
 	a->resident <<= 10;
 	a->released <<= 10;
-	return n == 20;
+	return n == 21;
 }
 
 int kmod_arenas_read(struct kmod_arena **arenas, size_t *n)

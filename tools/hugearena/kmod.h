@@ -43,7 +43,7 @@ struct kmod_arena {
 	char name[HUGEARENA_NAME_LEN];
 	uint64_t size, resident, blocks, split, shared, lost;
 	uint64_t f_reserve, f_pool, f_demand, f_small, f_map;
-	uint64_t cow_pages, cow_blocks, released, joined, reserve, forks;
+	uint64_t cow_pages, cow_blocks, released, joined, reserve, forks, inode;
 };
 
 /**

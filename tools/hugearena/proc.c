@@ -235,21 +235,20 @@ static void field_parse(const char *line, struct map *m, uint64_t *page)
 }
 
 /*
- * An arena that a mapping may be of.  One that it maps whole is likelier than a
- * larger one; two of one name and size cannot be told apart.
+ * By process and by the file that is mapped.  Another file system may have a
+ * file of the same number, but not of this name.
  */
-static void arena_choose(struct map *m, const struct kmod_arena *a,
-			 bool *exact)
+static bool is_of(const struct map *m, const struct kmod_arena *a, pid_t pid)
 {
-	bool whole = !m->offset && m->end - m->start == a->size;
+	const char *base = m->name[0] == '/' ? m->name + 1 : m->name;
+	size_t len = strlen(a->name);
 
-	if (*exact && !whole)
-		return;
-	m->arena = m->arena && *exact == whole ? UINT64_MAX : a->id;
-	*exact = whole;
+	return a->pid == pid && a->inode == m->inode &&
+	       !strncmp(m->dev, "00:", 3) && !strncmp(base, a->name, len) &&
+	       (!base[len] || !strcmp(base + len, " (deleted)"));
 }
 
-/* Whose mappings are arenas: by name, and by the process that has them. */
+/* Which mappings are which arenas. */
 static void arenas_mark(pid_t pid, struct maps *maps)
 {
 	struct kmod_arena *arenas;
@@ -259,26 +258,13 @@ static void arenas_mark(pid_t pid, struct maps *maps)
 		return;
 	for (i = 0; i < maps->n; i++) {
 		struct map *m = &maps->v[i];
-		bool exact = false;
-		size_t len;
 
-		if (m->kind != KIND_FILE || strncmp(m->dev, "00:", 3))
-			continue;
 		for (k = 0; k < n; k++) {
-			const char *base = m->name[0] == '/' ? m->name + 1 :
-							       m->name;
-
-			len = strlen(arenas[k].name);
-			if (arenas[k].pid != pid ||
-			    strncmp(base, arenas[k].name, len) ||
-			    (base[len] && strcmp(base + len, " (deleted)")) ||
-			    m->offset + (m->end - m->start) > arenas[k].size)
+			if (!is_of(m, &arenas[k], pid))
 				continue;
 			m->kind = KIND_ARENA;
-			arena_choose(m, &arenas[k], &exact);
+			m->arena = arenas[k].id;
 		}
-		if (m->arena == UINT64_MAX)
-			m->arena = 0;
 	}
 	free(arenas);
 }
