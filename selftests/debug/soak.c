@@ -7,7 +7,7 @@
 #include "report.h"
 #include "soak.h"
 
-#define CHECK_SCALE	0.02
+#define CHECK_SCALE	0.01
 
 unsigned long soak_count(unsigned long figure)
 {

@@ -11,7 +11,7 @@
 /*
  * How many rounds a test does: $COUNT if it is set, else @figure times $SCALE,
  * at least 1.  A figure is what a soak of SCALE=1 demands; without SCALE, in
- * an ordinary check, a fiftieth of it has to do.
+ * an ordinary check, a hundredth of it has to do.
  */
 unsigned long soak_count(unsigned long figure);
 

@@ -8,7 +8,7 @@
 #include "harness.h"
 
 #define BLOCKS	32
-#define ROUNDS	4
+#define ROUNDS	2
 
 FIXTURE(stale) {
 	struct arena a;
