@@ -19,6 +19,7 @@
 #include "error.h"
 #include "fork.h"
 #include "guard.h"
+#include "large.h"
 #include "lock.h"
 #include "pageheap.h"
 #include "percpu.h"
@@ -47,6 +48,13 @@ static char *const *environment(void)
 	return argv + argc + 1;
 }
 
+/* What the scavenger calls when there is time. */
+static void idle(void)
+{
+	large_idle();
+	central_purge();
+}
+
 void entry_first(void)
 {
 	shim_lock_acquire(&boot_lock);
@@ -59,7 +67,7 @@ void entry_first(void)
 	percpu_boot(shim_conf.rseq && !shim_conf.check);
 	if (shim_conf.check)
 		transfer_set_limit(0);
-	pageheap_on_idle(central_purge);
+	pageheap_on_idle(idle);
 	guard_boot();
 	percpu_open(!shim_conf.guard && !shim_conf.check && !shim_conf.profile);
 	/* release order: pairs with the acquire in alloc_any() */

@@ -149,6 +149,8 @@ void entry_unknown(const void *p)
 {
 	struct span *s = pagemap_owner(p);
 
+	if (s && s->state == SPAN_KEPT && s->start == (uintptr_t)p)
+		shim_die(SHIM_DIE_DOUBLE, p, 0);
 	if (s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE)
 		shim_die(SHIM_DIE_INTERIOR, p, 0);
 	shim_die(pagemap_area((uintptr_t)p) ? SHIM_DIE_FREE :

@@ -41,13 +41,15 @@ static bool fits(size_t have, size_t size)
 }
 
 /*
- * A large object that must move to grow gets an eighth more than was asked for:
- * one that grows step by step is then copied a bounded number of times.  The
- * surplus has no memory behind it until it is touched.
+ * A large object that must move to grow by little gets an eighth more than was
+ * asked for: one that grows step by step is then copied a bounded number of
+ * times.  The surplus has no memory behind it until it is touched.  One that
+ * grows by half or more will be asked to grow seldom anyway.
  */
 static size_t with_room(size_t have, size_t size)
 {
-	if (have <= SIZECLASS_MAX || size <= have || size > ENTRY_MAX / 2)
+	if (have <= SIZECLASS_MAX || size <= have ||
+	    size >= have + have / 2)
 		return size;
 	return size + size / 8;
 }

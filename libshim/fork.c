@@ -16,6 +16,7 @@
 #include "error.h"
 #include "fork.h"
 #include "guard.h"
+#include "large.h"
 #include "pageheap.h"
 #include "percpu.h"
 #include "prof.h"
@@ -33,12 +34,14 @@ static void fork_prepare(void)
 	percpu_fork_prepare();
 	transfer_fork_prepare();
 	central_fork_prepare();
+	large_fork_prepare();
 	pageheap_fork_prepare();
 }
 
 static void fork_parent(void)
 {
 	pageheap_fork_parent();
+	large_fork_parent();
 	central_fork_parent();
 	transfer_fork_parent();
 	percpu_fork_parent();
@@ -49,6 +52,7 @@ static void fork_parent(void)
 static void fork_child(void)
 {
 	pageheap_fork_child();
+	large_fork_child();
 	central_fork_child();
 	transfer_fork_child();
 	percpu_fork_child();

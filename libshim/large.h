@@ -2,13 +2,14 @@
 /*
  * large: objects that are a span of their own.
  *
- * They go from entry straight to the page heap, past every cache.
+ * They go from entry to the page heap, past the caches of small objects.
  */
 #ifndef SHIM_LARGE_H
 #define SHIM_LARGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /**
  * large_alloc - get a large object
@@ -54,8 +55,43 @@ void *large_resize(void *p, size_t size);
 size_t large_size(const void *p);
 
 /**
- * large_reclaim - give free pages back, for an allocation that failed
+ * large_flush - give the spans that are kept to the page heap
  */
-size_t large_reclaim(size_t keep);
+void large_flush(void);
+
+/**
+ * large_reclaim - give free pages back to the system
+ * @bytes: free bytes with memory that may stay
+ *
+ * Return: bytes given back.
+ */
+size_t large_reclaim(size_t bytes);
+
+/**
+ * large_idle - give up what is kept if it was of no use since the last call
+ *
+ * Fit for pageheap_on_idle().
+ */
+void large_idle(void);
+
+/**
+ * struct large_stat - freed spans that are kept
+ * @bytes: in them
+ * @hits: allocations that took one
+ */
+struct large_stat {
+	size_t bytes;
+	uint64_t hits;
+};
+
+/**
+ * large_get_stat - take the numbers
+ * @st: filled in
+ */
+void large_get_stat(struct large_stat *st);
+
+void large_fork_prepare(void);
+void large_fork_parent(void);
+void large_fork_child(void);
 
 #endif /* SHIM_LARGE_H */

@@ -6,16 +6,15 @@
  * its page: the page heap while the page is free (the entry is then empty), the
  * layer that holds the span otherwise.
  *
- * A large span fills the span pointers of the area it starts in and no other:
- * entering a terabyte costs 64 KiB of writes.  The areas it covers whole need
- * no map at all; pagemap_owner() finds the span from the last page of the area
- * before.
+ * A large span fills the entry of its first page and no other: entering a
+ * terabyte costs one write, and the areas it covers need no map.  Who wants the
+ * span around an interior pointer looks back for the entry before.
  */
 #include "meta.h"
 #include "pagemap.h"
 #include "sys.h"
 
-/* How far pagemap_owner() looks back: 1 TiB, 128 KiB of the root. */
+/* How far pagemap_owner() looks back: 1 TiB, 128 KiB of the root and maps. */
 #define OWNER_AREAS	((size_t)1 << (40 - AREA_SHIFT))
 
 struct area_map *pagemap_root[PAGEMAP_AREAS];
@@ -60,19 +59,6 @@ static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 	__atomic_store_n(&map->class[i], (uint8_t)class, __ATOMIC_RELAXED);
 }
 
-/* Every page of the first area; what lies beyond is found from there. */
-static void large_store(struct span *s, struct span *value)
-{
-	uintptr_t page = s->start >> PAGE_SHIFT;
-	uintptr_t end = page + s->npages;
-	uintptr_t area_end = (page | (AREA_PAGES - 1)) + 1;
-	uintptr_t i;
-
-	entry_store(page, value, value ? PAGEMAP_LARGE : PAGEMAP_NONE);
-	for (i = page + 1; i < end && i < area_end; i++)
-		entry_store(i, value, PAGEMAP_NONE);
-}
-
 void pagemap_set(struct span *s, unsigned int sizeclass)
 {
 	uintptr_t page = s->start >> PAGE_SHIFT;
@@ -80,7 +66,7 @@ void pagemap_set(struct span *s, unsigned int sizeclass)
 
 	s->sizeclass = (uint8_t)sizeclass;
 	if (sizeclass == PAGEMAP_LARGE) {
-		large_store(s, s);
+		entry_store(page, s, sizeclass);
 		return;
 	}
 	for (i = 0; i < s->npages; i++)
@@ -93,39 +79,52 @@ void pagemap_clear(struct span *s)
 	uint32_t i;
 
 	if (s->sizeclass == PAGEMAP_LARGE) {
-		large_store(s, NULL);
+		entry_store(page, NULL, PAGEMAP_NONE);
 		return;
 	}
 	for (i = 0; i < s->npages; i++)
 		entry_store(page + i, NULL, PAGEMAP_NONE);
 }
 
+void pagemap_hide(struct span *s)
+{
+	entry_store(s->start >> PAGE_SHIFT, s, PAGEMAP_NONE);
+}
+
 static bool span_covers(const struct span *s, uintptr_t p)
 {
-	return s && s->state == SPAN_INUSE && p >= s->start &&
+	return s && s->state != SPAN_DEAD && p >= s->start &&
 	       (p - s->start) >> PAGE_SHIFT < s->npages;
+}
+
+/* The last entry of a map that is not empty, of pages up to @page. */
+static struct span *last_entry(const struct area_map *map, size_t page)
+{
+	struct span *s;
+
+	do
+		s = __atomic_load_n(&map->span[page], __ATOMIC_RELAXED);
+	while (!s && page--);
+	return s;
 }
 
 struct span *pagemap_owner(const void *p)
 {
-	uintptr_t a = (uintptr_t)p;
-	struct span *s = pagemap_span(p);
-	struct area_map *area;
-	size_t back, i;
+	size_t page = ((uintptr_t)p >> PAGE_SHIFT) % AREA_PAGES;
+	size_t area = (uintptr_t)p >> AREA_SHIFT, back;
+	const struct area_map *map;
+	struct span *s;
 
-	if (a >> PAGEMAP_BITS)
+	if ((uintptr_t)p >> PAGEMAP_BITS)
 		return NULL;
-	if (span_covers(s, a))
-		return s;
-	/* a span that runs on from an earlier area has that one's last page */
-	i = a >> AREA_SHIFT;
-	for (back = 0; i && back < OWNER_AREAS; back++) {
-		area = __atomic_load_n(&pagemap_root[--i], __ATOMIC_RELAXED);
-		if (!area)
-			continue;
-		s = __atomic_load_n(&area->span[AREA_PAGES - 1],
-				    __ATOMIC_RELAXED);
-		return span_covers(s, a) ? s : NULL;
+	for (back = 0; back < OWNER_AREAS; back++) {
+		map = __atomic_load_n(&pagemap_root[area], __ATOMIC_RELAXED);
+		s = map ? last_entry(map, page) : NULL;
+		if (s)
+			return span_covers(s, (uintptr_t)p) ? s : NULL;
+		if (!area--)
+			break;
+		page = AREA_PAGES - 1;
 	}
 	return NULL;
 }

@@ -39,6 +39,7 @@ enum span_state {
 	SPAN_DEAD,		/* descriptor not in use */
 	SPAN_FREE,		/* memory owned by the page heap */
 	SPAN_INUSE,		/* handed out by pageheap_alloc() */
+	SPAN_KEPT,		/* the same, freed by its user: see large.c */
 };
 
 /* struct span.flags */
@@ -142,7 +143,7 @@ static inline unsigned int pagemap_class(const void *p)
  * pagemap_span - the span a page belongs to
  * @p: any address
  *
- * Exact for pages of small spans and for the first page of a large one; use
+ * For pages of small spans and the first page of a large one; use
  * pagemap_owner() to find the large span around an interior pointer.
  *
  * Return: the span or NULL.
@@ -171,8 +172,8 @@ struct span *pagemap_owner(const void *p);
  * pagemap_set - make a span known
  * @s: a span handed out by pageheap_alloc()
  * @sizeclass: 1 to 254: every page gets the class and the span;
- *	PAGEMAP_LARGE: the first page gets both, the others class 0 and are
- *	found by pagemap_owner()
+ *	PAGEMAP_LARGE: the first page gets both, the others have neither and
+ *	are found by pagemap_owner()
  *
  * Sets @s->sizeclass.  Cannot fail: the page heap made the maps.
  */
@@ -183,6 +184,15 @@ void pagemap_set(struct span *s, unsigned int sizeclass);
  * @s: a span that pagemap_set() made known and whose length did not change
  */
 void pagemap_clear(struct span *s);
+
+/**
+ * pagemap_hide - no object starts here any more
+ * @s: a large span that pagemap_set() made known
+ *
+ * It is still found by pagemap_span() and pagemap_owner().  pagemap_set() and
+ * pagemap_clear() may follow.
+ */
+void pagemap_hide(struct span *s);
 
 /**
  * pagemap_add - make maps for an address range

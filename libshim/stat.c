@@ -65,6 +65,8 @@ static const struct item items[] = {
 	ITEM("cache.steals", cache.steals),
 	ITEM("cache.drains", cache.drains),
 	ITEM("cache.resizes", cache.resizes),
+	ITEM("large.kept", large.bytes),
+	ITEM("large.hits", large.hits),
 	ITEM("guard.sampled", guard.sampled),
 	ITEM("guard.full", guard.full),
 	ITEM("guard.live", guard.live),
@@ -102,8 +104,10 @@ void stat_get(struct shim_stat *st)
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
 		add_class(st, cls);
 	guard_get_stat(&st->guard);
+	large_get_stat(&st->large);
 	pageheap_get_stat(&st->heap);
-	idle = st->cache.bytes + st->transfer_bytes + st->central_free;
+	idle = st->cache.bytes + st->transfer_bytes + st->central_free +
+	       st->large.bytes;
 	if (st->heap.inuse > idle)
 		st->allocated = st->heap.inuse - idle;
 	st->resident = st->heap.inuse + st->heap.free + st->heap.metadata;

@@ -14,6 +14,7 @@
 
 #include "central.h"
 #include "guard.h"
+#include "large.h"
 #include "pageheap.h"
 #include "percpu.h"
 #include "transfer.h"
@@ -23,6 +24,7 @@
  * @heap: the page heap
  * @cache: cpu caches
  * @guard: the sampler
+ * @large: freed large spans that are kept
  * @transfer_bytes: bytes of free objects in transfer caches
  * @transfer_hits: batches they served
  * @transfer_misses: batches they did not
@@ -41,6 +43,7 @@ struct shim_stat {
 	struct pageheap_stat heap;
 	struct percpu_stat cache;
 	struct guard_stat guard;
+	struct large_stat large;
 	uint64_t transfer_bytes;
 	uint64_t transfer_hits;
 	uint64_t transfer_misses;

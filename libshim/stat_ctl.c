@@ -155,6 +155,7 @@ static int knob_write(const struct knob *k, uint64_t n)
 		return 0;
 	case KNOB_FLUSH:
 		percpu_flush();
+		large_flush();
 		return 0;
 	case KNOB_IDLE:
 		percpu_idle();
@@ -164,7 +165,7 @@ static int knob_write(const struct knob *k, uint64_t n)
 		return 0;
 	case KNOB_TRIM:
 		percpu_flush();
-		pageheap_trim(n);
+		large_reclaim(n);
 		return 0;
 	}
 	return fail(EPERM);

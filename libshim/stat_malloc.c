@@ -92,7 +92,7 @@ SHIM_EXPORT void malloc_stats(void)
 SHIM_EXPORT int malloc_trim(size_t pad)
 {
 	percpu_flush();
-	return pageheap_trim(pad) != 0;
+	return large_reclaim(pad) != 0;
 }
 
 /*

@@ -72,6 +72,16 @@ static void double_large(void)
 	free(p);
 }
 
+/* The span is no longer kept. */
+static void double_large_later(void)
+{
+	char *p = malloc(1000000);
+
+	free(p);
+	flush();
+	free(p);
+}
+
 /* The span went back to the page heap meanwhile. */
 static void double_much_later(void)
 {
@@ -213,6 +223,7 @@ static const struct {
 	{ "double_later", double_later },
 	{ "double_far", double_far },
 	{ "double_large", double_large },
+	{ "double_large_later", double_large_later },
 	{ "double_much_later", double_much_later },
 	{ "interior", interior },
 	{ "interior_large", interior_large },

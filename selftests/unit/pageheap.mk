@@ -34,3 +34,6 @@ limit := limit lock fake_conf
 
 TESTS += backend
 backend := backend backend_thp backend_kmod fake_conf
+
+TESTS += large
+large := large $(heap) fake_backend fake_conf

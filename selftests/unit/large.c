@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* large: what is kept after a free, for whom, and for how long. */
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "dies.h"
+#include "error.h"
+#include "large.h"
+#include "pageheap.h"
+#include "prof.h"
+
+#define KIB	((size_t)1 << 10)
+#define MIB	((size_t)1 << 20)
+
+/* The layers that it calls and that are not here. */
+void shim_die(enum shim_die why, const void *p, unsigned int cls)
+{
+	(void)why;
+	(void)cls;
+	shim_bug("bad pointer", p);
+}
+
+void prof_drop(struct prof_stack *stack, size_t size)
+{
+	(void)stack;
+	(void)size;
+}
+
+void prof_resize(struct prof_stack *stack, size_t from, size_t to)
+{
+	(void)stack;
+	(void)from;
+	(void)to;
+}
+
+static size_t kept(void)
+{
+	struct large_stat st;
+
+	large_get_stat(&st);
+	return st.bytes;
+}
+
+static uint64_t hits(void)
+{
+	struct large_stat st;
+
+	large_get_stat(&st);
+	return st.hits;
+}
+
+static size_t inuse(void)
+{
+	struct pageheap_stat st;
+
+	pageheap_get_stat(&st);
+	return st.inuse;
+}
+
+FIXTURE(objects) {
+	bool zero;
+};
+
+FIXTURE_SETUP(objects)
+{
+	large_flush();
+	ASSERT_EQ(0, kept());
+}
+
+FIXTURE_TEARDOWN(objects)
+{
+	large_flush();
+	EXPECT_EQ(0, inuse());
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST_F(objects, same_length_again)
+{
+	uint64_t before = hits();
+	char *p = large_alloc(256 * KIB, 0, &self->zero), *q;
+
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(self->zero);
+	memset(p, 1, 256 * KIB);
+	large_free(p);
+	EXPECT_EQ(256 * KIB, kept());
+	EXPECT_EQ(256 * KIB, inuse());
+	EXPECT_EQ(PAGEMAP_NONE, pagemap_class(p));
+	EXPECT_NE(NULL, pagemap_owner(p + 100 * KIB));
+	/* another size of as many pages; its memory is not zero */
+	q = large_alloc(250 * KIB, 0, &self->zero);
+	EXPECT_EQ(p, q);
+	EXPECT_FALSE(self->zero);
+	EXPECT_EQ(before + 1, hits());
+	EXPECT_EQ(0, kept());
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class(q));
+	EXPECT_EQ(256 * KIB, large_size(q));
+	large_free(q);
+}
+
+/* In a small heap nothing is kept that a request could have used. */
+TEST_F(objects, other_length_gets_the_pages)
+{
+	char *p = large_alloc(256 * KIB, 0, &self->zero), *q;
+
+	large_free(p);
+	q = large_alloc(200 * KIB, 0, &self->zero);
+	EXPECT_EQ(p, q);
+	EXPECT_EQ(0, kept());
+	large_free(q);
+}
+
+TEST_F(objects, part_of_a_large_heap_stays)
+{
+	char *big = large_alloc(100 * MIB, 0, &self->zero), *p, *q;
+
+	p = large_alloc(256 * KIB, 0, &self->zero);
+	large_free(p);
+	q = large_alloc(200 * KIB, 0, &self->zero);
+	EXPECT_NE(p, q);
+	EXPECT_EQ(256 * KIB, kept());
+	EXPECT_EQ(p, large_alloc(256 * KIB, 0, &self->zero));
+	large_free(p);
+	large_free(q);
+	large_free(big);
+}
+
+TEST_F(objects, alignment)
+{
+	char *p = large_alloc(64 * KIB, 0, &self->zero);
+	char *q = large_alloc(64 * KIB, 0, &self->zero), *r;
+
+	large_free(p);
+	large_free(q);
+	r = large_alloc(64 * KIB, 1 * MIB, &self->zero);
+	EXPECT_EQ(0, (uintptr_t)r % MIB);
+	large_free(r);
+}
+
+TEST_F(objects, bounded)
+{
+	char *p[40];
+	int i;
+
+	/* by bytes */
+	for (i = 0; i < 10; i++)
+		p[i] = large_alloc(300 * KIB, 0, &self->zero);
+	for (i = 0; i < 10; i++)
+		large_free(p[i]);
+	EXPECT_EQ(3 * 304 * KIB, kept());
+	/* the last ones freed */
+	EXPECT_EQ(p[9], large_alloc(300 * KIB, 0, &self->zero));
+	EXPECT_EQ(p[8], large_alloc(300 * KIB, 0, &self->zero));
+	large_free(p[9]);
+	large_free(p[8]);
+	/* what is longer than all there may be is not kept */
+	p[0] = large_alloc(2 * MIB, 0, &self->zero);
+	large_free(p[0]);
+	EXPECT_EQ(PAGEMAP_NONE, pagemap_class(p[0]));
+	EXPECT_EQ(NULL, pagemap_owner(p[0]));
+	/* by number */
+	for (i = 0; i < 40; i++)
+		p[i] = large_alloc(40 * KIB, 0, &self->zero);
+	for (i = 0; i < 40; i++)
+		large_free(p[i]);
+	EXPECT_EQ(8 * 40 * KIB, kept());
+}
+
+TEST_F(objects, given_up_when_unused)
+{
+	char *p = large_alloc(64 * KIB, 0, &self->zero);
+
+	large_free(p);
+	large_idle();
+	EXPECT_EQ(64 * KIB, kept());
+	large_idle();
+	EXPECT_EQ(0, kept());
+	EXPECT_EQ(0, inuse());
+	large_free(large_alloc(64 * KIB, 0, &self->zero));
+	large_reclaim(0);
+	EXPECT_EQ(0, kept());
+}
+
+static char *freed;
+
+static void free_again(void)
+{
+	large_free(freed);
+}
+
+static void size_again(void)
+{
+	large_size(freed);
+}
+
+TEST_F(objects, freed_is_freed)
+{
+	freed = large_alloc(64 * KIB, 0, &self->zero);
+	large_free(freed);
+	EXPECT_TRUE(dies(free_again));
+	EXPECT_TRUE(dies(size_again));
+}
+
+TEST_F(objects, resize)
+{
+	char *p = large_alloc(64 * KIB, 0, &self->zero);
+
+	memset(p, 7, 64 * KIB);
+	ASSERT_EQ(p, large_resize(p, 200 * KIB));
+	EXPECT_EQ(7, p[64 * KIB - 1]);
+	EXPECT_EQ(200 * KIB, large_size(p));
+	ASSERT_EQ(p, large_resize(p, 40 * KIB));
+	EXPECT_EQ(NULL, pagemap_owner(p + 60 * KIB));
+	large_free(p);
+	EXPECT_EQ(40 * KIB, kept());
+}
+
+TEST_HARNESS_MAIN
