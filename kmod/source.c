@@ -84,6 +84,12 @@ static void clean_add(struct ha_source *src, struct folio *folio, bool was_dirty
 	spin_unlock(&src->lock);
 }
 
+/* Where to fill the reserve: not where the worker is, but where faults are. */
+static int reserve_node(const struct ha_source *src)
+{
+	return src->node == NUMA_NO_NODE ? READ_ONCE(src->near) : src->node;
+}
+
 static void source_work(struct work_struct *work)
 {
 	struct ha_source *src = container_of(work, struct ha_source, work);
@@ -100,7 +106,7 @@ static void source_work(struct work_struct *work)
 	while (wants_more(src)) {
 		if (ha_account_charge(src->account, HA_BLOCK_PAGES, false))
 			break;
-		folio = block_alloc(source_node(src), HA_ZERO | HA_WAIT);
+		folio = block_alloc(reserve_node(src), HA_ZERO | HA_WAIT);
 		if (!folio) {
 			ha_account_uncharge(src->account, HA_BLOCK_PAGES);
 			break;
@@ -123,6 +129,7 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 	src->mm = mm;
 	src->account = account;
 	src->node = node;
+	src->near = numa_mem_id();
 }
 
 /*
@@ -182,8 +189,10 @@ static struct folio *reserve_take(struct ha_source *src)
 		src->goal = max;
 	kick = src->nr_clean + src->nr_dirty < (src->goal + 1) / 2;
 	spin_unlock(&src->lock);
-	if (kick)
+	if (kick) {
+		WRITE_ONCE(src->near, numa_mem_id());
 		queue_work(ha_wq, &src->work);
+	}
 	return folio;
 }
 

@@ -34,6 +34,7 @@
  * @mm: whose memory cgroup pays; the arena holds it
  * @account: whose quota pays; the family holds it
  * @node: NUMA node to prefer, or NUMA_NO_NODE for the local one
+ * @near: the local one of the fault that last woke the worker
  */
 struct ha_source {
 	spinlock_t lock;	/* guards the five below */
@@ -47,6 +48,7 @@ struct ha_source {
 	struct mm_struct *mm;
 	struct ha_account *account;
 	int node;
+	int near;		/* a hint, hence no lock */
 };
 
 void ha_source_init(struct ha_source *src, struct mm_struct *mm,
