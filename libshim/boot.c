@@ -23,6 +23,7 @@
 #include "lock.h"
 #include "pageheap.h"
 #include "percpu.h"
+#include "prof.h"
 #include "transfer.h"
 
 #define CONF_PATH	"/etc/hugearena.conf"
@@ -57,6 +58,8 @@ static void idle(void)
 
 void entry_first(void)
 {
+	bool alone;
+
 	shim_lock_acquire(&boot_lock);
 	if (entry_ready) {
 		shim_lock_release(&boot_lock);
@@ -69,7 +72,9 @@ void entry_first(void)
 		transfer_set_limit(0);
 	pageheap_on_idle(idle);
 	guard_boot();
-	percpu_open(!shim_conf.guard && !shim_conf.check && !shim_conf.profile);
+	alone = !shim_conf.guard && !shim_conf.check;
+	percpu_open(alone && !shim_conf.profile);
+	shim_prof.counted_max = alone && shim_conf.profile ? SIZECLASS_MAX : 0;
 	/* release order: pairs with the acquire in alloc_any() */
 	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
 	shim_lock_release(&boot_lock);

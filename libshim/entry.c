@@ -96,46 +96,47 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
 
-/* Is the profile the only one who must see a request of this size? */
-static bool is_counted(size_t size)
-{
-	return shim_conf.profile && size - 1 < SIZECLASS_MAX &&
-	       !shim_conf.guard && !shim_conf.check &&
-	       __atomic_load_n(&entry_ready, __ATOMIC_ACQUIRE);
-}
-
-/* Then what is no sample is served by the caches after all. */
-static void *alloc_counted(size_t size)
+static __attribute__((noinline)) void *alloc_slow(size_t size)
 {
 	bool zero;
-	void *p;
+	void *p = alloc_any(size, 0, &zero);
 
-	if (unlikely(prof_tick(size))) {
+	if (unlikely(!p))
+		errno = ENOMEM;
+	return p;
+}
+
+/* A request that was counted, and that the fast path did not serve. */
+static __attribute__((noinline)) void *alloc_counted(size_t size)
+{
+	void *p = NULL;
+	bool zero;
+
+	if (prof_left <= 0 && prof_due())
 		p = alloc_sampled(size, 0, &zero);
-		if (p)
-			return p;
-	}
-	return percpu_get(sizeclass_of(size));
+	if (!p)
+		p = percpu_get(sizeclass_of(size));
+	return likely(p) ? p : alloc_slow(size);
 }
 
 __attribute__((noinline)) void *entry_alloc(size_t size)
 {
-	bool zero;
+	size_t last = size - 1;
 	void *p;
 
-	if (size - 1 < percpu_hot.mid_max) {
+	if (last < percpu_hot.mid_max) {
 		p = percpu_pop(sizeclass_of(size));
 		if (likely(p))
 			return p;
-	} else if (unlikely(is_counted(size))) {
-		p = alloc_counted(size);
-		if (likely(p))
-			return p;
+	} else if (last < shim_prof.counted_max) {
+		/* where the fast path goes while there is a profile */
+		prof_left -= (int64_t)size;
+		if (unlikely(prof_left <= 0))
+			return alloc_counted(size);
+		p = percpu_pop(sizeclass_of(size));
+		return likely(p) ? p : alloc_counted(size);
 	}
-	p = alloc_any(size, 0, &zero);
-	if (unlikely(!p))
-		errno = ENOMEM;
-	return p;
+	return alloc_slow(size);
 }
 
 void *entry_alloc_aligned(size_t size, size_t align)

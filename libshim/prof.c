@@ -72,6 +72,8 @@ static int64_t next_interval(void)
 
 bool prof_due(void)
 {
+	if (!shim_conf.profile)
+		return false;	/* switched off by a tool just now */
 	if (!seed) {
 		seed = (uintptr_t)&seed ^ sys_clock(CLOCK_MONOTONIC) << 20;
 		seed |= 1;

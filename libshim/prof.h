@@ -61,7 +61,7 @@ struct prof_stack {
 
 /**
  * struct shim_prof - the profile
- * @lock: guards all of it; readers from outside take their chance
+ * @lock: guards all but the last; readers from outside take their chance
  * @nstacks: records there are
  * @table: PROF_BUCKETS chains, NULL before the first sample
  * @live: sum over all records
@@ -69,6 +69,10 @@ struct prof_stack {
  *	when a sixteenth more is live
  * @samples: taken, ever
  * @lost: samples without memory for a record
+ * @counted_max: requests up to here only have to be counted: what is no sample
+ *	is served by the caches.  0 while there is no profile, and while guard or
+ *	check must see every request.  Not guarded: written at boot, and by the
+ *	tool
  */
 struct shim_prof {
 	struct shim_lock lock;
@@ -78,6 +82,7 @@ struct shim_prof {
 	uint64_t peak_bytes;
 	uint64_t samples;
 	uint64_t lost;
+	size_t counted_max;
 };
 
 extern struct shim_prof shim_prof __attribute__((visibility("hidden")));

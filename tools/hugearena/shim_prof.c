@@ -100,34 +100,40 @@ void prof_totals(const struct prof *prof, double *objects, double *bytes)
 	}
 }
 
+/* A word of the process's. */
+static int word_write(struct shim *s, const void *base, size_t offset,
+		      size_t value)
+{
+	return shim_write(s, (uintptr_t)base + offset, &value, sizeof(value));
+}
+
 int prof_switch(struct shim *s, uint64_t rate)
 {
-	uint64_t conf = (uintptr_t)s->at.conf, hot = (uintptr_t)s->at.hot;
+	/* whoever must see every request keeps the fast paths shut */
+	bool alone = !s->conf.guard && !s->conf.check, open;
 	struct percpu pc;
-	size_t word;
 	int err;
 
 	err = shim_read(s, (uintptr_t)s->at.percpu, &pc, sizeof(pc));
-	if (err)
-		return err;
-	/* whoever must see every request keeps the fast paths shut */
-	word = !rate && pc.rseq && !s->conf.guard && !s->conf.check;
-	word = word ? SIZECLASS_MAX : 0;
-	if (rate) {
-		/* first the rate: a request that goes the slow way finds it */
-		err = shim_write(s, conf + offsetof(struct shim_conf, profile),
-				 &rate, sizeof(rate));
-	}
+	open = !rate && pc.rseq && alone;
+	/* first the rate: a request that is counted finds it */
+	if (!err && rate)
+		err = word_write(s, s->at.conf,
+				 offsetof(struct shim_conf, profile), rate);
 	if (!err)
-		err = shim_write(s, hot + offsetof(struct percpu_hot, mid_max),
-				 &word, sizeof(word));
-	word = word ? SIZECLASS_SMALL_MAX : 0;
+		err = word_write(s, s->at.prof,
+				 offsetof(struct shim_prof, counted_max),
+				 rate && alone ? SIZECLASS_MAX : 0);
 	if (!err)
-		err = shim_write(s, hot + offsetof(struct percpu_hot,
-						   small_max),
-				 &word, sizeof(word));
+		err = word_write(s, s->at.hot,
+				 offsetof(struct percpu_hot, mid_max),
+				 open ? SIZECLASS_MAX : 0);
+	if (!err)
+		err = word_write(s, s->at.hot,
+				 offsetof(struct percpu_hot, small_max),
+				 open ? SIZECLASS_SMALL_MAX : 0);
 	if (!err && !rate)
-		err = shim_write(s, conf + offsetof(struct shim_conf, profile),
-				 &rate, sizeof(rate));
+		err = word_write(s, s->at.conf,
+				 offsetof(struct shim_conf, profile), 0);
 	return err;
 }
