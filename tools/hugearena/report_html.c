@@ -26,7 +26,7 @@ static const char head[] =
 "h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}\n"
 "h2{font-size:1.05rem;margin:0 0 .5rem}\n"
 "p{margin:.2rem 0 1rem;color:var(--dim)}\n"
-"main{display:grid;gap:16px;\n"
+"main{display:grid;gap:16px;align-items:start;\n"
 "grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr))}\n"
 "section{background:var(--card);border:1px solid var(--line);\n"
 "border-radius:8px;padding:12px;min-width:0}\n"
@@ -96,9 +96,9 @@ static const struct plot plots[] = {
 		.name = { "resident", "in 2 MiB pages", "allocated",
 			  "kept free by libshim" },
 	}, {
-		.title = "Coverage of resident memory by 2 MiB pages",
+		.title = "Coverage by 2 MiB pages",
 		.suffix = " %", .nr = 1, .col = { COL_COVERAGE },
-		.name = { "coverage" },
+		.name = { "of resident memory" },
 	}, {
 		.title = "Page faults of all kinds", .suffix = "/s", .nr = 1,
 		.col = { COL_FAULTS }, .name = { "faults" },

@@ -91,9 +91,11 @@ int report_png(const struct report *r, const char *path)
 		fputs(script, f);
 		fclose(f);
 	}
-	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+	if (waitpid(pid, &status, 0) < 0)
 		return -EIO;
-	if (WEXITSTATUS(status) == 127)
-		return -ENOENT;
-	return WEXITSTATUS(status) ? -EIO : 0;
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	unlink(path);		/* no picture rather than an empty one */
+	return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT :
+								 -EIO;
 }

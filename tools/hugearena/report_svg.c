@@ -332,8 +332,7 @@ void svg_blocks(FILE *f, const struct report *r)
 						0.12 + 0.088 * fill,
 						LEFT + (double)from * w,
 						TOP + (double)row * h,
-						(double)(col - from) * w + .1,
-						h + .1);
+						(double)(col - from) * w, h);
 				from = col;
 			}
 			if (!col)
