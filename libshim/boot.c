@@ -24,6 +24,7 @@
 #include "pageheap.h"
 #include "percpu.h"
 #include "prof.h"
+#include "stat.h"
 #include "transfer.h"
 
 #define CONF_PATH	"/etc/hugearena.conf"
@@ -71,7 +72,8 @@ void entry_first(void)
 	if (shim_conf.check)
 		transfer_set_limit(0);
 	pageheap_on_idle(idle);
-	guard_boot();
+	if (shim_conf.guard)
+		guard_boot();
 	alone = !shim_conf.guard && !shim_conf.check;
 	percpu_open(alone && !shim_conf.profile);
 	shim_prof.counted_max = alone && shim_conf.profile ? SIZECLASS_MAX : 0;
@@ -83,4 +85,10 @@ void entry_first(void)
 	if (shim_conf.verbose)
 		shim_say("ready: caches by %s", percpu_has_rseq() ?
 			 "restartable sequences" : "locks");
+}
+
+__attribute__((destructor)) static void last(void)
+{
+	if (shim_conf.stats)
+		stat_print();
 }

@@ -19,6 +19,7 @@
 #include "large.h"
 #include "pagemap.h"
 #include "prof.h"
+#include "sys.h"
 
 /* For a thread that reports an error: the unwinder's needs, never freed. */
 #define LAST_WORDS	((size_t)64 << 10)
@@ -27,7 +28,8 @@ bool entry_ready;
 
 static void *last_words(size_t size)
 {
-	static char buf[LAST_WORDS] __attribute__((aligned(16)));
+	static char buf[LAST_WORDS] __attribute__((aligned(16)))
+		SHIM_BSS_LARGE;
 	static size_t used;
 	size_t need = (size + 15) & ~(size_t)15;
 	size_t at;

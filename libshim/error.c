@@ -21,7 +21,7 @@
 
 static __thread bool dying __attribute__((tls_model("initial-exec")));
 
-int shim_is_dying(void)
+SHIM_WARM int shim_is_dying(void)
 {
 	return dying;
 }

@@ -22,10 +22,9 @@
 #include "prof.h"
 #include "transfer.h"
 
-/* glibc's, behind pthread_atfork(); with a handle it ends at dlclose(). */
+/* glibc's, behind pthread_atfork(); without a handle it never ends. */
 int __register_atfork(void (*prepare)(void), void (*parent)(void),
 		      void (*child)(void), void *dso);
-extern void *__dso_handle __attribute__((visibility("hidden")));
 
 static void fork_prepare(void)
 {
@@ -62,7 +61,6 @@ static void fork_child(void)
 
 void fork_register(void)
 {
-	if (__register_atfork(fork_prepare, fork_parent, fork_child,
-			      __dso_handle))
+	if (__register_atfork(fork_prepare, fork_parent, fork_child, NULL))
 		shim_say("fork handlers could not be registered");
 }

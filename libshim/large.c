@@ -131,7 +131,7 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 		s = keep_take(npages, align ? align : 1);
 	*zero = false;
 	if (!s) {
-		s = pageheap_alloc(npages, align >> PAGE_SHIFT, 0);
+		s = pageheap_alloc(npages, align >> PAGE_SHIFT);
 		if (!s)
 			return NULL;
 		*zero = s->flags & SPAN_ZERO;

@@ -158,7 +158,7 @@ static void groups_note(void)
 	char path[PATH_ROOM], text[2048];
 	char *line, *next, *colon;
 
-	if (!path_make(path, "/proc/self", NULL, 0, "cgroup") ||
+	if (!path_make(path, "/proc/self", "", 0, "cgroup") ||
 	    !file_read(path, text, sizeof(text)))
 		return;
 	for (line = text; *line; line = next) {
@@ -200,7 +200,7 @@ void limit_fork_child(void)
 	shim_lock_init(&lock, SHIM_RANK_BACKEND);
 }
 
-enum limit_pressure limit_pressure(void)
+SHIM_WARM enum limit_pressure limit_pressure(void)
 {
 	return __atomic_load_n(&pressure, __ATOMIC_RELAXED);
 }

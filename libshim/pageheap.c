@@ -26,8 +26,6 @@
  * (2 of 16 MiB).
  */
 #define SMALL_HEAP	((size_t)16 << 20)
-/* From here a second filler costs less than it brings: a block in 32. */
-#define APART_HEAP	((size_t)64 << 20)
 /* Between two looks at the limits: 64 MiB take 4 ms to clear, a look 0.1. */
 #define LIMIT_STEP	((size_t)64 << 20)
 /*
@@ -48,7 +46,9 @@
 #define GROW_MIN	AREA_SIZE
 #define GROW_MAX	((size_t)1 << 30)
 
-struct pageheap ph = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP) };
+struct pageheap ph SHIM_BSS_HEAD = {
+	.lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP)
+};
 
 static struct span *span_new(void)
 {
@@ -216,26 +216,16 @@ static void decide_whole(size_t npages)
 		ph.whole = true;
 }
 
-static bool is_shortlived(unsigned int flags)
-{
-	return (flags & PAGEHEAP_SHORT) &&
-	       ph.inuse > APART_HEAP / PAGE_SIZE;
-}
-
 /* The best partly used block for @n pages in a row. */
-static struct block *find_part(unsigned int n, bool shortlived)
+static struct block *find_part(unsigned int n)
 {
-	enum filler_id own = shortlived ? FILLER_WHOLE_SHORT : FILLER_WHOLE;
-	struct block *b = filler_find(own, n);
+	struct block *b = filler_find(FILLER_WHOLE, n);
 
 	if (!b) {
-		b = filler_find(own + 1, n);
+		b = filler_find(FILLER_PAGES, n);
 		if (b && ph.whole && b->nidle < n && ph.holes > HOLES_MAX)
 			b = NULL;
 	}
-	/* before the kinds are worth keeping apart, and never for long */
-	if (!b && !shortlived)
-		b = filler_find(FILLER_PAGES_SHORT, n);
 	return b;
 }
 
@@ -259,8 +249,7 @@ static unsigned int find_run(const struct block *b, unsigned int n,
 	return bits_find_run(&m, n, align);
 }
 
-static bool alloc_part(struct span *s, unsigned int n, unsigned int align,
-		       bool shortlived)
+static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 {
 	/* this long a run has room for n pages, aligned */
 	unsigned int need = n + align - 1;
@@ -268,20 +257,18 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align,
 	unsigned int i;
 
 	if (need <= BLOCK_PAGES)
-		b = find_part(need, shortlived);
+		b = find_part(need);
 	if (!b) {
 		struct taken t;
 
 		if (!blocks_take(&t, 1, BLOCK_SIZE, ph.whole))
 			return false;
 		b = block_at(t.start);
-		block_init_part(b, t.kind, t.whole, shortlived);
+		block_init_part(b, t.kind, t.whole);
 	}
 	i = find_run(b, n, align);
 	if (block_claim(b, i, n))
 		s->flags |= SPAN_ZERO;
-	if (shortlived)
-		s->flags |= SPAN_SHORT;
 	s->start = b->start + i * PAGE_SIZE;
 	return true;
 }
@@ -326,7 +313,7 @@ bool taken_use(const struct taken *t, size_t npages)
 		segment_make(t->start, blocks, t->whole);
 	if (tail) {
 		b = block_at(t->start + blocks * BLOCK_SIZE);
-		block_init_part(b, t->kind, t->whole, false);
+		block_init_part(b, t->kind, t->whole);
 		block_claim(b, 0, tail);
 	}
 	return t->kind == RUN_RETURNED;
@@ -391,8 +378,7 @@ static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 	return true;
 }
 
-struct span *pageheap_alloc(size_t npages, size_t align_pages,
-			    unsigned int flags)
+struct span *pageheap_alloc(size_t npages, size_t align_pages)
 {
 	struct span *s;
 	size_t before;
@@ -414,8 +400,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages,
 		decide_whole(npages);
 	if (npages < BLOCK_PAGES && align_pages <= BLOCK_PAGES)
 		ok = alloc_part(s, (unsigned int)npages,
-				(unsigned int)align_pages,
-				is_shortlived(flags));
+				(unsigned int)align_pages);
 	else
 		ok = alloc_blocks(s, npages, align_pages);
 	if (!ok) {

@@ -16,11 +16,6 @@
 
 #include "pagemap.h"
 
-enum {
-	PAGEHEAP_SHORT	= 1 << 0,	/* the span is expected to die soon */
-	PAGEHEAP_LONG	= 1 << 1,	/* the span is expected to stay */
-};
-
 #define PAGEHEAP_MAX_PAGES	((size_t)1 << 31)	/* 16 TiB */
 #define PAGEHEAP_FILL_BUCKETS	17
 
@@ -96,7 +91,6 @@ struct pageheap_stat {
  * pageheap_alloc - get a span
  * @npages: length in pages, 1 to PAGEHEAP_MAX_PAGES
  * @align_pages: alignment in pages, a power of two; 0 and 1 mean none
- * @flags: PAGEHEAP_SHORT, PAGEHEAP_LONG or 0
  *
  * The span is the caller's; it is not in the pagemap yet.  Its @flags have
  * SPAN_ZERO if all of its memory is known to read as zero.
@@ -104,8 +98,7 @@ struct pageheap_stat {
  * Return: the span in state SPAN_INUSE, or NULL with nothing changed when the
  * system or the hard limit has no memory for it.
  */
-struct span *pageheap_alloc(size_t npages, size_t align_pages,
-			    unsigned int flags);
+struct span *pageheap_alloc(size_t npages, size_t align_pages);
 
 /**
  * pageheap_free - give a span back

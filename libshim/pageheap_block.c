@@ -98,16 +98,13 @@ void block_joined(struct block *b)
  * @b: a record whose memory was just taken from a run
  * @from: the kind of that run
  * @whole: use it as a block
- * @shortlived: it belongs to the filler for short-lived spans
  *
  * Leaves it out of the filler; block_attach() puts it there.
  */
-void block_init_part(struct block *b, enum run_kind from, bool whole,
-		     bool shortlived)
+void block_init_part(struct block *b, enum run_kind from, bool whole)
 {
 	b->state = BLOCK_PART;
 	b->whole = whole;
-	b->shortlived = shortlived;
 	b->stuck = false;
 	b->age_tick = ph.tick - 1;
 	b->nused = 0;

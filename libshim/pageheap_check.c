@@ -36,8 +36,7 @@ struct sums {
 static bool on_filler(const struct block *b)
 {
 	struct block *i;
-	unsigned int id = (b->shortlived ? FILLER_WHOLE_SHORT : FILLER_WHOLE) +
-			  (b->whole ? 0 : 1);
+	unsigned int id = b->whole ? FILLER_WHOLE : FILLER_PAGES;
 
 	for (i = ph.filler[id].list[b->bucket]; i; i = i->next)
 		if (i == b)

@@ -13,8 +13,7 @@
 
 static enum filler_id filler_of(const struct block *b)
 {
-	return (b->shortlived ? FILLER_WHOLE_SHORT : FILLER_WHOLE) +
-	       (b->whole ? 0 : 1);
+	return b->whole ? FILLER_WHOLE : FILLER_PAGES;
 }
 
 static unsigned int bucket_of(const struct block *b)

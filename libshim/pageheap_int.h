@@ -62,7 +62,6 @@ enum run_kind {
  * @backend: enum backend_id
  * @kind: FREE: enum run_kind
  * @whole: PART, SPAN: its memory is a block, not 4 KiB pages
- * @shortlived: PART: of the filler for PAGEHEAP_SHORT
  * @stuck: pages could not be given back: do not try again
  * @queued: on ph.joins
  * @joining: being joined, without the lock
@@ -85,7 +84,6 @@ struct block {
 	uint8_t backend;
 	uint8_t kind;
 	bool whole;
-	bool shortlived;
 	bool stuck;
 	bool queued;
 	bool joining;
@@ -113,12 +111,10 @@ static inline unsigned int filler_bucket(unsigned int longest,
 	       (step < FILLER_STEPS ? step : FILLER_STEPS - 1);
 }
 
-/* Fillers: 4 KiB memory and blocks, unknown or long-lived and short-lived. */
+/* Fillers: blocks, and 4 KiB memory. */
 enum filler_id {
 	FILLER_WHOLE,
 	FILLER_PAGES,
-	FILLER_WHOLE_SHORT,
-	FILLER_PAGES_SHORT,
 	FILLERS
 };
 
@@ -172,11 +168,11 @@ struct pageheap {
 	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */
 	struct block *age_tail[2][AGES];
 	struct block *joins;	/* blocks that have filled up again */
-	struct filler filler[FILLERS];
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
 	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
 	uint64_t nr_remap, nr_refused;
+	struct filler filler[FILLERS];	/* last: a small heap touches little */
 };
 
 extern struct pageheap ph;
@@ -222,8 +218,7 @@ static inline struct block *block_at(uintptr_t addr)
 }
 
 struct block *block_get(uintptr_t addr, enum backend_id backend);
-void block_init_part(struct block *b, enum run_kind from, bool whole,
-		     bool shortlived);
+void block_init_part(struct block *b, enum run_kind from, bool whole);
 bool block_claim(struct block *b, unsigned int i, unsigned int n);
 void block_unclaim(struct block *b, unsigned int i, unsigned int n);
 void block_detach(struct block *b);

@@ -112,7 +112,7 @@ static bool segment_cut(const struct span *s, uintptr_t cut)
 	if (left)
 		segment_make(at, left, whole);
 	if (mid != cut) {
-		block_init_part(m, whole ? RUN_WHOLE : RUN_PAGES, whole, false);
+		block_init_part(m, whole ? RUN_WHOLE : RUN_PAGES, whole);
 		block_claim(m, 0, BLOCK_PAGES);
 		mid += BLOCK_SIZE;
 		right--;

@@ -17,7 +17,7 @@
 /* How far pagemap_owner() looks back: 1 TiB, 128 KiB of the root and maps. */
 #define OWNER_AREAS	((size_t)1 << (40 - AREA_SHIFT))
 
-struct area_map *pagemap_root[PAGEMAP_AREAS];
+struct area_map *pagemap_root[PAGEMAP_AREAS] SHIM_BSS_LARGE;
 
 _Static_assert(AREA_SIZE % BLOCK_SIZE == 0, "a block lies in one area");
 _Static_assert(sizeof(struct span) <= 128, "two cache lines a span");

@@ -44,8 +44,7 @@ enum span_state {
 
 /* struct span.flags */
 #define SPAN_ZERO	(1 << 0)	/* memory reads as zero */
-#define SPAN_SHORT	(1 << 1)	/* asked for with PAGEHEAP_SHORT */
-#define SPAN_SAMPLED	(1 << 2)	/* large: bitmap[0] is its prof_stack */
+#define SPAN_SAMPLED	(1 << 1)	/* large: bitmap[0] is its prof_stack */
 
 /**
  * struct span - a run of pages with one purpose

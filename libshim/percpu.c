@@ -42,8 +42,8 @@
 #define TIDY_CHECK	64u
 #define IDLE_CHECK	256u
 
-struct percpu_hot percpu_hot __attribute__((aligned(64)));
-struct percpu_slab percpu_none __attribute__((aligned(64)));
+struct percpu_hot percpu_hot SHIM_BSS_HEAD __attribute__((aligned(64)));
+struct percpu_slab percpu_none SHIM_BSS_LARGE __attribute__((aligned(64)));
 struct percpu percpu = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU) };
 
 /* Did this thread go into percpu.threads? */

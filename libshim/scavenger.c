@@ -63,7 +63,7 @@ static struct {
 
 static void (*on_idle)(void);	/* set once, before there is a thread */
 
-void pageheap_on_idle(void (*fn)(void))
+SHIM_WARM void pageheap_on_idle(void (*fn)(void))
 {
 	on_idle = fn;
 }
@@ -89,7 +89,7 @@ static size_t demand(void)
 	return up_to > ph.inuse ? up_to - ph.inuse : 0;
 }
 
-bool scavenger_is_wanted(void)
+SHIM_WARM bool scavenger_is_wanted(void)
 {
 	if (ph.idle <= ph.inuse / SLACK_SHARE + KICK_PAGES)
 		return false;

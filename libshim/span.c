@@ -34,7 +34,7 @@ struct span *span_make(unsigned int cls)
 	unsigned int i;
 	struct span *s;
 
-	s = pageheap_alloc(info->npages, 1, 0);
+	s = pageheap_alloc(info->npages, 1);
 	if (!s)
 		return NULL;
 	s->nobjs = info->nobjs;

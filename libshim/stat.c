@@ -133,9 +133,3 @@ void stat_print(void)
 	for (i = 0; i < NR_ITEMS; i++)
 		shim_say("%s %zu", items[i].name, (size_t)stat_value(&st, i));
 }
-
-__attribute__((destructor)) static void stat_at_exit(void)
-{
-	if (shim_conf.stats)
-		stat_print();
-}

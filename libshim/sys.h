@@ -37,6 +37,21 @@
 #define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
 #endif
 
+/*
+ * Static records of more than a page, of which little is touched, lie behind all
+ * others, so that these share their pages: those of which the beginning is
+ * touched first.
+ */
+#ifdef SHIM_DEBUG		/* locks know their ranks: no bss */
+#define SHIM_BSS_HEAD
+#else
+#define SHIM_BSS_HEAD	__attribute__((section(".bss.y")))
+#endif
+#define SHIM_BSS_LARGE	__attribute__((section(".bss.z")))
+
+/* What every process runs of a file that most do not: see cold in the Makefile. */
+#define SHIM_WARM	__attribute__((section(".text.warm")))
+
 #if defined(__x86_64__)
 static inline long sys_call6(long nr, long a, long b, long c, long d, long e,
 			     long f)

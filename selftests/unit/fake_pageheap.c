@@ -45,14 +45,12 @@ static size_t find(size_t npages)
 	abort();
 }
 
-struct span *pageheap_alloc(size_t npages, size_t align_pages,
-			    unsigned int flags)
+struct span *pageheap_alloc(size_t npages, size_t align_pages)
 {
 	struct span *s = NULL;
 	size_t at;
 
 	(void)align_pages;
-	(void)flags;
 	shim_lock_acquire(&lock);
 	if (!base)
 		map();

@@ -28,7 +28,7 @@ static uintptr_t block_of(const struct span *s)
 /* Make the heap one that is made of blocks. */
 static void outgrow(void)
 {
-	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1, 0));
+	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1));
 	pageheap_trim(0);
 }
 
@@ -36,12 +36,12 @@ TEST(refuses_what_cannot_be)
 {
 	struct pageheap_stat before = stat_now(), after;
 
-	EXPECT_EQ(NULL, pageheap_alloc(0, 1, 0));
-	EXPECT_EQ(NULL, pageheap_alloc(PAGEHEAP_MAX_PAGES + 1, 1, 0));
-	EXPECT_EQ(NULL, pageheap_alloc(SIZE_MAX, 1, 0));
-	EXPECT_EQ(NULL, pageheap_alloc(1, PAGEHEAP_MAX_PAGES * 2, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(0, 1));
+	EXPECT_EQ(NULL, pageheap_alloc(PAGEHEAP_MAX_PAGES + 1, 1));
+	EXPECT_EQ(NULL, pageheap_alloc(SIZE_MAX, 1));
+	EXPECT_EQ(NULL, pageheap_alloc(1, PAGEHEAP_MAX_PAGES * 2));
 	EXPECT_EQ(NULL, pageheap_alloc(PAGEHEAP_MAX_PAGES,
-				       PAGEHEAP_MAX_PAGES, 0));
+				       PAGEHEAP_MAX_PAGES));
 	after = stat_now();
 	EXPECT_EQ(before.mapped, after.mapped);
 	EXPECT_EQ(0, after.inuse);
@@ -50,7 +50,7 @@ TEST(refuses_what_cannot_be)
 
 TEST(small_heap_costs_no_block)
 {
-	struct span *s = pageheap_alloc(2, 1, 0);
+	struct span *s = pageheap_alloc(2, 1);
 
 	ASSERT_NE(NULL, s);
 	EXPECT_TRUE(s->flags & SPAN_ZERO);
@@ -60,7 +60,7 @@ TEST(small_heap_costs_no_block)
 	pageheap_free(s);
 	EXPECT_EQ(2 * PAGE_SIZE, stat_now().free);
 	/* where memory is already, and not known to be zero any more */
-	s = pageheap_alloc(2, 1, 0);
+	s = pageheap_alloc(2, 1);
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
 	EXPECT_EQ(0, stat_now().free);
 	EXPECT_TRUE(pageheap_is_valid());
@@ -71,7 +71,7 @@ TEST(grown_heap_is_made_of_blocks)
 	struct span *s;
 
 	outgrow();
-	s = pageheap_alloc(3, 1, 0);
+	s = pageheap_alloc(3, 1);
 	ASSERT_NE(NULL, s);
 	EXPECT_EQ(BLOCK_SIZE, stat_now().covered);
 	EXPECT_EQ(BLOCK_SIZE - 3 * PAGE_SIZE, stat_now().free);
@@ -87,24 +87,24 @@ TEST(smallest_sufficient_run_first)
 
 	outgrow();
 	/* holes of 8, 4 and 16 pages, a page in use between them */
-	s[0] = pageheap_alloc(8, 1, 0);
-	s[1] = pageheap_alloc(1, 1, 0);
-	s[2] = pageheap_alloc(247, 1, 0);
-	s[3] = pageheap_alloc(4, 1, 0);
-	s[4] = pageheap_alloc(252, 1, 0);
-	s[5] = pageheap_alloc(16, 1, 0);
-	s[6] = pageheap_alloc(240, 1, 0);
+	s[0] = pageheap_alloc(8, 1);
+	s[1] = pageheap_alloc(1, 1);
+	s[2] = pageheap_alloc(247, 1);
+	s[3] = pageheap_alloc(4, 1);
+	s[4] = pageheap_alloc(252, 1);
+	s[5] = pageheap_alloc(16, 1);
+	s[6] = pageheap_alloc(240, 1);
 	for (i = 0; i < 7; i++)
 		ASSERT_NE(NULL, s[i]);
 	EXPECT_EQ(3, stat_now().blocks);
 	pageheap_free(s[0]);
 	pageheap_free(s[3]);
 	pageheap_free(s[5]);
-	t = pageheap_alloc(3, 1, 0);
+	t = pageheap_alloc(3, 1);
 	EXPECT_EQ(block_of(s[4]), block_of(t));
-	t = pageheap_alloc(5, 1, 0);
+	t = pageheap_alloc(5, 1);
 	EXPECT_EQ(block_of(s[1]), block_of(t));
-	t = pageheap_alloc(9, 1, 0);
+	t = pageheap_alloc(9, 1);
 	EXPECT_EQ(block_of(s[6]), block_of(t));
 	EXPECT_EQ(3, stat_now().blocks);
 	EXPECT_TRUE(pageheap_is_valid());
@@ -116,42 +116,19 @@ TEST(fullest_block_among_equals)
 
 	outgrow();
 	/* two blocks whose longest free run is 20; the second has two of it */
-	a[0] = pageheap_alloc(20, 1, 0);
-	a[1] = pageheap_alloc(236, 1, 0);
-	b[0] = pageheap_alloc(20, 1, 0);
-	b[1] = pageheap_alloc(216, 1, 0);
-	t = pageheap_alloc(20, 1, 0);
+	a[0] = pageheap_alloc(20, 1);
+	a[1] = pageheap_alloc(236, 1);
+	b[0] = pageheap_alloc(20, 1);
+	b[1] = pageheap_alloc(216, 1);
+	t = pageheap_alloc(20, 1);
 	ASSERT_EQ(block_of(b[0]), block_of(t));
 	pageheap_free(t);
 	pageheap_free(b[0]);
 	pageheap_free(a[0]);
-	t = pageheap_alloc(20, 1, 0);
+	t = pageheap_alloc(20, 1);
 	EXPECT_EQ(block_of(a[1]), block_of(t));
 	pageheap_free(a[1]);
 	pageheap_free(b[1]);
-}
-
-TEST(short_lived_apart)
-{
-	struct span *big, *l, *s, *l2;
-
-	big = pageheap_alloc(80 * MIB / PAGE_SIZE, 1, 0);
-	l = pageheap_alloc(5, 1, PAGEHEAP_LONG);
-	s = pageheap_alloc(5, 1, PAGEHEAP_SHORT);
-	l2 = pageheap_alloc(5, 1, 0);
-	EXPECT_NE(block_of(l), block_of(s));
-	EXPECT_EQ(block_of(l), block_of(l2));
-	EXPECT_TRUE(s->flags & SPAN_SHORT);
-	pageheap_free(big);
-	EXPECT_TRUE(pageheap_is_valid());
-}
-
-TEST(short_lived_together_while_small)
-{
-	struct span *l = pageheap_alloc(5, 1, PAGEHEAP_LONG);
-	struct span *s = pageheap_alloc(5, 1, PAGEHEAP_SHORT);
-
-	EXPECT_EQ(block_of(l), block_of(s));
 }
 
 TEST(zero_after_release_only)
@@ -160,18 +137,18 @@ TEST(zero_after_release_only)
 	char *p;
 
 	outgrow();
-	s = pageheap_alloc(600, 1, 0);
+	s = pageheap_alloc(600, 1);
 	EXPECT_TRUE(s->flags & SPAN_ZERO);
 	p = (char *)s->start;
 	memset(p, 1, s->npages * PAGE_SIZE);
 	pageheap_free(s);
-	s = pageheap_alloc(600, 1, 0);
+	s = pageheap_alloc(600, 1);
 	EXPECT_EQ(p, (char *)s->start);
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
 	pageheap_free(s);
 	EXPECT_LE(600 * PAGE_SIZE, pageheap_trim(0));
 	EXPECT_TRUE(fake_is_returned((uintptr_t)p));
-	s = pageheap_alloc(600, 1, 0);
+	s = pageheap_alloc(600, 1);
 	EXPECT_TRUE(s->flags & SPAN_ZERO);
 	EXPECT_EQ(0, ((char *)s->start)[600 * PAGE_SIZE - 1]);
 }
@@ -181,8 +158,8 @@ TEST(tail_of_a_large_span_is_used)
 	struct span *large, *small;
 
 	outgrow();
-	large = pageheap_alloc(BLOCK_PAGES + 6, 1, 0);
-	small = pageheap_alloc(10, 1, 0);
+	large = pageheap_alloc(BLOCK_PAGES + 6, 1);
+	small = pageheap_alloc(10, 1);
 	EXPECT_EQ(large->start + large->npages * PAGE_SIZE, small->start);
 	EXPECT_EQ(2, stat_now().blocks);
 	pageheap_free(large);
@@ -202,7 +179,7 @@ TEST(free_runs_join)
 
 	outgrow();
 	for (i = 0; i < 5; i++)
-		s[i] = pageheap_alloc(2 * BLOCK_PAGES, 1, 0);
+		s[i] = pageheap_alloc(2 * BLOCK_PAGES, 1);
 	first = s[0]->start;
 	for (i = 1; i < 5; i++)
 		EXPECT_EQ(first + (size_t)i * 2 * BLOCK_SIZE, s[i]->start);
@@ -211,7 +188,7 @@ TEST(free_runs_join)
 	pageheap_free(s[2]);
 	pageheap_free(s[1]);
 	pageheap_free(s[3]);
-	s[0] = pageheap_alloc(10 * BLOCK_PAGES, 1, 0);
+	s[0] = pageheap_alloc(10 * BLOCK_PAGES, 1);
 	EXPECT_EQ(first, s[0]->start);
 	EXPECT_FALSE(s[0]->flags & SPAN_ZERO);
 	EXPECT_TRUE(pageheap_is_valid());
@@ -222,8 +199,8 @@ TEST(alignment)
 	size_t align;
 
 	for (align = 1; align <= 16 * BLOCK_PAGES; align *= 2) {
-		struct span *a = pageheap_alloc(3, align, 0);
-		struct span *b = pageheap_alloc(300, align, 0);
+		struct span *a = pageheap_alloc(3, align);
+		struct span *b = pageheap_alloc(300, align);
 
 		ASSERT_NE(NULL, a);
 		ASSERT_NE(NULL, b);
@@ -239,7 +216,7 @@ TEST(resize_in_place)
 	uintptr_t at;
 
 	outgrow();
-	s = pageheap_alloc(10, 1, 0);
+	s = pageheap_alloc(10, 1);
 	at = s->start;
 	EXPECT_TRUE(pageheap_resize(s, 200));
 	EXPECT_TRUE(pageheap_resize(s, 3000));
@@ -249,7 +226,7 @@ TEST(resize_in_place)
 	EXPECT_TRUE(pageheap_resize(s, 1001));
 	EXPECT_EQ(1001 * PAGE_SIZE, stat_now().inuse);
 	EXPECT_TRUE(pageheap_is_valid());
-	wall = pageheap_alloc(1, 1, 0);
+	wall = pageheap_alloc(1, 1);
 	ASSERT_EQ(at + 1001 * PAGE_SIZE, wall->start);
 	EXPECT_FALSE(pageheap_resize(s, 1002));
 	EXPECT_FALSE(pageheap_resize(s, 5000));
@@ -267,8 +244,8 @@ TEST(remap_moves_whole_blocks)
 	size_t i;
 
 	outgrow();
-	s = pageheap_alloc(3 * BLOCK_PAGES + 7, 1, 0);
-	wall = pageheap_alloc(240, 1, 0);
+	s = pageheap_alloc(3 * BLOCK_PAGES + 7, 1);
+	wall = pageheap_alloc(240, 1);
 	ASSERT_EQ(s->start + s->npages * PAGE_SIZE, wall->start);
 	for (i = 0; i < s->npages; i++)
 		*(size_t *)(s->start + i * PAGE_SIZE) = i;
@@ -280,7 +257,7 @@ TEST(remap_moves_whole_blocks)
 	EXPECT_EQ(1, stat_now().nr_remap);
 	EXPECT_TRUE(pageheap_is_valid());
 	/* what is not whole blocks is not worth it */
-	wall = pageheap_alloc(9, 1, 0);
+	wall = pageheap_alloc(9, 1);
 	EXPECT_FALSE(pageheap_remap_grow(wall, 20));
 }
 
@@ -291,7 +268,7 @@ TEST(trim_keeps_what_it_may)
 
 	outgrow();
 	for (i = 0; i < 64; i++)
-		s[i] = pageheap_alloc(BLOCK_PAGES / 2, 1, 0);
+		s[i] = pageheap_alloc(BLOCK_PAGES / 2, 1);
 	for (i = 0; i < 64; i += 2)
 		pageheap_free(s[i]);
 	EXPECT_EQ(32 * MIB, stat_now().free);
@@ -311,8 +288,8 @@ TEST(purge_inside_a_span)
 	struct span *s, *t;
 
 	outgrow();
-	s = pageheap_alloc(4, 1, 0);
-	t = pageheap_alloc(252, 1, 0);
+	s = pageheap_alloc(4, 1);
+	t = pageheap_alloc(252, 1);
 	memset((void *)s->start, 1, 4 * PAGE_SIZE);
 	/* not out of a block that is whole */
 	EXPECT_EQ(0, pageheap_purge(s, 0xff));
@@ -339,8 +316,8 @@ TEST(locked_memory_stays)
 
 	outgrow();
 	fake.refuse_release = true;
-	s = pageheap_alloc(100, 1, 0);
-	t = pageheap_alloc(100, 1, 0);
+	s = pageheap_alloc(100, 1);
+	t = pageheap_alloc(100, 1);
 	pageheap_free(s);
 	EXPECT_EQ(0, pageheap_trim(0));
 	EXPECT_LT(0, stat_now().nr_refused);
@@ -348,7 +325,7 @@ TEST(locked_memory_stays)
 	pageheap_free(t);
 	EXPECT_EQ(0, pageheap_trim(0));
 	/* and is used again, not taken for zero */
-	s = pageheap_alloc(100, 1, 0);
+	s = pageheap_alloc(100, 1);
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
 	EXPECT_TRUE(pageheap_is_valid());
 }
@@ -361,7 +338,7 @@ TEST(hard_limit)
 	shim_conf.limit = 64 * MIB;
 	shim_conf.limit_hard = true;
 	for (n = 0; n < 40; n++) {
-		s[n] = pageheap_alloc(4 * MIB / PAGE_SIZE, 1, 0);
+		s[n] = pageheap_alloc(4 * MIB / PAGE_SIZE, 1);
 		if (!s[n])
 			break;
 	}
@@ -372,14 +349,14 @@ TEST(hard_limit)
 	/* free memory is given back before anything is refused */
 	while (n)
 		pageheap_free(s[--n]);
-	EXPECT_NE(NULL, pageheap_alloc(60 * MIB / PAGE_SIZE, 1, 0));
-	EXPECT_EQ(NULL, pageheap_alloc(8 * MIB / PAGE_SIZE, 1, 0));
+	EXPECT_NE(NULL, pageheap_alloc(60 * MIB / PAGE_SIZE, 1));
+	EXPECT_EQ(NULL, pageheap_alloc(8 * MIB / PAGE_SIZE, 1));
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
 TEST(fork_keeps_both_sides)
 {
-	struct span *s = pageheap_alloc(100, 1, 0);
+	struct span *s = pageheap_alloc(100, 1);
 	int status;
 	pid_t pid;
 
@@ -388,7 +365,7 @@ TEST(fork_keeps_both_sides)
 	if (!pid) {
 		pageheap_fork_child();
 		pageheap_free(s);
-		s = pageheap_alloc(5000, 1, 0);
+		s = pageheap_alloc(5000, 1);
 		pageheap_trim(0);
 		_exit(s && pageheap_is_valid() ? 0 : 1);
 	}
@@ -410,7 +387,7 @@ static int breaks(void (*hurt)(struct span *s))
 	if (!pid) {
 		close(STDERR_FILENO);
 		outgrow();
-		s = pageheap_alloc(10, 1, 0);
+		s = pageheap_alloc(10, 1);
 		pageheap_is_valid();
 		hurt(s);
 		pageheap_is_valid();

@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(fail)
 
 static void get(int i, size_t npages)
 {
-	s[i] = pageheap_alloc(npages, 1, 0);
+	s[i] = pageheap_alloc(npages, 1);
 	if (!s[i]) {
 		failed++;
 		return;
@@ -113,19 +113,19 @@ TEST_F(fail, fallback)
 
 	fake.first = BACKEND_KMOD;
 	fake.fail_after = 0;
-	EXPECT_EQ(NULL, pageheap_alloc(5000, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(5000, 1));
 	pageheap_get_stat(&st);
 	EXPECT_EQ(1, st.nr_fail);
 	EXPECT_EQ(1, st.nr_fallback);
 	/* address space, but no memory behind it */
 	fake.fail_after = 1;
-	EXPECT_EQ(NULL, pageheap_alloc(5000, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc(5000, 1));
 	pageheap_get_stat(&st);
 	EXPECT_EQ(1, st.nr_populate_fail);
 	EXPECT_EQ(0, st.inuse);
 	EXPECT_EQ(0, st.free);
 	fake.fail_after = -1;
-	a = pageheap_alloc(5000, 1, 0);
+	a = pageheap_alloc(5000, 1);
 	EXPECT_NE(NULL, a);
 	EXPECT_TRUE(pageheap_is_valid());
 }
@@ -136,14 +136,14 @@ TEST_F(fail, no_address_space)
 	struct span *a;
 
 	fake.room = 8u << 20;
-	EXPECT_EQ(NULL, pageheap_alloc((16u << 20) / PAGE_SIZE, 1, 0));
-	a = pageheap_alloc((6u << 20) / PAGE_SIZE, 1, 0);
+	EXPECT_EQ(NULL, pageheap_alloc((16u << 20) / PAGE_SIZE, 1));
+	a = pageheap_alloc((6u << 20) / PAGE_SIZE, 1);
 	ASSERT_NE(NULL, a);
-	EXPECT_EQ(NULL, pageheap_alloc((4u << 20) / PAGE_SIZE, 1, 0));
+	EXPECT_EQ(NULL, pageheap_alloc((4u << 20) / PAGE_SIZE, 1));
 	pageheap_free(a);
-	EXPECT_NE(NULL, pageheap_alloc((6u << 20) / PAGE_SIZE, 1, 0));
-	EXPECT_NE(NULL, pageheap_alloc((2u << 20) / PAGE_SIZE, 1, 0));
-	EXPECT_EQ(NULL, pageheap_alloc(1, 1, 0));
+	EXPECT_NE(NULL, pageheap_alloc((6u << 20) / PAGE_SIZE, 1));
+	EXPECT_NE(NULL, pageheap_alloc((2u << 20) / PAGE_SIZE, 1));
+	EXPECT_EQ(NULL, pageheap_alloc(1, 1));
 	pageheap_get_stat(&st);
 	EXPECT_EQ(8u << 20, st.mapped);
 	EXPECT_EQ(0, st.returned + st.free);

@@ -110,9 +110,8 @@ FIXTURE_TEARDOWN(walk)
 static void op_alloc(struct __test_metadata *_metadata, struct slot *t)
 {
 	size_t npages = random_pages(), align = random_align();
-	static const unsigned int hints[] = { 0, PAGEHEAP_SHORT, PAGEHEAP_LONG };
 
-	t->s = pageheap_alloc(npages, align, hints[rng(3)]);
+	t->s = pageheap_alloc(npages, align);
 	ASSERT_NE(NULL, t->s);
 	ASSERT_EQ(npages, t->s->npages);
 	ASSERT_EQ(0, t->s->start % (align * PAGE_SIZE));

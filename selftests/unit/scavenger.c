@@ -47,7 +47,7 @@ static void fill(int n)
 
 	for (i = 0; i < n; i++)
 		if (!s[i])
-			s[i] = pageheap_alloc(8, 1, 0);
+			s[i] = pageheap_alloc(8, 1);
 }
 
 /* Keep one in @each. */
@@ -172,10 +172,10 @@ TEST_F_TIMEOUT(scavenger, joins_what_fills_up_again, 120)
 	struct span *big, *t[8][32];
 	int i, k;
 
-	big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1, 0);
+	big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1);
 	for (i = 0; i < 8; i++)
 		for (k = 0; k < 32; k++)
-			t[i][k] = pageheap_alloc(8, 1, 0);
+			t[i][k] = pageheap_alloc(8, 1);
 	for (i = 0; i < 8; i++)
 		for (k = 28; k < 32; k++)
 			pageheap_free(t[i][k]);
@@ -183,7 +183,7 @@ TEST_F_TIMEOUT(scavenger, joins_what_fills_up_again, 120)
 	EXPECT_EQ(8, stat_now().blocks_split);
 	for (i = 0; i < 8; i++)
 		for (k = 28; k < 32; k++) {
-			t[i][k] = pageheap_alloc(8, 1, 0);
+			t[i][k] = pageheap_alloc(8, 1);
 			memset((void *)t[i][k]->start, i, PAGE_SIZE);
 		}
 	pageheap_free(big);	/* wakes it */
@@ -204,12 +204,12 @@ TEST_F_TIMEOUT(scavenger, join_may_fail, 120)
 	int k;
 
 	fake.refuse_join = true;
-	big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1, 0);
+	big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1);
 	for (k = 0; k < 32; k++)
-		t[k] = pageheap_alloc(8, 1, 0);
+		t[k] = pageheap_alloc(8, 1);
 	pageheap_free(t[1]);
 	pageheap_trim(0);
-	t[1] = pageheap_alloc(8, 1, 0);
+	t[1] = pageheap_alloc(8, 1);
 	pageheap_free(big);
 	EXPECT_TRUE(wait_for(has_failed));
 	EXPECT_EQ(1, stat_now().blocks_split);
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(scavenger, without_a_thread, 120)
 		int k;
 
 		for (k = 0; k < 64; k++)
-			t[k] = pageheap_alloc(1, 1, 0);
+			t[k] = pageheap_alloc(1, 1);
 		for (k = 0; k < 64; k++)
 			pageheap_free(t[k]);
 		usleep(1000);
@@ -306,7 +306,7 @@ TEST_F_TIMEOUT(scavenger, against_allocation, 120)
 			pageheap_free(s[i]);
 			s[i] = NULL;
 		} else if (round % 100000 < 30000 || state >> 62 == 0) {
-			s[i] = pageheap_alloc(1 + (size_t)i % 40, 1, 0);
+			s[i] = pageheap_alloc(1 + (size_t)i % 40, 1);
 			*(uintptr_t *)s[i]->start = (uintptr_t)s[i];
 		}
 		if (round % 50000 == 0)
