@@ -76,6 +76,28 @@ TEST(a_command_at_its_peak)
 	json_decref(root);
 }
 
+/* Of a program that is built without: by the tables of program and libc. */
+TEST(callers_without_frame_pointers)
+{
+	double bytes;
+	char *line;
+
+	EXPECT_EQ(3, tool("profile --format folded --rate 1k --what total "
+			  "--options backend=thp -w /tmp/profile-nofp.txt -- "
+			  "%s/subject_nofp quick", tool_dir()));
+	ASSERT_LT(0, file_read("/tmp/profile-nofp.txt", tool_out,
+			       sizeof(tool_out)));
+	unlink("/tmp/profile-nofp.txt");
+	line = strstr(tool_out, ";main;mix;site_middle ");
+	ASSERT_NE(NULL, line) {
+		TH_LOG("%.800s", tool_out);
+	}
+	ASSERT_EQ(1, sscanf(line, ";main;mix;site_middle %lf", &bytes));
+	EXPECT_NEAR_REL(MIDDLE, bytes, 0.05);
+	/* to the beginning of the program */
+	EXPECT_EQ(0, strncmp(tool_out, "_start;", 7));
+}
+
 TEST(switched_on_for_a_while)
 {
 	struct subject s;

@@ -158,7 +158,7 @@ static void legend(FILE *f, const struct report *r, const struct plot *p)
 			continue;
 		fprintf(f, "<li><i class=\"b%u\"></i>%s <b>%s</b>", i,
 			p->name[i], value_text(report_last(r, p->col[i]), p));
-		fprintf(f, ", at most %s</li>\n", value_text(max, p));
+		fprintf(f, ", max %s</li>\n", value_text(max, p));
 	}
 	fputs("</ul>\n", f);
 }
