@@ -131,6 +131,10 @@ bench bench-pair bench-return bench-tlb: lib
 bench-vm: lib kmod
 	@$(MAKE) -C tools/bench O=$(o) KERNELS='$(kernels)' $@
 
+## overhead: what a service pays for being watched (redis-server, paired)
+overhead: lib tools
+	@tools/overhead $(o)
+
 include kmod/dist/install.mk
 
 clean:
@@ -143,5 +147,5 @@ help:
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-pair bench-return bench-tlb \
-	bench-vm clean help
+	bench-vm overhead clean help
 .DELETE_ON_ERROR:
