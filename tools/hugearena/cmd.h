@@ -69,6 +69,34 @@ unsigned long long cmd_bytes(const char *text, struct argp_state *state,
 pid_t cmd_pid(const char *text, struct argp_state *state);
 
 /**
+ * struct cmd_target - whom a subcommand is about
+ * @pid: a process, or 0
+ * @argv: a command line otherwise
+ * @argc: its words
+ */
+struct cmd_target {
+	pid_t pid;
+	char **argv;
+	int argc;
+};
+
+/**
+ * cmd_target - part of a parser: the words after the options
+ * @key: what the parser was called with
+ * @state: of the parser
+ * @t: filled in
+ *
+ * A number is a process; anything else, and whatever comes after "--", is a
+ * command line.
+ *
+ * Return: as a parser does.
+ */
+error_t cmd_target(int key, struct argp_state *state, struct cmd_target *t);
+
+/* The same where only a process will do. */
+error_t cmd_process(int key, char *arg, struct argp_state *state, pid_t *pid);
+
+/**
  * cmd_errno - the exit status that tells an errno
  * @err: errno or its negative
  */

@@ -19,8 +19,7 @@
 #define EXAMPLES	3
 
 struct args {
-	pid_t pid;
-	char **argv;
+	struct cmd_target target;
 	uint64_t rate, min;
 	unsigned int top;
 	const char *options;
@@ -56,20 +55,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		args->options = arg;
 		return 0;
-	case ARGP_KEY_ARGS:
-		args->argv = state->argv + state->next;
-		if (strcmp(state->argv[state->next - 1], "--")) {
-			if (state->argc - state->next > 1)
-				argp_error(state, "one process at a time; a "
-					   "command comes after --");
-			args->pid = cmd_pid(args->argv[0], state);
-		}
-		state->next = state->argc;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which process, or which command?");
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cmd_target(key, state, &args->target);
 }
 
 static const struct argp argp = {
@@ -289,10 +276,10 @@ static int leak_pid(const struct args *args, int *ret)
 	struct stop stop;
 	int err;
 
-	err = shim_open(&shim, args->pid);
+	err = shim_open(&shim, args->target.pid);
 	if (err)
 		return err;
-	err = stop_begin(&stop, args->pid);
+	err = stop_begin(&stop, args->target.pid);
 	if (!err) {
 		err = look(args, &shim, &stop, ret);
 		stop_end(&stop);
@@ -306,13 +293,10 @@ static int leak_command(const struct args *args, int *ret)
 	struct shim shim;
 	struct stop stop;
 	struct launch l;
-	char list[256];
 	int err;
 
-	snprintf(list, sizeof(list), "%s%sprofile=%llu",
-		 args->options ? args->options : "", args->options ? "," : "",
-		 (unsigned long long)args->rate);
-	*ret = launch_start(&l, args->argv, true, list, false);
+	*ret = launch_sampled(&l, args->target.argv, args->options,
+			      args->rate);
 	if (*ret)
 		return 0;
 	while (!l.stopped && !l.over)
@@ -336,7 +320,7 @@ int cmd_leak(int argc, char **argv)
 	int err, ret = CMD_OK;
 
 	cmd_parse(&argp, "leak", argc, argv, ARGP_IN_ORDER, &args);
-	err = args.pid ? leak_pid(&args, &ret) : leak_command(&args, &ret);
+	err = args.target.pid ? leak_pid(&args, &ret) : leak_command(&args, &ret);
 	if (err) {
 		out_error("cannot look for leaks: %s", shim_strerror(err));
 		return cmd_errno(err);

@@ -55,15 +55,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->around = (unsigned int)cmd_number(arg, 1, AROUND_MAX,
 							state, "N");
 		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num)
-			return ARGP_ERR_UNKNOWN;
-		args->pid = cmd_pid(arg, state);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which process? Give its PID");
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cmd_process(key, arg, state, &args->pid);
 }
 
 static const struct argp argp = {

@@ -129,8 +129,7 @@ static void parameter(json_t *obj, const char *key, long long mb)
 
 static int show_json(const struct pool *p, const struct args *args)
 {
-	json_t *root = json_object(), *list = json_array();
-	size_t i;
+	json_t *root = json_object();
 
 	parameter(root, "target_bytes", p->target_mb);
 	parameter(root, "floor_bytes", p->floor_mb);
@@ -139,20 +138,7 @@ static int show_json(const struct pool *p, const struct args *args)
 	if (args->dry && args->target >= 0)
 		json_object_set_new(root, "cost_bytes",
 				    json_integer(cost(p, args)));
-	for (i = 0; i < p->n; i++) {
-		const struct kmod_pool *n = &p->node[i];
-		json_t *node = json_object();
-
-		json_put_int(node, "node", (uint64_t)n->node);
-		json_put_int(node, "clean", n->clean);
-		json_put_int(node, "dirty", n->dirty);
-		json_put_int(node, "target", n->target);
-		json_put_int(node, "floor", n->floor);
-		json_put_int(node, "out", n->out);
-		json_put_int(node, "failed", n->failed);
-		json_array_append_new(list, node);
-	}
-	json_object_set_new(root, "nodes", list);
+	json_object_set_new(root, "nodes", kmod_pool_json(p->node, p->n));
 	return out_print_json(root);
 }
 

@@ -32,8 +32,7 @@ static const char *const format_names[] = {
 };
 
 struct args {
-	pid_t pid;
-	char **argv;
+	struct cmd_target target;
 	uint64_t rate;
 	double seconds;
 	int what, format;
@@ -101,20 +100,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		args->options = arg;
 		return 0;
-	case ARGP_KEY_ARGS:
-		args->argv = state->argv + state->next;
-		if (strcmp(state->argv[state->next - 1], "--")) {
-			if (state->argc - state->next > 1)
-				argp_error(state, "one process at a time; a "
-					   "command comes after --");
-			args->pid = cmd_pid(args->argv[0], state);
-		}
-		state->next = state->argc;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which process, or which command?");
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cmd_target(key, state, &args->target);
 }
 
 static const struct argp argp = {
@@ -184,7 +171,7 @@ static int profile_pid(const struct args *args)
 	bool switched;
 	int err;
 
-	err = shim_open(&shim, args->pid);
+	err = shim_open(&shim, args->target.pid);
 	if (err)
 		return err;
 	switched = !shim.conf.profile;
@@ -221,13 +208,10 @@ static int profile_command(const struct args *args, int *status)
 	struct prof prof = { 0 }, before = { 0 };
 	struct shim shim;
 	struct launch l;
-	char list[256];
 	int err = 0;
 
-	snprintf(list, sizeof(list), "%s%sprofile=%llu",
-		 args->options ? args->options : "", args->options ? "," : "",
-		 (unsigned long long)args->rate);
-	*status = launch_start(&l, args->argv, true, list, false);
+	*status = launch_sampled(&l, args->target.argv, args->options,
+				 args->rate);
 	if (*status)
 		return 0;
 	do {
@@ -260,12 +244,12 @@ int cmd_profile(int argc, char **argv)
 
 	cmd_parse(&argp, "profile", argc, argv, ARGP_IN_ORDER, &args);
 	if (args.what < 0)
-		args.what = args.pid ? PROFILE_LIVE : PROFILE_PEAK;
-	if (args.what == PROFILE_GROWTH && !args.pid) {
+		args.what = args.target.pid ? PROFILE_LIVE : PROFILE_PEAK;
+	if (args.what == PROFILE_GROWTH && !args.target.pid) {
 		out_error("growth is of a process that runs: give its PID");
 		return CMD_USAGE;
 	}
-	err = args.pid ? profile_pid(&args) :
+	err = args.target.pid ? profile_pid(&args) :
 			 profile_command(&args, &status);
 	if (err) {
 		out_error("cannot profile: %s", err == -ENODATA ?

@@ -33,10 +33,8 @@
 struct args {
 	const char *output, *options;
 	double interval, seconds;
-	pid_t pid;
 	bool no_blocks;
-	char **argv;
-	int argc;
+	struct cmd_target target;
 };
 
 static const struct argp_option options[] = {
@@ -79,23 +77,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		args->options = arg;
 		return 0;
-	case ARGP_KEY_ARGS:
-		args->argv = state->argv + state->next;
-		args->argc = state->argc - state->next;
-		/* after "--" it is a command, whatever it looks like */
-		if (strcmp(state->argv[state->next - 1], "--") &&
-		    strspn(args->argv[0], "0123456789") ==
-		    strlen(args->argv[0])) {
-			args->pid = cmd_pid(args->argv[0], state);
-			if (args->argc > 1)
-				argp_error(state, "one process at a time");
-		}
-		state->next = state->argc;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which process, or which command?");
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cmd_target(key, state, &args->target);
 }
 
 static const struct argp argp = {
@@ -139,20 +122,9 @@ static json_t *blocks_json(const struct shim *shim)
 static json_t *latency_json(void)
 {
 	struct kmod_latency lat[KMOD_SOURCES];
-	json_t *obj, *list;
-	size_t n, i, k;
+	size_t n;
 
-	if (kmod_latency_read(lat, &n))
-		return NULL;
-	obj = json_object();
-	for (i = 0; i < n; i++) {
-		list = json_array();
-		for (k = 0; k < KMOD_BUCKETS; k++)
-			json_array_append_new(list, json_integer((json_int_t)
-						lat[i].bucket[k]));
-		json_object_set_new(obj, lat[i].source, list);
-	}
-	return obj;
+	return kmod_latency_read(lat, &n) ? NULL : kmod_latency_json(lat, n);
 }
 
 struct recording {
@@ -183,10 +155,10 @@ static int header_write(struct recording *rec, pid_t pid)
 	int i;
 
 	uname(&uts);
-	for (i = 0; !rec->args->pid && i < rec->args->argc; i++)
+	for (i = 0; !rec->args->target.pid && i < rec->args->target.argc; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-			 "%s%s", i ? " " : "", rec->args->argv[i]);
-	if (rec->args->pid)
+			 "%s%s", i ? " " : "", rec->args->target.argv[i]);
+	if (rec->args->target.pid)
 		proc_comm(pid, text, 32);
 	json_put_int(line, "hugearena_record", 1);
 	json_put_text(line, "command", text);
@@ -282,11 +254,11 @@ static int record(struct recording *rec)
 	const struct args *args = rec->args;
 	struct sigaction act = { .sa_handler = on_signal };
 	struct launch l;
-	pid_t pid = args->pid;
+	pid_t pid = args->target.pid;
 	int err, ret = 0;
 
 	if (!pid) {
-		ret = launch_start(&l, args->argv, true, args->options, false);
+		ret = launch_start(&l, args->target.argv, true, args->options, false);
 		if (ret)
 			return ret;
 		pid = l.pid;
@@ -295,12 +267,12 @@ static int record(struct recording *rec)
 		return CMD_FAILED;
 	}
 	sigaction(SIGTERM, &act, NULL);
-	if (args->pid)
+	if (args->target.pid)
 		sigaction(SIGINT, &act, NULL);
 	err = header_write(rec, pid);
 	if (!err)
-		err = sampling(rec, pid, args->pid ? NULL : &l);
-	if (!args->pid) {
+		err = sampling(rec, pid, args->target.pid ? NULL : &l);
+	if (!args->target.pid) {
 		if (interrupted || args->seconds)
 			kill(pid, SIGTERM);
 		launch_end(&l);

@@ -180,23 +180,7 @@ static json_t *arena_json(const struct kmod_arena *a)
 	json_put_int(obj, "pid", (uint64_t)a->pid);
 	json_put_text(obj, "comm", a->pid ? comm : NULL);
 	json_put_text(obj, "name", a->name);
-	json_put_int(obj, "size_bytes", a->size);
-	json_put_int(obj, "resident_bytes", a->resident);
-	json_put_int(obj, "blocks", a->blocks);
-	json_put_int(obj, "split", a->split);
-	json_put_int(obj, "shared", a->shared);
-	json_put_int(obj, "lost", a->lost);
-	json_put_int(obj, "faults_reserve", a->f_reserve);
-	json_put_int(obj, "faults_pool", a->f_pool);
-	json_put_int(obj, "faults_demand", a->f_demand);
-	json_put_int(obj, "faults_small", a->f_small);
-	json_put_int(obj, "faults_map", a->f_map);
-	json_put_int(obj, "cow_pages", a->cow_pages);
-	json_put_int(obj, "cow_blocks", a->cow_blocks);
-	json_put_int(obj, "released_bytes", a->released);
-	json_put_int(obj, "joined", a->joined);
-	json_put_int(obj, "reserve", a->reserve);
-	json_put_int(obj, "forks", a->forks);
+	kmod_arena_json(a, obj);
 	return obj;
 }
 
@@ -251,37 +235,18 @@ static void snake(char *buf, size_t size, const char *key, bool bytes)
 
 static json_t *module_json(const struct module *mod)
 {
-	json_t *obj = json_object(), *list = json_array(), *lat;
+	json_t *obj = json_object();
 	char key[64];
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < mod->stat.n; i++) {
 		snake(key, sizeof(key), mod->stat.key[i], mod->stat.bytes[i]);
 		json_put_int(obj, key, mod->stat.value[i]);
 	}
-	for (i = 0; i < mod->nr_pool; i++) {
-		const struct kmod_pool *p = &mod->pool[i];
-		json_t *node = json_object();
-
-		json_put_int(node, "node", (uint64_t)p->node);
-		json_put_int(node, "clean", p->clean);
-		json_put_int(node, "dirty", p->dirty);
-		json_put_int(node, "target", p->target);
-		json_put_int(node, "floor", p->floor);
-		json_put_int(node, "out", p->out);
-		json_put_int(node, "failed", p->failed);
-		json_array_append_new(list, node);
-	}
-	json_object_set_new(obj, "pool", list);
-	lat = json_object();
-	for (i = 0; i < mod->nr_lat; i++) {
-		list = json_array();
-		for (k = 0; k < KMOD_BUCKETS; k++)
-			json_array_append_new(list, json_integer((json_int_t)
-						mod->lat[i].bucket[k]));
-		json_object_set_new(lat, mod->lat[i].source, list);
-	}
-	json_object_set_new(obj, "latency_log2_ns", lat);
+	json_object_set_new(obj, "pool",
+			    kmod_pool_json(mod->pool, mod->nr_pool));
+	json_object_set_new(obj, "latency_log2_ns",
+			    kmod_latency_json(mod->lat, mod->nr_lat));
 	if (!mod->info_err) {
 		json_put_int(obj, "global_limit_bytes",
 			     mod->info.global_limit);

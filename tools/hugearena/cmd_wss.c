@@ -53,15 +53,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'a':
 		args->arenas = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num)
-			return ARGP_ERR_UNKNOWN;
-		args->pid = cmd_pid(arg, state);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which process? Give its PID");
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cmd_process(key, arg, state, &args->pid);
 }
 
 static const struct argp argp = {
@@ -103,22 +96,11 @@ static int refs_clear(pid_t pid)
 /* Look at one mapping's blocks; count if @set, forget if @clear. */
 static int arena_look(const struct map *m, struct set *set, bool clear)
 {
-	size_t n = (m->end - m->start) / KMOD_BLOCK_SIZE, i;
 	struct hugearena_block *vec;
-	int fd = kmod_view(m->arena), err = 0;
-	long got;
+	long got = kmod_blocks_read(m->arena, m->offset, m->end - m->start,
+				    clear, &vec), i;
 
-	if (fd < 0)
-		return fd;
-	vec = calloc(n ? n : 1, sizeof(*vec));
-	if (!vec) {
-		close(fd);
-		return -ENOMEM;
-	}
-	got = kmod_blocks(fd, m->offset, vec, n, clear);
-	if (got < 0)
-		err = (int)got;
-	for (i = 0; set && got > 0 && i < (size_t)got; i++) {
+	for (i = 0; set && i < got; i++) {
 		uint64_t bytes = (uint64_t)vec[i].pages * 4096;
 
 		if (!vec[i].pages)
@@ -131,8 +113,7 @@ static int arena_look(const struct map *m, struct set *set, bool clear)
 		set->accessed[KIND_ARENA] += bytes;
 	}
 	free(vec);
-	close(fd);
-	return err;
+	return got < 0 ? (int)got : 0;
 }
 
 static int arenas_look(const struct maps *maps, struct set *set, bool clear)

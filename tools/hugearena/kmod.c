@@ -299,3 +299,25 @@ long kmod_blocks(int fd, uint64_t offset, struct hugearena_block *vec,
 	}
 	return (long)done;
 }
+
+long kmod_blocks_read(uint64_t id, uint64_t offset, uint64_t len, bool clear,
+		      struct hugearena_block **vec)
+{
+	size_t n = len / KMOD_BLOCK_SIZE;
+	long got = -ENOMEM;
+	int fd;
+
+	*vec = NULL;
+	fd = kmod_view(id);
+	if (fd < 0)
+		return fd;
+	*vec = calloc(n ? n : 1, sizeof(**vec));
+	if (*vec)
+		got = kmod_blocks(fd, offset, *vec, n, clear);
+	close(fd);
+	if (got < 0) {
+		free(*vec);
+		*vec = NULL;
+	}
+	return got;
+}

@@ -8,6 +8,7 @@
 #ifndef TOOLS_KMOD_H
 #define TOOLS_KMOD_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +80,11 @@ int kmod_latency_read(struct kmod_latency lat[KMOD_SOURCES], size_t *n);
 /* A number of kmod_stat_read() by its name; 0 if there is none. */
 uint64_t kmod_stat_get(const struct kmod_stat *st, const char *key);
 
+/* An arena's numbers, without whose it is, as members of an object. */
+void kmod_arena_json(const struct kmod_arena *a, json_t *obj);
+json_t *kmod_pool_json(const struct kmod_pool *nodes, size_t n);
+json_t *kmod_latency_json(const struct kmod_latency *lat, size_t n);
+
 /* A parameter of the loaded module; a negative errno if it has none. */
 long long kmod_param_read(const char *name);
 int kmod_param_write(const char *name, unsigned long long value);
@@ -101,6 +107,19 @@ int kmod_view(uint64_t id);
  */
 long kmod_blocks(int fd, uint64_t offset, struct hugearena_block *vec,
 		 size_t nr, bool clear);
+
+/**
+ * kmod_blocks_read - every block of a part of another process's arena
+ * @id: the arena
+ * @offset: byte offset into it
+ * @len: bytes
+ * @clear: forget that they were accessed, too
+ * @vec: filled in with a list to be freed
+ *
+ * Return: how many, or a negative errno with no list.
+ */
+long kmod_blocks_read(uint64_t id, uint64_t offset, uint64_t len, bool clear,
+		      struct hugearena_block **vec);
 
 /* The bound below which @part in 100 of a histogram's faults were, in ns. */
 uint64_t kmod_latency_quantile(const struct kmod_latency *lat, double part);

@@ -45,6 +45,18 @@ int launch_start(struct launch *l, char *const *argv, bool preload,
 		 const char *options, bool counters);
 
 /**
+ * launch_sampled - launch_start() on libshim, with the heap profile on
+ * @l: filled in
+ * @argv: the command line
+ * @options: for SHIM_OPTIONS, or NULL
+ * @rate: mean bytes between samples
+ *
+ * Return: as launch_start().
+ */
+int launch_sampled(struct launch *l, char *const *argv, const char *options,
+		   uint64_t rate);
+
+/**
  * launch_wait - let time pass
  * @l: the child
  * @ms: how long, in milliseconds

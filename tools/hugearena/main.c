@@ -133,6 +133,37 @@ pid_t cmd_pid(const char *text, struct argp_state *state)
 	return (pid_t)cmd_number(text, 1, INT_MAX, state, "PID");
 }
 
+error_t cmd_target(int key, struct argp_state *state, struct cmd_target *t)
+{
+	const char *word;
+
+	if (key == ARGP_KEY_NO_ARGS)
+		argp_error(state, "which process, or which command?");
+	if (key != ARGP_KEY_ARGS)
+		return ARGP_ERR_UNKNOWN;
+	t->argv = state->argv + state->next;
+	t->argc = state->argc - state->next;
+	word = t->argv[0];
+	if (strcmp(state->argv[state->next - 1], "--") &&
+	    strspn(word, "0123456789") == strlen(word)) {
+		if (t->argc > 1)
+			argp_error(state, "one process at a time");
+		t->pid = cmd_pid(word, state);
+	}
+	state->next = state->argc;
+	return 0;
+}
+
+error_t cmd_process(int key, char *arg, struct argp_state *state, pid_t *pid)
+{
+	if (key == ARGP_KEY_NO_ARGS)
+		argp_error(state, "which process? Give its PID");
+	if (key != ARGP_KEY_ARG || state->arg_num)
+		return ARGP_ERR_UNKNOWN;
+	*pid = cmd_pid(arg, state);
+	return 0;
+}
+
 int cmd_errno(int err)
 {
 	err = err < 0 ? -err : err;

@@ -70,29 +70,19 @@ static struct cell *cell_add(struct cells *cells, uint64_t start)
 /* The module's blocks of one mapping of an arena. */
 static int arena_add(struct cells *cells, const struct map *m)
 {
-	size_t n = (m->end - m->start) / KMOD_BLOCK_SIZE, i;
 	struct hugearena_block *vec;
-	int fd = kmod_view(m->arena), err = 0;
-	long got;
+	long got = kmod_blocks_read(m->arena, m->offset, m->end - m->start,
+				    false, &vec), i;
+	int err = got < 0 ? (int)got : 0;
 
 	cells->nr_arenas++;
-	if (fd < 0)
-		return fd;
-	vec = calloc(n ? n : 1, sizeof(*vec));
-	if (!vec) {
-		close(fd);
-		return -ENOMEM;
-	}
-	got = kmod_blocks(fd, m->offset, vec, n, false);
-	if (got < 0)
-		err = (int)got;
-	for (i = 0; got > 0 && i < (size_t)got && !err; i++) {
+	for (i = 0; i < got && !err; i++) {
 		struct cell *c;
 
-		out_progress("looking at blocks", i, (uint64_t)got);
+		out_progress("looking at blocks", (uint64_t)i, (uint64_t)got);
 		if (vec[i].state == HUGEARENA_BLOCK_ABSENT)
 			continue;
-		c = cell_add(cells, m->start + i * KMOD_BLOCK_SIZE);
+		c = cell_add(cells, m->start + (uint64_t)i * KMOD_BLOCK_SIZE);
 		if (!c) {
 			err = -ENOMEM;
 			break;
@@ -104,7 +94,6 @@ static int arena_add(struct cells *cells, const struct map *m)
 	}
 	out_progress(NULL, 0, 0);
 	free(vec);
-	close(fd);
 	return err;
 }
 

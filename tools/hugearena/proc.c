@@ -39,14 +39,14 @@ void proc_comm(pid_t pid, char *buf, size_t size)
 	fclose(f);
 }
 
-/* "Key: N kB" in a stream. */
+/* "Key: N kB" in a stream, which is closed. */
 static long long key_read(FILE *f, const char *key)
 {
 	size_t len = strlen(key);
 	long long value = -1;
 	char line[256];
 
-	while (value < 0 && fgets(line, sizeof(line), f)) {
+	while (f && value < 0 && fgets(line, sizeof(line), f)) {
 		char *end;
 
 		if (strncmp(line, key, len) || line[len] != ':')
@@ -55,31 +55,19 @@ static long long key_read(FILE *f, const char *key)
 		if (strstr(end, "kB"))
 			value <<= 10;
 	}
+	if (f)
+		fclose(f);
 	return value;
 }
 
 long long proc_status(pid_t pid, const char *key)
 {
-	FILE *f = proc_open(pid, "status");
-	long long value;
-
-	if (!f)
-		return -1;
-	value = key_read(f, key);
-	fclose(f);
-	return value;
+	return key_read(proc_open(pid, "status"), key);
 }
 
 long long proc_meminfo(const char *path, const char *key)
 {
-	FILE *f = fopen(path, "re");
-	long long value;
-
-	if (!f)
-		return -1;
-	value = key_read(f, key);
-	fclose(f);
-	return value;
+	return key_read(fopen(path, "re"), key);
 }
 
 int proc_faults(pid_t pid, uint64_t *minor, uint64_t *major)

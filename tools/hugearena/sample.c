@@ -125,34 +125,9 @@ uint64_t sample_arena_faults(const struct sample *s)
 	return a->f_reserve + a->f_pool + a->f_demand + a->f_small + a->f_map;
 }
 
-static json_t *arena_json(const struct sample *s)
-{
-	const struct kmod_arena *a = &s->arena;
-	json_t *obj = json_object();
-
-	json_put_int(obj, "arenas", s->arenas);
-	json_put_int(obj, "size_bytes", a->size);
-	json_put_int(obj, "resident_bytes", a->resident);
-	json_put_int(obj, "blocks", a->blocks);
-	json_put_int(obj, "split", a->split);
-	json_put_int(obj, "shared", a->shared);
-	json_put_int(obj, "lost", a->lost);
-	json_put_int(obj, "faults_reserve", a->f_reserve);
-	json_put_int(obj, "faults_pool", a->f_pool);
-	json_put_int(obj, "faults_demand", a->f_demand);
-	json_put_int(obj, "faults_small", a->f_small);
-	json_put_int(obj, "faults_map", a->f_map);
-	json_put_int(obj, "cow_pages", a->cow_pages);
-	json_put_int(obj, "cow_blocks", a->cow_blocks);
-	json_put_int(obj, "released_bytes", a->released);
-	json_put_int(obj, "joined", a->joined);
-	json_put_int(obj, "forks", a->forks);
-	return obj;
-}
-
 json_t *sample_json(const struct sample *s)
 {
-	json_t *obj = json_object(), *heap;
+	json_t *obj = json_object(), *arena, *heap;
 
 	json_put_int(obj, "pid", (uint64_t)s->pid);
 	json_put_text(obj, "comm", s->comm);
@@ -166,8 +141,12 @@ json_t *sample_json(const struct sample *s)
 	}
 	json_put_int(obj, "minor_faults", s->minor);
 	json_put_int(obj, "major_faults", s->major);
-	if (s->arenas)
-		json_object_set_new(obj, "arena", arena_json(s));
+	if (s->arenas) {
+		arena = json_object();
+		json_put_int(arena, "arenas", s->arenas);
+		kmod_arena_json(&s->arena, arena);
+		json_object_set_new(obj, "arena", arena);
+	}
 	if (s->shim_err) {
 		json_put_text(obj, "heap_unknown",
 			      shim_strerror(s->shim_err));
