@@ -35,11 +35,11 @@
 #define HOLES_MAX	BLOCK_PAGES
 /*
  * Free memory that does not fit makes room for what is taken anew, once the heap
- * has more than its peak in use, an eighth and 4 MiB.  Spans below 256 KiB do
- * not ask.
+ * has more than its peak in use, a 32nd and 1 MiB.  Spans below 256 KiB do not
+ * ask.
  */
-#define SPARE_SHARE	8u
-#define SPARE_PAGES	((size_t)512)
+#define SPARE_SHARE	32u
+#define SPARE_PAGES	((size_t)128)
 #define SPARE_SPAN	32u
 #define SPARE_CALLS	4
 #define GROW_SMALL	((size_t)4 << 20)

@@ -21,9 +21,9 @@
 
 #define CAP_FIRST	4u
 #define CAP_MAX		4096u
-#define BUDGET_MIN	((size_t)1 << 20)
+#define BUDGET_MIN	((size_t)256 << 10)
 #define BUDGET_MAX	((size_t)4 << 20)
-#define BUDGET_PART	8	/* of the heap, for each CPU */
+#define BUDGET_PART	32	/* of the heap, for each CPU */
 #define SQUEEZE_MISSES	16u	/* between two attempts to take room */
 
 void percpu_set_budget(size_t bytes)
