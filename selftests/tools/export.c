@@ -10,7 +10,7 @@
 
 #define PORT	39101
 
-ARENA_FIXTURE(export, 4)
+TOOL_FIXTURE(export, 4)
 
 /* The value of the sample that begins so, or -1. */
 static double value_of(const char *sample)

@@ -89,6 +89,7 @@ TEST(without_sequences)
 
 TEST(on_arenas)
 {
+	tool_need_module();
 	running_expect(_metadata, "backend=kmod");
 }
 

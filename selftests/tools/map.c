@@ -7,7 +7,7 @@
 
 #define BLOCKS	8
 
-ARENA_FIXTURE(map, BLOCKS)
+TOOL_FIXTURE(map, BLOCKS)
 
 static json_t *mapping_at(json_t *root, const void *addr)
 {
@@ -266,6 +266,7 @@ TEST(heap_on_anonymous_memory)
 
 TEST(heap_on_arenas)
 {
+	tool_need_module();
 	heap_expect(_metadata, "backend=kmod", true);
 }
 

@@ -8,6 +8,7 @@ FIXTURE(pool) {
 
 FIXTURE_SETUP(pool)
 {
+	tool_need_module();
 	ASSERT_EQ(0, params_reset());
 }
 

@@ -113,6 +113,7 @@ FIXTURE(record) {
 
 FIXTURE_SETUP(record)
 {
+	tool_need_module();
 	ASSERT_EQ(0, params_reset());
 	self->ready = gate_open();
 	ASSERT_LE(0, self->ready);

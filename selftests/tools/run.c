@@ -38,8 +38,10 @@ TEST(at_the_end)
 
 TEST(on_arenas_with_faults_by_source)
 {
-	json_t *root = run("-o backend=kmod --");
+	json_t *root;
 
+	tool_need_module();
+	root = run("-o backend=kmod --");
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(3, tool_status);
 	EXPECT_LE(ASKED / 4,

@@ -5,7 +5,7 @@
 
 #define BLOCKS	8
 
-ARENA_FIXTURE(status, BLOCKS)
+TOOL_FIXTURE(status, BLOCKS)
 
 static json_t *mine(json_t *root, unsigned long long id)
 {

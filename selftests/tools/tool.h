@@ -56,6 +56,28 @@ struct subject {
 int subject_start(struct subject *s, const char *mode, const char *options);
 void subject_end(struct subject *s);
 
+/*
+ * Skip the test where there is no module, as on the machine that builds: what
+ * it asks of the command has no answer there.
+ */
+void tool_need_module(void);
+
+/* As ARENA_FIXTURE, for a test that may run without a module. */
+#define TOOL_FIXTURE(_name, _blocks)					\
+	FIXTURE(_name) {						\
+		struct arena a;						\
+	};								\
+	FIXTURE_SETUP(_name)						\
+	{								\
+		tool_need_module();					\
+		ASSERT_EQ(0, params_reset());				\
+		ASSERT_EQ(0, arena_make(&self->a, _blocks));		\
+	}								\
+	FIXTURE_TEARDOWN(_name)						\
+	{								\
+		arena_drop(&self->a);					\
+	}
+
 /* @_seen is @_want, give or take a part of it. */
 #define EXPECT_NEAR_REL(_want, _seen, _part) do {			\
 	double __want = (_want), __got = (_seen);			\

@@ -102,7 +102,7 @@ TEST(faults_a_second)
 	EXPECT_LT(100, rate);
 }
 
-ARENA_FIXTURE(top, 4)
+TOOL_FIXTURE(top, 4)
 
 TEST_F(top, a_process_with_an_arena)
 {

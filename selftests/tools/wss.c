@@ -11,6 +11,7 @@ FIXTURE(wss) {
 
 FIXTURE_SETUP(wss)
 {
+	tool_need_module();
 	ASSERT_EQ(0, params_reset());
 	self->ready = gate_open();
 	ASSERT_LE(0, self->ready);
@@ -95,12 +96,17 @@ TEST(pages_of_a_heap)
 	subject_end(&s);
 }
 
+TEST(a_process_without_an_arena)
+{
+	tool_need_module();
+	EXPECT_EQ(TOOL_FAILED, tool("wss --arenas %d", getppid()));
+}
+
 TEST(errors)
 {
 	EXPECT_EQ(TOOL_FAILED, tool("wss 999999999"));
 	EXPECT_EQ(TOOL_USAGE, tool("wss"));
 	EXPECT_EQ(TOOL_USAGE, tool("wss --interval 0 1"));
-	EXPECT_EQ(TOOL_FAILED, tool("wss --arenas %d", getppid()));
 	setenv("HUGEARENA_PROC", "/nonexistent", 1);
 	EXPECT_EQ(TOOL_NO_MODULE, tool("wss --arenas %d", getpid()));
 	unsetenv("HUGEARENA_PROC");
