@@ -11,6 +11,8 @@
  * called without it: a thread that needs a span makes it alone, two may do so
  * at the same time.  Called by transfer.
  */
+#include <stddef.h>
+
 #include "central.h"
 #include "error.h"
 #include "lock.h"
@@ -68,17 +70,33 @@ static void list_del(struct central *c, struct span *s)
 	s->list = LIST_NONE;
 }
 
-/* Put a span whose count changed where it belongs; it was on @s->list. */
+/* How much is free in a span of the emptiest kind that list is for. */
+static unsigned int most_free(const struct span *s, unsigned int list)
+{
+	unsigned int used = (list * s->nobjs + NR_LISTS - 1) / NR_LISTS;
+
+	return s->nobjs - used;
+}
+
+/*
+ * Put a span whose count changed where it belongs; it was on @s->list.  Of most
+ * changes the limits tell that it stays: no division for every object.
+ */
 static void list_update(struct central *c, struct span *s)
 {
-	unsigned int list = s->nfree ? fullness(s) : LIST_NONE;
-
-	if (list == s->list)
+	if (__builtin_expect(s->nfree >= s->least && s->nfree <= s->most, 1))
 		return;
 	if (s->list != LIST_NONE)
 		list_del(c, s);
-	if (list != LIST_NONE)
-		list_add(c, s, list);
+	if (!s->nfree) {
+		s->least = 0;
+		s->most = 0;
+		return;
+	}
+	list_add(c, s, fullness(s));
+	s->most = (uint16_t)most_free(s, s->list);
+	s->least = s->list == NR_LISTS - 1 ? 1 :
+		   (uint16_t)(most_free(s, s->list + 1) + 1);
 }
 
 static unsigned int central_take(struct central *c, void **objs,
@@ -137,48 +155,57 @@ static void put_failed(enum span_error err, unsigned int cls, void *p)
 }
 
 /*
- * Put one object back.  Return the span if that was its last: it is off the
- * lists then and the caller destroys it without the lock.
+ * Put the objects back of which @span[i] is the span, until it is another.  Return
+ * how many; *@dead is the span if it has no object in use any more: it is
+ * off the lists then and the caller destroys it without the lock.
  */
-static struct span *central_put_one(struct central *c, unsigned int cls,
-				    void *p)
+static unsigned int central_put_run(struct central *c, unsigned int cls,
+				    struct span *const *span,
+				    void *const *objs, unsigned int n,
+				    struct span **dead)
 {
-	struct span *s = pagemap_span(p);
+	struct span *s = span[0];
 	enum span_error err = SPAN_FOREIGN;
+	unsigned int run = 1, done = 0;
 
+	*dead = NULL;
+	while (run < n && span[run] == s)
+		run++;
 	if (s && s->sizeclass == cls)
-		err = span_put(s, p);
-	if (err != SPAN_OK) {
+		done = span_put(s, objs, run, &err);
+	if (done < run) {
 		shim_lock_release(&c->lock);
-		put_failed(err, cls, p);
+		put_failed(err, cls, objs[done]);
 	}
-	if (s->nfree == s->nobjs) {
-		if (s->list != LIST_NONE)
-			list_del(c, s);
-		c->spans--;
-		c->destroyed++;
-		c->nfree -= s->nobjs - 1u;
-		return s;
+	if (s->nfree < s->nobjs) {
+		c->nfree += run;
+		list_update(c, s);
+		return run;
 	}
-	c->nfree++;
-	list_update(c, s);
-	return NULL;
+	if (s->list != LIST_NONE)
+		list_del(c, s);
+	c->spans--;
+	c->destroyed++;
+	c->nfree -= s->nobjs - run;
+	*dead = s;
+	return run;
 }
 
-void central_put(unsigned int cls, void **objs, unsigned int n)
+static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
+	struct span *span[SIZECLASS_BATCH_MAX], *dead = NULL, *s;
 	struct central *c = &central[cls];
-	struct span *dead = NULL;
-	struct span *s;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		s = pagemap_span(objs[i]);
-		__builtin_prefetch(s, 1);
+		span[i] = pagemap_span(objs[i]);
+		__builtin_prefetch(span[i], 1);
+		__builtin_prefetch((char *)span[i] +
+				   offsetof(struct span, bitmap), 1);
 	}
 	shim_lock_acquire(&c->lock);
-	for (i = 0; i < n; i++) {
-		s = central_put_one(c, cls, objs[i]);
+	for (i = 0; i < n;) {
+		i += central_put_run(c, cls, span + i, objs + i, n - i, &s);
 		if (s) {
 			s->next = dead;
 			dead = s;
@@ -189,6 +216,16 @@ void central_put(unsigned int cls, void **objs, unsigned int n)
 		s = dead;
 		dead = s->next;
 		span_destroy(s);
+	}
+}
+
+void central_put(unsigned int cls, void **objs, unsigned int n)
+{
+	unsigned int some;
+
+	for (; n; n -= some, objs += some) {
+		some = n < SIZECLASS_BATCH_MAX ? n : SIZECLASS_BATCH_MAX;
+		put_batch(cls, objs, some);
 	}
 }
 

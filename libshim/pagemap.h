@@ -60,6 +60,8 @@ enum span_state {
  * @nfree: of these free
  * @size: bytes in an object
  * @recip: reciprocal of @size, for offset to object number
+ * @least: central: the least @nfree, and
+ * @most: the most, with which it belongs on @list
  * @bytes: large: bytes asked for
  * @seen: central: @nfree when it was last looked at for purging
  * @purged: span: OS pages whose memory was given back and not taken since
@@ -83,6 +85,8 @@ struct span {
 	uint16_t nfree;
 	uint32_t size;
 	uint32_t recip;
+	uint16_t least;
+	uint16_t most;
 	size_t bytes;
 	uint16_t seen;
 	uint16_t purged;

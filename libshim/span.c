@@ -100,17 +100,29 @@ enum span_error span_check(const struct span *s, const void *p)
 	return SPAN_OK;
 }
 
-enum span_error span_put(struct span *s, void *p)
+unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
+		      enum span_error *err)
 {
-	enum span_error err = span_check(s, p);
-	unsigned int idx;
+	size_t bytes = s->state == SPAN_INUSE ?
+		       (size_t)s->npages * PAGE_SIZE : 0;
+	unsigned int nobjs = s->nobjs, i;
+	uint64_t size = s->size, recip = s->recip;
 
-	if (__builtin_expect(err != SPAN_OK, 0))
-		return err;
-	idx = span_index(s, p);
-	s->bitmap[idx / 64] |= (uint64_t)1 << (idx % 64);
-	s->nfree++;
-	return SPAN_OK;
+	for (i = 0; i < n; i++) {
+		uint64_t off = (uintptr_t)objs[i] - s->start;
+		uint64_t idx = off * recip >> 32, bit;
+
+		if (__builtin_expect(off >= bytes || idx >= nobjs ||
+				     idx * size != off, 0))
+			break;
+		bit = (uint64_t)1 << (idx % 64);
+		if (__builtin_expect(s->bitmap[idx / 64] & bit, 0))
+			break;
+		s->bitmap[idx / 64] |= bit;
+	}
+	s->nfree += i;
+	*err = i < n ? span_check(s, objs[i]) : SPAN_OK;
+	return i;
 }
 
 #define OS_PAGE	4096u

@@ -51,13 +51,16 @@ void span_destroy(struct span *s);
 unsigned int span_take(struct span *s, void **objs, unsigned int n);
 
 /**
- * span_put - put an object back
- * @s: the span that pagemap_span() names for @p
- * @p: the object
+ * span_put - put objects back
+ * @s: the span that pagemap_span() names for all of them
+ * @objs: the objects
+ * @n: how many
+ * @err: out: what is wrong with the first that was not put back, or SPAN_OK
  *
- * Return: SPAN_OK, or what is wrong with nothing changed.
+ * Return: how many, up to the first with something wrong.
  */
-enum span_error span_put(struct span *s, void *p);
+unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
+		      enum span_error *err);
 
 /**
  * span_check - is a pointer an object that somebody has

@@ -7,6 +7,15 @@
 #include "sizeclass.h"
 #include "span.h"
 
+/* One object. */
+static enum span_error put(struct span *s, void *p)
+{
+	enum span_error err;
+
+	span_put(s, &p, 1, &err);
+	return err;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
@@ -38,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			if (op < 230)
 				off = idx * s->size;
-			err = span_put(s, (void *)(s->start + off));
+			err = put(s, (void *)(s->start + off));
 			if (off >= s->npages * PAGE_SIZE)
 				FUZZ_CHECK(err == SPAN_FOREIGN);
 			else if (idx >= s->nobjs || off % s->size)
@@ -56,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (i = 0; i < s->nobjs; i++)
 		if (taken[i])
-			span_put(s, (void *)(s->start + i * s->size));
+			put(s, (void *)(s->start + i * s->size));
 	span_destroy(s);
 	FUZZ_CHECK(!fake_pageheap.spans && !fake_pageheap.bad);
 	return 0;

@@ -9,6 +9,15 @@
 #include "sizeclass.h"
 #include "span.h"
 
+/* One object. */
+static enum span_error put(struct span *s, void *p)
+{
+	enum span_error err;
+
+	span_put(s, &p, 1, &err);
+	return err;
+}
+
 TEST(every_class_whole)
 {
 	unsigned int cls, i, n;
@@ -32,7 +41,7 @@ TEST(every_class_whole)
 		}
 		ASSERT_TRUE(span_is_valid(s));
 		while (n)
-			ASSERT_EQ(SPAN_OK, span_put(s, objs[--n]));
+			ASSERT_EQ(SPAN_OK, put(s, objs[--n]));
 		ASSERT_TRUE(span_is_valid(s));
 		span_destroy(s);
 		ASSERT_EQ(PAGEMAP_NONE, pagemap_class(objs[0]));
@@ -70,7 +79,7 @@ TEST(random_against_a_model)
 						   (uintptr_t)idx * s->size);
 
 				ASSERT_EQ(taken[idx] ? SPAN_OK : SPAN_DOUBLE,
-					  span_put(s, p));
+					  put(s, p));
 				live -= taken[idx];
 				taken[idx] = false;
 			}
@@ -79,7 +88,7 @@ TEST(random_against_a_model)
 		ASSERT_TRUE(span_is_valid(s));
 		for (k = 0; k < s->nobjs; k++)
 			if (taken[k])
-				span_put(s, (void *)(s->start +
+				put(s, (void *)(s->start +
 						     (uintptr_t)k * s->size));
 		span_destroy(s);
 	}
@@ -95,19 +104,19 @@ TEST(what_is_no_object)
 	ASSERT_EQ(2, span_take(s, objs, 2));
 	p = objs[1];
 	EXPECT_EQ(SPAN_OK, span_check(s, p));
-	EXPECT_EQ(SPAN_INTERIOR, span_put(s, p + 1));
-	EXPECT_EQ(SPAN_INTERIOR, span_put(s, p + 16));
-	EXPECT_EQ(SPAN_INTERIOR, span_put(s, p - 16));
-	EXPECT_EQ(SPAN_FOREIGN, span_put(NULL, p));
-	EXPECT_EQ(SPAN_FOREIGN, span_put(s, p + 100 * PAGE_SIZE));
-	EXPECT_EQ(SPAN_FOREIGN, span_put(s, (char *)s->start - 80));
+	EXPECT_EQ(SPAN_INTERIOR, put(s, p + 1));
+	EXPECT_EQ(SPAN_INTERIOR, put(s, p + 16));
+	EXPECT_EQ(SPAN_INTERIOR, put(s, p - 16));
+	EXPECT_EQ(SPAN_FOREIGN, span_check(NULL, p));
+	EXPECT_EQ(SPAN_FOREIGN, put(s, p + 100 * PAGE_SIZE));
+	EXPECT_EQ(SPAN_FOREIGN, put(s, (char *)s->start - 80));
 	/* the rest of the page, behind the last object */
-	EXPECT_EQ(SPAN_INTERIOR, span_put(s, (char *)s->start +
+	EXPECT_EQ(SPAN_INTERIOR, put(s, (char *)s->start +
 					  s->nobjs * s->size));
-	EXPECT_EQ(SPAN_OK, span_put(s, p));
-	EXPECT_EQ(SPAN_DOUBLE, span_put(s, p));
+	EXPECT_EQ(SPAN_OK, put(s, p));
+	EXPECT_EQ(SPAN_DOUBLE, put(s, p));
 	EXPECT_EQ(SPAN_DOUBLE, span_check(s, p));
-	EXPECT_EQ(SPAN_OK, span_put(s, objs[0]));
+	EXPECT_EQ(SPAN_OK, put(s, objs[0]));
 	other = span_make(6);
 	EXPECT_EQ(SPAN_FOREIGN, span_check(other, objs[0]));
 	span_destroy(other);
@@ -135,6 +144,31 @@ TEST(a_wrong_count_is_noticed)
 	EXPECT_TRUE(span_is_valid(s));
 	s->bitmap[7] |= (uint64_t)1 << 63;
 	EXPECT_FALSE(span_is_valid(s));
+}
+
+/* What is before the first bad one is put back, and nothing behind it. */
+TEST(several_at_once)
+{
+	struct span *s = span_make(1);
+	enum span_error err;
+	void *objs[40];
+
+	ASSERT_NE(NULL, s);
+	ASSERT_EQ(40, span_take(s, objs, 40));
+	objs[20] = (char *)objs[20] + 8;
+	EXPECT_EQ(20, span_put(s, objs, 40, &err));
+	EXPECT_EQ(SPAN_INTERIOR, err);
+	EXPECT_TRUE(span_is_valid(s));
+	EXPECT_EQ(s->nobjs - 20, s->nfree);
+	objs[20] = objs[39];
+	EXPECT_EQ(19, span_put(s, objs + 20, 20, &err));
+	EXPECT_EQ(SPAN_DOUBLE, err);
+	EXPECT_TRUE(span_is_valid(s));
+	EXPECT_EQ(s->nobjs - 1, s->nfree);
+	objs[0] = (char *)s->start + 20 * 16;
+	EXPECT_EQ(1, span_put(s, objs, 1, &err));
+	EXPECT_EQ(SPAN_OK, err);
+	span_destroy(s);
 }
 
 TEST_HARNESS_MAIN
