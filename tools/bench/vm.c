@@ -2,6 +2,8 @@
 /*
  * vm: what memory costs in instructions, the module against its peers.
  *
+ * With arguments only those sections: touch, fork, unmap, work.
+ *
  * Meant for a virtual machine with one CPU whose clock counts instructions
  * (selftests/vm/run --icount), where every figure is the same on every run; on
  * real hardware the same rows come out in nanoseconds.  Prints a line a row:
@@ -68,12 +70,24 @@ struct vm_sample {
 	double value[VM_SAMPLES];
 };
 
-static double vm_now(void)
+static double vm_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+/* time that passes: on one CPU, what kernel threads do in it is part of it */
+static double vm_now(void)
+{
+	return vm_clock(CLOCK_MONOTONIC);
+}
+
+/* what this thread itself has used */
+static double vm_cpu(void)
+{
+	return vm_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void vm_sleep_ms(unsigned int ms)
@@ -265,24 +279,29 @@ static void vm_first_touches(void)
  * struct vm_child - a forked process that waits to be told to end
  * @pid: its id
  * @fd: closed to tell it
+ * @cost: of fork() itself, in time that passed
+ * @cpu: of fork() itself, in time of the thread
  */
 struct vm_child {
 	pid_t pid;
 	int fd;
+	double cost;
+	double cpu;
 };
 
-/* Fork; returns what fork() itself cost. */
-static double vm_child_start(struct vm_child *child)
+static void vm_child_start(struct vm_child *child)
 {
-	double start, cost;
+	double start, cpu;
 	int fds[2];
 	char byte;
 
 	if (pipe2(fds, O_CLOEXEC))
 		err(1, "pipe");
+	cpu = vm_cpu();
 	start = vm_now();
 	child->pid = fork();
-	cost = vm_now() - start;
+	child->cost = vm_now() - start;
+	child->cpu = vm_cpu() - cpu;
 	if (child->pid < 0)
 		err(1, "fork");
 	if (!child->pid) {
@@ -293,7 +312,6 @@ static double vm_child_start(struct vm_child *child)
 	child->fd = fds[1];
 	/* let it run up to its read() now, not in the middle of a figure */
 	vm_sleep_ms(2);
-	return cost;
 }
 
 static void vm_child_end(const struct vm_child *child)
@@ -306,6 +324,7 @@ static void vm_child_end(const struct vm_child *child)
 enum vm_fork_row {
 	VM_FORK,
 	VM_FIRST_WRITE,
+	VM_SNAPSHOT_CPU,
 	VM_SNAPSHOT,
 	VM_SNAPSHOT_COVERAGE,
 	VM_FORK_ROWS
@@ -313,7 +332,8 @@ enum vm_fork_row {
 
 static const char *const vm_fork_name[VM_FORK_ROWS] = {
 	"fork of 128 MiB", "first write after fork",
-	"snapshot: fork, write 10 % of the pages",
+	"snapshot (fork, write 10 % of the pages): in the thread",
+	"snapshot: in all, kernel threads included",
 	"snapshot: per cent in 2 MiB pages afterwards",
 };
 
@@ -323,10 +343,11 @@ static void vm_fork_measure(const struct region *region, double *row)
 	size_t pages = region->bytes / REGION_PAGE, i;
 	struct vm_child child;
 	struct work_rand r;
-	double start, cost;
+	double start, cpu;
 
 	for (i = 0; i < VM_FORKS; i++) {
-		vm_sample_add(&forks, vm_child_start(&child));
+		vm_child_start(&child);
+		vm_sample_add(&forks, child.cost);
 		vm_child_end(&child);
 		region_touch(region);	/* shared with nobody any more */
 	}
@@ -343,12 +364,14 @@ static void vm_fork_measure(const struct region *region, double *row)
 	vm_child_end(&child);
 	region_touch(region);
 	work_rand_init(&r, 80);
-	cost = vm_child_start(&child);
+	vm_child_start(&child);
+	cpu = vm_cpu();
 	start = vm_now();
 	for (i = 0; i < pages / 10; i++)
 		*(volatile char *)(region->base + REGION_PAGE *
 				   work_rand_below(&r, pages)) = 3;
-	row[VM_SNAPSHOT] = cost + vm_now() - start;
+	row[VM_SNAPSHOT] = child.cost + vm_now() - start;
+	row[VM_SNAPSHOT_CPU] = child.cpu + vm_cpu() - cpu;
 	vm_child_end(&child);
 	/* both have time to tidy up: the module joins, khugepaged collapses */
 	vm_sleep_ms(1000);
@@ -462,7 +485,7 @@ static void vm_work(const struct alloc_set *set, char *work, const char *name,
 	vm_print(what, "shim-kmod", ours, "shim-thp", thp);
 }
 
-static void vm_works(const char *folder)
+static void vm_works(void)
 {
 	static const struct {
 		const char *name;
@@ -472,10 +495,17 @@ static void vm_works(const char *folder)
 		{ "load", "1" }, { "huge", "0.2" }, { "server", "0.05" },
 		{ "cache", "0.1" }, { "lists", "1" },
 	};
-	char work[PATH_MAX], shim[PATH_MAX];
+	char self[PATH_MAX - 32], work[PATH_MAX], shim[PATH_MAX];
 	static struct alloc_set set;
+	const char *folder;
+	ssize_t n;
 	size_t i;
 
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		err(1, "/proc/self/exe");
+	self[n] = '\0';
+	folder = dirname(self);
 	snprintf(work, sizeof(work), "%s/rows/work", folder);
 	snprintf(shim, sizeof(shim), "%s/../libshim.so.0", folder);
 	alloc_set_add_known(&set, shim, "libc.so.6");
@@ -485,20 +515,43 @@ static void vm_works(const char *folder)
 		vm_work(&set, work, rows[i].name, rows[i].scale);
 }
 
-int main(void)
-{
-	char self[PATH_MAX - 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+static const struct vm_section {
+	const char *name;
+	void (*run)(void);
+} vm_sections[] = {
+	{ "touch", vm_first_touches },
+	{ "fork", vm_forks },
+	{ "unmap", vm_unmaps },
+	{ "work", vm_works },
+};
 
-	if (n < 0 || uname(&vm_kernel))
-		err(1, "/proc/self/exe");
-	self[n] = '\0';
+#define VM_SECTIONS	(sizeof(vm_sections) / sizeof(vm_sections[0]))
+
+static const struct vm_section *vm_section_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < VM_SECTIONS; i++)
+		if (!strcmp(vm_sections[i].name, name))
+			return &vm_sections[i];
+	errx(2, "no section '%s'", name);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+	int n;
+
+	for (n = 1; n < argc; n++)
+		vm_section_find(argv[n]);
+	if (uname(&vm_kernel))
+		err(1, "uname");
 	if (access(HUGEARENA_DEVICE, R_OK | W_OK))
 		err(1, HUGEARENA_DEVICE);
 	printf("name\tkernel\tours\tpeer\tratio\n");
-	vm_first_touches();
-	vm_forks();
-	vm_unmaps();
-	vm_works(dirname(self));
+	for (n = 1; n < argc; n++)
+		vm_section_find(argv[n])->run();
+	for (i = 0; argc == 1 && i < VM_SECTIONS; i++)
+		vm_sections[i].run();
 	return vm_missing;
 }

@@ -3,6 +3,7 @@
 # usage: vm.sh BUILD [KERNEL]...
 # Runs BUILD/bench/vm on each kernel (default: all with headers) in a virtual
 # machine whose clock counts instructions; results in BUILD/bench/vm.tsv.
+# SECTIONS='touch fork' has only these measured.
 
 [ $# -ge 1 ] || { sed -n 's/^# usage/usage/p' "$0" >&2; exit 2; }
 build=$1
@@ -19,7 +20,7 @@ for kernel; do
 	log=$build/vm/bench-$kernel
 	"$run/run" --kernel "$kernel" --icount --mem 3072 --timeout 1200 \
 		--modules "$build/$kernel/hugearena.ko" --log "$log" \
-		--exec "$build/bench/vm" || status=1
+		--exec "$build/bench/vm $SECTIONS" || status=1
 	awk -F '\t' 'NF == 5 && $1 != "name"' "$log/output.log" |
 		tr -d '\r' >>"$tsv"
 done
