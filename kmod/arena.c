@@ -89,20 +89,23 @@ void ha_arena_publish(struct ha_arena *a)
 
 void ha_arena_empty(struct ha_arena *a)
 {
+	struct ha_gone gone;
 	unsigned long index;
 	void *entry;
 
+	ha_gone_init(&gone, a->family->account);
 	xa_for_each(&a->table, index, entry) {
 		struct ha_block *b = ha_entry_block(entry);
 
 		if (b) {
 			ha_arena_account(a, b, -1);
-			ha_block_put(b, NULL);
+			ha_block_put_gone(b, NULL, &gone);
 		} else {
 			ha_arena_count(a, HA_A_LOST, -1);
 		}
 		cond_resched();
 	}
+	ha_source_gone(&gone);
 	xa_destroy(&a->table);
 }
 
@@ -320,27 +323,25 @@ static unsigned long reserve_count(struct shrinker *s,
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(a, &ha_arenas, all)
-		n += READ_ONCE(a->source.nr_clean);
+		n += ha_source_spendable(&a->source);
 	rcu_read_unlock();
-	return n ? n * HA_BLOCK_PAGES : SHRINK_EMPTY;
+	return n ?: SHRINK_EMPTY;
 }
 
 /* Reserves are the first to go: they hold nothing, and refill by demand. */
 static unsigned long reserve_scan(struct shrinker *s, struct shrink_control *sc)
 {
-	unsigned long want = DIV_ROUND_UP(sc->nr_to_scan, HA_BLOCK_PAGES);
 	unsigned long freed = 0;
 	struct ha_arena *a;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(a, &ha_arenas, all) {
-		if (freed >= want)
+		if (freed >= sc->nr_to_scan)
 			break;
-		freed += ha_source_shrink(&a->source, want - freed);
+		freed += ha_source_shrink(&a->source, sc->nr_to_scan - freed);
 	}
 	rcu_read_unlock();
-	ha_stat_add(HA_SHRUNK, freed);
-	return freed ? freed * HA_BLOCK_PAGES : SHRINK_STOP;
+	return freed ?: SHRINK_STOP;
 }
 
 int ha_arena_init(void)

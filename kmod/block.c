@@ -25,12 +25,15 @@ static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
 	folio->mapping = home->i_mapping;
 	folio->index = index;
 	__folio_mark_uptodate(folio);
+	/* as it will be in any case: the fault has less to do */
+	folio_set_dirty(folio);
 }
 
 /* The folio is not mapped; a pin may be all that is left besides us. */
 static void folio_detach(struct folio *folio)
 {
-	WARN_ON_ONCE(folio_mapped(folio));
+	/* 6.1 looks at all 512 pages of a block for this */
+	VM_WARN_ON_ONCE_FOLIO(folio_mapped(folio), folio);
 	folio_lock(folio);
 	folio->mapping = NULL;
 	folio_unlock(folio);
@@ -39,16 +42,18 @@ static void folio_detach(struct folio *folio)
 static struct ha_block *block_alloc(struct ha_source *src, struct inode *home,
 				    pgoff_t index)
 {
-	struct ha_block *b = kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
+	struct ha_block *b = kmem_cache_alloc(cache, GFP_KERNEL_ACCOUNT);
 
 	if (!b)
 		return NULL;
-	refcount_set(&b->users, 1);
-	b->index = index;
-	b->payer = src;
-	b->account = ha_account_get(src->account);
 	ihold(home);
-	b->home = home;
+	*b = (struct ha_block) {
+		.users = REFCOUNT_INIT(1),
+		.home = home,
+		.index = index,
+		.payer = src,
+		.account = ha_account_get(src->account),
+	};
 	return b;
 }
 
@@ -102,7 +107,7 @@ struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 	b = block_alloc(src, home, index);
 	if (!b) {
 		ha_source_block_put(NULL, src->account, folio,
-				    *from == HA_FAULT_POOL);
+				    *from == HA_FAULT_POOL, NULL);
 		return NULL;
 	}
 	folio_attach(folio, home, index << HA_BLOCK_ORDER);
@@ -120,14 +125,15 @@ static void page_free(struct ha_block *b, struct folio *folio)
 	atomic_long_dec(&nr_pages);
 }
 
-static void block_free_memory(struct ha_block *b, struct ha_source *src)
+static void block_free_memory(struct ha_block *b, struct ha_source *src,
+			      struct ha_gone *gone)
 {
 	int i;
 
 	if (b->folio) {
 		folio_detach(b->folio);
 		ha_source_block_put(b->payer == src ? src : NULL, b->account,
-				    b->folio, b->pooled);
+				    b->folio, b->pooled, gone);
 		atomic_long_dec(&nr_whole);
 		return;
 	}
@@ -139,12 +145,13 @@ static void block_free_memory(struct ha_block *b, struct ha_source *src)
 	atomic_long_dec(&nr_split);
 }
 
-void ha_block_put(struct ha_block *b, struct ha_source *src)
+void ha_block_put_gone(struct ha_block *b, struct ha_source *src,
+		       struct ha_gone *gone)
 {
 	while (b && refcount_dec_and_test(&b->users)) {
 		struct ha_block *base = b->base;
 
-		block_free_memory(b, src);
+		block_free_memory(b, src, gone);
 		iput(b->home);
 		ha_account_put(b->account);
 		kmem_cache_free(cache, b);
@@ -153,13 +160,16 @@ void ha_block_put(struct ha_block *b, struct ha_source *src)
 }
 
 struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
-			    struct page *from)
+			    struct page *from, bool spare)
 {
-	struct folio **slot = slot_get(b, i), *folio;
+	struct folio **slot = slot_get(b, i), *folio = NULL;
 
 	if (!slot)
 		return ERR_PTR(-ENOMEM);
-	folio = ha_source_page(src, !from);
+	if (from && spare)
+		folio = ha_source_spare(src);
+	if (!folio)
+		folio = ha_source_page(src, !from);
 	if (IS_ERR(folio))
 		return folio;
 	if (from)

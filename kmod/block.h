@@ -118,13 +118,20 @@ struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
 				    pgoff_t index, struct ha_block *base);
 
 /**
- * ha_block_put() - drop a user
+ * ha_block_put_gone() - drop a user
  * @b: the block
  * @src: a supply that may keep the memory for its reserve, or NULL
+ * @gone: gather here what is to be freed, or NULL
  *
  * The last user's put frees the memory, and drops the base.
  */
-void ha_block_put(struct ha_block *b, struct ha_source *src);
+void ha_block_put_gone(struct ha_block *b, struct ha_source *src,
+		       struct ha_gone *gone);
+
+static inline void ha_block_put(struct ha_block *b, struct ha_source *src)
+{
+	ha_block_put_gone(b, src, NULL);
+}
 
 /**
  * ha_block_fill() - put a fresh page into an empty slot
@@ -132,11 +139,12 @@ void ha_block_put(struct ha_block *b, struct ha_source *src);
  * @i: slot
  * @src: where the page comes from
  * @from: page to copy, or NULL for zero
+ * @spare: a page of the stock will do for a copy: one at a time, in a fault
  *
  * Return: the folio, -EDQUOT or -ENOMEM.
  */
 struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
-			    struct page *from);
+			    struct page *from, bool spare);
 
 /**
  * ha_block_empty() - take a page out of a slot

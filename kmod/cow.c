@@ -40,7 +40,8 @@ static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 	for (i = 0; i < HA_BLOCK_PAGES; i++) {
 		struct page *page = ha_block_page(from, i);
 
-		if (page && IS_ERR(ha_block_fill(b, i, &to->source, page))) {
+		if (page && IS_ERR(ha_block_fill(b, i, &to->source, page,
+						 false))) {
 			ha_block_put(b, NULL);
 			return NULL;
 		}
@@ -136,12 +137,19 @@ failed:
 static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
 				       enum ha_counter *source)
 {
+	XA_STATE(xas, &a->table, index);
 	struct ha_block *b;
 
 	b = ha_block_new(&a->source, a->inode, index, HA_ZERO, source);
 	if (!b)
 		return NULL;
-	if (xa_err(xa_store(&a->table, index, b, GFP_KERNEL))) {
+	/* xa_store(), less what it does for other users of it */
+	do {
+		xas_lock(&xas);
+		xas_store(&xas, b);
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+	if (xas_error(&xas)) {
 		ha_block_put(b, NULL);
 		return NULL;
 	}
@@ -215,10 +223,12 @@ static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 		     struct page *from, struct ha_cow_page *out)
 {
-	struct folio *folio = ha_block_fill(b, i, &a->source, from);
+	struct folio *folio = ha_block_fill(b, i, &a->source, from, true);
 
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
+	if (from)
+		ha_arena_upkeep_soon(a);	/* for the stock's decay */
 	ha_arena_count(a, HA_A_RESIDENT, 1);
 	out->source = from ? HA_COW_PAGES : HA_FAULT_SMALL;
 	out->page = folio_page(folio, 0);

@@ -38,6 +38,7 @@ static const char *const counter_names[HA_COUNTERS] = {
 	[HA_QUOTA_DENIED] = "QuotaDenied",
 	[HA_HUGE_FAILED] = "HugeFailed",
 	[HA_SHRUNK] = "Shrunk",
+	[HA_COW_SPARE] = "CowSpare",
 };
 
 static const char *const source_names[HA_SOURCES] = {
@@ -56,7 +57,7 @@ static void show_count(struct seq_file *m, const char *name, u64 n)
 
 static int stat_show(struct seq_file *m, void *v)
 {
-	u64 size = 0, split = 0, shared = 0, reserve = 0, arenas = 0;
+	u64 size = 0, split = 0, shared = 0, reserve = 0, spare = 0, arenas = 0;
 	struct ha_block_totals totals;
 	struct ha_stat *s;
 	struct ha_arena *a;
@@ -73,6 +74,7 @@ static int stat_show(struct seq_file *m, void *v)
 		split += ha_arena_read(a, HA_A_SPLIT);
 		shared += ha_arena_read(a, HA_A_SHARED);
 		reserve += READ_ONCE(a->source.nr_clean);
+		spare += READ_ONCE(a->source.nr_spare);
 	}
 	rcu_read_unlock();
 	ha_block_totals(&totals);
@@ -93,6 +95,7 @@ static int stat_show(struct seq_file *m, void *v)
 		else
 			show_count(m, counter_names[i], s->counter[i]);
 	}
+	show_count(m, "Spare", spare);
 	kfree(s);
 	return 0;
 }

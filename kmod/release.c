@@ -21,15 +21,17 @@
 static void release_run(struct ha_arena *a, pgoff_t first, unsigned long n,
 			u64 *released)
 {
-	struct ha_block *gone[RUN_MAX];
+	struct ha_block *block[RUN_MAX];
 	unsigned long index, i, nr = 0;
+	struct ha_gone gone;
 	void *entry;
 
+	ha_gone_init(&gone, a->family->account);
 	down_write(&a->rw);
 	xa_for_each_range(&a->table, index, entry, first, first + n - 1) {
 		xa_erase(&a->table, index);
 		if (ha_entry_block(entry)) {
-			gone[nr++] = entry;
+			block[nr++] = entry;
 			ha_block_settle(entry);
 			ha_arena_account(a, entry, -1);
 		} else {
@@ -40,9 +42,10 @@ static void release_run(struct ha_arena *a, pgoff_t first, unsigned long n,
 		ha_arena_zap(a, first, n);
 	up_write(&a->rw);
 	for (i = 0; i < nr; i++) {
-		*released += (u64)ha_block_pages(gone[i]) << PAGE_SHIFT;
-		ha_block_put(gone[i], &a->source);
+		*released += (u64)ha_block_pages(block[i]) << PAGE_SHIFT;
+		ha_block_put_gone(block[i], &a->source, &gone);
 	}
+	ha_source_gone(&gone);
 }
 
 /* A split copy of @b with only the pages outside [start, end). */
@@ -61,7 +64,8 @@ static struct ha_block *block_split(struct ha_arena *a, struct ha_block *b,
 		if (i >= start && i < end)
 			continue;
 		page = ha_block_page(b, i);
-		if (page && IS_ERR(ha_block_fill(s, i, &a->source, page))) {
+		if (page && IS_ERR(ha_block_fill(s, i, &a->source, page,
+						 false))) {
 			ha_block_put(s, NULL);
 			return NULL;
 		}

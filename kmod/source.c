@@ -2,7 +2,7 @@
 /*
  * An arena's supply of memory; see source.h.
  *
- * Keeps true: every block on a source's lists is charged to its account and
+ * Keeps true: every folio on a source's lists is charged to its account and
  * to the memory cgroup of its mm, has one reference, and is zero if it is on
  * the clean list.  The lists are guarded by the source's lock, which nests
  * inside the arena's locks and outside none.  Called by the block layer in
@@ -22,6 +22,13 @@ static uint reserve_max = 8;
 module_param(reserve_max, uint, 0644);
 MODULE_PARM_DESC(reserve_max,
 		 "blocks an arena may keep zeroed ahead of demand (default 8)");
+
+/*
+ * The stock of spare pages starts at the one and ends at the other, which is as
+ * much as a block.
+ */
+#define SPARE_MIN	16
+#define SPARE_MAX	512
 
 static int source_node(const struct ha_source *src)
 {
@@ -90,19 +97,65 @@ static int reserve_node(const struct ha_source *src)
 	return src->node == NUMA_NO_NODE ? READ_ONCE(src->near) : src->node;
 }
 
+static bool wants_spare(struct ha_source *src)
+{
+	bool more;
+
+	spin_lock(&src->lock);
+	more = src->nr_spare < src->spare_goal;
+	spin_unlock(&src->lock);
+	return more;
+}
+
+/* Without memory or quota there is no stock, until faults ask again. */
+static void spare_fail(struct ha_source *src)
+{
+	spin_lock(&src->lock);
+	src->spare_goal = 0;
+	spin_unlock(&src->lock);
+}
+
+/* Pages that nobody waits for: no reason to reclaim much, or to kill. */
+#define SPARE_GFP	(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_NOWARN | \
+			 __GFP_NORETRY | __GFP_NOMEMALLOC)
+
+static void spare_fill(struct ha_source *src)
+{
+	while (wants_spare(src)) {
+		struct folio *folio = NULL;
+
+		if (!ha_account_charge(src->account, 1, false)) {
+			folio = __folio_alloc(SPARE_GFP, 0, reserve_node(src),
+					      NULL);
+			if (!folio)
+				ha_account_uncharge(src->account, 1);
+		}
+		if (!folio) {
+			spare_fail(src);
+			return;
+		}
+		spin_lock(&src->lock);
+		list_add(&folio->lru, &src->spare);
+		src->nr_spare++;
+		spin_unlock(&src->lock);
+		cond_resched();
+	}
+}
+
 static void source_work(struct work_struct *work)
 {
 	struct ha_source *src = container_of(work, struct ha_source, work);
 	struct mem_cgroup *memcg, *old;
 	struct folio *folio;
 
+	memcg = get_mem_cgroup_from_mm(src->mm);
+	old = set_active_memcg(memcg);
+	spare_fill(src);
 	while ((folio = dirty_take(src))) {
 		ha_block_zero(folio);
 		trace_zero(folio_nid(folio), false);
 		clean_add(src, folio, true);
 	}
-	memcg = get_mem_cgroup_from_mm(src->mm);
-	old = set_active_memcg(memcg);
 	while (wants_more(src)) {
 		if (ha_account_charge(src->account, HA_BLOCK_PAGES, false))
 			break;
@@ -125,6 +178,7 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 	spin_lock_init(&src->lock);
 	INIT_LIST_HEAD(&src->clean);
 	INIT_LIST_HEAD(&src->dirty);
+	INIT_LIST_HEAD(&src->spare);
 	INIT_WORK(&src->work, source_work);
 	src->mm = mm;
 	src->account = account;
@@ -161,15 +215,45 @@ static unsigned long source_trim(struct ha_source *src, unsigned int keep,
 	return n;
 }
 
-unsigned long ha_source_shrink(struct ha_source *src, unsigned long nr)
+/* Free the spare pages above @keep; see source_trim().  Return: how many. */
+static unsigned long spare_trim(struct ha_source *src, unsigned int keep)
 {
-	return source_trim(src, 0, nr);
+	struct folio *folio, *next;
+	unsigned int n = 0;
+	LIST_HEAD(gone);
+
+	spin_lock(&src->lock);
+	while (src->nr_spare > keep) {
+		folio = list_take(&src->spare, &src->nr_spare);
+		list_add(&folio->lru, &gone);
+		n++;
+	}
+	if (n)
+		ha_account_uncharge(src->account, n);
+	spin_unlock(&src->lock);
+	list_for_each_entry_safe(folio, next, &gone, lru) {
+		list_del_init(&folio->lru);
+		folio_put(folio);
+	}
+	return n;
+}
+
+unsigned long ha_source_shrink(struct ha_source *src, unsigned long pages)
+{
+	unsigned long n = spare_trim(src, 0), blocks;
+
+	if (n >= pages)
+		return n;
+	blocks = source_trim(src, 0, DIV_ROUND_UP(pages - n, HA_BLOCK_PAGES));
+	ha_stat_add(HA_SHRUNK, blocks);
+	return n + blocks * HA_BLOCK_PAGES;
 }
 
 void ha_source_exit(struct ha_source *src)
 {
 	cancel_work_sync(&src->work);
 	source_trim(src, 0, ULONG_MAX);
+	spare_trim(src, 0);
 }
 
 /* A block went to a fault: more may be wanted soon. */
@@ -260,8 +344,19 @@ static bool reserve_keep(struct ha_source *src, struct folio *folio)
 	return keep;
 }
 
+/* Freed before it is uncharged, and not too much at a time. */
+#define GONE_MAX	64
+
+void ha_source_gone(struct ha_gone *gone)
+{
+	put_pages_list(&gone->folios);
+	ha_account_uncharge(gone->account, gone->nr * HA_BLOCK_PAGES);
+	gone->nr = 0;
+}
+
 void ha_source_block_put(struct ha_source *src, struct ha_account *account,
-			 struct folio *folio, bool pooled)
+			 struct folio *folio, bool pooled,
+			 struct ha_gone *gone)
 {
 	bool clean = folio_reclaim_flags(folio);
 
@@ -278,6 +373,12 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 		if (clean && src && src->account == account &&
 		    reserve_keep(src, folio))
 			return;
+		if (clean && gone && gone->account == account) {
+			list_add(&folio->lru, &gone->folios);
+			if (++gone->nr == GONE_MAX)
+				ha_source_gone(gone);
+			return;
+		}
 		folio_put(folio);
 	}
 	ha_account_uncharge(account, HA_BLOCK_PAGES);
@@ -298,6 +399,28 @@ struct folio *ha_source_page(struct ha_source *src, bool zero)
 	return ERR_PTR(-ENOMEM);
 }
 
+struct folio *ha_source_spare(struct ha_source *src)
+{
+	struct folio *folio;
+	bool kick;
+
+	spin_lock(&src->lock);
+	src->spare_asked++;
+	folio = list_take(&src->spare, &src->nr_spare);
+	/* a first copy may be the last; a second one in a second is a trend */
+	if (!folio && src->spare_asked > 1 && src->spare_goal < SPARE_MAX)
+		src->spare_goal = max(SPARE_MIN, src->spare_goal * 2);
+	kick = src->nr_spare < src->spare_goal / 2;
+	spin_unlock(&src->lock);
+	if (kick) {
+		WRITE_ONCE(src->near, numa_mem_id());
+		queue_work(ha_wq, &src->work);
+	}
+	if (folio)
+		ha_stat_inc(HA_COW_SPARE);
+	return folio;
+}
+
 void ha_source_page_put(struct ha_account *account, struct folio *folio)
 {
 	folio_put(folio);
@@ -306,7 +429,7 @@ void ha_source_page_put(struct ha_account *account, struct folio *folio)
 
 bool ha_source_decay(struct ha_source *src)
 {
-	unsigned int keep;
+	unsigned int keep, keep_spare;
 	bool more;
 
 	spin_lock(&src->lock);
@@ -314,9 +437,16 @@ bool ha_source_decay(struct ha_source *src)
 		src->goal /= 2;
 	src->taken = 0;
 	keep = src->goal;
-	more = src->goal || src->nr_clean || src->nr_dirty;
+	/* more pages than a second asks for are too many */
+	if (src->spare_asked < src->spare_goal)
+		src->spare_goal /= 2;
+	src->spare_asked = 0;
+	keep_spare = src->spare_goal;
+	more = src->goal || src->nr_clean || src->nr_dirty ||
+	       src->spare_goal || src->nr_spare;
 	spin_unlock(&src->lock);
 	source_trim(src, keep, ULONG_MAX);
+	spare_trim(src, keep_spare);
 	return more;
 }
 

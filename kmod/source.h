@@ -9,6 +9,10 @@
  *
  * The reserve follows demand: every block taken in a fault lets it grow, up
  * to reserve_max; every idle second halves it, down to nothing.
+ *
+ * So does the stock of spare pages, 4 KiB ones that hold anything: a fault that
+ * copies a page after fork takes one, and has nothing to allocate, to charge or
+ * to clear (init_on_alloc would clear what the copy overwrites).
  */
 #ifndef _HUGEARENA_SOURCE_H
 #define _HUGEARENA_SOURCE_H
@@ -30,6 +34,10 @@
  * @nr_dirty: length of @dirty and the block being zeroed
  * @goal: how many clean blocks the worker aims at
  * @taken: blocks handed out since the last ha_source_decay()
+ * @spare: 4 KiB pages for copies, charged, not cleared
+ * @nr_spare: length of @spare
+ * @spare_goal: how many spare pages the worker aims at
+ * @spare_asked: spare pages asked for since the last ha_source_decay()
  * @work: the worker
  * @mm: whose memory cgroup pays; the arena holds it
  * @account: whose quota pays; the family holds it
@@ -37,13 +45,17 @@
  * @near: the local one of the fault that last woke the worker
  */
 struct ha_source {
-	spinlock_t lock;	/* guards the five below */
+	spinlock_t lock;	/* guards those up to the worker */
 	struct list_head clean;
 	struct list_head dirty;
 	unsigned int nr_clean;
 	unsigned int nr_dirty;
 	unsigned int goal;
 	unsigned int taken;
+	struct list_head spare;
+	unsigned int nr_spare;
+	unsigned int spare_goal;
+	unsigned int spare_asked;
 	struct work_struct work;
 	struct mm_struct *mm;
 	struct ha_account *account;
@@ -74,17 +86,43 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 			      enum ha_counter *from);
 
 /**
+ * struct ha_gone - blocks that go back to the page allocator together
+ * @folios: they, with one reference each
+ * @account: who is charged for all of them
+ * @nr: how many
+ *
+ * The allocator takes a list for less than what it takes one by one.
+ */
+struct ha_gone {
+	struct list_head folios;
+	struct ha_account *account;
+	unsigned int nr;
+};
+
+static inline void ha_gone_init(struct ha_gone *gone, struct ha_account *acct)
+{
+	INIT_LIST_HEAD(&gone->folios);
+	gone->account = acct;
+	gone->nr = 0;
+}
+
+/* Free what was gathered; once more after the last one. */
+void ha_source_gone(struct ha_gone *gone);
+
+/**
  * ha_source_block_put() - give a block back
  * @src: a supply that may keep it for its reserve, or NULL
  * @account: who was charged
  * @folio: the block, not mapped any more, no mapping set
  * @pooled: it came from the pool
+ * @gone: gather it here if it is to be freed, or NULL to free it at once
  *
  * A block that somebody else holds a reference to (it is pinned) is freed by
  * the last holder and never handed out again by us.
  */
 void ha_source_block_put(struct ha_source *src, struct ha_account *account,
-			 struct folio *folio, bool pooled);
+			 struct folio *folio, bool pooled,
+			 struct ha_gone *gone);
 
 /**
  * ha_source_page() - get a 4 KiB page
@@ -94,24 +132,40 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
  * Return: a folio of order 0, -EDQUOT or -ENOMEM as an error pointer.
  */
 struct folio *ha_source_page(struct ha_source *src, bool zero);
+
+/**
+ * ha_source_spare() - get a 4 KiB page that was allocated ahead
+ * @src: the supply
+ *
+ * For a fault that overwrites all of it.  Return: a folio of order 0, charged,
+ * which holds anything, or NULL when there is none just now.
+ */
+struct folio *ha_source_spare(struct ha_source *src);
 void ha_source_page_put(struct ha_account *account, struct folio *folio);
 
 /**
- * ha_source_decay() - let an idle reserve fall; call about once a second
+ * ha_source_decay() - let idle reserve and stock fall; about once a second
  * @src: the supply
  *
- * Return: true while there is a reserve left to decay.
+ * Return: true while there is anything left to decay.
  */
 bool ha_source_decay(struct ha_source *src);
 
 /**
- * ha_source_shrink() - give reserved blocks back under memory pressure
+ * ha_source_shrink() - give reserve and stock back under memory pressure
  * @src: the supply; need not be in use any more, only allocated
- * @nr: how many at the most
+ * @pages: how many 4 KiB pages are wanted
  *
  * Return: how many went.  Does not sleep.
  */
-unsigned long ha_source_shrink(struct ha_source *src, unsigned long nr);
+unsigned long ha_source_shrink(struct ha_source *src, unsigned long pages);
+
+/* What ha_source_shrink() could give, in 4 KiB pages. */
+static inline unsigned long ha_source_spendable(const struct ha_source *src)
+{
+	return READ_ONCE(src->nr_spare) +
+	       (unsigned long)READ_ONCE(src->nr_clean) * HA_BLOCK_PAGES;
+}
 
 int ha_source_setup(void);
 void ha_source_teardown(void);

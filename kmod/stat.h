@@ -37,6 +37,7 @@ enum ha_counter {
 	HA_QUOTA_DENIED,
 	HA_HUGE_FAILED,		/* no huge page, or its charge was refused */
 	HA_SHRUNK,		/* blocks given back under memory pressure */
+	HA_COW_SPARE,		/* of HA_COW_PAGES: page was allocated ahead */
 	HA_COUNTERS
 };
 
