@@ -254,6 +254,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	void *entry = xa_load(&a->table, index);
 	struct ha_block *b = ha_entry_block(entry);
 	struct page *from;
+	int err;
 
 	out->source = HA_FAULT_MAP;
 	if (entry && !b)
@@ -289,7 +290,11 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	from = ha_block_page(b, i);
 	if (!from && (current->flags & PF_DUMPCORE))
 		return -EFAULT;
-	return slot_fill(a, b, i, from, out);
+	err = slot_fill(a, b, i, from, out);
+	/* refused: leave no empty block, the next fault may get 2 MiB */
+	if (err && !b->nslots && !b->base)
+		ha_arena_replace(a, index, b, NULL);
+	return err;
 }
 
 bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
