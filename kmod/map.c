@@ -135,7 +135,9 @@ static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
 		if (folio->mapping != a->inode->i_mapping)
 			ha_block_rehome(xa_load(&a->table, index), a->inode,
 					folio);
-		ha_stat_inc(HA_COW_REUSED);
+		/* without a PTE, ha_fault() has just brought the page */
+		if (vmf->pte)
+			ha_stat_inc(HA_COW_REUSED);
 		ret = VM_FAULT_LOCKED;
 	} else {
 		ret = mkwrite_copy(vmf, a, index);
