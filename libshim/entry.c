@@ -114,7 +114,7 @@ static __attribute__((noinline)) void *alloc_counted(size_t size)
 	void *p = NULL;
 	bool zero;
 
-	if (prof_left <= 0 && prof_due())
+	if (prof_left < 0 && prof_due())
 		p = alloc_sampled(size, 0, &zero);
 	if (!p)
 		p = percpu_get(sizeclass_of(size));
@@ -133,9 +133,11 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 	} else if (last < shim_prof.counted_max) {
 		/* where the fast path goes while there is a profile */
 		prof_left -= (int64_t)size;
-		if (unlikely(prof_left <= 0))
+		if (unlikely(prof_left < 0))
 			return alloc_counted(size);
-		p = percpu_pop(sizeclass_of(size));
+		p = last < SIZECLASS_SMALL_MAX ?
+			percpu_pop_small(last / SIZECLASS_SMALL_STEP) :
+			percpu_pop(sizeclass_of(size));
 		return likely(p) ? p : alloc_counted(size);
 	}
 	return alloc_slow(size);

@@ -79,13 +79,13 @@ bool prof_due(void)
 		seed |= 1;
 		next_random();
 		/* what was counted so far belongs to the first interval */
-		prof_left += next_interval();
-		if (prof_left > 0)
+		prof_left += next_interval() - 1;
+		if (prof_left >= 0)
 			return false;
 	}
 	if (inside || !shim_armed)
 		return false;
-	prof_left = next_interval();
+	prof_left = next_interval() - 1;
 	return true;
 }
 

@@ -87,7 +87,10 @@ struct shim_prof {
 
 extern struct shim_prof shim_prof __attribute__((visibility("hidden")));
 
-/* Bytes until this thread's next sample. */
+/*
+ * Bytes that this thread may ask for before its next sample: below 0 one is
+ * due, so that a subtraction tells by the sign.
+ */
 extern __thread int64_t prof_left
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
@@ -107,7 +110,7 @@ bool prof_due(void);
 static inline bool prof_tick(size_t size)
 {
 	prof_left -= (int64_t)size;
-	if (__builtin_expect(prof_left > 0, 1))
+	if (__builtin_expect(prof_left >= 0, 1))
 		return false;
 	return prof_due();
 }
