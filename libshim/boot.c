@@ -53,6 +53,7 @@ static char *const *environment(void)
 /* What the scavenger calls when there is time. */
 static void idle(void)
 {
+	percpu_idle_others();
 	large_idle();
 	central_purge();
 }

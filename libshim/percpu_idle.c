@@ -15,7 +15,7 @@
 #include "transfer.h"
 
 #define TICK_NS		500000000u	/* between two looks at what is idle */
-#define QUIET_TICKS	4u		/* then a CPU is idle: 2 s */
+#define QUIET_TICKS	2u		/* then a CPU is idle: 1 s */
 
 /* Linux 6.3; glibc 2.36's <elf.h> has it not. */
 #define AUXV_RSEQ_FEATURE_SIZE	27
@@ -180,27 +180,26 @@ void percpu_tidy(bool all)
 	}
 }
 
-void percpu_idle(void)
+/* Is it time for a look, and nobody else's? */
+static bool tick_is_due(void)
 {
 	uint64_t now = sys_clock(CLOCK_MONOTONIC_COARSE);
 	uint64_t due = __atomic_load_n(&percpu.tick, __ATOMIC_RELAXED);
+
+	return now >= due &&
+	       __atomic_compare_exchange_n(&percpu.tick, &due, now + TICK_NS,
+					   false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED) && due;
+}
+
+/* What any thread may do, one without sequences as well. */
+static void look_around(void)
+{
 	struct percpu_slab *slab;
 	unsigned int cpu;
-	long here;
 
-	if (now < due ||
-	    !__atomic_compare_exchange_n(&percpu.tick, &due, now + TICK_NS,
-					 false, __ATOMIC_RELAXED,
-					 __ATOMIC_RELAXED) || !due)
-		return;
 	if (percpu.rseq) {
 		shim_lock_acquire(&percpu.lock);
-		slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab,
-				   &percpu_none, &here);
-		if (slab) {
-			slab_trim_idle(slab);
-			percpu_give(slab, (unsigned int)here);
-		}
 		for (cpu = 0; cpu < percpu.ncpus; cpu++)
 			cpu_look(cpu);
 		shim_lock_release(&percpu.lock);
@@ -213,6 +212,32 @@ void percpu_idle(void)
 		shim_lock_release(&slab->lock);
 	}
 	transfer_plunder();
+}
+
+void percpu_idle(void)
+{
+	struct percpu_slab *slab;
+	long here;
+
+	if (!tick_is_due())
+		return;
+	if (percpu.rseq) {
+		shim_lock_acquire(&percpu.lock);
+		slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab,
+				   &percpu_none, &here);
+		if (slab) {
+			slab_trim_idle(slab);
+			percpu_give(slab, (unsigned int)here);
+		}
+		shim_lock_release(&percpu.lock);
+	}
+	look_around();
+}
+
+void percpu_idle_others(void)
+{
+	if (tick_is_due())
+		look_around();
 }
 
 /* Run @fn over every slab, the percpu lock being held. */

@@ -277,6 +277,16 @@ TEST(idle_cpus_are_drained)
 	percpu_get_stat(&st);
 	EXPECT_EQ(1, st.attached);
 	EXPECT_LE(1, st.drains);
+	/* and when all sleep, somebody else looks */
+	for (i = 0; i < 10; i++) {
+		percpu.tick = 1;
+		percpu_idle_others();
+	}
+	percpu_get_stat(&st);
+	EXPECT_EQ(0, st.attached);
+	EXPECT_EQ(0, st.bytes);
+	EXPECT_EQ(0, fake_transfer.out);
+	give(2, take(2));
 	percpu_flush();
 	EXPECT_EQ(0, fake_transfer.out);
 }
