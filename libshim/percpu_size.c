@@ -21,9 +21,7 @@
 
 #define CAP_FIRST	4u
 #define CAP_MAX		4096u
-#define BUDGET_MIN	((size_t)256 << 10)
 #define BUDGET_MAX	((size_t)4 << 20)
-#define BUDGET_PART	32	/* of the heap, for each CPU */
 #define SQUEEZE_MISSES	16u	/* between two attempts to take room */
 
 void percpu_set_budget(size_t bytes)
@@ -31,14 +29,28 @@ void percpu_set_budget(size_t bytes)
 	__atomic_store_n(&percpu.budget, bytes, __ATOMIC_RELAXED);
 }
 
+/*
+ * Of a heap: where threads run side by side, a miss may wait for another at a
+ * lock, with all that its thread holds; a lone thread misses cheaply, and what it
+ * caches is often the last of its span.
+ */
+static const struct {
+	size_t min;
+	unsigned int part;	/* of the heap, for each CPU */
+} budgets[] = {
+	{ (size_t)256 << 10, 32 },
+	{ (size_t)1 << 20, 8 },
+};
+
 static size_t slab_budget(void)
 {
 	size_t budget = __atomic_load_n(&percpu.budget, __ATOMIC_RELAXED);
+	bool many = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED) > 1;
 
 	if (!budget) {
-		budget = pageheap_usage() / BUDGET_PART;
-		if (budget < BUDGET_MIN)
-			budget = BUDGET_MIN;
+		budget = pageheap_usage() / budgets[many].part;
+		if (budget < budgets[many].min)
+			budget = budgets[many].min;
 		if (budget > BUDGET_MAX)
 			budget = BUDGET_MAX;
 	}

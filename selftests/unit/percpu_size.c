@@ -108,6 +108,14 @@ TEST(budget_follows_the_heap)
 						    PERCPU_UNDERFLOW);
 	EXPECT_GE((size_t)256 << 10, slab->bytes);
 	EXPECT_LE(((size_t)256 << 10) * 2 / 3, slab->bytes);
+	/* and more where threads run side by side */
+	percpu.limit = 2;
+	for (i = 0; i < 2000; i++)
+		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :
+						    PERCPU_UNDERFLOW);
+	EXPECT_GE((size_t)1 << 20, slab->bytes);
+	EXPECT_LE(((size_t)1 << 20) * 2 / 3, slab->bytes);
+	percpu.limit = 1;
 	fake_transfer.usage = (size_t)1 << 30;
 	for (i = 0; i < 2000; i++)
 		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :
