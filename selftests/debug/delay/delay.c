@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Widens the windows in which hugearena could go wrong: a probe at the entry
- * and the return of each function named in functions= lets one call in one_in=
- * wait up to max_us= microseconds.  For Debian's kernels, which have kprobes.
+ * and the return of each function below lets one call in one_in= wait up to
+ * max_us= microseconds.  For Debian's kernels, which have kprobes.
  *
  * Load it after hugearena.  How many calls waited is in
  * /sys/module/delay/parameters/delays.
@@ -12,9 +12,7 @@
 #include <linux/module.h>
 #include <linux/random.h>
 
-#define MAX_FUNCTIONS	24
-
-static char *functions[MAX_FUNCTIONS] = {
+static const char *const functions[] = {
 	/* a page is chosen, then locked and mapped */
 	"ha_cow_page", "ha_cow_writable", "ha_source_block", "ha_block_fill",
 	/* what is shared is waited for, unmapped, copied */
@@ -22,13 +20,11 @@ static char *functions[MAX_FUNCTIONS] = {
 	"ha_arena_zap", "ha_arena_zap_page", "ha_block_copy",
 	"ha_block_rehome", "ha_arena_replace",
 	/* what is released is given back */
-	"ha_release", "ha_block_put", "ha_source_block_put", "ha_pool_put",
+	"ha_release", "ha_block_put_gone", "ha_source_block_put", "ha_pool_put",
 	/* mappings are replaced by others */
 	"ha_map_uncow", "ha_arena_retire", "ha_arena_put",
 };
-static int nr_functions = 20;
-module_param_array(functions, charp, &nr_functions, 0444);
-MODULE_PARM_DESC(functions, "functions of hugearena that wait");
+
 static uint one_in = 16;
 module_param(one_in, uint, 0644);
 MODULE_PARM_DESC(one_in, "calls of which one waits (default 16)");
@@ -39,7 +35,7 @@ static uint delays;	/* a number to look at, hence not atomic */
 module_param(delays, uint, 0444);
 MODULE_PARM_DESC(delays, "calls that waited so far");
 
-static struct kretprobe probes[MAX_FUNCTIONS];
+static struct kretprobe probes[ARRAY_SIZE(functions)];
 
 static int maybe_wait(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
@@ -54,9 +50,10 @@ static int maybe_wait(struct kretprobe_instance *instance, struct pt_regs *regs)
 
 static int __init delay_init(void)
 {
-	int i, err;
+	unsigned int i;
+	int err;
 
-	for (i = 0; i < nr_functions; i++) {
+	for (i = 0; i < ARRAY_SIZE(functions); i++) {
 		struct kretprobe *p = &probes[i];
 
 		p->kp.symbol_name = functions[i];
@@ -80,9 +77,9 @@ err_probes:
 
 static void __exit delay_exit(void)
 {
-	int i;
+	unsigned int i;
 
-	for (i = 0; i < nr_functions; i++)
+	for (i = 0; i < ARRAY_SIZE(functions); i++)
 		unregister_kretprobe(&probes[i]);
 }
 
