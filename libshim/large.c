@@ -82,20 +82,22 @@ static void keep_flush(void)
 static struct span *keep_take(size_t npages, size_t align)
 {
 	struct span *s = NULL;
+	bool many = false;
 	uint32_t i;
-	bool many;
 
 	shim_lock_acquire(&keep.lock);
 	for (i = keep.n; i-- && !s;)
 		if (keep.span[i]->npages == npages &&
 		    !(keep.span[i]->start & (align - 1)))
 			s = keep_remove(i);
-	keep.hits += !!s;
-	if (s)
+	if (s) {
+		keep.hits++;
 		keep.used = true;
-	many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
+	} else {
+		many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
+	}
 	shim_lock_release(&keep.lock);
-	if (!s && many)
+	if (many)
 		keep_flush();
 	return s;
 }
@@ -115,7 +117,8 @@ static void keep_put(struct span *s)
 	keep.span[keep.n++] = s;
 	keep.used = true;
 	shim_lock_release(&keep.lock);
-	spans_free(old, n);
+	if (n)
+		spans_free(old, n);
 }
 
 void *large_alloc(size_t size, size_t align, bool *zero)
