@@ -36,7 +36,7 @@ FIXTURE_TEARDOWN(classes)
 	EXPECT_EQ(0, held_back_to(&self->before));
 }
 
-TEST_F_TIMEOUT(classes, vma_split_then_double_free_2026_31787, 90)
+TEST_F(classes, vma_split_then_double_free_2026_31787)
 {
 	char *p = self->a.base;
 	size_t i;
@@ -299,7 +299,7 @@ static int grows(void *arg)
 	return 0;
 }
 
-TEST_F_TIMEOUT(classes, joined_blocks_are_paid_for, 60)
+TEST_F(classes, joined_blocks_are_paid_for)
 {
 	struct memcg m;
 	int status;

@@ -52,7 +52,7 @@ static size_t dirty_all(struct arena *a)
 	return stale;
 }
 
-TEST_F_TIMEOUT(stale, after_punch, 60)
+TEST_F(stale, after_punch)
 {
 	int i;
 
@@ -63,7 +63,7 @@ TEST_F_TIMEOUT(stale, after_punch, 60)
 	EXPECT_EQ(0, dirty_all(&self->a));
 }
 
-TEST_F_TIMEOUT(stale, after_pages_were_punched, 60)
+TEST_F(stale, after_pages_were_punched)
 {
 	size_t i, len = 7 * OS_PAGE, stale = 0;
 
@@ -75,7 +75,7 @@ TEST_F_TIMEOUT(stale, after_pages_were_punched, 60)
 	EXPECT_EQ(0, stale);
 }
 
-TEST_F_TIMEOUT(stale, after_pages_were_punched_and_joined, 60)
+TEST_F(stale, after_pages_were_punched_and_joined)
 {
 	size_t i, len = 7 * OS_PAGE, stale = 0;
 
@@ -88,7 +88,7 @@ TEST_F_TIMEOUT(stale, after_pages_were_punched_and_joined, 60)
 	EXPECT_EQ(0, stale);
 }
 
-TEST_F_TIMEOUT(stale, after_the_arena_was_closed, 60)
+TEST_F(stale, after_the_arena_was_closed)
 {
 	int i;
 
@@ -106,7 +106,7 @@ static int dirty_child(void *arg)
 	return 0;
 }
 
-TEST_F_TIMEOUT(stale, after_a_child_wrote_its_copy, 60)
+TEST_F(stale, after_a_child_wrote_its_copy)
 {
 	EXPECT_EQ(0, dirty_all(&self->a));
 	EXPECT_EQ(0, child_run(dirty_child, &self->a));

@@ -168,7 +168,7 @@ static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
 	return bad;
 }
 
-TEST_F_TIMEOUT(writers, no_write_is_lost_and_none_is_seen, 240)
+TEST_F(writers, no_write_is_lost_and_none_is_seen)
 {
 	int i, status;
 	pid_t pid;

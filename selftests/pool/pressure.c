@@ -47,7 +47,7 @@ static int eat(void *arg)
 	return 0;
 }
 
-TEST_F_TIMEOUT(pressure, gives_memory_to_those_who_need_it, 100)
+TEST_F(pressure, gives_memory_to_those_who_need_it)
 {
 	long long shrunk = stat_read("Shrunk"), need;
 
@@ -56,7 +56,7 @@ TEST_F_TIMEOUT(pressure, gives_memory_to_those_who_need_it, 100)
 	EXPECT_LT(shrunk, stat_read("Shrunk"));
 }
 
-TEST_F_TIMEOUT(pressure, keeps_the_floor, 100)
+TEST_F(pressure, keeps_the_floor)
 {
 	struct pool_line low = self->sum;
 	long long need;

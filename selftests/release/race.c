@@ -132,7 +132,7 @@ static void *forker(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(race, every_thread_keeps_its_data, 120)
+TEST_F(race, every_thread_keeps_its_data)
 {
 	void *(*body)(void *arg);
 	unsigned int i;

@@ -176,7 +176,7 @@ TEST_F(unload, bad_parameters_are_refused)
 }
 
 /* Use everything there is, then unload, again and again. */
-TEST_F_TIMEOUT(unload, clean_cycles, 300)
+TEST_F(unload, clean_cycles)
 {
 	int i, n = cycles();
 	struct arena a;
