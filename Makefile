@@ -127,8 +127,9 @@ demo: lib $(if $(without_module),,kmod)
 bench bench-pair bench-return bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@
 
+## bench-return-vm: what stays resident after free() on the module's blocks
 ## bench-vm: instructions of module and allocators, in a VM per kernel
-bench-vm: lib kmod
+bench-vm bench-return-vm: lib kmod
 	@$(MAKE) -C tools/bench O=$(o) KERNELS='$(kernels)' $@
 
 ## overhead: what a service pays for being watched (redis-server, paired)

@@ -67,6 +67,16 @@ static void resident_arenas(pid_t pid, double *kb, double *huge_kb)
 	}
 }
 
+/* The part of Rss: that is the module's, in a process without other shmem. */
+static double resident_shmem(pid_t pid)
+{
+	char text[4096];
+
+	if (!resident_proc(pid, "status", text, sizeof(text)))
+		return 0;
+	return resident_field(text, "\nRssShmem:");
+}
+
 int resident_read(pid_t pid, struct resident *resident)
 {
 	double arenas, blocks;
@@ -76,6 +86,9 @@ int resident_read(pid_t pid, struct resident *resident)
 		return -1;
 	resident_arenas(pid, &arenas, &blocks);
 	resident->kb = resident_field(text, "\nRss:");
+	/* what the module holds counts, not the part that is mapped just now */
+	if (arenas > 0)
+		resident->kb += arenas - resident_shmem(pid);
 	resident->anon_kb = resident_field(text, "\nAnonymous:") + arenas;
 	resident->huge_kb = resident_field(text, "\nAnonHugePages:") + blocks;
 	return 0;
