@@ -42,6 +42,8 @@ static int eat(void *arg)
 
 	if (p == MAP_FAILED)
 		return 1;
+	/* if anybody is killed for want of memory, let it be this one */
+	file_write("/proc/self/oom_score_adj", "1000");
 	for (size_t i = 0; i < len; i += OS_PAGE)
 		byte_write(p + i, 1);
 	return 0;
@@ -56,13 +58,15 @@ TEST_F(pressure, gives_memory_to_those_who_need_it)
 	EXPECT_LT(shrunk, stat_read("Shrunk"));
 }
 
+/* More is needed than the pool may give: who needs it does not live. */
 TEST_F(pressure, keeps_the_floor)
 {
+	long long floor_mb = self->target_mb * 3 / 4 & ~1LL, need;
 	struct pool_line low = self->sum;
-	long long need;
 	pid_t pid;
 	int status;
 
+	ASSERT_EQ(0, param_write("pool_floor_mb", floor_mb));
 	need = meminfo_read("MemAvailable") / 1024 + self->target_mb / 2;
 	pid = child_start(eat, &need);
 	ASSERT_LT(0, pid);
@@ -72,8 +76,7 @@ TEST_F(pressure, keeps_the_floor)
 			low = self->sum;
 		usleep(10000);
 	}
-	EXPECT_EQ(0, status);
-	EXPECT_LE(FLOOR_MB / 2, low.clean);
+	EXPECT_LE(floor_mb / 2, (long long)low.clean);
 	EXPECT_GT(self->target_mb / 2, (long long)low.clean);
 }
 
