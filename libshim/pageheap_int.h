@@ -65,6 +65,7 @@ enum run_kind {
  * @stuck: pages could not be given back: do not try again
  * @queued: on ph.joins
  * @joining: being joined, without the lock
+ * @releasing: threads that give pages of it back, without the lock
  * @join_next: the next on ph.joins
  * @age_tick: tick in which it was last passed over on its age list
  */
@@ -87,6 +88,7 @@ struct block {
 	bool stuck;
 	bool queued;
 	bool joining;
+	uint8_t releasing;
 	struct block *join_next;
 	uint32_t age_tick;
 };

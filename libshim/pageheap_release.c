@@ -3,7 +3,8 @@
  * pageheap_release: memory back to the kernel, and blocks made whole again.
  *
  * Keeps true: what is on its way is on no list and counted in ph.moving while
- * the lock is dropped; a page is off @backed only after the kernel took it.
+ * the lock is dropped; a page is off @backed only after the kernel took it; no
+ * block is joined while pages of it are given back, or the reverse.
  *
  * Guarded by ph.lock.  Called by the scavenger and by pageheap_trim().
  */
@@ -92,6 +93,7 @@ static size_t block_release(struct block *b)
 
 	few = ph.part_pages < SPLIT_MAX;
 	nr = block_hold_idle(b, r);
+	b->releasing++;
 	ph.moving++;
 	shim_lock_release(&ph.lock);
 	if (split && ops->pages && few)
@@ -99,6 +101,7 @@ static size_t block_release(struct block *b)
 	done = ops->release(r, nr);
 	shim_lock_acquire(&ph.lock);
 	ph.moving--;
+	b->releasing--;
 	ph.nr_release++;
 	if (split)
 		ph.nr_split++;
@@ -201,11 +204,13 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 		return 0;
 	}
 	ph.moving++;
+	b->releasing++;
 	shim_lock_release(&ph.lock);
 	done = backend_ops(b->backend)->release(r, nr);
 	for (i = 0; i < done; i++)
 		bytes += r[i].len;
 	shim_lock_acquire(&ph.lock);
+	b->releasing--;
 	ph.moving--;
 	if (done < nr) {
 		b->stuck = true;
@@ -236,7 +241,8 @@ bool pageheap_join_one(void)
 			return false;
 		ph.joins = b->join_next;
 		b->queued = false;
-	} while (b->state != BLOCK_PART || b->whole || b->nused < JOIN_PAGES);
+	} while (b->state != BLOCK_PART || b->whole || b->releasing ||
+		 b->nused < JOIN_PAGES);
 	b->joining = true;
 	ph.moving++;
 	shim_lock_release(&ph.lock);

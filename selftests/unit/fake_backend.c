@@ -87,6 +87,8 @@ static unsigned int fake_release(const struct backend_range *r, unsigned int nr)
 	uintptr_t end = 0;
 	unsigned int i;
 
+	if (fake.on_release)
+		fake.on_release();
 	shim_lock_acquire(&lock);
 	if (!nr || nr > BACKEND_RANGES)
 		fake.bad++;

@@ -21,6 +21,7 @@
  * @refuse_release: release refuses everything
  * @refuse_join: join fails
  * @jump: each growth is somewhere else, not behind the last
+ * @on_release: called by release while the heap's lock is dropped, or NULL
  * @room: bytes of address space left
  * @calls: calls that may fail, ever
  * @grown: bytes of address space given
@@ -36,6 +37,7 @@ struct fake_backend {
 	bool refuse_release;
 	bool refuse_join;
 	bool jump;
+	void (*on_release)(void);
 	size_t room;
 	unsigned long calls;
 	size_t grown;

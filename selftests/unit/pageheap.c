@@ -330,6 +330,44 @@ TEST(locked_memory_stays)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+static void join_meanwhile(void)
+{
+	shim_lock_acquire(&ph.lock);
+	pageheap_join_one();
+	shim_lock_release(&ph.lock);
+}
+
+/* One thread gives pages of a block back while another is about to join it. */
+TEST(what_is_being_released_is_not_joined)
+{
+	struct span *a, *b, *c;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	a = pageheap_alloc(200, 1);
+	b = pageheap_alloc(30, 1);
+	c = pageheap_alloc(20, 1);
+	ASSERT_EQ(block_of(a), block_of(c));
+	pageheap_free(b);
+	pageheap_trim(0);
+	ASSERT_LT(0, stat_now().nr_split);
+	/* nearly full again: to be joined */
+	b = pageheap_alloc(30, 1);
+	ASSERT_EQ(block_of(a), block_of(b));
+	pageheap_free(c);
+	fake.on_release = join_meanwhile;
+	pageheap_trim(0);
+	fake.on_release = NULL;
+	EXPECT_EQ(0, fake.joined);
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(a);
+	pageheap_free(b);
+	pageheap_trim(0);
+	EXPECT_EQ(0, stat_now().inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(0, fake.bad);
+}
+
 TEST(hard_limit)
 {
 	struct span *s[40];
