@@ -362,6 +362,13 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 
 	if (!clean)
 		ha_stat_inc(HA_PINNED);
+	/*
+	 * Freed, a block with a bad page in it would be handed out again: the
+	 * page allocator looks for those among single pages only.  So the last
+	 * reference stays.
+	 */
+	if (folio_test_hwpoison(folio) || folio_test_has_hwpoisoned(folio))
+		folio_get(folio);
 	if (pooled) {
 		if (clean) {
 			ha_pool_put(folio);
