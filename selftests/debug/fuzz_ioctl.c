@@ -273,13 +273,19 @@ int main(void)
 			bad = 1;
 		}
 	}
-	bad |= pages_wrong(f.witness.base, f.witness.size, 1) != 0;
+	if (pages_wrong(f.witness.base, f.witness.size, 1)) {
+		ksft_print_msg("after the last call: the witness changed\n");
+		bad = 1;
+	}
 	close(f.fd[FD_VIEW]);
 	close(f.fd[FD_OTHER]);
 	close(f.fd[FD_DEV]);
 	arena_drop(&f.target);
 	arena_drop(&f.witness);
-	bad |= held_back_to(&before) != 0;
+	if (held_back_to(&before)) {
+		ksft_print_msg("not all came back\n");
+		bad = 1;
+	}
 	soak_report("fuzz-ioctl", calls, i, bad);
 	ksft_test_result(!bad, "%lu calls\n", i);
 	ksft_finished();
