@@ -367,8 +367,10 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 	 * page allocator looks for those among single pages only.  So the last
 	 * reference stays.
 	 */
-	if (folio_test_hwpoison(folio) || folio_test_has_hwpoisoned(folio))
+	if (folio_test_hwpoison(folio) || folio_test_has_hwpoisoned(folio)) {
+		clean = false;	/* it may have gone bad just now */
 		folio_get(folio);
+	}
 	if (pooled) {
 		if (clean) {
 			ha_pool_put(folio);

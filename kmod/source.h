@@ -118,7 +118,8 @@ void ha_source_gone(struct ha_gone *gone);
  * @gone: gather it here if it is to be freed, or NULL to free it at once
  *
  * A block that somebody else holds a reference to (it is pinned) is freed by
- * the last holder and never handed out again by us.
+ * the last holder and never handed out again by us.  One with a bad page in it
+ * (hwpoison) is not freed at all, nor uncharged from its memory cgroup.
  */
 void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 			 struct folio *folio, bool pooled,
