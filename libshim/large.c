@@ -65,8 +65,7 @@ static void spans_free(struct span **span, uint32_t n)
 	}
 }
 
-/* Give back what is kept. */
-static void keep_flush(void)
+void large_flush(void)
 {
 	struct span *old[KEEP_SPANS];
 	uint32_t n = 0;
@@ -98,7 +97,7 @@ static struct span *keep_take(size_t npages, size_t align)
 	}
 	shim_lock_release(&keep.lock);
 	if (many)
-		keep_flush();
+		large_flush();
 	return s;
 }
 
@@ -214,14 +213,9 @@ size_t large_size(const void *p)
 	return (size_t)large_span(p)->npages * PAGE_SIZE;
 }
 
-void large_flush(void)
-{
-	keep_flush();
-}
-
 size_t large_reclaim(size_t bytes)
 {
-	keep_flush();
+	large_flush();
 	return pageheap_trim(bytes);
 }
 
@@ -234,7 +228,7 @@ void large_idle(void)
 	keep.used = false;
 	shim_lock_release(&keep.lock);
 	if (!used)
-		keep_flush();
+		large_flush();
 }
 
 void large_get_stat(struct large_stat *st)
