@@ -15,7 +15,7 @@
 #include "soak.h"
 
 #define BLOCKS		4
-#define ROUNDS		200
+#define ROUNDS		100
 
 FIXTURE(classes) {
 	struct arena a;

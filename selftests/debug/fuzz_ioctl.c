@@ -180,8 +180,15 @@ static int call(struct fuzz *f)
 	/* half of them with something wrong */
 	for (i = below(f, 6); i > 2; i--) {
 		__u64 n = number(f);
+		size_t at = below(f, 16) * 4;
 
-		memcpy(f->arg + below(f, 16) * 4, &n, sizeof(n));
+		/*
+		 * What BLOCKS writes to is replaced as a whole: half of a good
+		 * address is often a good one too, that of the witness say.
+		 */
+		if (cmd == HUGEARENA_IOC_BLOCKS)
+			at &= ~7UL;
+		memcpy(f->arg + at, &n, sizeof(n));
 	}
 	if (!below(f, 16))
 		arg = (void *)address(f, f->arg);

@@ -7,7 +7,7 @@
  */
 #include "harness.h"
 
-#define BLOCKS	32
+#define BLOCKS	16
 #define ROUNDS	2
 
 FIXTURE(stale) {
@@ -20,9 +20,9 @@ FIXTURE_VARIANT(stale) {
 };
 
 FIXTURE_VARIANT_ADD(stale, from_demand) { 0, 0 };
-FIXTURE_VARIANT_ADD(stale, from_pool) { 32, 0 };
-FIXTURE_VARIANT_ADD(stale, from_reserve) { 0, 8 };
-FIXTURE_VARIANT_ADD(stale, from_all) { 16, 8 };
+FIXTURE_VARIANT_ADD(stale, from_pool) { 16, 0 };
+FIXTURE_VARIANT_ADD(stale, from_reserve) { 0, 4 };
+FIXTURE_VARIANT_ADD(stale, from_all) { 8, 4 };
 
 FIXTURE_SETUP(stale)
 {

@@ -3,7 +3,7 @@
 #include "harness.h"
 #include <signal.h>
 
-#define BLOCKS	8
+#define BLOCKS	3
 
 FIXTURE(isolate) {
 	struct arena a;

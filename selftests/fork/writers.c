@@ -33,9 +33,9 @@ FIXTURE_VARIANT(writers) {
 	int generations;
 };
 
-FIXTURE_VARIANT_ADD(writers, forks_3_of_64_mib) { 64, 3, 1 };
-FIXTURE_VARIANT_ADD(writers, forks_25_of_8_mib) { 8, 25, 1 };
-FIXTURE_VARIANT_ADD(writers, generations_3_of_16_mib) { 16, 3, 3 };
+FIXTURE_VARIANT_ADD(writers, forks_2_of_32_mib) { 32, 2, 1 };
+FIXTURE_VARIANT_ADD(writers, forks_16_of_4_mib) { 4, 16, 1 };
+FIXTURE_VARIANT_ADD(writers, generations_3_of_8_mib) { 8, 3, 3 };
 
 static __u32 *page_of(const struct writer *w, size_t page)
 {

@@ -16,7 +16,7 @@
 #include "kselftest_harness.h"
 #include "load.h"
 
-#define FORKS	200u	/* TCG makes some 10 a second, a host 100 */
+#define FORKS	60u	/* TCG makes some 10 a second, a host 100 */
 #define THREADS	8
 
 extern char **environ;
@@ -85,7 +85,7 @@ TEST(child_owns_a_copy)
 
 	load_start(&l, THREADS);
 	load_join(&l);
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 20; i++) {
 		pid_t pid = fork();
 
 		ASSERT_LE(0, pid);
@@ -154,7 +154,7 @@ TEST(spawn_while_threads_allocate)
 	unsigned int i, bad = 0;
 
 	load_start(&l, 4);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 60; i++) {
 		pid_t pid;
 
 		ASSERT_EQ(0, posix_spawn(&pid, "/bin/true", NULL, NULL, argv,
@@ -173,7 +173,7 @@ TEST(vfork_child_may_allocate)
 {
 	unsigned int i;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 60; i++) {
 		pid_t pid = vfork();
 
 		ASSERT_LE(0, pid);
