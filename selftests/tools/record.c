@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugearena record and report: samples of a process, and the page of them. */
 #include "harness.h"
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
 #include "tool.h"
 
 #define REC	"/tmp/record-test.rec"
 #define HTML	"/tmp/record-test.html"
+#define DISK	"/tmp/record-test.disk"
 
 static char page[1 << 21];
 
@@ -104,6 +108,82 @@ TEST(what_is_no_recording)
 	EXPECT_EQ(TOOL_FAILED, tool("report /nonexistent"));
 	EXPECT_EQ(TOOL_FAILED, tool("record -w " REC " 999999999"));
 	EXPECT_EQ(TOOL_USAGE, tool("record"));
+	unlink(REC);
+}
+
+/* The service goes on, the tool says what is wrong, what it has can be read. */
+TEST(the_disk_is_full)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	EXPECT_EQ(TOOL_FAILED, tool("record -w /dev/full -t 5 %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "cannot write /dev/full: No space"));
+	EXPECT_EQ(0, kill(s.pid, 0));
+	if (geteuid())
+		SKIP(goto out, "a small disk needs root");
+	mkdir(DISK, 0700);
+	ASSERT_EQ(0, mount("none", DISK, "tmpfs", 0, "size=16k"));
+	EXPECT_EQ(TOOL_FAILED, tool("record -w " DISK "/rec -i 0.01 -t 60 %d",
+				    s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "No space"));
+	EXPECT_EQ(0, kill(s.pid, 0));
+	root = tool_json("report --json " DISK "/rec");
+	EXPECT_LE(1, json_array_size(json_at(root, "columns.seconds")));
+	json_decref(root);
+	umount(DISK);
+	rmdir(DISK);
+out:
+	subject_end(&s);
+}
+
+static int clock_goes(long seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += seconds;
+	return clock_settime(CLOCK_REALTIME, &t);
+}
+
+static int records(void *arg)
+{
+	return tool("record -w " REC " -i 0.05 -t 2 %d", *(pid_t *)arg);
+}
+
+/* The samples' time is the time that went by, whatever the clock says. */
+TEST(the_clock_is_set)
+{
+	const long steps[] = { 7200, -14400, 7200 };
+	double last = -1;
+	json_t *root, *list, *v;
+	struct subject s;
+	pid_t pid;
+	size_t i;
+
+	if (geteuid())
+		SKIP(return, "setting the clock needs root");
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	pid = child_start(records, &s.pid);
+	ASSERT_LT(0, pid);
+	for (i = 0; i < 3; i++) {
+		usleep(400000);
+		EXPECT_EQ(0, clock_goes(steps[i]));
+	}
+	EXPECT_EQ(TOOL_OK, child_wait(pid));
+	root = tool_json("report --json " REC);
+	ASSERT_NE(NULL, root);
+	list = json_at(root, "columns.seconds");
+	EXPECT_LT(2, json_array_size(list));
+	json_array_foreach(list, i, v) {
+		EXPECT_LT(last, json_number_value(v));
+		last = json_number_value(v);
+	}
+	EXPECT_GT(1800, last);
+	EXPECT_GT(1e8, col_max(root, "faults_per_second"));
+	json_decref(root);
+	subject_end(&s);
 	unlink(REC);
 }
 

@@ -132,17 +132,22 @@ struct recording {
 	FILE *f;
 	struct shim shim;
 	int shim_err;
+	bool full;		/* the file takes no more */
 	uint64_t began;
 	uint64_t samples;
 };
 
 static int line_write(struct recording *rec, json_t *line)
 {
-	int err = json_dumpf(line, rec->f, JSON_COMPACT);
+	int err;
 
+	errno = 0;
+	err = json_dumpf(line, rec->f, JSON_COMPACT);
 	json_decref(line);
-	fputc('\n', rec->f);
-	return err || fflush(rec->f) ? -EIO : 0;
+	if (!err && fputc('\n', rec->f) != EOF && !fflush(rec->f))
+		return 0;
+	rec->full = true;
+	return errno ? -errno : -EIO;
 }
 
 static int header_write(struct recording *rec, pid_t pid)
@@ -278,7 +283,10 @@ static int record(struct recording *rec)
 		launch_end(&l);
 		ret = launch_status(&l);
 	}
-	if (err) {
+	if (rec->full) {
+		out_error("cannot write %s: %s", args->output, strerror(-err));
+		ret = CMD_FAILED;
+	} else if (err) {
 		out_error("cannot record %d: %s", pid, err == -ESRCH ?
 			  "there is no such process" : strerror(-err));
 		ret = cmd_errno(err);
@@ -301,7 +309,7 @@ int cmd_record(int argc, char **argv)
 		return CMD_FAILED;
 	}
 	ret = record(&rec);
-	if (fclose(rec.f)) {
+	if (fclose(rec.f) && !rec.full) {
 		out_error("cannot write %s: %m", args.output);
 		ret = CMD_FAILED;
 	}
