@@ -677,10 +677,7 @@ TEST_F_TIMEOUT(failnth, every_allocation, 3600)
 
 TEST_F_TIMEOUT(failnth, every_allocation_with_a_pool, 3600)
 {
-	struct pool_line sum;
-
-	ASSERT_EQ(0, param_write("pool_target_mb", 32));
-	ASSERT_EQ(16, wait_for((pool_sum_read(&sum), sum.clean), 16));
+	ASSERT_EQ(0, pool_fill(32));
 	EXPECT_EQ(0, sites_all(self->fd, "fail-nth-pool"));
 	params_reset();
 }

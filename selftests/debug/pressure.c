@@ -142,11 +142,9 @@ TEST_F_TIMEOUT(pressure, out_of_memory, 3600)
 TEST_F(pressure, an_empty_pool_is_no_obstacle)
 {
 	struct hugearena_stat st;
-	struct pool_line sum;
 	struct arena a;
 
-	ASSERT_EQ(0, param_write("pool_target_mb", 4));
-	ASSERT_EQ(2, wait_for((pool_sum_read(&sum), sum.clean), 2));
+	ASSERT_EQ(0, pool_fill(4));
 	ASSERT_EQ(0, arena_make(&a, 6));
 	pages_fill(a.base, a.size, 1);
 	EXPECT_EQ(0, pages_wrong(a.base, a.size, 1));

@@ -44,10 +44,8 @@ TEST_F(source, pool)
 {
 	long long before = stat_read("FaultPool");
 	struct hugearena_block b;
-	struct pool_line sum;
 
-	ASSERT_EQ(0, param_write("pool_target_mb", 16));
-	ASSERT_EQ(8, wait_for((pool_sum_read(&sum), sum.clean), 8));
+	ASSERT_EQ(0, pool_fill(16));
 	touch(&self->a, 0, 5);
 	ASSERT_EQ(0, arena_stat(&self->a, &self->st));
 	EXPECT_EQ(5, self->st.fault_pool);

@@ -24,18 +24,6 @@ FIXTURE_TEARDOWN(count)
 	arena_drop(&self->a);
 }
 
-/* A child that shares everything and touches nothing until it is let go. */
-static pid_t child_holds(int release)
-{
-	pid_t pid = child_fork();
-
-	if (!pid) {
-		gate_wait(release);
-		_exit(0);
-	}
-	return pid;
-}
-
 TEST_F(count, forks)
 {
 	long long before = stat_read("Forks");

@@ -21,14 +21,10 @@ FIXTURE_VARIANT_ADD(isolate, pool) { 0, 64 };
 
 FIXTURE_SETUP(isolate)
 {
-	struct pool_line sum;
 	size_t i;
 
 	ASSERT_EQ(0, params_reset());
-	ASSERT_EQ(0, param_write("pool_target_mb", variant->pool_mb));
-	ASSERT_EQ(variant->pool_mb / 2,
-		  wait_for((pool_sum_read(&sum), sum.clean),
-			   variant->pool_mb / 2));
+	ASSERT_EQ(0, pool_fill(variant->pool_mb));
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	pages_fill(self->a.base, self->a.size, 1);
 	for (i = 0; variant->split && i < BLOCKS; i++)

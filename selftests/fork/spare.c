@@ -28,18 +28,6 @@ FIXTURE_TEARDOWN(spare)
 	arena_drop(&self->a);
 }
 
-/* A child that shares everything and touches nothing until it is let go. */
-static pid_t child_holds(int release)
-{
-	pid_t pid = child_fork();
-
-	if (!pid) {
-		gate_wait(release);
-		_exit(0);
-	}
-	return pid;
-}
-
 /* Copy a page a millisecond until the stock has served @want of them. */
 static size_t copy_until(struct arena *a, long long want)
 {

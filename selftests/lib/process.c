@@ -82,6 +82,16 @@ void gate_wait(int gate)
 		abort();
 }
 
+pid_t child_holds(int release)
+{
+	pid_t pid = child_fork();
+
+	if (pid)
+		return pid;
+	gate_wait(release);
+	_exit(0);
+}
+
 int user_become(uid_t uid)
 {
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||

@@ -33,6 +33,12 @@ int gate_open(void);
 void gate_post(int gate);
 void gate_wait(int gate);
 
+/*
+ * A child that shares all that its parent has and touches nothing of it until
+ * gate_post(@release); its pid, or -1 and errno.
+ */
+pid_t child_holds(int release);
+
 /* Become user and group @uid, without capabilities; 0, or -1 and errno. */
 int user_become(uid_t uid);
 

@@ -304,6 +304,16 @@ int param_write(const char *name, long long value)
 	return file_write(path, text);
 }
 
+int pool_fill(int mb)
+{
+	struct pool_line sum;
+
+	if (param_write("pool_target_mb", mb))
+		return -1;
+	return wait_for((pool_sum_read(&sum), sum.clean), mb / 2) == mb / 2 ?
+	       0 : -1;
+}
+
 int params_reset(void)
 {
 	size_t i;

@@ -75,6 +75,12 @@ int pool_line_read(int node, struct pool_line *line);
 /* All nodes' pools added up; 0, or -1. */
 int pool_sum_read(struct pool_line *sum);
 
+/*
+ * Set what the pool shall have, in MiB, and wait up to 10 s until so much of it
+ * is zeroed; 0, or -1.
+ */
+int pool_fill(int mb);
+
 /* A module parameter, a list of numbers added up; -1 if it is not there. */
 long long param_read(const char *name);
 int param_write(const char *name, long long value);

@@ -25,16 +25,11 @@ FIXTURE_VARIANT_ADD(node, reserve_of_1) { 1, 0, 4 };
 
 FIXTURE_SETUP(node)
 {
-	struct pool_line sum;
-
 	if (access("/sys/devices/system/node/node1", F_OK))
 		SKIP(_exit(255), "one NUMA node only");
 	ASSERT_EQ(0, params_reset());
-	ASSERT_EQ(0, param_write("pool_target_mb", variant->pool_mb));
 	ASSERT_EQ(0, param_write("reserve_max", variant->reserve));
-	ASSERT_EQ(variant->pool_mb / 2,
-		  wait_for((pool_sum_read(&sum), sum.clean),
-			   variant->pool_mb / 2));
+	ASSERT_EQ(0, pool_fill(variant->pool_mb));
 	self->dev = device_open();
 	ASSERT_LE(0, self->dev);
 }

@@ -13,9 +13,7 @@ FIXTURE(hand) {
 FIXTURE_SETUP(hand)
 {
 	ASSERT_EQ(0, params_reset());
-	ASSERT_EQ(0, param_write("pool_target_mb", 2 * BLOCKS));
-	ASSERT_EQ(BLOCKS, wait_for((pool_sum_read(&self->sum),
-				    self->sum.clean), BLOCKS));
+	ASSERT_EQ(0, pool_fill(2 * BLOCKS));
 	ASSERT_EQ(0, arena_make(&self->a, 2 * BLOCKS));
 }
 
@@ -88,11 +86,10 @@ TEST_F(hand, an_empty_pool_counts_what_it_could_not_give)
 	struct hugearena_stat st;
 	unsigned long long failed;
 
+	ASSERT_EQ(0, pool_sum_read(&self->sum));
 	failed = self->sum.failed;
 	/* all it has, and with the refill slower than this, some more */
-	ASSERT_EQ(0, param_write("pool_target_mb", 4));
-	ASSERT_EQ(2, wait_for((pool_sum_read(&self->sum), self->sum.clean),
-			      2));
+	ASSERT_EQ(0, pool_fill(4));
 	touch(&self->a, 0, 2 * BLOCKS);
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_EQ(2 * BLOCKS, st.fault_pool + st.fault_demand);

@@ -104,10 +104,7 @@ static int rises_not_by_pool(void *arg)
 
 TEST_F(charge, the_pool_is_not_charged)
 {
-	struct pool_line sum;
-
-	ASSERT_EQ(0, param_write("pool_target_mb", 2 * BLOCKS));
-	ASSERT_EQ(BLOCKS, wait_for((pool_sum_read(&sum), sum.clean), BLOCKS));
+	ASSERT_EQ(0, pool_fill(2 * BLOCKS));
 	EXPECT_EQ(0, child_run(rises_not_by_pool, &self->cg));
 }
 

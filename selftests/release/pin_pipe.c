@@ -27,14 +27,9 @@ FIXTURE_VARIANT_ADD(pin_pipe, reserve) { 0, 8 };
 
 FIXTURE_SETUP(pin_pipe)
 {
-	struct pool_line sum;
-
 	ASSERT_EQ(0, params_reset());
-	ASSERT_EQ(0, param_write("pool_target_mb", variant->pool_mb));
 	ASSERT_EQ(0, param_write("reserve_max", variant->reserve));
-	ASSERT_EQ(variant->pool_mb / 2,
-		  wait_for((pool_sum_read(&sum), sum.clean),
-			   variant->pool_mb / 2));
+	ASSERT_EQ(0, pool_fill(variant->pool_mb));
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	ASSERT_EQ(0, pipe(self->pipe));
 	memset(self->a.base, 'o', self->a.size);

@@ -25,8 +25,7 @@ TEST_F(reuse, blocks_of_the_pool_go_back_to_it)
 	struct pool_line sum;
 	long long recycled;
 
-	ASSERT_EQ(0, param_write("pool_target_mb", 16));
-	ASSERT_EQ(8, wait_for((pool_sum_read(&sum), sum.clean), 8));
+	ASSERT_EQ(0, pool_fill(16));
 	pages_fill(self->a.base, self->a.size, 1);
 	ASSERT_EQ(0, pool_sum_read(&sum));
 	EXPECT_EQ(8, sum.out);

@@ -131,11 +131,9 @@ TEST_F(unload, nobody_uses_it)
 TEST_F(unload, with_a_full_pool)
 {
 	long long before = meminfo_read("MemFree");
-	struct pool_line sum;
 
 	ASSERT_EQ(0, params_reset());
-	ASSERT_EQ(0, param_write("pool_target_mb", 64));
-	ASSERT_EQ(32, wait_for((pool_sum_read(&sum), sum.clean), 32));
+	ASSERT_EQ(0, pool_fill(64));
 	ASSERT_EQ(0, module_unload_wait());
 	/* the pool went with it */
 	EXPECT_EQ(1, wait_for(meminfo_read("MemFree") > before - 16 * 1024,
