@@ -78,6 +78,7 @@ void percpu_boot(bool use_rseq)
 				getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
 				RSEQ_MM_CID_END;
 	}
+	slab_close(&percpu_none);
 	percpu_hot.none[0] = &percpu_none;
 	percpu_hot.none[1] = &percpu_none;
 	for (i = 0; i < percpu.ncpus; i++)
@@ -121,14 +122,13 @@ static void slab_trim_idle(struct percpu_slab *slab)
 	unsigned int cls;
 
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
-		uint16_t cur = slab->stack[cls].cur;
 		unsigned int have = slab_count(slab, cls);
 
-		if (slab->seen[cls] == cur && have)
+		if (slab->seen[cls] == slab_top(slab, cls) && have)
 			slab_drain(slab, cls, have / 4);
 	}
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
-		slab->seen[cls] = slab->stack[cls].cur;
+		slab->seen[cls] = (uint16_t)slab_top(slab, cls);
 }
 
 /* Look at one CPU, the lock being held. */

@@ -53,7 +53,7 @@ struct percpu {
 
 extern struct percpu percpu __attribute__((visibility("hidden")));
 
-/* An all-zero header: the slab of CPUs that have none, never written. */
+/* A closed header: the slab of CPUs that have none, never written after boot. */
 extern struct percpu_slab percpu_none
 	__attribute__((visibility("hidden")));
 

@@ -126,8 +126,7 @@ void locked_put(unsigned int cls, void *p)
 		percpu_put_uncached(cls, p);
 		return;
 	}
-	if (slab_count(slab, cls) &&
-	    *slab_slot(slab, slab->stack[cls].cur) == p) {
+	if (slab_count(slab, cls) && *slab->cur[cls] == p) {
 		shim_lock_release(&slab->lock);
 		shim_die(SHIM_DIE_DOUBLE, p, cls);
 	}

@@ -9,8 +9,21 @@
 
 #include "percpu_slab.h"
 
+void slab_close(struct percpu_slab *slab)
+{
+	unsigned int cls;
+
+	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
+		slab->cur[cls] = &slab->zero;
+		slab->end[cls] = &slab->zero;
+	}
+	slab->large_cur = &slab->zero;
+	slab->large_end = &slab->zero;
+}
+
 void slab_init(struct percpu_slab *slab)
 {
+	slab_close(slab);
 	memcpy(slab->size_class, sizeclass_small, sizeof(slab->size_class));
 	slab->used = PERCPU_FIRST_SLOT;
 	slab->cpu = -1;
@@ -21,40 +34,36 @@ unsigned int slab_pop(struct percpu_slab *slab, unsigned int cls, void **objs,
 		      unsigned int n)
 {
 	unsigned int have = slab_count(slab, cls);
-	unsigned int cur = slab->stack[cls].cur;
 	unsigned int i;
 
 	if (n > have)
 		n = have;
 	for (i = 0; i < n; i++)
-		objs[i] = *slab_slot(slab, cur - i);
-	slab->stack[cls].cur = cur - n;
+		objs[i] = *slab->cur[cls]--;
 	return n;
 }
 
 unsigned int slab_push(struct percpu_slab *slab, unsigned int cls, void **objs,
 		       unsigned int n)
 {
-	unsigned int cur = slab->stack[cls].cur;
-	unsigned int room = slab->stack[cls].end - cur;
+	unsigned int room = (unsigned int)(slab->end[cls] - slab->cur[cls]);
 
 	if (n > room)
 		n = room;
 	if (!n)
 		return 0;
-	memcpy(slab_slot(slab, cur + 1), objs, n * sizeof(*objs));
-	slab->stack[cls].cur = cur + n;
+	memcpy(slab->cur[cls] + 1, objs, n * sizeof(*objs));
+	slab->cur[cls] += n;
 	return n;
 }
 
 /* Where the stack of a class begins, or would: after that of the one before. */
-static unsigned int slab_bottom(const struct percpu_slab *slab,
-				unsigned int cls)
+static void **slab_bottom(struct percpu_slab *slab, unsigned int cls)
 {
 	while (--cls)
 		if (slab->cap[cls])
-			return slab->stack[cls].end + 1u;
-	return PERCPU_FIRST_SLOT;
+			return slab->end[cls] + 1;
+	return slab_slot(slab, PERCPU_FIRST_SLOT);
 }
 
 bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
@@ -62,35 +71,35 @@ bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	unsigned int old = slab->cap[cls];
 	/* The bottom's slot comes and goes with the stack. */
 	int delta = (int)(cap + !!cap) - (int)(old + !!old);
-	unsigned int bottom = slab_bottom(slab, cls);
-	unsigned int tail = old ? slab->stack[cls].end + 1u : bottom;
+	void **bottom = slab_bottom(slab, cls);
+	void **tail = old ? slab->end[cls] + 1 : bottom;
 	unsigned int i;
 
 	if (slab_count(slab, cls) > cap)
 		return false;
 	if (slab->used + delta > (int)PERCPU_SLAB_SLOTS)
 		return false;
-	memmove(slab_slot(slab, tail + delta), slab_slot(slab, tail),
-		(slab->used - tail) * sizeof(void *));
+	memmove(tail + delta, tail,
+		(size_t)((char *)slab_slot(slab, slab->used) - (char *)tail));
 	for (i = cls + 1; i < PERCPU_CLASSES; i++) {
 		if (!slab->cap[i])
 			continue;
-		slab->stack[i].cur += delta;
-		slab->stack[i].end += delta;
+		slab->cur[i] += delta;
+		slab->end[i] += delta;
 	}
 	slab->used += delta;
 	slab->bytes += ((size_t)cap - old) * sizeclass_info[cls].size;
 	slab->cap[cls] = cap;
 	if (!cap) {
-		slab->stack[cls].cur = 0;
-		slab->stack[cls].end = 0;
+		slab->cur[cls] = &slab->zero;
+		slab->end[cls] = &slab->zero;
 		return true;
 	}
 	if (!old) {
-		*slab_slot(slab, bottom) = NULL;
-		slab->stack[cls].cur = bottom;
+		*bottom = NULL;
+		slab->cur[cls] = bottom;
 	}
-	slab->stack[cls].end = bottom + cap;
+	slab->end[cls] = bottom + cap;
 	return true;
 }
 
@@ -100,38 +109,35 @@ uint64_t slab_shape(const struct percpu_slab *slab)
 	unsigned int i;
 
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
-		hash = hash * 31 + __atomic_load_n(&slab->stack[i].cur,
-						   __ATOMIC_RELAXED);
+		hash = hash * 31 + (uintptr_t)__atomic_load_n(&slab->cur[i],
+							      __ATOMIC_RELAXED);
 	return hash;
 }
 
 bool slab_is_valid(const struct percpu_slab *slab)
 {
-	void *const *slots = (void *const *)slab;
-	unsigned int at = PERCPU_FIRST_SLOT;
+	void *const *zero = &slab->zero;
+	void *const *at = zero + PERCPU_FIRST_SLOT;
 	size_t bytes = 0;
 	unsigned int cls;
-	unsigned int i;
 
-	if (slab->zero || slab->large.cur || slab->large.end ||
-	    slab->stack[0].cur || slab->stack[0].end)
+	if (*zero || slab->large_cur != zero || slab->large_end != zero)
 		return false;
-	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
-		const struct percpu_stack *s = &slab->stack[cls];
+	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
+		void *const *cur = slab->cur[cls], *const *end = slab->end[cls];
 
 		if (!slab->cap[cls]) {
-			if (s->cur || s->end)
+			if (cur != zero || end != zero)
 				return false;
 			continue;
 		}
-		if (s->end != at + slab->cap[cls] || s->cur < at ||
-		    s->cur > s->end || slots[at])
+		if (end != at + slab->cap[cls] || cur < at || cur > end || *at)
 			return false;
-		for (i = at + 1; i <= s->cur; i++)
-			if (!slots[i])
+		for (; cur > at; cur--)
+			if (!*cur)
 				return false;
-		at = s->end + 1u;
+		at = end + 1;
 		bytes += (size_t)slab->cap[cls] * sizeclass_info[cls].size;
 	}
-	return at == slab->used && bytes == slab->bytes;
+	return at == zero + slab->used && bytes == slab->bytes;
 }

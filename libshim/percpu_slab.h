@@ -10,17 +10,23 @@
  * A slab is an array of 8-byte slots whose first part is this header:
  *
  *   slot 0            always NULL: where an empty, never used stack points
- *   stack[class]      cur and end of each class's stack, as slot numbers
+ *   cur[class]        each class's stack: the slot on top
+ *   end[class]        the last slot there is
  *   size_class[]      requests of up to 1 KiB, in steps of 16, to class
  *   ...               for the slow path
- *   large             the stack of class 255, always full and always empty
+ *   large_cur, _end   the stack of class 255, always full and always empty
  *   slots             the stacks, in order of class, without gaps
  *
  * A stack of capacity n is n + 1 slots: a NULL at the bottom, then its objects.
- * cur is the top object; it is the bottom's NULL when the stack is empty, so
- * that pop finds out by what it loads.  A stack that was never used has
- * cur = end = 0, so a slab of zeroes is a valid slab of empty stacks without
- * room: that is what percpu_none is, and every pop and push on it misses.
+ * cur points to the top object; to the bottom's NULL when the stack is empty, so
+ * that pop finds out by what it loads.  A stack without room has cur and end at
+ * slot 0, and every pop and push misses: percpu_none has no other.
+ *
+ * cur and end are pointers, one array each, for the processor's sake.  What one
+ * free() writes the next malloc() reads: recent x86 hands a value from a store
+ * on to a load in no time, but only of 4 or 8 bytes, at an address that is one
+ * register and a constant.  With slot numbers of 2 bytes, at a base and an index,
+ * a pair took twice as long on Golden Cove.
  */
 #ifndef SHIM_PERCPU_SLAB_H
 #define SHIM_PERCPU_SLAB_H
@@ -39,11 +45,6 @@
 
 _Static_assert(SIZECLASS_COUNT < PERCPU_CLASSES, "a stack for each class");
 
-struct percpu_stack {
-	uint16_t cur;
-	uint16_t end;
-};
-
 /* What was last missed in a class: a stack is too small if both happen. */
 enum percpu_miss {
 	PERCPU_NO_MISS,
@@ -54,12 +55,14 @@ enum percpu_miss {
 /**
  * struct percpu_slab - the header, see above
  * @zero: slot 0
- * @stack: by class
+ * @cur: by class
+ * @end: by class
  * @size_class: by (size - 1) / 16
  * @cap: capacity of each class's stack, in objects
  * @miss: enum percpu_miss, the class's last; not exact: a hint, hence racy
  * @idle: the class missed nothing since the steal hand last passed
- * @seen: each class's cur when last looked at, to see idle classes
+ * @seen: the slot each class's cur was at when last looked at, to see idle
+ *	classes
  * @cpu: CPU it is attached to, or -1
  * @hand: next class that gives up room
  * @used: slots taken by header and stacks
@@ -71,13 +74,15 @@ enum percpu_miss {
  * @overflows: misses of free; the same
  * @lock: percpu_lock.c: guards the slab that is never attached
  * @next: list of detached slabs
- * @large: stack of class 255
+ * @large_cur: cur of class 255
+ * @large_end: end of class 255
  */
 struct percpu_slab {
 	union {
 		struct {
 			void *zero;
-			struct percpu_stack stack[PERCPU_CLASSES];
+			void **cur[PERCPU_CLASSES];
+			void **end[PERCPU_CLASSES];
 			uint8_t size_class[SIZECLASS_SMALL_SLOTS];
 			/* slow path from here */
 			uint16_t cap[PERCPU_CLASSES];
@@ -97,17 +102,23 @@ struct percpu_slab {
 			struct percpu_slab *next;
 		};
 		struct {
-			uint8_t to_large[8 + 4 * PERCPU_LARGE];
-			struct percpu_stack large;
+			uint8_t to_large_cur[8 + 8 * PERCPU_LARGE];
+			void **large_cur;
+			uint8_t to_large_end[8 * PERCPU_CLASSES - 8];
+			void **large_end;
 		};
 	};
 };
 
-_Static_assert(offsetof(struct percpu_slab, stack) == 8, "asm relies on it");
-_Static_assert(offsetof(struct percpu_slab, size_class) == 264,
+_Static_assert(offsetof(struct percpu_slab, cur) == 8, "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, end) == 8 + 512, "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, size_class) == 1032,
 	       "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, large_end) ==
+	       offsetof(struct percpu_slab, end) + 8 * PERCPU_LARGE,
+	       "end of class 255");
 _Static_assert(offsetof(struct percpu_slab, next) + sizeof(void *) <=
-	       offsetof(struct percpu_slab, large), "room before class 255");
+	       offsetof(struct percpu_slab, large_cur), "room before class 255");
 
 #define PERCPU_FIRST_SLOT \
 	((sizeof(struct percpu_slab) + sizeof(void *) - 1) / sizeof(void *))
@@ -116,6 +127,19 @@ static inline void **slab_slot(struct percpu_slab *slab, unsigned int slot)
 {
 	return (void **)slab + slot;
 }
+
+/* The slot on top of a stack. */
+static inline unsigned int slab_top(const struct percpu_slab *slab,
+				    unsigned int cls)
+{
+	return (unsigned int)(slab->cur[cls] - (void **)slab);
+}
+
+/**
+ * slab_close - leave no stack any room
+ * @slab: a slab nobody uses
+ */
+void slab_close(struct percpu_slab *slab);
 
 /**
  * slab_init - make a slab of memory that reads as zero
@@ -131,10 +155,9 @@ void slab_init(struct percpu_slab *slab);
 static inline unsigned int slab_count(const struct percpu_slab *slab,
 				      unsigned int cls)
 {
-	uint16_t cur = __atomic_load_n(&slab->stack[cls].cur, __ATOMIC_RELAXED);
-	uint16_t bottom = slab->stack[cls].end - slab->cap[cls];
+	void **cur = __atomic_load_n(&slab->cur[cls], __ATOMIC_RELAXED);
 
-	return (uint16_t)(cur - bottom);
+	return (unsigned int)(cur - (slab->end[cls] - slab->cap[cls]));
 }
 
 /**

@@ -77,6 +77,15 @@
 	"movslq %%fs:4(%[off]), %[slab]\n\t"				\
 	"movq (%[tbl],%[slab],8), %[slab]\n\t"
 
+/* Of class @cls, a register; %[slab] becomes the address of its cur. */
+#define RSEQ_POP(cls)							\
+	"leaq 8(%[slab],%[" cls "],8), %[slab]\n\t"			\
+	"movq (%[slab]), %[obj]\n\t"					\
+	"movq (%[obj]), %[obj]\n\t"					\
+	"testq %[obj], %[obj]\n\t"					\
+	"jz %l[miss]\n\t"						\
+	"subq $8, (%[slab])"
+
 #define RSEQ_END	"\n3:\n\t"
 
 /**
@@ -90,20 +99,16 @@
 static inline __attribute__((always_inline)) void *
 rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 {
-	uintptr_t slab, cls;
+	uintptr_t slab;
 	void *obj;
 
 	__asm__ goto volatile(
 		RSEQ_BEGIN
 		RSEQ_LOAD_SLAB
-		"movzbl 264(%[slab],%[idx]), %k[cls]\n\t"
-		"movzwl 8(%[slab],%[cls],4), %k[obj]\n\t"
-		"movq (%[slab],%[obj],8), %[obj]\n\t"
-		"testq %[obj], %[obj]\n\t"
-		"jz %l[miss]\n\t"
-		"decw 8(%[slab],%[cls],4)"
+		"movzbl 1032(%[slab],%[idx]), %k[obj]\n\t"
+		RSEQ_POP("obj")
 		RSEQ_END
-		: [slab] "=&r" (slab), [cls] "=&r" (cls), [obj] "=&a" (obj)
+		: [slab] "=&r" (slab), [obj] "=&a" (obj)
 		: [off] "r" (off), [tbl] "r" (tbl), [idx] "r" (idx)
 		: "memory", "cc"
 		: miss);
@@ -132,11 +137,7 @@ rseq_pop(uintptr_t off, void *tbl, size_t cls)
 	__asm__ goto volatile(
 		RSEQ_BEGIN
 		RSEQ_LOAD_SLAB
-		"movzwl 8(%[slab],%[cls],4), %k[obj]\n\t"
-		"movq (%[slab],%[obj],8), %[obj]\n\t"
-		"testq %[obj], %[obj]\n\t"
-		"jz %l[miss]\n\t"
-		"decw 8(%[slab],%[cls],4)"
+		RSEQ_POP("cls")
 		RSEQ_END
 		: [slab] "=&r" (slab), [obj] "=&a" (obj)
 		: [off] "r" (off), [tbl] "r" (tbl), [cls] "r" (cls)
@@ -167,13 +168,14 @@ rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
 	__asm__ goto volatile(
 		RSEQ_BEGIN
 		RSEQ_LOAD_SLAB
-		"movzwl 8(%[slab],%[cls],4), %k[cur]\n\t"
-		"cmpw 10(%[slab],%[cls],4), %w[cur]\n\t"
+		"leaq 8(%[slab],%[cls],8), %[slab]\n\t"
+		"movq (%[slab]), %[cur]\n\t"
+		"cmpq 512(%[slab]), %[cur]\n\t"
 		"jae %l[miss]\n\t"
-		"cmpq %[obj], (%[slab],%[cur],8)\n\t"
+		"cmpq %[obj], (%[cur])\n\t"
 		"je %l[miss]\n\t"
-		"movq %[obj], 8(%[slab],%[cur],8)\n\t"
-		"incw 8(%[slab],%[cls],4)"
+		"movq %[obj], 8(%[cur])\n\t"
+		"addq $8, (%[slab])"
 		RSEQ_END
 		: [slab] "=&r" (slab), [cur] "=&r" (cur)
 		: [off] "r" (off), [tbl] "r" (tbl), [cls] "r" (cls),
@@ -203,21 +205,21 @@ static inline unsigned int rseq_pop_batch(uintptr_t off, void *tbl, size_t cls,
 	__asm__ goto volatile(
 		RSEQ_BEGIN
 		RSEQ_LOAD_SLAB
-		"movzwl 8(%[slab],%[cls],4), %k[cur]\n\t"
+		"movq 8(%[slab],%[cls],8), %[cur]\n\t"
 		"xorl %k[i], %k[i]\n"
 		"5:\n\t"
-		"movq (%[slab],%[cur],8), %[tmp]\n\t"
+		"movq (%[cur]), %[tmp]\n\t"
 		"testq %[tmp], %[tmp]\n\t"
 		"jz 6f\n\t"
 		"movq %[tmp], (%[objs],%[i],8)\n\t"
-		"decl %k[cur]\n\t"
+		"subq $8, %[cur]\n\t"
 		"incl %k[i]\n\t"
 		"cmpl %[n], %k[i]\n\t"
 		"jb 5b\n"
 		"6:\n\t"
 		"testl %k[i], %k[i]\n\t"
 		"jz %l[miss]\n\t"
-		"movw %w[cur], 8(%[slab],%[cls],4)"
+		"movq %[cur], 8(%[slab],%[cls],8)"
 		RSEQ_END
 		: [slab] "=&r" (slab), [cur] "=&r" (cur), [tmp] "=&r" (tmp),
 		  [i] "=&r" (i)
@@ -248,9 +250,10 @@ static inline unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls,
 	__asm__ goto volatile(
 		RSEQ_BEGIN
 		RSEQ_LOAD_SLAB
-		"movzwl 8(%[slab],%[cls],4), %k[cur]\n\t"
-		"movzwl 10(%[slab],%[cls],4), %k[room]\n\t"
-		"subl %k[cur], %k[room]\n\t"
+		"movq 8(%[slab],%[cls],8), %[cur]\n\t"
+		"movq 520(%[slab],%[cls],8), %[room]\n\t"
+		"subq %[cur], %[room]\n\t"
+		"shrq $3, %[room]\n\t"
 		"cmpl %[n], %k[room]\n\t"
 		"cmoval %[n], %k[room]\n\t"
 		"testl %k[room], %k[room]\n\t"
@@ -258,12 +261,12 @@ static inline unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls,
 		"xorl %k[i], %k[i]\n"
 		"5:\n\t"
 		"movq (%[objs],%[i],8), %[tmp]\n\t"
-		"incl %k[cur]\n\t"
+		"addq $8, %[cur]\n\t"
 		"incl %k[i]\n\t"
-		"movq %[tmp], (%[slab],%[cur],8)\n\t"
+		"movq %[tmp], (%[cur])\n\t"
 		"cmpl %k[room], %k[i]\n\t"
 		"jb 5b\n\t"
-		"movw %w[cur], 8(%[slab],%[cls],4)"
+		"movq %[cur], 8(%[slab],%[cls],8)"
 		RSEQ_END
 		: [slab] "=&r" (slab), [cur] "=&r" (cur), [tmp] "=&r" (tmp),
 		  [i] "=&r" (i), [room] "=&r" (room)

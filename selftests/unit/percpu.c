@@ -326,7 +326,7 @@ static uint64_t tops(const struct percpu_slab *slab)
 	unsigned int i;
 
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
-		hash = hash * 31 + __atomic_load_n(&slab->stack[i].cur,
+		hash = hash * 31 + (uintptr_t)__atomic_load_n(&slab->cur[i],
 						   __ATOMIC_RELAXED);
 	return hash;
 }

@@ -140,10 +140,10 @@ TEST(damage_is_noticed)
 	slab_resize(slab, 2, 4);
 	slab_push(slab, 2, &p, 1);
 	EXPECT_TRUE(slab_is_valid(slab));
-	*slab_slot(slab, slab->stack[2].cur) = NULL;
+	*slab->cur[2] = NULL;
 	EXPECT_FALSE(slab_is_valid(slab));
-	*slab_slot(slab, slab->stack[2].cur) = p;
-	slab->stack[1].end++;
+	*slab->cur[2] = p;
+	slab->end[1]++;
 	EXPECT_FALSE(slab_is_valid(slab));
 }
 

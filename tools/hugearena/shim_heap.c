@@ -323,8 +323,7 @@ static int slab_read(struct walk *w, uint64_t addr)
 			continue;
 		class_cached(w->heap, cls, n);
 		/* cur is the top object */
-		err = pointers_read(w, addr + 8 * (uint64_t)
-				    (slab.stack[cls].cur + 1 - n), n);
+		err = pointers_read(w, (uintptr_t)(slab.cur[cls] + 1 - n), n);
 	}
 	return err;
 }
