@@ -146,7 +146,15 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 void *entry_alloc_aligned(size_t size, size_t align)
 {
 	bool zero;
+	void *p;
 
+	if (size - 1 < percpu_hot.mid_max && align <= PAGE_SIZE) {
+		/* where no class will do, class 0 misses */
+		p = percpu_pop(align <= 16 ? sizeclass_of(size) :
+					     sizeclass_of_aligned(size, align));
+		if (likely(p))
+			return p;
+	}
 	return alloc_any(size, align, &zero);
 }
 
