@@ -36,12 +36,15 @@
 /*
  * Free memory that does not fit makes room for what is taken anew, once the heap
  * has more than its peak in use, a 32nd and 1 MiB.  Spans below 256 KiB do not
- * ask.
+ * ask.  A block that is given back is cleared again some time: of a heap of
+ * blocks no more goes in this way than its peak, and a 64th of what is asked for
+ * from then on.
  */
 #define SPARE_SHARE	32u
 #define SPARE_PAGES	((size_t)128)
 #define SPARE_SPAN	32u
 #define SPARE_CALLS	4
+#define SPARE_ASKED	64u
 #define GROW_SMALL	((size_t)4 << 20)
 #define GROW_MIN	AREA_SIZE
 #define GROW_MAX	((size_t)1 << 30)
@@ -135,16 +138,23 @@ static void make_room(size_t more)
 {
 	size_t top = ph.inuse + more > ph.top ? ph.inuse + more : ph.top;
 	size_t most = top + top / SPARE_SHARE + SPARE_PAGES;
+	uint64_t before;
 	int calls;
 
+	/* the right to give back does not grow beyond the peak */
+	if (ph.asked / SPARE_ASKED > ph.made)
+		ph.asked = ph.made * SPARE_ASKED;
 	for (calls = 0; calls < SPARE_CALLS; calls++) {
 		size_t now = ph.inuse + ph.idle + more;
 
-		if (now < most + SPARE_SPAN)
+		if (now < most + SPARE_SPAN ||
+		    (ph.whole && ph.made >= ph.top + ph.asked / SPARE_ASKED))
 			return;
+		before = ph.released;
 		if (!pageheap_release_runs((now - most) / BLOCK_PAGES) &&
 		    !pageheap_release_pages())
 			return;
+		ph.made += (ph.released - before) / PAGE_SIZE;
 	}
 }
 
@@ -410,6 +420,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 	s->npages = (uint32_t)npages;
 	s->state = SPAN_INUSE;
 	ph.spans++;
+	ph.asked += npages;
 	if (npages >= SPARE_SPAN && ph.inuse + ph.idle > before)
 		make_room(0);
 	shim_lock_release(&ph.lock);
