@@ -6,29 +6,29 @@ override CFLAGS += -I$(O)/libshim/gen
 side := sizeclass pagemap meta lock error
 slabs := percpu percpu_idle percpu_lock percpu_size percpu_slab
 
-TESTS += sizeclass
+PROGRAMS += sizeclass
 sizeclass := sizeclass
 
-TESTS += span
+PROGRAMS += span
 span := span fake_pageheap $(side)
 
-TESTS += central
+PROGRAMS += central
 central := central span fake_pageheap $(side)
 
-TESTS += transfer
+PROGRAMS += transfer
 transfer := transfer fake_central $(side)
 
-TESTS += percpu_slab
+PROGRAMS += percpu_slab
 percpu_slab := percpu_slab sizeclass
 
-TESTS += percpu_size
+PROGRAMS += percpu_size
 percpu_size := $(slabs) fake_transfer $(side)
 
-TESTS += percpu
+PROGRAMS += percpu
 percpu := $(slabs) fake_transfer $(side)
 
-TESTS += conf
+PROGRAMS += conf
 conf := conf error sizeclass
 
-TESTS += error
+PROGRAMS += error
 error := error sizeclass

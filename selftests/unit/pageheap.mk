@@ -5,35 +5,35 @@ heap := pageheap pageheap_bits pageheap_block pageheap_filler pageheap_runs \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
 	scavenger scavenger_thread limit lock meta pagemap fake_error
 
-TESTS += lock
+PROGRAMS += lock
 lock := lock
 
-TESTS += meta
+PROGRAMS += meta
 meta := meta lock
 
-TESTS += pagemap
+PROGRAMS += pagemap
 pagemap := pagemap meta lock
 
-TESTS += pageheap_bits
+PROGRAMS += pageheap_bits
 pageheap_bits := pageheap_bits
 
-TESTS += pageheap
+PROGRAMS += pageheap
 pageheap := $(heap) fake_backend fake_conf
 
-TESTS += pageheap_walk
+PROGRAMS += pageheap_walk
 pageheap_walk := $(heap) fake_backend fake_conf
 
-TESTS += pageheap_fail
+PROGRAMS += pageheap_fail
 pageheap_fail := $(heap) fake_backend fake_conf
 
-TESTS += scavenger
+PROGRAMS += scavenger
 scavenger := $(heap) fake_backend fake_conf
 
-TESTS += limit
+PROGRAMS += limit
 limit := limit lock fake_conf
 
-TESTS += backend
+PROGRAMS += backend
 backend := backend backend_thp backend_kmod fake_conf
 
-TESTS += large
+PROGRAMS += large
 large := large $(heap) fake_backend fake_conf

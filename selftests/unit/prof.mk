@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The sampled heap profile.
 
-TESTS += prof
+PROGRAMS += prof
 prof := prof meta lock conf error sizeclass
