@@ -154,7 +154,8 @@ static void make_room(size_t more)
 		if (!pageheap_release_runs((now - most) / BLOCK_PAGES) &&
 		    !pageheap_release_pages())
 			return;
-		ph.made += (ph.released - before) / PAGE_SIZE;
+		if (ph.whole)
+			ph.made += (ph.released - before) / PAGE_SIZE;
 	}
 }
 

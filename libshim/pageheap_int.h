@@ -166,7 +166,7 @@ struct pageheap {
 	size_t peak;		/* the most in this window, see scavenger.c */
 	size_t runs_low;	/* fewest free whole blocks since then */
 	size_t asked;		/* pages that spans took, for make_room() */
-	size_t made;		/* pages that make_room() gave back */
+	size_t made;		/* pages that it gave back since ph.whole */
 	size_t holes;		/* pages of memory given back that were used */
 	size_t fresh;		/* pages of memory taken since limit_update() */
 	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */

@@ -368,6 +368,36 @@ TEST(what_is_being_released_is_not_joined)
 	EXPECT_EQ(0, fake.bad);
 }
 
+/* A heap of blocks that only churns does not give back all it takes again. */
+TEST(room_is_made_within_bounds)
+{
+	struct span *s[32] = { NULL };
+	size_t asked = 0, peak = 0, was;
+	uint32_t rnd = 1;
+	int i;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	was = fake.released;
+	for (i = 0; i < 20000; i++) {
+		struct span **at;
+
+		rnd = rnd * 1664525 + 1013904223;
+		at = &s[rnd >> 27];
+		if (*at)
+			pageheap_free(*at);
+		*at = pageheap_alloc(32 + (rnd >> 8) % 480, 1);
+		ASSERT_NE(NULL, *at);
+		asked += (*at)->npages * PAGE_SIZE;
+		if (stat_now().inuse > peak)
+			peak = stat_now().inuse;
+	}
+	EXPECT_LT(was, fake.released);
+	/* the last one may be larger than what was left of the bound */
+	EXPECT_GT(2 * peak + asked / 64, fake.released - was);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(hard_limit)
 {
 	struct span *s[40];
