@@ -25,7 +25,7 @@ FIXTURE_TEARDOWN(overlay)
 }
 
 /* A quarter of what copying the blocks would take is far more than noise. */
-#define LIMIT_KB	(BLOCKS * BLOCK_LEN / 1024 / 4)
+#define LIMIT_KB	(long long)(BLOCKS * BLOCK_LEN / 1024 / 4)
 
 TEST_F(overlay, parent_writes_a_byte_in_every_block)
 {
@@ -38,10 +38,10 @@ TEST_F(overlay, parent_writes_a_byte_in_every_block)
 		gate_wait(self->release);
 		_exit(pages_wrong(self->a.base, self->a.size, 1) != 0);
 	}
-	before = meminfo_read("MemFree");
+	before = memfree_read();
 	for (i = 0; i < BLOCKS; i++)
 		byte_write(self->a.base + i * BLOCK_LEN + 100, 1);
-	after = meminfo_read("MemFree");
+	after = memfree_read();
 	EXPECT_GT(LIMIT_KB, before - after);
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
 	gate_post(self->release);
@@ -56,11 +56,11 @@ TEST_F(overlay, child_writes_a_byte_in_every_block)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		before = meminfo_read("MemFree");
+		before = memfree_read();
 		for (i = 0; i < BLOCKS; i++)
 			byte_write(self->a.base + i * BLOCK_LEN + 100, 1);
-		after = meminfo_read("MemFree");
-		if (before - after >= (long long)LIMIT_KB)
+		after = memfree_read();
+		if (before - after >= LIMIT_KB)
 			_exit(1);
 		_exit(pages_wrong(self->a.base, self->a.size, 1) ? 2 : 0);
 	}
@@ -75,11 +75,11 @@ TEST_F(overlay, a_child_that_only_reads_costs_nothing)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		before = meminfo_read("MemFree");
+		before = memfree_read();
 		if (pages_wrong(self->a.base, self->a.size, 1))
 			_exit(1);
-		after = meminfo_read("MemFree");
-		_exit(before - after < (long long)LIMIT_KB ? 0 : 2);
+		after = memfree_read();
+		_exit(before - after < LIMIT_KB ? 0 : 2);
 	}
 	EXPECT_EQ(0, child_wait(pid));
 }

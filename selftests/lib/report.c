@@ -115,6 +115,21 @@ long long meminfo_read(const char *key)
 	return file_key("/proc/meminfo", key);
 }
 
+long long memfree_read(void)
+{
+	long long kb = meminfo_read("MemFree"), pages;
+	char line[LINE_MAX_LEN];
+	FILE *f = fopen("/proc/zoneinfo", "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %lld", &pages) == 1)
+			kb += pages * 4;
+	fclose(f);
+	return kb;
+}
+
 /*
  * Walk smaps; for the mapping that contains @addr either read @key's number
  * or copy VmFlags into @flags.

@@ -54,6 +54,12 @@ long long status_read(const char *key);
 /* A field of /proc/meminfo; -1 if it is not there. */
 long long meminfo_read(const char *key);
 
+/*
+ * Free memory in kB.  MemFree leaves out what the page allocator keeps free by
+ * CPU, which since 6.7 may be an eighth of all, 2 MiB pages among it.
+ */
+long long memfree_read(void);
+
 /* A field, in kB, of the mapping that contains @addr; -1 if none. */
 long long smaps_read(const void *addr, const char *key);
 

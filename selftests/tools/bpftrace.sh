@@ -35,7 +35,29 @@ result()
 # load: work that faults, forks, writes to what is shared, allocates
 load()
 {
-	LD_PRELOAD=$dir/libshim.so.0 "$dir/subject" forks >/dev/null
+	LD_PRELOAD=$dir/libshim.so.0 timeout 60 "$dir/subject" forks >/dev/null
+}
+
+# trace SCRIPT: what it prints of a load
+trace()
+{
+	# that it ticks shows that all else is attached, too
+	{
+		sed "s,/usr/local/lib/libshim.so.0,$dir/libshim.so.0," "$dir/$1.bt"
+		printf '%s\n' 'interval:s:1 { printf("attached\n"); }'
+	} >"$out/$1.bt"
+	timeout -k 10 200 bpftrace -B line "$out/$1.bt" >"$out/$1" 2>&1 &
+	tracer=$!
+	try=0
+	until grep -q ^attached "$out/$1" || [ ! -e /proc/$tracer/exe ] ||
+		[ $try = 150 ]; do
+		sleep 1
+		try=$((try + 1))
+	done
+	load || echo "the load left with status $?" >>"$out/$1"
+	sleep 1
+	kill -INT $tracer
+	wait $tracer || echo "bpftrace left with status $?" >>"$out/$1"
 }
 
 # wanted SCRIPT: a pattern that its output must have
@@ -55,21 +77,7 @@ for s in $scripts; do
 		echo "ok $n $s # SKIP no module here"
 		continue
 	fi
-	sed "s,/usr/local/lib/libshim.so.0,$dir/libshim.so.0," \
-		"$dir/$s.bt" >"$out/$s.bt"
-	bpftrace "$out/$s.bt" >"$out/$s" 2>&1 &
-	tracer=$!
-	try=0
-	until grep -q Attaching "$out/$s" || [ $try = 60 ]; do
-		sleep 1
-		try=$((try + 1))
-	done
-	# attached some time after it says that it is about to
-	sleep 3
-	load
-	sleep 1
-	kill -INT $tracer
-	wait $tracer
+	trace $s
 	grep -q "$(wanted $s)" "$out/$s"
 	result $? $s
 done

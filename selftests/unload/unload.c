@@ -130,14 +130,13 @@ TEST_F(unload, nobody_uses_it)
 
 TEST_F(unload, with_a_full_pool)
 {
-	long long before = meminfo_read("MemFree");
+	long long before = memfree_read();
 
 	ASSERT_EQ(0, params_reset());
 	ASSERT_EQ(0, pool_fill(64));
 	ASSERT_EQ(0, module_unload_wait());
 	/* the pool went with it */
-	EXPECT_EQ(1, wait_for(meminfo_read("MemFree") > before - 16 * 1024,
-			      1));
+	EXPECT_EQ(1, wait_for(memfree_read() > before - 16 * 1024, 1));
 	ASSERT_EQ(0, module_load_as_given());
 }
 
