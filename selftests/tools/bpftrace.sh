@@ -56,7 +56,14 @@ trace()
 	done
 	load || echo "the load left with status $?" >>"$out/$1"
 	sleep 1
-	kill -INT $tracer
+	# it loses an interrupt that comes while it prints, and dies of one that
+	# comes while it ends
+	try=0
+	while [ -e /proc/$tracer/exe ]; do
+		[ $((try % 20)) != 0 ] || kill -INT $tracer
+		sleep 1
+		try=$((try + 1))
+	done
 	wait $tracer || echo "bpftrace left with status $?" >>"$out/$1"
 }
 
