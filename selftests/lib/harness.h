@@ -5,12 +5,7 @@
 #ifndef SELFTESTS_LIB_HARNESS_H
 #define SELFTESTS_LIB_HARNESS_H
 
-#include "kselftest_harness.h"
-
-/* Stops what hangs; the 30 s it comes with are too few for a debug kernel. */
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	300
-
+#include "patience.h"
 #include "arena.h"
 #include "memory.h"
 #include "process.h"

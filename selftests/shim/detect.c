@@ -3,7 +3,7 @@
  * detect: what is reported of pointers that are no objects, and that the process
  * is aborted; that nothing is said of a program that does no wrong.
  */
-#include "kselftest_harness.h"
+#include "patience.h"
 #include "victim.h"
 
 FIXTURE(misuse) {

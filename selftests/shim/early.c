@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 #include "victim.h"
 
 #define KEPT	300

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 #include "load.h"
 
 #define FORKS	60u	/* TCG makes some 10 a second, a host 100 */

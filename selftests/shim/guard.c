@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 #include "load.h"
 #include "shim.h"
 #include "victim.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 
 #define NEW(name, mangled, ...) \
 	void *name(size_t size, ##__VA_ARGS__) __asm__(mangled)

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 #include "load.h"
 #include "shim.h"
 
