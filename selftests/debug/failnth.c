@@ -20,6 +20,7 @@
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define SITES_MAX	20000
 #define BLOCKS		4
+#define SAMPLE		16
 
 /* What an operation has to work with. */
 struct ground {
@@ -48,6 +49,28 @@ struct site {
 };
 
 #define BUS	(256 + SIGBUS)
+
+/*
+ * Every SAMPLEth page is looked at, other ones with each failure, after the
+ * first failures: a fault takes a debug kernel long.
+ */
+static size_t sample_first, sample_step = 1;
+
+static void sample_set(int n)
+{
+	sample_step = n > SAMPLE ? SAMPLE : 1;
+	sample_first = n % sample_step;
+}
+
+/* How many pages of the sample are not as pages_fill(..., 1) left them. */
+static size_t sample_wrong(const char *base, size_t len)
+{
+	size_t page, wrong = 0;
+
+	for (page = sample_first; page < len / OS_PAGE; page += sample_step)
+		wrong += pages_wrong(base + page * OS_PAGE, OS_PAGE, 1);
+	return wrong;
+}
 
 static int result(long ret)
 {
@@ -98,7 +121,7 @@ static int waits(void *arg)
 	struct ground *g = arg;
 
 	gate_wait(g->child_go);
-	return pages_wrong(g->a.base, g->a.size, 1) != 0;
+	return sample_wrong(g->a.base, g->a.size) != 0;
 }
 
 /* A relative that shares all of it, and will look whether it is intact. */
@@ -228,7 +251,8 @@ static int act_fork(struct ground *g)
 
 		gate_wait(g->child_go);
 		/* what it was not given is SIGBUS, never something else */
-		for (at = 0; at < g->a.size; at += OS_PAGE)
+		for (at = sample_first * OS_PAGE; at < g->a.size;
+		     at += sample_step * OS_PAGE)
 			if (!byte_read_signal(g->a.base + at))
 				bad |= pages_wrong(g->a.base + at, OS_PAGE, 1);
 		_exit(bad != 0);
@@ -404,7 +428,7 @@ static int check_nothing(struct ground *g, int err)
 static int check_intact(struct ground *g, int err)
 {
 	(void)err;
-	return pages_wrong(g->a.base, g->a.size, 1) != 0;
+	return sample_wrong(g->a.base, g->a.size) != 0;
 }
 
 /* What was populated reads as zero. */
@@ -433,13 +457,14 @@ static int check_released(struct ground *g, int err)
 {
 	size_t at;
 
-	for (at = 0; at < g->a.size; at += OS_PAGE)
+	for (at = sample_first * OS_PAGE; at < g->a.size;
+	     at += sample_step * OS_PAGE)
 		if (pages_wrong(g->a.base + at, OS_PAGE, 1) &&
 		    bytes_other(g->a.base + at, OS_PAGE, 0))
 			return 1;
 	(void)err;
-	return pages_wrong(g->a.base + 3 * BLOCK_LEN + 8 * OS_PAGE,
-			   BLOCK_LEN - 8 * OS_PAGE, 1) != 0;
+	return sample_wrong(g->a.base + 3 * BLOCK_LEN + 8 * OS_PAGE,
+			    BLOCK_LEN - 8 * OS_PAGE) != 0;
 }
 
 static int check_shared_released(struct ground *g, int err)
@@ -455,8 +480,8 @@ static int check_shared_released(struct ground *g, int err)
 static int check_unmapped(struct ground *g, int err)
 {
 	(void)err;
-	return pages_wrong(g->a.base, BLOCK_LEN, 1) ||
-	       pages_wrong(g->a.base + 3 * BLOCK_LEN, BLOCK_LEN, 1);
+	return sample_wrong(g->a.base, BLOCK_LEN) ||
+	       sample_wrong(g->a.base + 3 * BLOCK_LEN, BLOCK_LEN);
 }
 
 static const struct site sites[] = {
@@ -550,6 +575,7 @@ static int site_try(const struct site *s, int nth_fd, int n)
 
 	if (held_read(&before))
 		return -1;
+	sample_set(n);
 	err = s->prepare(&g);
 	if (err) {
 		printf("# %s: cannot be prepared: %s\n", s->name,
@@ -636,13 +662,22 @@ static const struct site *site_find(const char *name)
 }
 
 /*
- * All sites, with another state of the module's supplies.  To split a block
- * takes a thousand allocations, so only a soak lets each of them fail; a check
- * takes the first ones, then ever fewer.
+ * The next allocation to fail.  Each of the first ones does; to split a block
+ * takes hundreds more, all from one line, and of these a soak takes every
+ * seventh (each with SCALE=7), a check ever fewer.
  */
-static int sites_all(int fd, const char *how)
+static int site_next(int n, bool soak)
 {
-	bool all = soak_count(100) >= 100;
+	int step = 700 / soak_count(100);
+
+	if (n < 64 && soak)
+		return n + 1;
+	return n + (soak ? step + !step : 1 + n / 8);
+}
+
+/* The first @count sites, with another state of the module's supplies. */
+static int sites_all(int fd, const char *how, size_t count, bool soak)
+{
 	unsigned long asked = 0, done = 0, failures = 0;
 	const char *only = getenv("SITE");
 	int n, ret, injected;
@@ -650,12 +685,12 @@ static int sites_all(int fd, const char *how)
 
 	if (only && !site_find(only))
 		return -1;
-	for (i = 0; i < ARRAY_SIZE(sites); i++) {
+	for (i = 0; i < count; i++) {
 		if (only && strcmp(only, sites[i].name))
 			continue;
 		injected = 0;
 		for (n = 1, ret = 1; ret > 0 && n < SITES_MAX;
-		     n += all ? 1 : 1 + n / 16) {
+		     n = site_next(n, soak)) {
 			ret = site_try(&sites[i], fd, n);
 			injected += ret > 0;
 		}
@@ -670,15 +705,24 @@ static int sites_all(int fd, const char *how)
 	return failures;
 }
 
-TEST_F_TIMEOUT(failnth, every_allocation, 3600)
+static bool is_soak(void)
 {
-	EXPECT_EQ(0, sites_all(self->fd, "fail-nth"));
+	return soak_count(100) >= 100;
 }
 
-TEST_F_TIMEOUT(failnth, every_allocation_with_a_pool, 3600)
+TEST_F_TIMEOUT(failnth, every_allocation, 7200)
 {
+	EXPECT_EQ(0, sites_all(self->fd, "fail-nth", ARRAY_SIZE(sites),
+			       is_soak()));
+}
+
+/* In a check those that take blocks. */
+TEST_F_TIMEOUT(failnth, every_allocation_with_a_pool, 7200)
+{
+	size_t count = is_soak() ? ARRAY_SIZE(sites) : 10;
+
 	ASSERT_EQ(0, pool_fill(32));
-	EXPECT_EQ(0, sites_all(self->fd, "fail-nth-pool"));
+	EXPECT_EQ(0, sites_all(self->fd, "fail-nth-pool", count, false));
 	params_reset();
 }
 

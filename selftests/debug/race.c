@@ -18,7 +18,7 @@
 
 #define BLOCKS		8
 #define WRITERS		3
-#define SECONDS		60	/* of each race, in a soak */
+#define SECONDS		30	/* of each race, in a soak */
 
 /* What threads of a race share. */
 struct race {
