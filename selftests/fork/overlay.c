@@ -25,7 +25,7 @@ FIXTURE_TEARDOWN(overlay)
 }
 
 /* A quarter of what copying the blocks would take is far more than noise. */
-#define LIMIT_KB	(long long)(BLOCKS * BLOCK_LEN / 1024 / 4)
+#define LIMIT_KB	((long long)(BLOCKS * BLOCK_LEN / 1024 / 4))
 
 TEST_F(overlay, parent_writes_a_byte_in_every_block)
 {
