@@ -33,7 +33,7 @@ FIXTURE_VARIANT(writers) {
 	int generations;
 };
 
-FIXTURE_VARIANT_ADD(writers, forks_2_of_32_mib) { 32, 2, 1 };
+FIXTURE_VARIANT_ADD(writers, forks_2_of_16_mib) { 16, 2, 1 };
 FIXTURE_VARIANT_ADD(writers, forks_16_of_4_mib) { 4, 16, 1 };
 FIXTURE_VARIANT_ADD(writers, generations_3_of_8_mib) { 8, 3, 3 };
 
