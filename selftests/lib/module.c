@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include "module.h"
 
-#define UNLOAD_TRIES	200
+#define UNLOAD_TRIES	1200
 #define UNLOAD_PAUSE_US	50000
 
 const char *module_file(void)

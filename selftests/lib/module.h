@@ -18,7 +18,7 @@ int module_load(const char *params);
 /* Unload it, without waiting; 0, or -1 and errno. */
 int module_unload(void);
 
-/* As module_unload(), retried for 10 s while the module is in use. */
+/* As module_unload(), retried for a minute while the module is in use. */
 int module_unload_wait(void);
 
 #endif

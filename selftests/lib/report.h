@@ -97,12 +97,12 @@ int param_write(const char *name, long long value);
  */
 int params_reset(void);
 
-/* Wait up to 10 s for "@read() == @want"; the last value read. */
+/* Wait up to a minute for "@read() == @want"; the last value read. */
 #define wait_for(read, want) ({						\
 	long long __seen;						\
 	int __try;							\
 									\
-	for (__try = 0; __try < 200; __try++) {				\
+	for (__try = 0; __try < 1200; __try++) {			\
 		__seen = (read);					\
 		if (__seen == (want))					\
 			break;						\
