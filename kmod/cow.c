@@ -227,8 +227,9 @@ static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
-	if (from)
-		ha_arena_upkeep_soon(a);	/* for the stock's decay */
+	/* for the stock's decay; a full block can be joined */
+	if (from || b->nslots == HA_BLOCK_PAGES)
+		ha_arena_upkeep_soon(a);
 	ha_arena_count(a, HA_A_RESIDENT, 1);
 	out->source = from ? HA_COW_PAGES : HA_FAULT_SMALL;
 	out->page = folio_page(folio, 0);

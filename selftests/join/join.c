@@ -119,6 +119,17 @@ TEST_F(join, refilled_in_the_background)
 			      2));
 }
 
+/* Upkeep, which setup gave work to, has long found nothing to do. */
+TEST_F(join, refilled_long_after)
+{
+	sleep(4);
+	ASSERT_EQ(3, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
+	pages_fill(self->a.base, self->a.size, 1);
+	EXPECT_EQ(0, wait_for(arena_count(&self->a, HUGEARENA_BLOCK_SPLIT),
+			      0));
+	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
+}
+
 TEST_F(join, in_a_read_only_mapping)
 {
 	ASSERT_EQ(0, mprotect(self->a.base, self->a.size, PROT_READ));
