@@ -254,6 +254,8 @@ static int pool_walk(int (*fn)(const struct pool_line *l, void *arg),
 		}
 		ret = fn(&l, arg);
 	}
+	if (ferror(f))
+		ret = -1;
 	fclose(f);
 	return ret;
 }
