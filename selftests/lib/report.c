@@ -339,5 +339,6 @@ int params_reset(void)
 		if (param_write(param_defaults[i].name,
 				param_defaults[i].value))
 			return -1;
-	return 0;
+	/* it is given back in the background */
+	return pool_fill(0);
 }

@@ -94,6 +94,7 @@ int param_write(const char *name, long long value);
 /*
  * Every run-time parameter back to what insmod without arguments sets, but
  * reserve_max to 0, so that a test counts blocks without a worker in between.
+ * The pool is empty then.
  */
 int params_reset(void);
 
