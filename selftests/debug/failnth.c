@@ -1,558 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation of every operation fails once: /proc/thread-self/fail-nth
- * is set to 1, 2, 3 ... until the operation meets no failure any more.  Each
- * time it succeeds or says why it did not, no memory shows what it should not,
- * and afterwards the module holds what it held before.
+ * The allocations of every operation fail: /proc/thread-self/fail-nth is set
+ * to 1, 2, 3 ... until the operation meets no failure any more.  Each time it
+ * succeeds or says why it did not, no memory shows what it should not, and
+ * afterwards the module holds what it held before.
  *
  * Injections also hit the checkers' own metadata, and a page fault that found
  * no memory is simply taken again, so success is as good as a failure.
  */
 #include "harness.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
+#include "sites.h"
 #include "soak.h"
 
 #define FAILURES	"/sys/kernel/debug/"
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define SITES_MAX	20000
-#define BLOCKS		4
-#define SAMPLE		16
-
-/* What an operation has to work with. */
-struct ground {
-	int dev;
-	struct arena a;
-	pid_t child;
-	int child_go;
-	int fd;			/* something to close at the end */
-	unsigned long id;
-};
-
-/**
- * struct site - an operation
- * @name: what it is called
- * @prepare: make what it needs; 0 or an errno
- * @act: do it; 0, an errno, or 256 plus a signal
- * @allowed: errnos and signals it may end with, 0 at the end
- * @check: is the memory as it should be?  @err is what @act returned
- */
-struct site {
-	const char *name;
-	int (*prepare)(struct ground *g);
-	int (*act)(struct ground *g);
-	int allowed[6];
-	int (*check)(struct ground *g, int err);
-};
-
-#define BUS	(256 + SIGBUS)
-
-/*
- * Every SAMPLEth page is looked at, other ones with each failure, after the
- * first failures: a fault takes a debug kernel long.
- */
-static size_t sample_first, sample_step = 1;
-
-static void sample_set(int n)
-{
-	sample_step = n > SAMPLE ? SAMPLE : 1;
-	sample_first = n % sample_step;
-}
-
-/* How many pages of the sample are not as pages_fill(..., 1) left them. */
-static size_t sample_wrong(const char *base, size_t len)
-{
-	size_t page, wrong = 0;
-
-	for (page = sample_first; page < len / OS_PAGE; page += sample_step)
-		wrong += pages_wrong(base + page * OS_PAGE, OS_PAGE, 1);
-	return wrong;
-}
-
-static int result(long ret)
-{
-	return ret < 0 ? errno : 0;
-}
-
-static int prepare_nothing(struct ground *g)
-{
-	(void)g;
-	return 0;
-}
-
-static int prepare_dev(struct ground *g)
-{
-	g->dev = device_open();
-	return result(g->dev);
-}
-
-static int prepare_arena(struct ground *g)
-{
-	return result(arena_make(&g->a, BLOCKS));
-}
-
-static int prepare_full(struct ground *g)
-{
-	int err = prepare_arena(g);
-
-	if (!err)
-		pages_fill(g->a.base, g->a.size, 1);
-	return err;
-}
-
-/* Whole, split and half-empty blocks. */
-static int prepare_split(struct ground *g)
-{
-	int err = prepare_full(g);
-
-	if (!err)
-		err = result(arena_punch(&g->a, 8 * OS_PAGE,
-					 BLOCK_LEN + 8 * OS_PAGE));
-	if (!err)
-		pages_fill(g->a.base, g->a.size, 1);
-	return err;
-}
-
-static int waits(void *arg)
-{
-	struct ground *g = arg;
-
-	gate_wait(g->child_go);
-	return sample_wrong(g->a.base, g->a.size) != 0;
-}
-
-/* A relative that shares all of it, and will look whether it is intact. */
-static int prepare_shared(struct ground *g)
-{
-	int err = prepare_split(g);
-
-	if (err)
-		return err;
-	g->child_go = gate_open();
-	g->child = child_start(waits, g);
-	return result(g->child);
-}
-
-/* Overlays whose base has no other user any more. */
-static int prepare_foldable(struct ground *g)
-{
-	int err = prepare_shared(g), i;
-
-	if (err)
-		return err;
-	for (i = 0; i < BLOCKS; i++)
-		byte_write(g->a.base + i * BLOCK_LEN + OS_PAGE + 100, 7);
-	gate_post(g->child_go);
-	if (child_wait(g->child))
-		err = EIO;
-	g->child = 0;
-	return err;
-}
-
-/* Shared pages mapped read-only, the relative gone. */
-static int prepare_reusable(struct ground *g)
-{
-	int err = prepare_shared(g);
-
-	if (err)
-		return err;
-	if (pages_wrong(g->a.base, g->a.size, 1))
-		return EIO;
-	gate_post(g->child_go);
-	if (child_wait(g->child))
-		err = EIO;
-	g->child = 0;
-	return err;
-}
-
-static int act_open(struct ground *g)
-{
-	g->dev = device_open();
-	return result(g->dev);
-}
-
-static int act_info(struct ground *g)
-{
-	struct hugearena_info info;
-
-	return result(ioctl(g->dev, HUGEARENA_IOC_INFO, &info));
-}
-
-static int act_create(struct ground *g)
-{
-	struct hugearena_create c = {
-		.size = BLOCKS * BLOCK_LEN,
-		.node = HUGEARENA_NODE_LOCAL,
-	};
-
-	g->fd = arena_create_on(g->dev, &c);
-	return result(g->fd);
-}
-
-static int prepare_created(struct ground *g)
-{
-	g->a.fd = arena_create(BLOCKS * BLOCK_LEN);
-	g->a.size = BLOCKS * BLOCK_LEN;
-	return result(g->a.fd);
-}
-
-static int act_mmap(struct ground *g)
-{
-	void *p = mmap(NULL, g->a.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       g->a.fd, 0);
-
-	if (p == MAP_FAILED)
-		return errno;
-	g->a.base = p;
-	return 0;
-}
-
-static int signal_of(int sig)
-{
-	return sig ? 256 + sig : 0;
-}
-
-static int act_write(struct ground *g)
-{
-	return signal_of(byte_write_signal(g->a.base + BLOCK_LEN + 3, 1));
-}
-
-static int act_read(struct ground *g)
-{
-	return signal_of(byte_read_signal(g->a.base + BLOCK_LEN + 3));
-}
-
-static int act_populate(struct ground *g)
-{
-	return result(madvise(g->a.base, g->a.size, MADV_POPULATE_WRITE));
-}
-
-static int prepare_fork(struct ground *g)
-{
-	g->child_go = gate_open();
-	return prepare_split(g);
-}
-
-static int prepare_fork_whole(struct ground *g)
-{
-	g->child_go = gate_open();
-	return prepare_full(g);
-}
-
-static int act_fork(struct ground *g)
-{
-	g->child = child_fork();
-	if (!g->child) {
-		size_t at;
-		int bad = 0;
-
-		gate_wait(g->child_go);
-		/* what it was not given is SIGBUS, never something else */
-		for (at = sample_first * OS_PAGE; at < g->a.size;
-		     at += sample_step * OS_PAGE)
-			if (!byte_read_signal(g->a.base + at))
-				bad |= pages_wrong(g->a.base + at, OS_PAGE, 1);
-		_exit(bad != 0);
-	}
-	return result(g->child);
-}
-
-static int act_write_pages(struct ground *g)
-{
-	int i, sig;
-
-	for (i = 0; i < BLOCKS; i++) {
-		sig = byte_write_signal(g->a.base + i * BLOCK_LEN + OS_PAGE +
-					100, 9);
-		if (sig)
-			return 256 + sig;
-	}
-	return 0;
-}
-
-static int act_read_pages(struct ground *g)
-{
-	size_t at;
-	int sig;
-
-	for (at = 0; at < g->a.size; at += BLOCK_LEN / 2) {
-		sig = byte_read_signal(g->a.base + at);
-		if (sig)
-			return 256 + sig;
-	}
-	return 0;
-}
-
-static int act_release(struct ground *g)
-{
-	struct hugearena_range r[] = {
-		{ 0, BLOCK_LEN },
-		{ BLOCK_LEN + OS_PAGE, 2 * OS_PAGE },
-		{ 2 * BLOCK_LEN + OS_PAGE, BLOCK_LEN },
-	};
-
-	return result(arena_release(&g->a, r, 3, NULL));
-}
-
-static int act_punch(struct ground *g)
-{
-	return result(arena_punch(&g->a, OS_PAGE, 3 * BLOCK_LEN));
-}
-
-static int act_remove(struct ground *g)
-{
-	return result(madvise(g->a.base + OS_PAGE, 2 * BLOCK_LEN,
-			      MADV_REMOVE));
-}
-
-static int act_join(struct ground *g)
-{
-	return result(arena_join(&g->a, 0, g->a.size, NULL));
-}
-
-static int act_blocks(struct ground *g)
-{
-	struct hugearena_block b[BLOCKS];
-	struct hugearena_blocks q = {
-		.vec = (unsigned long)b,
-		.nr = BLOCKS,
-		.flags = HUGEARENA_BLOCKS_CLEAR,
-	};
-
-	return result(ioctl(g->a.fd, HUGEARENA_IOC_BLOCKS, &q));
-}
-
-static int act_stat(struct ground *g)
-{
-	struct hugearena_stat st;
-
-	return result(arena_stat(&g->a, &st));
-}
-
-static int prepare_view(struct ground *g)
-{
-	struct hugearena_stat st;
-	int err = prepare_dev(g);
-
-	err = err ? err : prepare_split(g);
-	err = err ? err : result(arena_stat(&g->a, &st));
-	g->id = st.id;
-	return err;
-}
-
-static int act_view(struct ground *g)
-{
-	struct hugearena_view v = { .id = g->id };
-
-	g->fd = ioctl(g->dev, HUGEARENA_IOC_VIEW, &v);
-	return result(g->fd);
-}
-
-static int proc_read(const char *path)
-{
-	char buf[8192];
-
-	return result(file_read(path, buf, sizeof(buf)));
-}
-
-static int act_proc_stat(struct ground *g)
-{
-	(void)g;
-	return proc_read(PROC_STAT);
-}
-
-static int act_proc_arenas(struct ground *g)
-{
-	(void)g;
-	return proc_read(PROC_ARENAS);
-}
-
-static int act_proc_pool(struct ground *g)
-{
-	(void)g;
-	return proc_read(PROC_POOL);
-}
-
-static int act_proc_latency(struct ground *g)
-{
-	(void)g;
-	return proc_read(PROC_LATENCY);
-}
-
-static int act_fdinfo(struct ground *g)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", g->a.fd);
-	return proc_read(path);
-}
-
-static int act_param(struct ground *g)
-{
-	(void)g;
-	return result(file_write("/sys/module/hugearena/parameters/pool_floor_mb",
-				 "0"));
-}
-
-static int act_mprotect(struct ground *g)
-{
-	return result(mprotect(g->a.base + BLOCK_LEN + OS_PAGE, OS_PAGE,
-			       PROT_READ));
-}
-
-static int act_munmap(struct ground *g)
-{
-	return result(munmap(g->a.base + BLOCK_LEN + 4 * OS_PAGE,
-			     BLOCK_LEN));
-}
-
-static int act_mremap(struct ground *g)
-{
-	void *p = mremap(g->a.base, g->a.size, g->a.size, MREMAP_MAYMOVE |
-			 MREMAP_FIXED, g->a.base + (1UL << 32));
-
-	return p == MAP_FAILED ? errno : 0;
-}
-
-static int check_nothing(struct ground *g, int err)
-{
-	(void)g;
-	(void)err;
-	return 0;
-}
-
-/* All of it, whatever happened. */
-static int check_intact(struct ground *g, int err)
-{
-	(void)err;
-	return sample_wrong(g->a.base, g->a.size) != 0;
-}
-
-/* What was populated reads as zero. */
-static int check_zero(struct ground *g, int err)
-{
-	byte_write(g->a.base + BLOCK_LEN + 3, 0);
-	(void)err;
-	return bytes_other(g->a.base, g->a.size, 0) != 0;
-}
-
-/* The parent's memory and, when asked, the child's. */
-static int check_both(struct ground *g, int err)
-{
-	int bad = check_intact(g, err);
-
-	if (g->child > 0) {
-		gate_post(g->child_go);
-		bad |= child_wait(g->child);
-		g->child = 0;
-	}
-	return bad;
-}
-
-/* Every page is intact or zero, those that nobody released are intact. */
-static int check_released(struct ground *g, int err)
-{
-	size_t at;
-
-	for (at = sample_first * OS_PAGE; at < g->a.size;
-	     at += sample_step * OS_PAGE)
-		if (pages_wrong(g->a.base + at, OS_PAGE, 1) &&
-		    bytes_other(g->a.base + at, OS_PAGE, 0))
-			return 1;
-	(void)err;
-	return sample_wrong(g->a.base + 3 * BLOCK_LEN + 8 * OS_PAGE,
-			    BLOCK_LEN - 8 * OS_PAGE) != 0;
-}
-
-static int check_shared_released(struct ground *g, int err)
-{
-	int bad = check_released(g, err);
-
-	gate_post(g->child_go);
-	bad |= child_wait(g->child);
-	g->child = 0;
-	return bad;
-}
-
-static int check_unmapped(struct ground *g, int err)
-{
-	(void)err;
-	return sample_wrong(g->a.base, BLOCK_LEN) ||
-	       sample_wrong(g->a.base + 3 * BLOCK_LEN, BLOCK_LEN);
-}
-
-static const struct site sites[] = {
-	{ "open", prepare_nothing, act_open, { ENOMEM, ENFILE },
-	  check_nothing },
-	{ "info", prepare_dev, act_info, { 0 }, check_nothing },
-	{ "create", prepare_dev, act_create, { ENOMEM, ENFILE },
-	  check_nothing },
-	{ "mmap", prepare_created, act_mmap, { ENOMEM }, check_nothing },
-	{ "first write", prepare_arena, act_write, { BUS }, check_zero },
-	{ "first read", prepare_arena, act_read, { BUS }, check_zero },
-	{ "populate", prepare_arena, act_populate, { ENOMEM, EFAULT },
-	  check_zero },
-	{ "fork", prepare_fork, act_fork, { ENOMEM, EAGAIN }, check_both },
-	{ "fork, whole", prepare_fork_whole, act_fork, { ENOMEM, EAGAIN },
-	  check_both },
-	{ "write after fork", prepare_shared, act_write_pages, { BUS },
-	  check_both },
-	{ "read after fork", prepare_shared, act_read_pages, { BUS },
-	  check_both },
-	{ "write when alone again", prepare_reusable, act_write_pages,
-	  { BUS }, check_intact },
-	{ "release", prepare_split, act_release, { ENOMEM }, check_released },
-	{ "release, shared", prepare_shared, act_release, { ENOMEM },
-	  check_shared_released },
-	{ "punch", prepare_full, act_punch, { ENOMEM }, check_released },
-	{ "punch, shared", prepare_shared, act_punch, { ENOMEM },
-	  check_shared_released },
-	{ "MADV_REMOVE", prepare_split, act_remove, { ENOMEM },
-	  check_released },
-	{ "join", prepare_split, act_join, { ENOMEM }, check_intact },
-	{ "join, overlays", prepare_foldable, act_join, { ENOMEM },
-	  check_intact },
-	{ "blocks", prepare_split, act_blocks, { ENOMEM }, check_intact },
-	{ "stat", prepare_split, act_stat, { ENOMEM }, check_intact },
-	{ "view", prepare_view, act_view, { ENOMEM, ENFILE }, check_intact },
-	{ "/proc stat", prepare_split, act_proc_stat, { ENOMEM },
-	  check_intact },
-	{ "/proc arenas", prepare_split, act_proc_arenas, { ENOMEM },
-	  check_intact },
-	{ "/proc pool", prepare_split, act_proc_pool, { ENOMEM },
-	  check_intact },
-	{ "/proc latency", prepare_split, act_proc_latency, { ENOMEM },
-	  check_intact },
-	{ "fdinfo", prepare_split, act_fdinfo, { ENOMEM, ENOENT },
-	  check_intact },
-	{ "parameter", prepare_nothing, act_param, { ENOMEM },
-	  check_nothing },
-	{ "mprotect", prepare_split, act_mprotect, { ENOMEM }, check_intact },
-	{ "munmap of a part", prepare_split, act_munmap, { ENOMEM },
-	  check_unmapped },
-	{ "mremap", prepare_split, act_mremap, { ENOMEM, EINVAL, EFAULT },
-	  check_intact },
-};
-
-static void ground_clear(struct ground *g)
-{
-	if (g->child > 0) {
-		kill(g->child, SIGKILL);
-		child_wait(g->child);
-	}
-	if (g->child_go > 0)
-		close(g->child_go);
-	if (g->fd > 0)
-		close(g->fd);
-	if (!g->a.base && g->a.fd >= 0)
-		close(g->a.fd);
-	arena_drop(&g->a);
-	if (g->dev > 0)
-		close(g->dev);
-}
+#define FIRST		64
+#define STRIDE		7
 
 static int allowed(const struct site *s, int err)
 {
@@ -655,28 +121,30 @@ static const struct site *site_find(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(sites); i++)
+	for (i = 0; i < nr_sites; i++)
 		if (!strcmp(sites[i].name, name))
 			return &sites[i];
 	return NULL;
 }
 
 /*
- * The next allocation to fail.  Each of the first ones does; to split a block
- * takes hundreds more, all from one line, and of these a soak takes every
- * seventh (each with SCALE=7), a check ever fewer.
+ * The next allocation to fail.  To split a block takes hundreds, all from one
+ * loop: a soak takes each of the first ones and then every seventh (each with
+ * SCALE=7), a check ever fewer.
  */
-static int site_next(int n, bool soak)
+static int site_next(int n)
 {
-	int step = 700 / soak_count(100);
+	int scale = soak_count(100);
 
-	if (n < 64 && soak)
+	if (scale < 100)
+		return n + 1 + n / 8;
+	if (n < FIRST || scale >= 100 * STRIDE)
 		return n + 1;
-	return n + (soak ? step + !step : 1 + n / 8);
+	return n + 100 * STRIDE / scale;
 }
 
-/* The first @count sites, with another state of the module's supplies. */
-static int sites_all(int fd, const char *how, size_t count, bool soak)
+/* All sites, or those that take blocks. */
+static int sites_all(int fd, const char *how, bool pool)
 {
 	unsigned long asked = 0, done = 0, failures = 0;
 	const char *only = getenv("SITE");
@@ -685,12 +153,14 @@ static int sites_all(int fd, const char *how, size_t count, bool soak)
 
 	if (only && !site_find(only))
 		return -1;
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < nr_sites; i++) {
+		if (pool && !sites[i].pool)
+			continue;
 		if (only && strcmp(only, sites[i].name))
 			continue;
 		injected = 0;
 		for (n = 1, ret = 1; ret > 0 && n < SITES_MAX;
-		     n = site_next(n, soak)) {
+		     n = site_next(n)) {
 			ret = site_try(&sites[i], fd, n);
 			injected += ret > 0;
 		}
@@ -705,24 +175,15 @@ static int sites_all(int fd, const char *how, size_t count, bool soak)
 	return failures;
 }
 
-static bool is_soak(void)
+TEST_F_TIMEOUT(failnth, every_operation, 7200)
 {
-	return soak_count(100) >= 100;
+	EXPECT_EQ(0, sites_all(self->fd, "fail-nth", false));
 }
 
-TEST_F_TIMEOUT(failnth, every_allocation, 7200)
+TEST_F_TIMEOUT(failnth, every_operation_with_a_pool, 7200)
 {
-	EXPECT_EQ(0, sites_all(self->fd, "fail-nth", ARRAY_SIZE(sites),
-			       is_soak()));
-}
-
-/* In a check those that take blocks. */
-TEST_F_TIMEOUT(failnth, every_allocation_with_a_pool, 7200)
-{
-	size_t count = is_soak() ? ARRAY_SIZE(sites) : 10;
-
 	ASSERT_EQ(0, pool_fill(32));
-	EXPECT_EQ(0, sites_all(self->fd, "fail-nth-pool", count, false));
+	EXPECT_EQ(0, sites_all(self->fd, "fail-nth-pool", true));
 	params_reset();
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random operations on mappings of arenas, in a process and its children down
- * to the third generation, while a thread of each looks on through the
- * kernel.  After every one, and in every process, memory reads as the model
- * says.  Seeded: SEED=, and COUNT= operations in all processes; one that finds
- * something wrong says with which operation of which seed.
+ * to the third generation, while a thread of the first looks on through the
+ * kernel.  In every process memory reads as the model says: a sample of it after
+ * each 64th operation, all of it when the first ends.  Seeded: SEED=, and COUNT=
+ * operations in all processes; one that finds something wrong says with which
+ * operation of which seed.
  *
  * Every operation is made of one number.  Where the kernel can tell what code
  * it reached (KCOV), numbers that reached something new are kept, and every
@@ -591,7 +592,7 @@ int main(void)
 	ksft_set_plan(1);
 	f.next = soak_seed(20240229);
 	f.asked = soak_count(FIGURE);
-	/* fewer would not see a third generation */
+	/* children do up to 160 each */
 	if (f.asked < LEAST && !getenv("COUNT"))
 		f.asked = LEAST;
 	f.done = mmap(NULL, sizeof(*f.done), PROT_READ | PROT_WRITE,

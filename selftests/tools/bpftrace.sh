@@ -38,7 +38,7 @@ load()
 	LD_PRELOAD=$dir/libshim.so.0 timeout 60 "$dir/subject" forks >/dev/null
 }
 
-# trace SCRIPT: what it prints of a load
+# trace SCRIPT: what it prints of a load; fails if either does not end well
 trace()
 {
 	# that it ticks shows that all else is attached, too
@@ -54,7 +54,11 @@ trace()
 		sleep 1
 		try=$((try + 1))
 	done
-	load || echo "the load left with status $?" >>"$out/$1"
+	status=0
+	load || {
+		echo "the load left with status $?" >>"$out/$1"
+		status=1
+	}
 	sleep 1
 	# it loses an interrupt that comes while it prints, and dies of one that
 	# comes while it ends
@@ -64,7 +68,11 @@ trace()
 		sleep 1
 		try=$((try + 1))
 	done
-	wait $tracer || echo "bpftrace left with status $?" >>"$out/$1"
+	wait $tracer || {
+		echo "bpftrace left with status $?" >>"$out/$1"
+		status=1
+	}
+	return $status
 }
 
 # wanted SCRIPT: a pattern that its output must have
@@ -84,8 +92,7 @@ for s in $scripts; do
 		echo "ok $n $s # SKIP no module here"
 		continue
 	fi
-	trace $s
-	grep -q "$(wanted $s)" "$out/$s"
+	trace $s && grep -q "$(wanted $s)" "$out/$s"
 	result $? $s
 done
 exit $failed
