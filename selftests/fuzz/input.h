@@ -39,6 +39,9 @@ static inline unsigned int input_word(struct input *in)
 	}								\
 } while (0)
 
+/* Invariants are looked at after so many operations, and at the end. */
+#define VALID_EACH	16
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

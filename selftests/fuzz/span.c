@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int cls = input_byte(&in) % SIZECLASS_COUNT + 1;
 	bool taken[512] = { false };
 	struct span *s = span_make(cls);
-	unsigned int live = 0, i, n;
+	unsigned int live = 0, ops = 0, i, n;
 	void *objs[32];
 
 	while (in.left) {
@@ -61,8 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			}
 		}
 		FUZZ_CHECK(s->nfree == s->nobjs - live);
-		FUZZ_CHECK(span_is_valid(s));
+		FUZZ_CHECK(++ops % VALID_EACH || span_is_valid(s));
 	}
+	FUZZ_CHECK(span_is_valid(s));
 	for (i = 0; i < s->nobjs; i++)
 		if (taken[i])
 			put(s, (void *)(s->start + i * s->size));

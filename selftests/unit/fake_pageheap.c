@@ -20,6 +20,7 @@ static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP);
 static unsigned char used[PAGES];
 static struct span spans[PAGES];
 static uintptr_t base;
+static size_t lowest;		/* nothing is free below */
 
 static void map(void)
 {
@@ -37,7 +38,7 @@ static size_t find(size_t npages)
 {
 	size_t i, run = 0;
 
-	for (i = 0; i < PAGES; i++) {
+	for (i = lowest; i < PAGES; i++) {
 		run = used[i] ? 0 : run + 1;
 		if (run == npages)
 			return i + 1 - npages;
@@ -59,6 +60,8 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 			fake_pageheap.fail_after--;
 		at = find(npages);
 		memset(used + at, 1, npages);
+		if (at == lowest)
+			lowest += npages;
 		s = &spans[at];
 		memset(s, 0, sizeof(*s));
 		s->start = base + at * PAGE_SIZE;
@@ -80,6 +83,8 @@ void pageheap_free(struct span *s)
 		fake_pageheap.bad++;
 	else
 		memset(used + at, 0, s->npages);
+	if (at < lowest)
+		lowest = at;
 	s->state = SPAN_FREE;
 	fake_pageheap.spans--;
 	shim_lock_release(&lock);
