@@ -137,7 +137,7 @@ static int site_next(int n)
 	int scale = soak_count(100);
 
 	if (scale < 100)
-		return n + 1 + n / 8;
+		return n + 1 + n / 3;
 	if (n < FIRST || scale >= 100 * STRIDE)
 		return n + 1;
 	return n + 100 * STRIDE / scale;

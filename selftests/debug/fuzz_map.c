@@ -562,7 +562,10 @@ struct noise {
 	unsigned int stop;
 };
 
-/* Reads everywhere at any time, mapped or not. */
+/*
+ * Reads everywhere at any time, mapped or not; with pauses, as without them it
+ * would take half of the VM's time.
+ */
 static void *noise(void *arg)
 {
 	struct noise *n = arg;
@@ -576,6 +579,7 @@ static void *noise(void *arg)
 		at = soak_below(&rnd, MODEL_PAGES) * OS_PAGE;
 		remote = (struct iovec){ m->base + at, sizeof(buf) };
 		(void)!process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+		usleep(500);
 	}
 	return NULL;
 }
