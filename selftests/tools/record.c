@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
+#include "lines.h"
 #include "tool.h"
 
 #define REC	"/tmp/record-test.rec"
@@ -24,12 +25,22 @@ static double col_max(json_t *root, const char *name)
 	return max;
 }
 
+/* A header, then a line each sample, until the process ends. */
+static int records(void *arg)
+{
+	struct subject *s = arg;
+
+	/* what the subject waits for the end of */
+	close(s->in);
+	return tool("record -w " REC " -i 0.05 %d", s->pid);
+}
+
 TEST(a_command)
 {
 	json_t *root;
 
 	EXPECT_EQ(3, tool("record -w " REC " -i 0.05 -o backend=thp -- "
-			  "%s/subject wave", tool_dir()));
+			  "%s/subject wave " REC, tool_dir()));
 	root = tool_json("report --json " REC);
 	ASSERT_NE(NULL, root);
 	EXPECT_LT(3, json_array_size(json_at(root, "columns.seconds")));
@@ -78,11 +89,15 @@ TEST(a_recording_that_breaks_off)
 	json_t *root;
 	char text[65536];
 	ssize_t len;
+	pid_t pid;
 	FILE *f;
 
 	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
-	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 1 %d", s.pid));
+	pid = child_start(records, &s);
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(lines_come(REC, 4));
 	subject_end(&s);
+	EXPECT_EQ(TOOL_OK, child_wait(pid));
 	len = file_read(REC, text, sizeof(text));
 	ASSERT_LT(1000, len);
 	f = fopen(REC, "we");
@@ -147,11 +162,6 @@ static int clock_goes(long seconds)
 	return clock_settime(CLOCK_REALTIME, &t);
 }
 
-static int records(void *arg)
-{
-	return tool("record -w " REC " -i 0.05 -t 2 %d", *(pid_t *)arg);
-}
-
 /* The samples' time is the time that went by, whatever the clock says. */
 TEST(the_clock_is_set)
 {
@@ -165,12 +175,14 @@ TEST(the_clock_is_set)
 	if (geteuid())
 		SKIP(return, "setting the clock needs root");
 	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
-	pid = child_start(records, &s.pid);
+	pid = child_start(records, &s);
 	ASSERT_LT(0, pid);
 	for (i = 0; i < 3; i++) {
-		usleep(400000);
+		EXPECT_TRUE(lines_come(REC, 2));
 		EXPECT_EQ(0, clock_goes(steps[i]));
 	}
+	EXPECT_TRUE(lines_come(REC, 2));
+	subject_end(&s);
 	EXPECT_EQ(TOOL_OK, child_wait(pid));
 	root = tool_json("report --json " REC);
 	ASSERT_NE(NULL, root);
@@ -183,7 +195,6 @@ TEST(the_clock_is_set)
 	EXPECT_GT(1800, last);
 	EXPECT_GT(1e8, col_max(root, "faults_per_second"));
 	json_decref(root);
-	subject_end(&s);
 	unlink(REC);
 }
 
@@ -223,14 +234,18 @@ static int touch_slowly(void *arg)
 
 TEST_F(record, faults_by_source)
 {
-	pid_t pid = child_start(touch_slowly, &self->ready);
+	struct subject s = { child_start(touch_slowly, &self->ready), -1 };
+	pid_t recorder;
 	json_t *root;
 
-	ASSERT_LT(0, pid);
+	ASSERT_LT(0, s.pid);
 	gate_wait(self->ready);
-	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.05 -t 3 %d", pid));
-	kill(pid, SIGKILL);
-	child_wait(pid);
+	recorder = child_start(records, &s);
+	ASSERT_LT(0, recorder);
+	EXPECT_TRUE(lines_come(REC, 8));
+	kill(s.pid, SIGKILL);
+	child_wait(s.pid);
+	EXPECT_EQ(TOOL_OK, child_wait(recorder));
 	root = tool_json("report --json " REC);
 	ASSERT_NE(NULL, root);
 	EXPECT_LT(0, col_max(root, "faults_demand_per_second"));

@@ -13,7 +13,8 @@
  *		thread's stack holds
  *   leaks	the same, but ends without waiting
  *   forks	the mix, then a child that writes to the small objects
- *   wave	allocates 40 MiB of small objects and frees nine in ten, twice
+ *   wave FILE	allocates 40 MiB of small objects, waits until a recording has
+ *		two lines more, frees nine in ten; all that twice
  */
 #include <malloc.h>
 #include <poll.h>
@@ -25,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "lines.h"
 
 #define SMALL	40000
 #define MIDDLE	5000
@@ -175,7 +177,7 @@ static void child_write(void)
 	waitpid(pid, NULL, 0);
 }
 
-static void wave(void)
+static void wave(const char *recording)
 {
 	static void *small[40000];
 	int round, i;
@@ -187,6 +189,8 @@ static void wave(void)
 			if (i % 4000 == 0)
 				usleep(20000);
 		}
+		/* one of two lines is a sample that began after this */
+		lines_come(recording, 2);
 		for (i = 0; i < 40000; i++) {
 			if (i % 10 == 0)
 				continue;
@@ -216,7 +220,7 @@ int main(int argc, char **argv)
 	} else if (strcmp(mode, "wave")) {
 		mix();
 	} else {
-		wave();
+		wave(argc > 2 ? argv[2] : "");
 		return 3;
 	}
 	if (!strcmp(mode, "forks")) {
