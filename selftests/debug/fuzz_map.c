@@ -563,8 +563,8 @@ struct noise {
 };
 
 /*
- * Reads everywhere at any time, mapped or not; with pauses, as without them it
- * would take half of the VM's time.
+ * Reads everywhere at any time, mapped or not; with pauses, so that it does not
+ * keep a CPU of the VM for itself.
  */
 static void *noise(void *arg)
 {
