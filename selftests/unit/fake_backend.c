@@ -82,6 +82,16 @@ static void fake_pages(uintptr_t block)
 	shim_lock_release(&lock);
 }
 
+struct fake_backend fake_now(void)
+{
+	struct fake_backend now;
+
+	shim_lock_acquire(&lock);
+	now = fake;
+	shim_lock_release(&lock);
+	return now;
+}
+
 static unsigned int fake_release(const struct backend_range *r, unsigned int nr)
 {
 	uintptr_t end = 0;

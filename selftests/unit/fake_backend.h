@@ -50,6 +50,9 @@ struct fake_backend {
 
 extern struct fake_backend fake;
 
+/* fake, while other threads may use the backend */
+struct fake_backend fake_now(void);
+
 /* Was this byte's OS page given back, and nothing done to its block since? */
 bool fake_is_returned(uintptr_t addr);
 

@@ -454,6 +454,7 @@ static int breaks(void (*hurt)(struct span *s))
 	pid = fork();
 	if (!pid) {
 		close(STDERR_FILENO);
+		shim_conf.scavenger = false;	/* hurt() takes no lock */
 		outgrow();
 		s = pageheap_alloc(10, 1);
 		pageheap_is_valid();

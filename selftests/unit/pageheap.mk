@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lower half: side files, page heap, backends.
 
+# or fake_scavenger_thread
+THREAD ?= scavenger_thread
+
 heap := pageheap pageheap_bits pageheap_block pageheap_filler pageheap_runs \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
-	scavenger scavenger_thread limit lock meta pagemap fake_error
+	scavenger $(THREAD) limit lock meta pagemap fake_error
 
 PROGRAMS += lock
 lock := lock
