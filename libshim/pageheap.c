@@ -151,7 +151,8 @@ static void make_room(size_t more)
 		    (ph.whole && ph.made >= ph.top + ph.asked / SPARE_ASKED))
 			return;
 		before = ph.released;
-		if (!pageheap_release_runs((now - most) / BLOCK_PAGES) &&
+		if (!pageheap_release_runs((now - most) / BLOCK_PAGES,
+					   RETRY_TICKS) &&
 		    !pageheap_release_pages())
 			return;
 		if (ph.whole)
@@ -213,7 +214,7 @@ static bool limits_allow(size_t npages)
 	if (limit_allows(heap, npages * PAGE_SIZE))
 		return true;
 	while (ph.idle && !limit_allows(heap, npages * PAGE_SIZE)) {
-		if (!pageheap_release_runs(npages / BLOCK_PAGES + 1) &&
+		if (!pageheap_release_runs(npages / BLOCK_PAGES + 1, 1) &&
 		    !pageheap_release_idlest(0, true))
 			break;
 		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
@@ -434,16 +435,19 @@ fail:
 
 /*
  * A block without used pages joins the free runs if all of its memory is of one
- * kind.  4 KiB pages stay where they are until the rest of them is given back.
+ * kind.  4 KiB pages stay where they are until the rest of them is given back;
+ * if the kernel refused that, all of the block counts as memory from here on.
  */
 void part_unused(struct block *b)
 {
-	if (b->nused || (!b->whole && b->nidle))
+	enum run_kind kind = b->whole ? RUN_WHOLE :
+			     b->nidle ? RUN_PAGES : RUN_RETURNED;
+
+	if (b->nused || b->joining || (kind == RUN_PAGES && !b->stuck))
 		return;
 	block_detach(b);
 	ph.idle -= b->nidle;
-	runs_insert(b->start, 1, b->backend,
-		    b->whole ? RUN_WHOLE : RUN_RETURNED);
+	runs_insert(b->start, 1, b->backend, kind);
 }
 
 /* Free [@at, @end), page by page or whole blocks by whole blocks. */

@@ -52,7 +52,8 @@ enum run_kind {
  * @backed: PART: pages that may have memory
  * @clean: PART: pages that read as zero
  * @run: FREE: length in blocks, valid at both ends
- * @stamp: ph.tick when pages were last claimed or freed
+ * @stamp: ph.tick when pages were last claimed or freed; FREE and @stuck, first
+ *	of a run: when the kernel refused it
  * @nused: pages in @used
  * @nidle: pages of @backed that are not in @used
  * @longest: longest run of free pages
@@ -62,7 +63,8 @@ enum run_kind {
  * @backend: enum backend_id
  * @kind: FREE: enum run_kind
  * @whole: PART, SPAN: its memory is a block, not 4 KiB pages
- * @stuck: pages could not be given back: do not try again
+ * @stuck: PART: pages could not be given back: do not try again; FREE, first of
+ *	a run: some of it could not, and not before RETRY_TICKS have passed
  * @queued: on ph.joins
  * @joining: being joined, without the lock
  * @releasing: threads that give pages of it back, without the lock
@@ -245,10 +247,12 @@ void age_rotate(struct block *b);
 /* pageheap_runs.c: runs of free whole blocks */
 size_t runs_blocks(void);
 void runs_note_low(void);
-void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
-		 enum run_kind kind);
+struct block *runs_insert(uintptr_t start, size_t blocks,
+			  enum backend_id backend, enum run_kind kind);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, uintptr_t *start);
+bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
+		   uint32_t age, uintptr_t *start);
 bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 		      size_t blocks, unsigned int part, uintptr_t *start,
 		      bool *before);
@@ -256,7 +260,8 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 		  enum run_kind *kind);
 
 /* pageheap_release.c: for the scavenger */
-size_t pageheap_release_runs(size_t max);
+#define RETRY_TICKS	64u	/* until what the kernel refused is tried again */
+size_t pageheap_release_runs(size_t max, uint32_t age);
 size_t pageheap_release_idlest(uint32_t age, bool all);
 size_t pageheap_release_pages(void);
 bool pageheap_join_one(void);

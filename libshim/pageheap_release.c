@@ -18,63 +18,93 @@
  */
 #define SPLIT_MAX	((size_t)16384)
 
-/* Give one free run back, or as much of it as @max blocks. */
-static size_t run_release(enum backend_id backend, enum run_kind kind,
-			  size_t max)
-{
-	struct runs *r = &ph.runs[kind][backend];
-	struct backend_range range;
-	size_t blocks = r->blocks < max ? r->blocks : max;
-	unsigned int done;
-	uintptr_t start;
+#define REFUSED_MAX	16u	/* in a row, and the rest is left alone */
 
-	/* the longest run that is there, by halves */
-	while (blocks && !runs_take(backend, kind, blocks, BLOCK_SIZE, &start))
-		blocks /= 2;
-	if (!blocks)
-		return 0;
-	range.start = start;
-	range.len = blocks * BLOCK_SIZE;
+/* Can [@start, @start + @n) and the @rest behind it be runs of their own? */
+static bool can_split(enum backend_id backend, uintptr_t start, size_t n,
+		      size_t rest)
+{
+	return !rest || (block_get(start + (n - 1) * BLOCK_SIZE, backend) &&
+			 block_get(start + n * BLOCK_SIZE, backend));
+}
+
+/*
+ * Give back what the kernel takes of @blocks that are on no list.  It refuses a
+ * range for one locked page: then by halves, down to the block, and by doubles
+ * behind it.
+ */
+static size_t blocks_release(enum backend_id backend, enum run_kind kind,
+			     uintptr_t start, size_t blocks)
+{
+	size_t n = blocks, bytes = 0;
+	unsigned int refused = 0;
+	struct block *head;
+	bool ok;
+
 	ph.idle += blocks * BLOCK_PAGES;	/* until it is gone */
 	ph.moving++;
-	shim_lock_release(&ph.lock);
-	done = backend_ops(backend)->release(&range, 1);
-	shim_lock_acquire(&ph.lock);
-	ph.moving--;
-	ph.idle -= blocks * BLOCK_PAGES;
-	ph.nr_release++;
-	runs_insert(start, blocks, backend, done ? RUN_RETURNED : kind);
-	runs_note_low();
-	if (!done) {
-		ph.nr_refused++;
-		return 0;
+	while (blocks) {
+		struct backend_range range = { start, n * BLOCK_SIZE };
+
+		shim_lock_release(&ph.lock);
+		ok = backend_ops(backend)->release(&range, 1);
+		shim_lock_acquire(&ph.lock);
+		ph.nr_release++;
+		if (ok) {
+			refused = 0;
+		} else {
+			ph.nr_refused++;
+			if (++refused < REFUSED_MAX && n > 1 &&
+			    can_split(backend, start, n / 2, blocks - n / 2)) {
+				n /= 2;
+				continue;
+			}
+			if (n > 1 || refused == REFUSED_MAX)
+				n = blocks;
+		}
+		ph.idle -= n * BLOCK_PAGES;
+		head = runs_insert(start, n, backend, ok ? RUN_RETURNED : kind);
+		head->stuck = !ok;
+		head->stamp = ph.tick;
+		bytes += ok ? n * BLOCK_SIZE : 0;
+		start += n * BLOCK_SIZE;
+		blocks -= n;
+		n = ok && 2 * n < blocks ? 2 * n : n < blocks ? n : blocks;
+		if (!can_split(backend, start, n, blocks - n))
+			n = blocks;
 	}
-	ph.released += range.len;
-	return range.len;
+	ph.moving--;
+	ph.released += bytes;
+	runs_note_low();
+	return bytes;
 }
 
 /**
  * pageheap_release_runs - give whole free blocks back
  * @max: how many at most
+ * @age: ticks for which the kernel did not refuse them
  *
  * Called with ph.lock held, which is dropped in between.
  *
  * Return: bytes given back; 0 when there is nothing to give back.
  */
-size_t pageheap_release_runs(size_t max)
+size_t pageheap_release_runs(size_t max, uint32_t age)
 {
 	static const enum run_kind kinds[] = { RUN_PAGES, RUN_WHOLE };
 	unsigned int i, k;
-	size_t done;
+	size_t done = 0;
 
-	for (i = 0; i < BACKEND_NR; i++) {
-		for (k = 0; k < 2; k++) {
-			done = run_release(i, kinds[k], max);
-			if (done)
-				return done;
-		}
-	}
-	return 0;
+	for (i = 0; i < BACKEND_NR; i++)
+		for (k = 0; k < 2; k++)
+			while (!done) {
+				uintptr_t start;
+				size_t n = max;
+
+				if (!runs_take_old(i, kinds[k], &n, age, &start))
+					break;
+				done = blocks_release(i, kinds[k], start, n);
+			}
+	return done;
 }
 
 /**
@@ -253,10 +283,10 @@ bool pageheap_join_one(void)
 	if (ok) {
 		ph.nr_join++;
 		block_joined(b);
-		part_unused(b);
 	} else {
 		ph.nr_join_fail++;
 	}
+	part_unused(b);
 	return true;
 }
 
@@ -268,7 +298,7 @@ size_t pageheap_trim(size_t keep_bytes)
 	ph.tick++;
 	while (ph.idle > keep) {
 		now = pageheap_release_runs((ph.idle - keep + BLOCK_PAGES - 1) /
-					    BLOCK_PAGES);
+					    BLOCK_PAGES, 1);
 		if (!now)
 			now = pageheap_release_idlest(0, true);
 		if (!now)

@@ -10,6 +10,8 @@
  */
 #include "pageheap_int.h"
 
+#define TRIES	256u	/* to find a run in a bucket; one that does not fit is 8 */
+
 static unsigned int bucket_of(size_t blocks)
 {
 	if (blocks < RUN_EXACT)
@@ -102,12 +104,15 @@ void runs_note_low(void)
  * @blocks: length; the first and the last have records
  * @backend: whose
  * @kind: what is behind it
+ *
+ * Return: the first block of the run that it became or joined.
  */
-void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
-		 enum run_kind kind)
+struct block *runs_insert(uintptr_t start, size_t blocks,
+			  enum backend_id backend, enum run_kind kind)
 {
 	struct block *left = block_at(start - BLOCK_SIZE);
 	struct block *right = block_at(start + blocks * BLOCK_SIZE);
+	const struct block *stuck = NULL;
 	struct block *head;
 
 	block_at(start)->state = BLOCK_NONE;
@@ -118,17 +123,25 @@ void runs_insert(uintptr_t start, size_t blocks, enum backend_id backend,
 		start -= n * BLOCK_SIZE;
 		run_unlink(block_at(start));
 		blocks += n;
+		if (block_at(start)->stuck)
+			stuck = block_at(start);
 	}
 	if (is_run_end(right, backend, kind)) {
 		size_t n = right->run;
 
 		run_unlink(right);
 		blocks += n;
+		if (right->stuck)
+			stuck = right;
 	}
 	head = block_at(start);
 	head->state = BLOCK_FREE;
 	head->kind = (uint8_t)kind;
+	head->stuck = stuck;
+	if (stuck)
+		head->stamp = stuck->stamp;
 	run_link(head, blocks);
+	return head;
 }
 
 /*
@@ -170,6 +183,36 @@ static uintptr_t run_fit(const struct block *head, size_t blocks, size_t align)
 	return skip + blocks <= head->run ? start : 0;
 }
 
+/* The shortest run that is long enough, and was not refused within @age ticks. */
+static struct block *run_find(struct runs *r, size_t blocks, size_t align,
+			      uint32_t age, uintptr_t *start)
+{
+	unsigned int i, tries;
+
+	if (r->blocks < blocks)
+		return NULL;
+	for (i = bucket_of(blocks); i < RUN_BUCKETS; i++) {
+		struct block *head = r->list[i];
+
+		if (!(r->nonempty[i / 64] >> (i % 64))) {
+			i |= 63;	/* none in the rest of this word */
+			continue;
+		}
+		/* a bucket's runs differ: look at some, then go up */
+		for (tries = 0; head && tries < TRIES; head = head->next) {
+			if (head->stuck && ph.tick - head->stamp < age) {
+				tries++;
+				continue;
+			}
+			tries += TRIES / 32;
+			*start = run_fit(head, blocks, align);
+			if (*start)
+				return head;
+		}
+	}
+	return NULL;
+}
+
 /**
  * runs_take - take blocks from the free runs of one kind
  * @backend: whose
@@ -186,26 +229,36 @@ static uintptr_t run_fit(const struct block *head, size_t blocks, size_t align)
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, uintptr_t *start)
 {
+	struct block *head = run_find(&ph.runs[kind][backend], blocks, align, 0,
+				      start);
+
+	return head && run_cut(head, *start, blocks);
+}
+
+/**
+ * runs_take_old - take the longest run there is, by halves, to give it back
+ * @backend: whose
+ * @kind: which kind
+ * @blocks: in: how many at most; out: how many
+ * @age: ticks for which the kernel did not refuse it
+ * @start: out: first byte
+ *
+ * Return: false with nothing changed if there is none.
+ */
+bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
+		   uint32_t age, uintptr_t *start)
+{
 	struct runs *r = &ph.runs[kind][backend];
-	unsigned int i, tries;
+	struct block *head;
+	size_t n = r->blocks < *blocks ? r->blocks : *blocks;
 
-	if (r->blocks < blocks)
-		return false;
-	for (i = bucket_of(blocks); i < RUN_BUCKETS; i++) {
-		struct block *head = r->list[i];
-
-		if (!(r->nonempty[i / 64] >> (i % 64))) {
-			i |= 63;	/* none in the rest of this word */
-			continue;
-		}
-		/* a bucket's runs differ: look at some, then go up */
-		for (tries = 0; head && tries < 32; tries++, head = head->next) {
-			*start = run_fit(head, blocks, align);
-			if (*start)
-				return run_cut(head, *start, blocks);
-		}
+	for (; n; n /= 2) {
+		head = run_find(r, n, BLOCK_SIZE, age, start);
+		if (head && run_cut(head, *start, n))
+			break;
 	}
-	return false;
+	*blocks = n;
+	return n;
 }
 
 /* How many pages are free at the end of the block before a run. */

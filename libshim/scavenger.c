@@ -149,7 +149,7 @@ static size_t release_some(size_t keep, bool urgent)
 	if (!urgent && blocks > aged)
 		blocks = aged;
 	if (blocks)
-		done = pageheap_release_runs(blocks);
+		done = pageheap_release_runs(blocks, RETRY_TICKS);
 	/* these are gone, and no newer ones have their age */
 	for (i = 0; i < AGE_TICKS; i++)
 		sc.runs_low[i] -= done / BLOCK_SIZE < sc.runs_low[i] ?

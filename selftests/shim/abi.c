@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "patience.h"
@@ -408,6 +409,30 @@ TEST(trim_gives_memory_back)
 	malloc_trim(0);
 	EXPECT_GE(before + 8000, resident_kb());
 	free(p);
+}
+
+/* A page that was locked and freed so keeps its block, and no other, resident. */
+TEST(locked_page_holds_one_block)
+{
+	enum { N = 12, LEN = 16 << 20 };
+	size_t before, full;
+	char *p[N];
+	int i;
+
+	malloc_trim(0);
+	before = resident_kb();
+	for (i = 0; i < N; i++) {
+		p[i] = malloc(LEN);
+		ASSERT_NE(NULL, p[i]);
+		memset(p[i], 1, LEN);
+	}
+	full = resident_kb();
+	EXPECT_LE(before + N * LEN / 1024 - 8000, full);
+	ASSERT_EQ(0, mlock(p[N / 2] + LEN / 3, 1));
+	for (i = 0; i < N; i++)
+		free(p[i]);
+	malloc_trim(0);
+	EXPECT_GE(before + 8000, resident_kb());
 }
 
 TEST_HARNESS_MAIN

@@ -107,7 +107,8 @@ static unsigned int fake_release(const struct backend_range *r, unsigned int nr)
 		    r[i].len % OS_PAGE)
 			fake.bad++;
 		end = r[i].start + r[i].len;
-		if (fake.refuse_release || fails())
+		if (fake.refuse_release || fails() ||
+		    (fake.locked >= r[i].start && fake.locked < end))
 			break;
 		mark(r[i].start, r[i].len, 1);
 		madvise((void *)r[i].start, r[i].len, MADV_DONTNEED);

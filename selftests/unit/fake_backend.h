@@ -19,6 +19,7 @@
  * @first: the backend that blocks come from first
  * @fail_after: calls that still succeed; negative: all
  * @refuse_release: release refuses everything
+ * @locked: release refuses what has this address in it
  * @refuse_join: join fails
  * @jump: each growth is somewhere else, not behind the last
  * @on_release: called by release while the heap's lock is dropped, or NULL
@@ -35,6 +36,7 @@ struct fake_backend {
 	enum backend_id first;
 	long fail_after;
 	bool refuse_release;
+	uintptr_t locked;
 	bool refuse_join;
 	bool jump;
 	void (*on_release)(void);

@@ -330,6 +330,85 @@ TEST(locked_memory_stays)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* A refusal is forgotten with the last span of its block. */
+TEST(refused_once_is_not_lost)
+{
+	struct span *s, *t;
+	size_t mapped;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	pageheap_trim(0);
+	s = pageheap_alloc(100, 1);
+	t = pageheap_alloc(100, 1);
+	ASSERT_EQ(block_of(s), block_of(t));
+	pageheap_free(s);
+	fake.refuse_release = true;
+	EXPECT_EQ(0, pageheap_trim(0));
+	fake.refuse_release = false;
+	pageheap_free(t);
+	EXPECT_TRUE(pageheap_is_valid());
+	/* its memory serves whole blocks before new memory does */
+	mapped = fake.grown;
+	s = pageheap_alloc(BLOCK_PAGES, 1);
+	EXPECT_EQ(0, stat_now().free);
+	EXPECT_EQ(mapped, fake.grown);
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	pageheap_free(s);
+	/* and goes back */
+	EXPECT_EQ(BLOCK_SIZE, pageheap_trim(0));
+	EXPECT_EQ(0, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* A locked page keeps its own block from being given back, and no other. */
+TEST(locked_page_keeps_one_block)
+{
+	struct span *s[8];
+	int i;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	pageheap_trim(0);
+	fake.jump = true;	/* runs that do not touch */
+	for (i = 0; i < 8; i++) {
+		s[i] = pageheap_alloc(64 * BLOCK_PAGES, 1);
+		ASSERT_NE(NULL, s[i]);
+	}
+	fake.locked = s[3]->start + 41 * BLOCK_SIZE + PAGE_SIZE;
+	for (i = 0; i < 8; i++)
+		pageheap_free(s[i]);
+	EXPECT_LT(511 * BLOCK_SIZE, stat_now().free);
+	pageheap_trim(0);
+	EXPECT_EQ(BLOCK_SIZE, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+	/* tried again each time it is asked for */
+	EXPECT_EQ(0, pageheap_trim(0));
+	fake.locked = 0;
+	EXPECT_EQ(BLOCK_SIZE, pageheap_trim(0));
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* Where all is locked, little is tried. */
+TEST(locked_heap_is_left_alone)
+{
+	uint64_t calls;
+	struct span *s;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	s = pageheap_alloc(256 * BLOCK_PAGES, 1);
+	pageheap_free(s);
+	fake.refuse_release = true;
+	calls = stat_now().nr_release;
+	EXPECT_EQ(0, pageheap_trim(0));
+	EXPECT_GT(100, stat_now().nr_release - calls);
+	EXPECT_TRUE(pageheap_is_valid());
+	fake.refuse_release = false;
+	EXPECT_LT(0, pageheap_trim(0));
+	EXPECT_EQ(0, stat_now().free);
+}
+
 static void join_meanwhile(void)
 {
 	shim_lock_acquire(&ph.lock);
