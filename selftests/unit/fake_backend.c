@@ -134,6 +134,20 @@ static bool fake_join(uintptr_t block)
 	return ok;
 }
 
+/* As the kernel would: what nobody touched is not there afterwards, either. */
+static void move(uintptr_t from, uintptr_t to, size_t len)
+{
+	unsigned char there[len / OS_PAGE];
+	size_t i;
+
+	madvise((void *)to, len, MADV_DONTNEED);
+	mincore((void *)from, len, there);
+	for (i = 0; i < len; i += OS_PAGE)
+		if (there[i / OS_PAGE] & 1)
+			memcpy((void *)(to + i), (void *)(from + i), OS_PAGE);
+	madvise((void *)from, len, MADV_DONTNEED);
+}
+
 static bool fake_remap(uintptr_t from, uintptr_t to, size_t len)
 {
 	bool ok;
@@ -141,8 +155,7 @@ static bool fake_remap(uintptr_t from, uintptr_t to, size_t len)
 	shim_lock_acquire(&lock);
 	ok = !fails();
 	if (ok) {
-		memcpy((void *)to, (void *)from, len);
-		madvise((void *)from, len, MADV_DONTNEED);
+		move(from, to, len);
 		mark(from, len, 1);
 		mark(to, len, 0);
 	}
