@@ -122,6 +122,8 @@ static bool fake_join(uintptr_t block)
 {
 	bool ok;
 
+	if (fake.on_join)
+		fake.on_join();
 	shim_lock_acquire(&lock);
 	if (block % BLOCK_SIZE)
 		fake.bad++;

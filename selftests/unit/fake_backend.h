@@ -23,6 +23,7 @@
  * @refuse_join: join fails
  * @jump: each growth is somewhere else, not behind the last
  * @on_release: called by release while the heap's lock is dropped, or NULL
+ * @on_join: the same for join
  * @room: bytes of address space left
  * @calls: calls that may fail, ever
  * @grown: bytes of address space given
@@ -40,6 +41,7 @@ struct fake_backend {
 	bool refuse_join;
 	bool jump;
 	void (*on_release)(void);
+	void (*on_join)(void);
 	size_t room;
 	unsigned long calls;
 	size_t grown;

@@ -404,6 +404,17 @@ TEST(locked_heap_is_left_alone)
 	EXPECT_EQ(0, pageheap_trim(0));
 	EXPECT_GT(100, stat_now().nr_release - calls);
 	EXPECT_TRUE(pageheap_is_valid());
+	/* and not again soon */
+	calls = stat_now().nr_release;
+	shim_lock_acquire(&ph.lock);
+	pageheap_release_runs(256, RETRY_TICKS);
+	shim_lock_release(&ph.lock);
+	EXPECT_EQ(calls, stat_now().nr_release);
+	shim_lock_acquire(&ph.lock);
+	ph.tick += RETRY_TICKS;
+	pageheap_release_runs(256, RETRY_TICKS);
+	shim_lock_release(&ph.lock);
+	EXPECT_LT(calls, stat_now().nr_release);
 	fake.refuse_release = false;
 	EXPECT_LT(0, pageheap_trim(0));
 	EXPECT_EQ(0, stat_now().free);
@@ -414,6 +425,52 @@ static void join_meanwhile(void)
 	shim_lock_acquire(&ph.lock);
 	pageheap_join_one();
 	shim_lock_release(&ph.lock);
+}
+
+static struct span *of_joined[3];
+
+static void free_meanwhile(void)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		pageheap_free(of_joined[i]);
+}
+
+/* A block of which pages were refused becomes empty while it is joined. */
+static void empty_meanwhile(struct __test_metadata *_metadata, bool join_fails)
+{
+	shim_conf.scavenger = false;
+	outgrow();
+	pageheap_trim(0);
+	of_joined[0] = pageheap_alloc(200, 1);
+	of_joined[1] = pageheap_alloc(30, 1);
+	of_joined[2] = pageheap_alloc(20, 1);
+	ASSERT_EQ(block_of(of_joined[0]), block_of(of_joined[2]));
+	pageheap_free(of_joined[1]);
+	fake.refuse_release = true;
+	pageheap_trim(0);
+	fake.refuse_release = false;
+	of_joined[1] = pageheap_alloc(30, 1);
+	ASSERT_EQ(block_of(of_joined[0]), block_of(of_joined[1]));
+	fake.on_join = free_meanwhile;
+	fake.refuse_join = join_fails;
+	join_meanwhile();
+	EXPECT_EQ(1, stat_now().nr_join + stat_now().nr_join_fail);
+	EXPECT_EQ(BLOCK_SIZE, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(BLOCK_SIZE, pageheap_trim(0));
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(empty_while_it_is_joined)
+{
+	empty_meanwhile(_metadata, false);
+}
+
+TEST(empty_while_a_join_fails)
+{
+	empty_meanwhile(_metadata, true);
 }
 
 /* One thread gives pages of a block back while another is about to join it. */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lower half: side files, page heap, backends.
 
-# or fake_scavenger_thread
+# the thread sanitizer's programs take fake_scavenger_thread
 THREAD ?= scavenger_thread
 
 heap := pageheap pageheap_bits pageheap_block pageheap_filler pageheap_runs \
