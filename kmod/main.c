@@ -2,22 +2,67 @@
 /*
  * hugearena: arenas of 2 MiB blocks for user space heaps.
  *
- * Brings the layers up from the lowest, and down from the highest.  The device
- * and /proc come last: nobody can ask for anything before all of it is there.
+ * Refuses a kernel that nobody has tried it on, then brings the layers up from
+ * the lowest, and down from the highest.  The device and /proc come last:
+ * nobody can ask for anything before all of it is there.
  */
 #include <linux/module.h>
+#include <linux/utsname.h>
 
 #include "arena.h"
+#include "compat.h"
 #include "dev.h"
 #include "proc.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+static bool untested_kernel;
+module_param(untested_kernel, bool, 0444);
+MODULE_PARM_DESC(untested_kernel,
+		 "Load on a kernel series the module was not tested on (" HA_TESTED
+		 " are); data may be lost there");
+MODULE_INFO(tested, HA_TESTED);
+
+/* Is "6.12", of 6.12.117-amd64, a word of the list? */
+static bool __init kernel_is_tested(void)
+{
+	static const char tested[] __initconst = HA_TESTED;
+	const char *p = tested;
+	unsigned int major, minor, m, n;
+
+	if (sscanf(init_utsname()->release, "%u.%u", &major, &minor) != 2)
+		return false;
+	do {
+		if (sscanf(skip_spaces(p), "%u.%u", &m, &n) == 2 &&
+		    m == major && n == minor)
+			return true;
+		p = strchr(p + 1, ' ');
+	} while (p);
+	return false;
+}
+
+static int __init kernel_check(void)
+{
+	if (kernel_is_tested())
+		return 0;
+	if (!untested_kernel) {
+		pr_err("hugearena: not tested on kernel %s, and data may be lost where core mm has changed: not loaded; untested_kernel=1 loads it all the same\n",
+		       init_utsname()->release);
+		return -EOPNOTSUPP;
+	}
+	pr_warn("hugearena: not tested on kernel %s, loaded because untested_kernel=1 asks for it\n",
+		init_utsname()->release);
+	return 0;
+}
+
 static int __init hugearena_init(void)
 {
 	int err;
 
+	err = kernel_check();
+	if (err)
+		return err;
 	err = ha_pool_init();
 	if (err)
 		return err;

@@ -10,6 +10,10 @@ lib := $(DESTDIR)$(PREFIX)/lib
 dkms := $(DESTDIR)/usr/src/hugearena-$(VERSION)
 export DESTDIR PREFIX VERSION
 
+# "6.1 6.12" as 6\.1|6\.12, for sed's right side
+tested_re = $(shell sed -n '/define HA_TESTED/{ s/.*"\(.*\)".*/\1/; \
+	s/\./\\\\./g; s/ /|/g; p }' kmod/compat.h)
+
 # between commands that foreach makes
 define newline
 
@@ -44,7 +48,8 @@ install: kmod lib tools
 	install -d $(dkms)/uapi
 	install -m 644 $(kmod_files) $(dkms)/
 	install -m 644 $(wildcard kmod/uapi/*.h) $(dkms)/uapi/
-	sed 's/@VERSION@/$(VERSION)/' kmod/dist/dkms.conf >$(dkms)/dkms.conf
+	sed -e 's/@VERSION@/$(VERSION)/' -e 's/@TESTED@/$(tested_re)/' \
+		kmod/dist/dkms.conf >$(dkms)/dkms.conf
 ifeq ($(DESTDIR),)
 	systemd-sysusers hugearena.conf || groupadd -f -r hugearena
 	$(foreach k,$(kernels),depmod $(k)$(newline)	)

@@ -6,6 +6,7 @@
 #define SELFTESTS_LIB_MODULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The file: $HUGEARENA_KO, else /ko/hugearena.ko; NULL if neither is there. */
 const char *module_file(void);
@@ -14,6 +15,9 @@ bool module_loaded(void);
 
 /* Load it with @params ("pool_mb=8"); 0, or -1 and errno. */
 int module_load(const char *params);
+
+/* Load what is in memory, @params as they are; 0, or -1 and errno. */
+int module_load_image(const void *image, size_t len, const char *params);
 
 /* Unload it, without waiting; 0, or -1 and errno. */
 int module_unload(void);

@@ -4,8 +4,10 @@
  * comes back.  Every test ends with the module loaded, as it was given.
  */
 #include "harness.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "module.h"
 
 /* What an ordinary check does of it; a soak sets CYCLES= to the whole. */
@@ -170,6 +172,78 @@ TEST_F(unload, bad_parameters_are_refused)
 	EXPECT_ERRNO(EINVAL, module_load("pool_mb=nonsense"));
 	EXPECT_FALSE(module_loaded());
 	ASSERT_EQ(0, module_load_as_given());
+}
+
+/*
+ * The module's file, with another list of tested series of the same length in
+ * place of its own: nothing that begins with a 6.  NULL and a reason if there
+ * is no such list.  The caller frees it.
+ */
+static char *module_image_for_others(size_t *len)
+{
+	int fd = open(module_file(), O_RDONLY | O_CLOEXEC);
+	char *image, *list, *p;
+	struct stat st;
+	size_t n;
+
+	if (fd < 0 || fstat(fd, &st))
+		return NULL;
+	*len = st.st_size;
+	image = malloc(*len);
+	if (!image || read(fd, image, *len) != (ssize_t)*len)
+		return NULL;
+	close(fd);
+	p = memmem(image, *len, "\0tested=", 8);
+	if (!p)
+		return NULL;
+	list = strdup(p + 8);
+	n = strlen(list);
+	for (p = image; (p = memmem(p, image + *len - p, list, n)); p += n)
+		memset(p, '5', n);
+	free(list);
+	return image;
+}
+
+/* Has the kernel's log, read from @kmsg on, a line with @text? */
+static bool log_has(int kmsg, const char *text)
+{
+	char line[8192];
+	ssize_t n;
+
+	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		line[n > 0 ? n : 0] = 0;
+		if (strstr(line, text))
+			return true;
+	}
+	return false;
+}
+
+TEST_F(unload, a_kernel_it_was_not_tested_on_is_refused)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	size_t len;
+	char *image = module_image_for_others(&len);
+
+	ASSERT_NE(NULL, image);
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, module_unload_wait());
+	lseek(kmsg, 0, SEEK_END);
+	EXPECT_ERRNO(EOPNOTSUPP, module_load_image(image, len, ""));
+	EXPECT_FALSE(module_loaded());
+	EXPECT_TRUE(log_has(kmsg, "untested_kernel=1 loads it all the same"));
+	EXPECT_ERRNO(EOPNOTSUPP,
+		     module_load_image(image, len, "untested_kernel=0"));
+
+	lseek(kmsg, 0, SEEK_END);
+	EXPECT_EQ(0, module_load_image(image, len, "untested_kernel=1"));
+	EXPECT_TRUE(log_has(kmsg, "because untested_kernel=1 asks for it"));
+	EXPECT_EQ(0, arena_make(&self->a, 1));
+	pages_fill(self->a.base, self->a.size, 1);
+	arena_drop(&self->a);
+	ASSERT_EQ(0, module_unload_wait());
+	ASSERT_EQ(0, module_load_as_given());
+	close(kmsg);
+	free(image);
 }
 
 /* Use everything there is, then unload, again and again. */
