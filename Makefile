@@ -83,7 +83,7 @@ check-unit: selftests
 	@selftests/vm/unit $(o) $(KSFT)
 
 ## check-layers: no layer knows what is above it
-check-layers: lib kmod
+check-layers: lib kmod tools
 	@selftests/layers $(o)
 
 ## check-style: sparse and checkpatch --strict

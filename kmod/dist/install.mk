@@ -27,7 +27,7 @@ install: kmod lib tools
 	install -D -m 755 $(o)/libshim.so.0 $(lib)/libshim.so.0
 	ln -sf libshim.so.0 $(lib)/libshim.so
 	install -m 644 $(o)/libshim.a $(lib)/
-	install -D -m 644 libshim/shim.h $(DESTDIR)$(PREFIX)/include/shim.h
+	install -D -m 644 libshim/include/shim.h $(DESTDIR)$(PREFIX)/include/shim.h
 	install -d $(lib)/pkgconfig
 	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(PREFIX)/lib,' \
 		-e 's,@VERSION@,$(VERSION),' libshim/libshim.pc.in \

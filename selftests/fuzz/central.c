@@ -2,11 +2,11 @@
 /* central: batches of several classes, and memory that runs out. */
 #include <string.h>
 
-#include "central.h"
+#include "span/central.h"
 #include "fake_pageheap.h"
 #include "input.h"
-#include "pagemap.h"
-#include "sizeclass.h"
+#include "base/pagemap.h"
+#include "base/sizeclass.h"
 
 #define CLASSES	4
 #define KEEP	1000

@@ -10,7 +10,7 @@
 
 #include "fake_backend.h"
 #include "input.h"
-#include "pageheap.h"
+#include "pageheap/pageheap.h"
 
 #define SLOTS	32u
 

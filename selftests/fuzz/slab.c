@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "input.h"
-#include "percpu_slab.h"
+#include "cache/percpu_slab.h"
 
 #define DEPTH	300
 

@@ -4,8 +4,8 @@
 
 #include "fake_pageheap.h"
 #include "input.h"
-#include "sizeclass.h"
-#include "span.h"
+#include "base/sizeclass.h"
+#include "span/span.h"
 
 /* One object. */
 static enum span_error put(struct span *s, void *p)

@@ -2,8 +2,8 @@
 /* transfer: batches in and out, plundered, flushed, limited. */
 #include "fake_central.h"
 #include "input.h"
-#include "sizeclass.h"
-#include "transfer.h"
+#include "base/sizeclass.h"
+#include "cache/transfer.h"
 
 #define KEEP	2000
 

@@ -13,9 +13,9 @@
 
 #include "kselftest_harness.h"
 
-#include "backend.h"
-#include "conf.h"
-#include "pagemap.h"
+#include "backend/backend.h"
+#include "base/conf.h"
+#include "base/pagemap.h"
 
 #define OS_PAGE		((size_t)4096)
 #define MIB		((size_t)1 << 20)

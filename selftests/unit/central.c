@@ -6,11 +6,11 @@
 
 #include "kselftest_harness.h"
 
-#include "central.h"
+#include "span/central.h"
 #include "dies.h"
 #include "fake_pageheap.h"
-#include "pagemap.h"
-#include "sizeclass.h"
+#include "base/pagemap.h"
+#include "base/sizeclass.h"
 
 #define CLS	8	/* 128 bytes, 64 to a span */
 #define OBJS	64

@@ -8,7 +8,7 @@
 
 #include "kselftest_harness.h"
 
-#include "conf.h"
+#include "base/conf.h"
 
 static unsigned int parse(const char *text)
 {

@@ -8,7 +8,7 @@
 
 #include "kselftest_harness.h"
 
-#include "error.h"
+#include "base/error.h"
 
 static size_t format(char *buf, size_t len, const char *fmt, ...)
 {

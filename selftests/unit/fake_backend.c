@@ -3,8 +3,8 @@
 #include <sys/mman.h>
 
 #include "fake_backend.h"
-#include "lock.h"
-#include "pagemap.h"
+#include "base/lock.h"
+#include "base/pagemap.h"
 
 #define SPACE	((size_t)64 << 30)
 #define OS_PAGE	4096u

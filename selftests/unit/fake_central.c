@@ -7,10 +7,10 @@
  */
 #include <string.h>
 
-#include "central.h"
+#include "span/central.h"
 #include "fake_central.h"
-#include "lock.h"
-#include "sizeclass.h"
+#include "base/lock.h"
+#include "base/sizeclass.h"
 
 #define OBJS	(1u << 16)
 

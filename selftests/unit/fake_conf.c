@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Options as they are when nobody sets any. */
-#include "conf.h"
+#include "base/conf.h"
 
 struct shim_conf shim_conf = {
 	.backend = SHIM_BACKEND_AUTO,

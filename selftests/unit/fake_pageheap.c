@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 
 #include "fake_pageheap.h"
-#include "lock.h"
-#include "pageheap.h"
+#include "base/lock.h"
+#include "pageheap/pageheap.h"
 
 #define PAGES	(AREA_PAGES * 4)
 

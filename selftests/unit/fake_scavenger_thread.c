@@ -6,7 +6,7 @@
  */
 #include <pthread.h>
 
-#include "scavenger_thread.h"
+#include "pageheap/scavenger_thread.h"
 
 static bool alive;
 

@@ -6,10 +6,10 @@
  * guards the map of who is out.
  */
 #include "fake_transfer.h"
-#include "lock.h"
-#include "sizeclass.h"
-#include "transfer.h"
-#include "usage.h"
+#include "base/lock.h"
+#include "base/sizeclass.h"
+#include "cache/transfer.h"
+#include "base/usage.h"
 
 struct fake_transfer fake_transfer;
 

@@ -5,10 +5,10 @@
 #include "kselftest_harness.h"
 
 #include "dies.h"
-#include "error.h"
-#include "large.h"
-#include "pageheap.h"
-#include "prof.h"
+#include "base/error.h"
+#include "span/large.h"
+#include "pageheap/pageheap.h"
+#include "base/prof.h"
 
 #define KIB	((size_t)1 << 10)
 #define MIB	((size_t)1 << 20)

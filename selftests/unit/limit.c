@@ -7,8 +7,8 @@
 
 #include "kselftest_harness.h"
 
-#include "conf.h"
-#include "limit.h"
+#include "base/conf.h"
+#include "pageheap/limit.h"
 
 #define MIB	((size_t)1 << 20)
 

@@ -7,7 +7,7 @@
 
 #include "kselftest_harness.h"
 
-#include "lock.h"
+#include "base/lock.h"
 
 #define THREADS	4
 #define ROUNDS	200000

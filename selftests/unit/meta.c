@@ -5,7 +5,7 @@
 
 #include "kselftest_harness.h"
 
-#include "meta.h"
+#include "base/meta.h"
 
 #define N	4000
 

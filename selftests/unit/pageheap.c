@@ -6,9 +6,9 @@
 
 #include "kselftest_harness.h"
 
-#include "conf.h"
+#include "base/conf.h"
 #include "fake_backend.h"
-#include "pageheap_int.h"
+#include "pageheap/pageheap_int.h"
 
 #define MIB	((size_t)1 << 20)
 

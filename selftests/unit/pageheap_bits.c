@@ -2,7 +2,7 @@
 /* pageheap_bits against the same questions asked one bit at a time. */
 #include "kselftest_harness.h"
 
-#include "pageheap_bits.h"
+#include "pageheap/pageheap_bits.h"
 
 #define SETS	3000
 

@@ -9,7 +9,7 @@
 #include "kselftest_harness.h"
 
 #include "fake_backend.h"
-#include "pageheap.h"
+#include "pageheap/pageheap.h"
 
 #define SPANS	40
 

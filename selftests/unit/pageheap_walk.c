@@ -13,7 +13,7 @@
 #include "kselftest_harness.h"
 
 #include "fake_backend.h"
-#include "pageheap.h"
+#include "pageheap/pageheap.h"
 
 #define OPERATIONS	1000000ul
 #define SLOTS		1024u

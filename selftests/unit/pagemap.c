@@ -2,7 +2,7 @@
 /* pagemap: knows what it was told, and nothing of anything else. */
 #include "kselftest_harness.h"
 
-#include "pagemap.h"
+#include "base/pagemap.h"
 
 #define BASE	((uintptr_t)0x123 << 32)
 

@@ -17,7 +17,7 @@
 
 #include "dies.h"
 #include "fake_transfer.h"
-#include "percpu_int.h"
+#include "cache/percpu_int.h"
 
 #define CLASSES	6
 #define KEEP	300

@@ -6,8 +6,8 @@
 #include "kselftest_harness.h"
 
 #include "fake_transfer.h"
-#include "percpu_int.h"
-#include "transfer.h"
+#include "cache/percpu_int.h"
+#include "cache/transfer.h"
 
 #define CLS	4
 #define BATCH	32

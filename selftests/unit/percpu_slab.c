@@ -5,7 +5,7 @@
 
 #include "kselftest_harness.h"
 
-#include "percpu_slab.h"
+#include "cache/percpu_slab.h"
 
 #define MODEL	2048
 

@@ -6,8 +6,8 @@
 
 #include "kselftest_harness.h"
 
-#include "conf.h"
-#include "prof.h"
+#include "base/conf.h"
+#include "base/prof.h"
 
 #define RATE	4096
 #define DRAWS	400000

@@ -11,9 +11,9 @@
 
 #include "kselftest_harness.h"
 
-#include "conf.h"
+#include "base/conf.h"
 #include "fake_backend.h"
-#include "pageheap.h"
+#include "pageheap/pageheap.h"
 
 #define MIB	((size_t)1 << 20)
 #define SPANS	4096

@@ -2,7 +2,7 @@
 /* sizeclass: every size, every offset. */
 #include "kselftest_harness.h"
 
-#include "sizeclass.h"
+#include "base/sizeclass.h"
 
 #define PAGE	8192u
 

@@ -6,8 +6,8 @@
 #include "kselftest_harness.h"
 
 #include "fake_pageheap.h"
-#include "sizeclass.h"
-#include "span.h"
+#include "base/sizeclass.h"
+#include "span/span.h"
 
 /* One object. */
 static enum span_error put(struct span *s, void *p)

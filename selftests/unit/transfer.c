@@ -7,8 +7,8 @@
 #include "kselftest_harness.h"
 
 #include "fake_central.h"
-#include "sizeclass.h"
-#include "transfer.h"
+#include "base/sizeclass.h"
+#include "cache/transfer.h"
 
 #define CLS	4
 #define BATCH	32

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * backend_thp: blocks from anonymous memory.
+ *
+ * A block used as a block is advised MADV_HUGEPAGE, one used as 4 KiB pages
+ * MADV_NOHUGEPAGE: khugepaged would otherwise fill what was given back.
+ * Adjacent mappings of one advice are one mapping for the kernel.
+ *
+ * Giving pages of a huge page back takes two steps.  MADV_DONTNEED alone
+ * lowers the resident size, but the kernel keeps the huge page itself until
+ * memory is short; MADV_COLD on a part of it splits it for good first.
+ *
+ * Called by the page heap; keeps no state but what the kernel lacks.
+ */
+#include "backend.h"
+#include "base/conf.h"
+#include "base/pagemap.h"
+#include "base/sys.h"
+
+#define OS_PAGE	4096u
+
+static bool no_populate;	/* kernel before 5.14 */
+static bool no_collapse;	/* kernel before 6.1 */
+
+static bool thp_open(void)
+{
+	return true;
+}
+
+static bool thp_window(uintptr_t base, size_t len)
+{
+	(void)base;
+	(void)len;
+	return true;
+}
+
+static enum backend_map thp_map(uintptr_t addr, size_t len, bool whole)
+{
+	long p = sys_mmap(addr, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			  MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (sys_failed(p))
+		return p == -17 /* EEXIST */ ? BACKEND_MAP_TAKEN :
+					       BACKEND_MAP_NOMEM;
+	if ((uintptr_t)p != addr) {
+		/* a kernel before 4.17 takes the address as a hint */
+		sys_munmap((uintptr_t)p, len);
+		return BACKEND_MAP_TAKEN;
+	}
+	/* fails where the kernel has no huge pages: nothing is lost */
+	sys_madvise(addr, len, whole ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return BACKEND_MAP_OK;
+}
+
+static bool thp_whole(uintptr_t start, size_t len)
+{
+	long ret;
+
+	sys_madvise(start, len, MADV_HUGEPAGE);
+	if (!shim_conf.populate || no_populate)
+		return true;
+	ret = sys_madvise(start, len, MADV_POPULATE_WRITE);
+	if (ret == -22 /* EINVAL */)
+		no_populate = true;
+	return ret != -12 /* ENOMEM */;
+}
+
+static void thp_pages(uintptr_t block)
+{
+	sys_madvise(block, BLOCK_SIZE, MADV_NOHUGEPAGE);
+	sys_madvise(block, OS_PAGE, MADV_COLD);
+}
+
+static unsigned int thp_release(const struct backend_range *r, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		/* EINVAL: locked in memory by the application */
+		if (sys_madvise(r[i].start, r[i].len, MADV_DONTNEED))
+			break;
+	return i;
+}
+
+static bool thp_join(uintptr_t block)
+{
+	long ret;
+
+	sys_madvise(block, BLOCK_SIZE, MADV_HUGEPAGE);
+	if (no_collapse)
+		return false;
+	ret = sys_madvise(block, BLOCK_SIZE, MADV_COLLAPSE);
+	if (ret == -22 /* EINVAL */)
+		no_collapse = true;
+	return ret == 0;
+}
+
+static bool thp_remap(uintptr_t from, uintptr_t to, size_t len)
+{
+	/* what is left at @from is as new; EINVAL: kernel before 5.7 */
+	if (!sys_failed(sys_mremap(from, len, len,
+				   MREMAP_MAYMOVE | MREMAP_FIXED |
+				   MREMAP_DONTUNMAP, to)))
+		return true;
+	/*
+	 * Before 6.17 @from must be one mapping of the kernel's, and what was
+	 * at @to is gone by the time that is looked at: put it back.
+	 */
+	sys_mmap(to, len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	sys_madvise(to, len, MADV_HUGEPAGE);
+	return false;
+}
+
+const struct backend_ops backend_thp = {
+	.name = "thp",
+	.open = thp_open,
+	.window = thp_window,
+	.map = thp_map,
+	.whole = thp_whole,
+	.pages = thp_pages,
+	.release = thp_release,
+	.join = thp_join,
+	.remap = thp_remap,
+};

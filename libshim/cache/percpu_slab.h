@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * percpu_slab: one CPU's stacks of free objects, and what may be done to them
+ * by somebody who has the slab alone.
+ *
+ * While a slab is attached to a CPU, it is changed only by the restartable
+ * sequences of rseq_*.h running on that CPU.  Everything in this file wants the
+ * slab detached (or behind a lock, as percpu_lock.c has it).
+ *
+ * A slab is an array of 8-byte slots whose first part is this header:
+ *
+ *   slot 0            always NULL: where an empty, never used stack points
+ *   cur[class]        each class's stack: the slot on top
+ *   end[class]        the last slot there is
+ *   size_class[]      requests of up to 1 KiB, in steps of 16, to class
+ *   ...               for the slow path
+ *   large_cur, _end   the stack of class 255, always full and always empty
+ *   slots             the stacks, in order of class, without gaps
+ *
+ * A stack of capacity n is n + 1 slots: a NULL at the bottom, then its objects.
+ * cur points to the top object; to the bottom's NULL when the stack is empty, so
+ * that pop finds out by what it loads.  A stack without room has cur and end at
+ * slot 0, and every pop and push misses: percpu_none has no other.
+ *
+ * cur and end are pointers, one array each, for the processor's sake.  What one
+ * free() writes the next malloc() reads: recent x86 hands a value from a store
+ * on to a load in no time, but only of 4 or 8 bytes, at an address that is one
+ * register and a constant.  With slot numbers of 2 bytes, at a base and an index,
+ * a pair took twice as long on Golden Cove.
+ */
+#ifndef SHIM_PERCPU_SLAB_H
+#define SHIM_PERCPU_SLAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "base/sizeclass.h"
+
+#define PERCPU_CLASSES		64	/* room for classes, 0 is none */
+#define PERCPU_SLAB_BYTES	((size_t)256 << 10)
+#define PERCPU_SLAB_SLOTS	(PERCPU_SLAB_BYTES / sizeof(void *))
+#define PERCPU_LARGE		255	/* PAGEMAP_LARGE */
+
+_Static_assert(SIZECLASS_COUNT < PERCPU_CLASSES, "a stack for each class");
+
+/* What was last missed in a class: a stack is too small if both happen. */
+enum percpu_miss {
+	PERCPU_NO_MISS,
+	PERCPU_UNDERFLOW,
+	PERCPU_OVERFLOW,
+};
+
+/**
+ * struct percpu_slab - the header, see above
+ * @zero: slot 0
+ * @cur: by class
+ * @end: by class
+ * @size_class: by (size - 1) / 16
+ * @cap: capacity of each class's stack, in objects
+ * @miss: enum percpu_miss, the class's last; not exact: a hint, hence racy
+ * @idle: the class missed nothing since the steal hand last passed
+ * @seen: the slot each class's cur was at when last looked at, to see idle
+ *	classes
+ * @cpu: CPU it is attached to, or -1
+ * @hand: next class that gives up room
+ * @used: slots taken by header and stacks
+ * @bytes: what the stacks hold when all are full
+ * @stamp: when it last missed, in nanoseconds or cycles: only compared
+ * @shape: hash over the stacks' cur when last looked at, to see idleness
+ * @quiet: looks in a row that found @shape unchanged
+ * @underflows: misses of allocation; racy, a statistic
+ * @overflows: misses of free; the same
+ * @lock: percpu_lock.c: guards the slab that is never attached
+ * @next: list of detached slabs
+ * @large_cur: cur of class 255
+ * @large_end: end of class 255
+ */
+struct percpu_slab {
+	union {
+		struct {
+			void *zero;
+			void **cur[PERCPU_CLASSES];
+			void **end[PERCPU_CLASSES];
+			uint8_t size_class[SIZECLASS_SMALL_SLOTS];
+			/* slow path from here */
+			uint16_t cap[PERCPU_CLASSES];
+			uint8_t miss[PERCPU_CLASSES];
+			uint8_t idle[PERCPU_CLASSES];
+			uint16_t seen[PERCPU_CLASSES];
+			int32_t cpu;
+			uint16_t hand;
+			uint16_t used;
+			size_t bytes;
+			uint64_t stamp;
+			uint64_t shape;
+			uint32_t quiet;
+			struct shim_lock lock;
+			uint64_t underflows;
+			uint64_t overflows;
+			struct percpu_slab *next;
+		};
+		struct {
+			uint8_t to_large_cur[8 + 8 * PERCPU_LARGE];
+			void **large_cur;
+			uint8_t to_large_end[8 * PERCPU_CLASSES - 8];
+			void **large_end;
+		};
+	};
+};
+
+_Static_assert(offsetof(struct percpu_slab, cur) == 8, "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, end) == 8 + 512, "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, size_class) == 1032,
+	       "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, large_end) ==
+	       offsetof(struct percpu_slab, end) + 8 * PERCPU_LARGE,
+	       "end of class 255");
+_Static_assert(offsetof(struct percpu_slab, next) + sizeof(void *) <=
+	       offsetof(struct percpu_slab, large_cur), "room before class 255");
+
+#define PERCPU_FIRST_SLOT \
+	((sizeof(struct percpu_slab) + sizeof(void *) - 1) / sizeof(void *))
+
+static inline void **slab_slot(struct percpu_slab *slab, unsigned int slot)
+{
+	return (void **)slab + slot;
+}
+
+/* The slot on top of a stack. */
+static inline unsigned int slab_top(const struct percpu_slab *slab,
+				    unsigned int cls)
+{
+	return (unsigned int)(slab->cur[cls] - (void **)slab);
+}
+
+/**
+ * slab_close - leave no stack any room
+ * @slab: a slab nobody uses
+ */
+void slab_close(struct percpu_slab *slab);
+
+/**
+ * slab_init - make a slab of memory that reads as zero
+ * @slab: PERCPU_SLAB_BYTES, page aligned
+ */
+void slab_init(struct percpu_slab *slab);
+
+/**
+ * slab_count - objects in a stack
+ * @slab: any slab; of an attached one the answer is a snapshot
+ * @cls: class
+ */
+static inline unsigned int slab_count(const struct percpu_slab *slab,
+				      unsigned int cls)
+{
+	void **cur = __atomic_load_n(&slab->cur[cls], __ATOMIC_RELAXED);
+
+	return (unsigned int)(cur - (slab->end[cls] - slab->cap[cls]));
+}
+
+/**
+ * slab_misses - misses of a slab so far
+ * @slab: any slab
+ */
+static inline uint64_t slab_misses(const struct percpu_slab *slab)
+{
+	return slab->underflows + slab->overflows;
+}
+
+/**
+ * slab_pop - take objects off a stack
+ * @slab: a slab the caller has alone
+ * @cls: class
+ * @objs: filled in, the top first
+ * @n: how many at most
+ *
+ * Return: how many.
+ */
+unsigned int slab_pop(struct percpu_slab *slab, unsigned int cls, void **objs,
+		      unsigned int n);
+
+/**
+ * slab_push - put objects on a stack
+ * @slab: a slab the caller has alone
+ * @cls: class
+ * @objs: the objects
+ * @n: how many
+ *
+ * Return: how many fitted; the first ones of @objs.
+ */
+unsigned int slab_push(struct percpu_slab *slab, unsigned int cls, void **objs,
+		       unsigned int n);
+
+/**
+ * slab_resize - change the capacity of a stack
+ * @slab: a slab the caller has alone
+ * @cls: class
+ * @cap: new capacity, not less than what the stack holds
+ *
+ * Moves the stacks of higher classes.
+ *
+ * Return: false, with nothing changed, if the slab has no room.
+ */
+bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
+
+/**
+ * slab_shape - a number that changes when a stack does
+ * @slab: any slab
+ */
+uint64_t slab_shape(const struct percpu_slab *slab);
+
+/**
+ * slab_is_valid - check a slab's invariants
+ * @slab: a slab the caller has alone
+ *
+ * Stacks lie in order without gaps or overlap, each has a NULL at the bottom
+ * and none above it, sums agree.
+ *
+ * Return: false if one does not hold.
+ */
+bool slab_is_valid(const struct percpu_slab *slab);
+
+#endif /* SHIM_PERCPU_SLAB_H */

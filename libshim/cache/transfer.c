@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * transfer: free objects in passing between CPUs.
+ *
+ * A stack of pointers for each class.  What one CPU's cache spills, another's
+ * refill takes, without a look at the objects or their spans.
+ *
+ * Keeps: 0 <= low <= objs <= room <= max, where low is the least objs was since
+ * the last plunder; slot[] has room for room pointers and is doubled on demand.
+ * One lock a class guards all of it; it is not held while the central list is
+ * called.  Called by percpu.
+ */
+#include <string.h>
+
+#include "span/central.h"
+#include "base/lock.h"
+#include "base/meta.h"
+#include "base/sizeclass.h"
+#include "transfer_int.h"
+
+/*
+ * What may wait here: 64 batches or 128 KiB, whichever is less, but always two
+ * batches, so that a producer and a consumer can pass each other one.
+ */
+#define MAX_BATCHES	64u
+#define MIN_BATCHES	2u
+#define LIMIT_BYTES	((size_t)128 << 10)
+
+struct transfer transfer[SIZECLASS_COUNT + 1] = {
+	[0 ... SIZECLASS_COUNT] = {
+		.lock = SHIM_LOCK_INIT(SHIM_RANK_TRANSFER)
+	}
+};
+
+/* Set once at start, or by a test; less by what zero-filled memory costs. */
+static size_t limit_less;
+
+static unsigned int transfer_max(unsigned int cls)
+{
+	const struct sizeclass *info = &sizeclass_info[cls];
+	size_t limit = LIMIT_BYTES - limit_less;
+	size_t max = limit / info->size;
+
+	if (!limit)
+		return 0;
+	if (max > MAX_BATCHES * info->batch)
+		max = MAX_BATCHES * info->batch;
+	if (max < MIN_BATCHES * info->batch)
+		max = MIN_BATCHES * info->batch;
+	return max;
+}
+
+void transfer_set_limit(size_t bytes)
+{
+	if (bytes > LIMIT_BYTES)
+		bytes = LIMIT_BYTES;
+	limit_less = LIMIT_BYTES - bytes;
+}
+
+unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n)
+{
+	struct transfer *t = &transfer[cls];
+
+	shim_lock_acquire(&t->lock);
+	if (t->objs) {
+		if (n > t->objs)
+			n = t->objs;
+		t->objs -= n;
+		memcpy(objs, t->slot + t->objs, n * sizeof(*objs));
+		if (t->low > t->objs)
+			t->low = t->objs;
+		t->hits++;
+		shim_lock_release(&t->lock);
+		return n;
+	}
+	t->misses++;
+	shim_lock_release(&t->lock);
+	return central_get(cls, objs, n);
+}
+
+/* Make room for @n more, called with the lock held. */
+static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
+{
+	unsigned int max = transfer_max(cls);
+	unsigned int room = t->room ? t->room * 2 : 2u * n;
+	void **slot;
+
+	if (t->objs + n <= t->room && t->objs + n <= max)
+		return true;
+	if (t->objs + n > max)
+		return false;
+	while (room < t->objs + n)
+		room *= 2;
+	if (room > max)
+		room = max;
+	slot = meta_alloc(room * sizeof(*slot), sizeof(*slot));
+	if (!slot)
+		return false;
+	if (t->slot) {
+		memcpy(slot, t->slot, t->objs * sizeof(*slot));
+		meta_free(t->slot, t->room * sizeof(*slot));
+	}
+	t->slot = slot;
+	t->room = room;
+	return true;
+}
+
+void transfer_put(unsigned int cls, void **objs, unsigned int n)
+{
+	struct transfer *t = &transfer[cls];
+
+	shim_lock_acquire(&t->lock);
+	if (transfer_grow(t, cls, n)) {
+		memcpy(t->slot + t->objs, objs, n * sizeof(*objs));
+		t->objs += n;
+		shim_lock_release(&t->lock);
+		return;
+	}
+	t->spills++;
+	shim_lock_release(&t->lock);
+	central_put(cls, objs, n);
+}
+
+int transfer_check(unsigned int cls, const void *p)
+{
+	return central_check(cls, p);
+}
+
+/* Move up to @n of the oldest objects down. */
+static void transfer_drain(unsigned int cls, unsigned int n)
+{
+	struct transfer *t = &transfer[cls];
+	void *objs[SIZECLASS_BATCH_MAX];
+	unsigned int some;
+
+	while (n) {
+		some = n < SIZECLASS_BATCH_MAX ? n : SIZECLASS_BATCH_MAX;
+		shim_lock_acquire(&t->lock);
+		if (some > t->objs)
+			some = t->objs;
+		if (some) {
+			memcpy(objs, t->slot, some * sizeof(*objs));
+			t->objs -= some;
+			memmove(t->slot, t->slot + some,
+				t->objs * sizeof(*objs));
+		}
+		if (t->low > t->objs)
+			t->low = t->objs;
+		shim_lock_release(&t->lock);
+		if (!some)
+			return;
+		central_put(cls, objs, some);
+		n -= some;
+	}
+}
+
+void transfer_plunder(void)
+{
+	unsigned int cls;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		struct transfer *t = &transfer[cls];
+		unsigned int low;
+
+		shim_lock_acquire(&t->lock);
+		low = t->low;
+		shim_lock_release(&t->lock);
+		if (low)
+			transfer_drain(cls, low);
+		shim_lock_acquire(&t->lock);
+		t->low = t->objs;
+		shim_lock_release(&t->lock);
+	}
+}
+
+void transfer_flush(void)
+{
+	unsigned int cls;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+		transfer_drain(cls, UINT32_MAX);
+}
+
+void transfer_get_stat(unsigned int cls, struct transfer_stat *st)
+{
+	struct transfer *t = &transfer[cls];
+
+	shim_lock_acquire(&t->lock);
+	st->objs = t->objs;
+	st->max = transfer_max(cls);
+	st->hits = t->hits;
+	st->misses = t->misses;
+	st->spills = t->spills;
+	shim_lock_release(&t->lock);
+}
+
+bool transfer_is_valid(unsigned int cls)
+{
+	struct transfer *t = &transfer[cls];
+	bool ok;
+
+	shim_lock_acquire(&t->lock);
+	ok = t->low <= t->objs && t->objs <= t->room && !t->slot == !t->room;
+	shim_lock_release(&t->lock);
+	return ok;
+}
+
+void transfer_fork_prepare(void)
+{
+	unsigned int i;
+
+	for (i = 1; i <= SIZECLASS_COUNT; i++)
+		shim_lock_acquire_nested(&transfer[i].lock);
+}
+
+void transfer_fork_parent(void)
+{
+	unsigned int i;
+
+	for (i = SIZECLASS_COUNT; i; i--)
+		shim_lock_release(&transfer[i].lock);
+}
+
+void transfer_fork_child(void)
+{
+	unsigned int i;
+
+	for (i = SIZECLASS_COUNT; i; i--)
+		shim_lock_reset_child(&transfer[i].lock);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * boot: the first allocation of the process.
+ *
+ * Everything the library needs is set up here and nowhere else: constructors
+ * come too late, because the dynamic linker allocates before it runs any.  The
+ * environment may not be in place yet either; then it is found above argv.
+ *
+ * Keeps: entry_ready is set last; nothing before it allocates.  The boot lock is
+ * held by one thread once in the life of the process.  Called by entry.
+ */
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "span/central.h"
+#include "base/conf.h"
+#include "entry.h"
+#include "base/error.h"
+#include "fork.h"
+#include "base/guard.h"
+#include "span/large.h"
+#include "base/lock.h"
+#include "pageheap/pageheap.h"
+#include "cache/percpu.h"
+#include "base/prof.h"
+#include "stat.h"
+#include "cache/transfer.h"
+
+#define CONF_PATH	"/etc/hugearena.conf"
+
+static struct shim_lock boot_lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY);
+
+/* glibc's dynamic linker has it; argc, argv, NULL, envp lie there. */
+extern void *__libc_stack_end __attribute__((weak));
+
+static char *const *environment(void)
+{
+	char *const *argv;
+	long argc;
+
+	if (getauxval(AT_SECURE))
+		return NULL;
+	if (environ)
+		return environ;
+	if (!&__libc_stack_end || !__libc_stack_end)
+		return NULL;
+	argc = *(long *)__libc_stack_end;
+	argv = (char *const *)__libc_stack_end + 1;
+	return argv + argc + 1;
+}
+
+/* What the scavenger calls when there is time. */
+static void idle(void)
+{
+	percpu_idle_others();
+	large_idle();
+	central_purge();
+}
+
+void entry_first(void)
+{
+	bool alone;
+
+	shim_lock_acquire(&boot_lock);
+	if (entry_ready) {
+		shim_lock_release(&boot_lock);
+		return;
+	}
+	conf_load(CONF_PATH, environment());
+	percpu_set_budget(shim_conf.cache);
+	percpu_boot(shim_conf.rseq && !shim_conf.check);
+	if (shim_conf.check)
+		transfer_set_limit(0);
+	pageheap_on_idle(idle);
+	if (shim_conf.guard)
+		guard_boot();
+	alone = !shim_conf.guard && !shim_conf.check;
+	percpu_open(alone && !shim_conf.profile);
+	shim_prof.counted_max = alone && shim_conf.profile ? SIZECLASS_MAX : 0;
+	/* release order: pairs with the acquire in alloc_any() */
+	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
+	shim_lock_release(&boot_lock);
+	/* May allocate; nobody but us is here yet. */
+	fork_register();
+	if (shim_conf.verbose)
+		shim_say("ready: caches by %s", percpu_has_rseq() ?
+			 "restartable sequences" : "locks");
+}
+
+__attribute__((destructor)) static void last(void)
+{
+	if (shim_conf.stats)
+		stat_print();
+}

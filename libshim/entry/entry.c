@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * entry: malloc, free and calloc.
+ *
+ * The fast paths are a table look-up and a restartable sequence each; whatever
+ * they cannot do is done by entry_alloc() and entry_free().  The features that
+ * must see every request (guard, check, profile) keep the fast paths shut.
+ *
+ * No lock of its own.  Called by the application, at any time from any thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "entry.h"
+#include "base/error.h"
+#include "base/guard.h"
+#include "span/large.h"
+#include "base/pagemap.h"
+#include "base/prof.h"
+#include "base/sys.h"
+
+/* For a thread that reports an error: the unwinder's needs, never freed. */
+#define LAST_WORDS	((size_t)64 << 10)
+
+bool entry_ready;
+
+static void *last_words(size_t size)
+{
+	static char buf[LAST_WORDS] __attribute__((aligned(16)))
+		SHIM_BSS_LARGE;
+	static size_t used;
+	size_t need = (size + 15) & ~(size_t)15;
+	size_t at;
+
+	if (need < size || need > LAST_WORDS)
+		return NULL;
+	at = __atomic_fetch_add(&used, need, __ATOMIC_RELAXED);
+	return at <= LAST_WORDS - need ? buf + at : NULL;
+}
+
+static void *alloc_class(unsigned int cls)
+{
+	return shim_conf.check ? percpu_get_uncached(cls) : percpu_get(cls);
+}
+
+/* A sample of the profile: a span of its own, which remembers its record. */
+static __attribute__((noinline)) void *alloc_sampled(size_t size, size_t align,
+						     bool *zero)
+{
+	struct prof_stack *stack = prof_take(size);
+	void *p;
+
+	if (!stack)
+		return NULL;
+	p = large_alloc(size, align, zero);
+	if (p)
+		large_sampled(p, stack);
+	else
+		prof_drop(stack, size);
+	return p;
+}
+
+/* Everything but the fast path; no errno. */
+static void *alloc_any(size_t size, size_t align, bool *zero)
+{
+	unsigned int cls = 0;
+	void *p;
+
+	*zero = false;
+	if (unlikely(size > ENTRY_MAX))
+		return NULL;
+	if (unlikely(!__atomic_load_n(&entry_ready, __ATOMIC_ACQUIRE)))
+		entry_first();
+	if (unlikely(shim_is_dying()) && align <= 16)
+		return last_words(size);
+	if (unlikely(shim_conf.profile) && prof_tick(size)) {
+		p = alloc_sampled(size, align, zero);
+		if (p)
+			return p;
+	}
+	if (unlikely(shim_conf.guard)) {
+		p = guard_alloc(size, align);
+		if (p)
+			return p;
+	}
+	size += !size;
+	if (size <= SIZECLASS_MAX && align <= PAGE_SIZE)
+		cls = align <= 16 ? sizeclass_of(size) :
+				    sizeclass_of_aligned(size, align);
+	p = cls ? alloc_class(cls) : large_alloc(size, align, zero);
+	if (likely(p))
+		return p;
+	/* Everything that is free somewhere, then once more. */
+	percpu_flush();
+	large_reclaim(0);
+	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
+}
+
+static __attribute__((noinline)) void *alloc_slow(size_t size)
+{
+	bool zero;
+	void *p = alloc_any(size, 0, &zero);
+
+	if (unlikely(!p))
+		errno = ENOMEM;
+	return p;
+}
+
+/* A request that was counted, and that the fast path did not serve. */
+static __attribute__((noinline)) void *alloc_counted(size_t size)
+{
+	void *p = NULL;
+	bool zero;
+
+	if (prof_left < 0 && prof_due())
+		p = alloc_sampled(size, 0, &zero);
+	if (!p)
+		p = percpu_get(sizeclass_of(size));
+	return likely(p) ? p : alloc_slow(size);
+}
+
+__attribute__((noinline)) void *entry_alloc(size_t size)
+{
+	size_t last = size - 1;
+	void *p;
+
+	if (last < percpu_hot.mid_max) {
+		p = percpu_pop(sizeclass_of(size));
+		if (likely(p))
+			return p;
+	} else if (last < shim_prof.counted_max) {
+		/* where the fast path goes while there is a profile */
+		prof_left -= (int64_t)size;
+		if (unlikely(prof_left < 0))
+			return alloc_counted(size);
+		p = last < SIZECLASS_SMALL_MAX ?
+			percpu_pop_small(last / SIZECLASS_SMALL_STEP) :
+			percpu_pop(sizeclass_of(size));
+		return likely(p) ? p : alloc_counted(size);
+	}
+	return alloc_slow(size);
+}
+
+void *entry_alloc_aligned(size_t size, size_t align)
+{
+	bool zero;
+	void *p;
+
+	if (size - 1 < percpu_hot.mid_max && align <= PAGE_SIZE) {
+		/* where no class will do, class 0 misses */
+		p = percpu_pop(align <= 16 ? sizeclass_of(size) :
+					     sizeclass_of_aligned(size, align));
+		if (likely(p))
+			return p;
+	}
+	return alloc_any(size, align, &zero);
+}
+
+void entry_unknown(const void *p)
+{
+	struct span *s = pagemap_owner(p);
+
+	if (s && s->state == SPAN_KEPT && s->start == (uintptr_t)p)
+		shim_die(SHIM_DIE_DOUBLE, p, 0);
+	if (s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE)
+		shim_die(SHIM_DIE_INTERIOR, p, 0);
+	shim_die(pagemap_area((uintptr_t)p) ? SHIM_DIE_FREE :
+					      SHIM_DIE_FOREIGN, p, 0);
+}
+
+__attribute__((noinline)) void entry_free(void *p)
+{
+	unsigned int cls;
+
+	if (!p)
+		return;
+	cls = pagemap_class(p);
+	if (cls == PAGEMAP_NONE && guard_owns(p))
+		guard_free(p);
+	else if (cls == PAGEMAP_NONE && !shim_is_dying())
+		entry_unknown(p);
+	else if (cls == PAGEMAP_NONE)
+		return;		/* one of last_words() */
+	else if (cls == PAGEMAP_LARGE)
+		large_free(p);
+	else if (shim_conf.check)
+		percpu_put_uncached(cls, p);
+	else
+		percpu_put(cls, p);
+}
+
+SHIM_EXPORT void *malloc(size_t size)
+{
+	void *p = entry_alloc_fast(size);
+
+	if (likely(p))
+		return p;
+	return entry_alloc(size);
+}
+
+SHIM_EXPORT void free(void *p)
+{
+	struct area_map *area;
+	size_t nr = (uintptr_t)p >> AREA_SHIFT;
+	size_t cls;
+
+	if (unlikely(nr >= PAGEMAP_AREAS))
+		goto slow;
+	area = __atomic_load_n(&pagemap_root[nr], __ATOMIC_RELAXED);
+	if (unlikely(!area))
+		goto slow;
+	cls = __atomic_load_n(&area->class[((uintptr_t)p >> PAGE_SHIFT) %
+					   AREA_PAGES], __ATOMIC_RELAXED);
+	if (likely(percpu_push(cls, p)))
+		return;
+slow:
+	entry_free(p);
+}
+
+SHIM_EXPORT void *calloc(size_t n, size_t size)
+{
+	bool zero = false;
+	size_t bytes;
+	void *p;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	p = entry_alloc_fast(bytes);
+	if (unlikely(!p)) {
+		if (bytes <= SIZECLASS_MAX)
+			p = entry_alloc(bytes);
+		else
+			p = alloc_any(bytes, 0, &zero);
+		if (unlikely(!p)) {
+			errno = ENOMEM;
+			return NULL;
+		}
+	}
+	return zero ? p : memset(p, 0, bytes);
+}

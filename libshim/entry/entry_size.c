@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * entry_size: changing the size of an object, and asking for it.
+ *
+ * Called by the application.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "entry.h"
+#include "base/error.h"
+#include "base/guard.h"
+#include "span/large.h"
+#include "base/pagemap.h"
+
+/* glibc 2.36's headers do not have these of C23. */
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t align, size_t size);
+
+size_t entry_size(const void *p)
+{
+	unsigned int cls = pagemap_class(p);
+
+	if (likely(cls && cls != PAGEMAP_LARGE))
+		return sizeclass_info[cls].size;
+	if (cls == PAGEMAP_LARGE)
+		return large_size(p);
+	if (guard_owns(p))
+		return guard_size(p);
+	entry_unknown(p);
+}
+
+/* A class of its own would serve the new size, and it is not much smaller. */
+static bool fits(size_t have, size_t size)
+{
+	return size <= have && (have <= SIZECLASS_MAX ? size >= have / 2 :
+						       false);
+}
+
+/*
+ * A large object that must move to grow by little gets an eighth more than was
+ * asked for: one that grows step by step is then copied a bounded number of
+ * times.  The surplus has no memory behind it until it is touched.  One that
+ * grows by half or more will be asked to grow seldom anyway.
+ */
+static size_t with_room(size_t have, size_t size)
+{
+	if (have <= SIZECLASS_MAX || size <= have ||
+	    size >= have + have / 2)
+		return size;
+	return size + size / 8;
+}
+
+static void *move(void *p, size_t have, size_t size)
+{
+	size_t room = with_room(have, size);
+	void *q = malloc(room);
+
+	if (!q && room > size)
+		q = malloc(size);
+	if (!q)
+		return NULL;
+	memcpy(q, p, have < size ? have : size);
+	free(p);
+	return q;
+}
+
+SHIM_EXPORT void *realloc(void *p, size_t size)
+{
+	size_t have;
+	void *q;
+
+	if (!p)
+		return malloc(size);
+	if (!size) {
+		free(p);
+		return NULL;
+	}
+	if (unlikely(size > ENTRY_MAX)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	have = entry_size(p);
+	if (fits(have, size) && !shim_conf.guard)
+		return p;
+	if (have > SIZECLASS_MAX && size > SIZECLASS_MAX &&
+	    pagemap_class(p) == PAGEMAP_LARGE) {
+		q = large_resize(p, size);
+		if (q)
+			return q;
+	}
+	return move(p, have, size);
+}
+
+SHIM_EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(p, bytes);
+}
+
+SHIM_EXPORT size_t malloc_usable_size(void *p)
+{
+	return p ? entry_size(p) : 0;
+}
+
+/* The sizes are promises of the caller's; the pagemap knows better. */
+SHIM_EXPORT void free_sized(void *p, size_t size)
+{
+	if (unlikely(shim_conf.check) && p && size > entry_size(p))
+		shim_die(SHIM_DIE_SIZE, p, pagemap_class(p));
+	free(p);
+}
+
+SHIM_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+	if (unlikely(shim_conf.check) && align && ((uintptr_t)p & (align - 1)))
+		shim_die(SHIM_DIE_SIZE, p, pagemap_class(p));
+	free_sized(p, size);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * inspect: where a tool outside the process finds what the library knows.
+ *
+ * The hugearena command finds the symbol shim_inspect in the library's file,
+ * and reads the process's memory through /proc/PID/mem from there on.  The
+ * process notices nothing, holds nothing, needs no thread and pays nothing; what
+ * the tool reads is a snapshot in which counts may be off by what happened
+ * meanwhile.  The tool is compiled with the library's headers, and compares
+ * INSPECT_LAYOUT before it believes a word.
+ */
+#ifndef SHIM_INSPECT_H
+#define SHIM_INSPECT_H
+
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "pageheap/pageheap_int.h"
+#include "base/pagemap.h"
+#include "cache/percpu_int.h"
+#include "base/prof.h"
+#include "base/sizeclass.h"
+#include "cache/transfer_int.h"
+
+#define INSPECT_MAGIC	"shimview"
+
+/* Changes when what the tool reads does. */
+#define INSPECT_MIX(a, b)	((uint32_t)(a) * 31u + (uint32_t)(b))
+#define INSPECT_LAYOUT							\
+	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(	\
+	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(		\
+		sizeof(struct span), offsetof(struct span, bitmap)),	\
+		sizeof(struct area_map)), sizeof(struct block)),	\
+		offsetof(struct block, whole)), sizeof(struct pageheap)), \
+		sizeof(struct percpu_slab)), sizeof(struct transfer)),	\
+		sizeof(struct shim_prof)), SIZECLASS_COUNT)
+
+/**
+ * struct shim_inspect - the addresses
+ * @magic: INSPECT_MAGIC, without its NUL
+ * @layout: INSPECT_LAYOUT
+ * @size: of this structure
+ * @root: pagemap_root
+ * @hot: percpu_hot
+ * @percpu: percpu
+ * @none: percpu_none, what a CPU has that has no slab
+ * @locked: percpu_locked
+ * @transfer: transfer
+ * @heap: ph
+ * @conf: shim_conf
+ * @prof: shim_prof
+ *
+ * Constant.
+ */
+struct shim_inspect {
+	char magic[8];
+	uint32_t layout;
+	uint32_t size;
+	struct area_map **root;
+	const struct percpu_hot *hot;
+	const struct percpu *percpu;
+	const struct percpu_slab *none;
+	struct percpu_slab **locked;
+	const struct transfer *transfer;
+	const struct pageheap *heap;
+	const struct shim_conf *conf;
+	struct shim_prof *prof;
+};
+
+extern const struct shim_inspect shim_inspect;
+
+#endif /* SHIM_INSPECT_H */

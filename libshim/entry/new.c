@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * new: C++'s operator new and delete, every form, without libstdc++.
+ *
+ * The functions have their mangled names.  What a failing new must do (call the
+ * new handler, throw std::bad_alloc) is libstdc++'s, found by weak references:
+ * a program that calls operator new has it.  Built with -fexceptions, so that
+ * what the handler throws passes through.
+ *
+ * Called by the application.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "entry.h"
+#include "base/error.h"
+
+typedef void (*new_handler)(void);
+
+extern new_handler get_new_handler(void)
+	__asm__("_ZSt15get_new_handlerv") __attribute__((weak));
+extern void throw_bad_alloc(void)
+	__asm__("_ZSt17__throw_bad_allocv") __attribute__((weak, noreturn));
+
+#define NEW(name, mangled) \
+	SHIM_EXPORT void *name __asm__(mangled)
+#define DELETE(name, mangled) \
+	SHIM_EXPORT void name __asm__(mangled)
+
+static void *new_try(size_t size, size_t align)
+{
+	if (align <= 16)
+		return entry_alloc(size);
+	if (align & (align - 1))
+		return NULL;
+	return entry_alloc_aligned(size, align);
+}
+
+/* Ask the handler for memory until there is some; without one, fail. */
+static void *new_slow(size_t size, size_t align, int throws)
+{
+	void *p;
+
+	while (!(p = new_try(size, align))) {
+		new_handler handler = NULL;
+
+		if (&get_new_handler)
+			handler = get_new_handler();
+		if (handler) {
+			handler();
+			continue;
+		}
+		if (!throws)
+			return NULL;
+		if (&throw_bad_alloc)
+			throw_bad_alloc();
+		shim_bug("operator new: no memory, and no C++ library to tell",
+			 (void *)size);
+	}
+	return p;
+}
+
+static inline void *new_fast(size_t size, int throws)
+{
+	void *p = entry_alloc_fast(size);
+
+	return likely(p) ? p : new_slow(size, 0, throws);
+}
+
+NEW(new_plain(size_t size), "_Znwm");
+NEW(new_array(size_t size), "_Znam");
+NEW(new_nothrow(size_t size, void *tag), "_ZnwmRKSt9nothrow_t");
+NEW(new_array_nothrow(size_t size, void *tag), "_ZnamRKSt9nothrow_t");
+NEW(new_aligned(size_t size, size_t align), "_ZnwmSt11align_val_t");
+NEW(new_array_aligned(size_t size, size_t align), "_ZnamSt11align_val_t");
+NEW(new_aligned_nothrow(size_t size, size_t align, void *tag),
+    "_ZnwmSt11align_val_tRKSt9nothrow_t");
+NEW(new_array_aligned_nothrow(size_t size, size_t align, void *tag),
+    "_ZnamSt11align_val_tRKSt9nothrow_t");
+
+void *new_plain(size_t size)
+{
+	return new_fast(size, 1);
+}
+
+void *new_array(size_t size)
+{
+	return new_fast(size, 1);
+}
+
+/* A nothrow new catches what the handler throws: C++ says it returns NULL. */
+void *new_nothrow(size_t size, void *tag)
+{
+	(void)tag;
+	return new_fast(size, 0);
+}
+
+void *new_array_nothrow(size_t size, void *tag)
+{
+	(void)tag;
+	return new_fast(size, 0);
+}
+
+void *new_aligned(size_t size, size_t align)
+{
+	return new_slow(size, align, 1);
+}
+
+void *new_array_aligned(size_t size, size_t align)
+{
+	return new_slow(size, align, 1);
+}
+
+void *new_aligned_nothrow(size_t size, size_t align, void *tag)
+{
+	(void)tag;
+	return new_slow(size, align, 0);
+}
+
+void *new_array_aligned_nothrow(size_t size, size_t align, void *tag)
+{
+	(void)tag;
+	return new_slow(size, align, 0);
+}
+
+/*
+ * Every delete frees: sizes and alignments are promises that the pagemap need
+ * not be told.  Aliases of free() in its own file would need its fast path
+ * there; a jump costs one instruction.
+ */
+DELETE(delete_plain(void *p), "_ZdlPv");
+DELETE(delete_array(void *p), "_ZdaPv");
+DELETE(delete_nothrow(void *p, void *tag), "_ZdlPvRKSt9nothrow_t");
+DELETE(delete_array_nothrow(void *p, void *tag), "_ZdaPvRKSt9nothrow_t");
+DELETE(delete_sized(void *p, size_t size), "_ZdlPvm");
+DELETE(delete_array_sized(void *p, size_t size), "_ZdaPvm");
+DELETE(delete_aligned(void *p, size_t align), "_ZdlPvSt11align_val_t");
+DELETE(delete_array_aligned(void *p, size_t align), "_ZdaPvSt11align_val_t");
+DELETE(delete_sized_aligned(void *p, size_t size, size_t align),
+       "_ZdlPvmSt11align_val_t");
+DELETE(delete_array_sized_aligned(void *p, size_t size, size_t align),
+       "_ZdaPvmSt11align_val_t");
+DELETE(delete_aligned_nothrow(void *p, size_t align, void *tag),
+       "_ZdlPvSt11align_val_tRKSt9nothrow_t");
+DELETE(delete_array_aligned_nothrow(void *p, size_t align, void *tag),
+       "_ZdaPvSt11align_val_tRKSt9nothrow_t");
+
+void delete_plain(void *p)
+{
+	free(p);
+}
+
+void delete_array(void *p)
+{
+	free(p);
+}
+
+void delete_nothrow(void *p, void *tag)
+{
+	(void)tag;
+	free(p);
+}
+
+void delete_array_nothrow(void *p, void *tag)
+{
+	(void)tag;
+	free(p);
+}
+
+void delete_sized(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}
+
+void delete_array_sized(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}
+
+void delete_aligned(void *p, size_t align)
+{
+	(void)align;
+	free(p);
+}
+
+void delete_array_aligned(void *p, size_t align)
+{
+	(void)align;
+	free(p);
+}
+
+void delete_sized_aligned(void *p, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	free(p);
+}
+
+void delete_array_sized_aligned(void *p, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	free(p);
+}
+
+void delete_aligned_nothrow(void *p, size_t align, void *tag)
+{
+	(void)align;
+	(void)tag;
+	free(p);
+}
+
+void delete_array_aligned_nothrow(void *p, size_t align, void *tag)
+{
+	(void)align;
+	(void)tag;
+	free(p);
+}

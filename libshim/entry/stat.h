@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * stat: the numbers of all layers together.
+ *
+ *   stat.c         taking them, and the table of names
+ *   stat_ctl.c     shim_ctl()
+ *   stat_malloc.c  mallinfo(), malloc_info() and their kin
+ */
+#ifndef SHIM_STAT_H
+#define SHIM_STAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "span/central.h"
+#include "base/guard.h"
+#include "span/large.h"
+#include "pageheap/pageheap.h"
+#include "cache/percpu.h"
+#include "cache/transfer.h"
+
+/**
+ * struct shim_stat - everything
+ * @heap: the page heap
+ * @cache: cpu caches
+ * @guard: the sampler
+ * @large: freed large spans that are kept
+ * @transfer_bytes: bytes of free objects in transfer caches
+ * @transfer_hits: batches they served
+ * @transfer_misses: batches they did not
+ * @transfer_spills: batches they had no room for
+ * @central_spans: spans of small objects
+ * @central_free: bytes of free objects in them
+ * @central_made: spans made, ever
+ * @central_destroyed: spans given back, ever
+ * @allocated: bytes in live objects, sizes rounded up
+ * @resident: bytes with memory: heap in use and free, and metadata
+ *
+ * Each layer's numbers are of one moment; the layers are asked one after the
+ * other, so sums over them are exact only while nobody allocates.
+ */
+struct shim_stat {
+	struct pageheap_stat heap;
+	struct percpu_stat cache;
+	struct guard_stat guard;
+	struct large_stat large;
+	uint64_t transfer_bytes;
+	uint64_t transfer_hits;
+	uint64_t transfer_misses;
+	uint64_t transfer_spills;
+	uint64_t central_spans;
+	uint64_t central_free;
+	uint64_t central_made;
+	uint64_t central_destroyed;
+	uint64_t allocated;
+	uint64_t resident;
+};
+
+/**
+ * stat_get - take all numbers
+ * @st: filled in
+ */
+void stat_get(struct shim_stat *st);
+
+/**
+ * stat_name - the names of the numbers
+ * @i: 0 and up
+ *
+ * Return: the name, or NULL past the last.
+ */
+const char *stat_name(unsigned int i);
+
+/**
+ * stat_value - one of the numbers
+ * @st: from stat_get()
+ * @i: as for stat_name()
+ */
+uint64_t stat_value(const struct shim_stat *st, unsigned int i);
+
+/**
+ * stat_print - write all numbers to standard error, a line each
+ */
+void stat_print(void);
+
+#endif /* SHIM_STAT_H */

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * limit: how much memory the process may have, and how near it is.
+ *
+ * Keeps true: the pressure is the highest that any limit asks for.  Control
+ * group files are opened anew each time: the process may be moved, and a
+ * descriptor kept open is one that the application may close.
+ *
+ * A lock of its own keeps two readers apart; the second does not wait.  Called
+ * by pageheap.c and scavenger.c.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "limit.h"
+#include "base/lock.h"
+#include "base/sys.h"
+
+#define PATH_ROOM	1024
+
+struct cgroup {
+	const char *mount;	/* where its files may be */
+	const char *limit[2];	/* files with limits, lowest wins */
+	const char *usage;
+};
+
+static const struct cgroup cgroups[] = {
+	{ "/sys/fs/cgroup", { "memory.high", "memory.max" }, "memory.current" },
+	{ "/sys/fs/cgroup/unified", { "memory.high", "memory.max" },
+	  "memory.current" },
+	{ "/sys/fs/cgroup/memory",
+	  { "memory.limit_in_bytes", "memory.soft_limit_in_bytes" },
+	  "memory.usage_in_bytes" },
+};
+
+const char *limit_root = "";
+
+static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
+static uint32_t pressure;	/* the answers; words that readers need no lock */
+static size_t lowest;		/* for */
+static uint32_t worst;		/* under way, guarded by lock */
+static size_t smallest;
+
+/* Read a small file.  Returns its length, 0 if there is none. */
+static size_t file_read(const char *path, char *buf, size_t room)
+{
+	long fd, n;
+	size_t len = 0;
+
+	fd = sys_call6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC,
+		       0, 0, 0);
+	if (sys_failed(fd))
+		return 0;
+	while (len < room - 1) {
+		n = sys_call3(SYS_read, fd, (long)(buf + len),
+			      (long)(room - 1 - len));
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	sys_call3(SYS_close, fd, 0, 0);
+	buf[len] = '\0';
+	return len;
+}
+
+/* A number of bytes, or 0 for "max", no number, or one too large to matter. */
+static size_t number(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s >= '0' && *s <= '9'; s++) {
+		if (n > SIZE_MAX / 16)
+			return 0;
+		n = n * 10 + (size_t)(*s - '0');
+	}
+	return n >> 62 ? 0 : n;
+}
+
+/* root + mount + dir + "/" + file; false if it does not fit. */
+static bool path_make(char *path, const char *mount, const char *dir,
+		      size_t dirlen, const char *file)
+{
+	size_t r = strlen(limit_root), m = strlen(mount), f = strlen(file);
+
+	if (r + m + dirlen + 1 + f + 1 > PATH_ROOM)
+		return false;
+	memcpy(path, limit_root, r);
+	path += r;
+	memcpy(path, mount, m);
+	path += m;
+	memcpy(path, dir, dirlen);
+	path += dirlen;
+	*path++ = '/';
+	memcpy(path, file, f + 1);
+	return true;
+}
+
+static size_t file_number(const char *mount, const char *dir, size_t dirlen,
+			  const char *file)
+{
+	char path[PATH_ROOM], text[32];
+
+	if (!path_make(path, mount, dir, dirlen, file) ||
+	    !file_read(path, text, sizeof(text)))
+		return 0;
+	return number(text);
+}
+
+static enum limit_pressure judge(size_t used, size_t limit)
+{
+	if (!limit)
+		return LIMIT_FAR;
+	if (used > limit - limit / 32)
+		return LIMIT_OVER;
+	return used > limit - limit / 8 ? LIMIT_NEAR : LIMIT_FAR;
+}
+
+static void note(size_t used, size_t limit)
+{
+	enum limit_pressure p = judge(used, limit);
+
+	if (!limit)
+		return;
+	if (!smallest || limit < smallest)
+		smallest = limit;
+	if (p > worst)
+		worst = p;
+}
+
+/* A group and those it is inside of: the limit of each counts. */
+static void group_note(const struct cgroup *c, const char *dir, size_t len)
+{
+	unsigned int i;
+
+	if (len == 1)
+		len = 0;	/* "/" */
+	for (;;) {
+		for (i = 0; i < 2; i++) {
+			size_t limit = file_number(c->mount, dir, len,
+						   c->limit[i]);
+
+			if (limit)
+				note(file_number(c->mount, dir, len, c->usage),
+				     limit);
+		}
+		if (!len)
+			return;
+		while (dir[--len] != '/')
+			;
+	}
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" or "4:memory:/path". */
+static void groups_note(void)
+{
+	char path[PATH_ROOM], text[2048];
+	char *line, *next, *colon;
+
+	if (!path_make(path, "/proc/self", "", 0, "cgroup") ||
+	    !file_read(path, text, sizeof(text)))
+		return;
+	for (line = text; *line; line = next) {
+		size_t len;
+
+		next = strchr(line, '\n');
+		if (!next)
+			return;		/* cut off */
+		*next++ = '\0';
+		colon = strchr(line, ':');
+		if (!colon || colon[1] == '\0')
+			continue;
+		if (!strncmp(line, "0::/", 4)) {
+			len = strlen(line + 3);
+			group_note(&cgroups[0], line + 3, len);
+			group_note(&cgroups[1], line + 3, len);
+		} else if (!strncmp(colon, ":memory:/", 9)) {
+			group_note(&cgroups[2], colon + 8, strlen(colon + 8));
+		}
+	}
+}
+
+void limit_update(size_t heap)
+{
+	/* whoever holds it is doing just this */
+	if (!shim_lock_try(&lock))
+		return;
+	smallest = 0;
+	worst = LIMIT_FAR;
+	note(heap, shim_conf.limit);
+	groups_note();
+	__atomic_store_n(&lowest, smallest, __ATOMIC_RELAXED);
+	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
+	shim_lock_release(&lock);
+}
+
+void limit_fork_child(void)
+{
+	shim_lock_init(&lock, SHIM_RANK_BACKEND);
+}
+
+SHIM_WARM enum limit_pressure limit_pressure(void)
+{
+	return __atomic_load_n(&pressure, __ATOMIC_RELAXED);
+}
+
+size_t limit_bytes(void)
+{
+	return __atomic_load_n(&lowest, __ATOMIC_RELAXED);
+}
+
+bool limit_allows(size_t heap, size_t more)
+{
+	if (!shim_conf.limit || !shim_conf.limit_hard)
+		return true;
+	return heap <= shim_conf.limit && more <= shim_conf.limit - heap;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pageheap: pages into spans, packed into blocks.
+ *
+ * The contract of the page heap with the layers above.  Every function may be
+ * called by any thread at any time after the first instruction of the process;
+ * each takes the PAGEHEAP lock and holds it for a bounded time.  None calls
+ * malloc() or a layer above.
+ */
+#ifndef SHIM_PAGEHEAP_H
+#define SHIM_PAGEHEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pagemap.h"
+
+#define PAGEHEAP_MAX_PAGES	((size_t)1 << 31)	/* 16 TiB */
+#define PAGEHEAP_FILL_BUCKETS	17
+
+/**
+ * struct pageheap_stat - the page heap in numbers, all of one moment
+ * @mapped: bytes of address space with memory or the promise of it
+ * @inuse: bytes in spans handed out
+ * @free: bytes free, with memory behind them as far as we know
+ * @returned: bytes free in blocks, without memory (given back, or never used)
+ * @metadata: bytes of the allocator's own records
+ * @limit: the smallest limit that is in force, 0 for none
+ * @demand: bytes of @free kept because the last minute shows they come back
+ * @blocks: blocks with at least one page in a span
+ * @blocks_free: whole free blocks that still have memory
+ * @blocks_split: blocks of @blocks that are 4 KiB pages (returned in part, or
+ *	never made whole)
+ * @covered: bytes of @inuse + @free that 2 MiB mappings are to serve
+ * @fill: blocks of @blocks by sixteenths of their pages in use; the last
+ *	bucket counts full blocks
+ * @spans: spans handed out
+ * @nr_grow: times address space was taken
+ * @nr_fail: allocations that failed
+ * @nr_fallback: blocks the first backend could not give and the second did
+ * @nr_populate_fail: blocks whose memory could not be had beforehand
+ * @nr_release: release calls made to the backend
+ * @released: bytes given back, ever
+ * @purged: of these, inside of spans in use
+ * @nr_split: blocks split to give pages back
+ * @nr_join: blocks made whole again
+ * @nr_join_fail: blocks that could not be
+ * @nr_remap: spans grown by moving their pages
+ * @scavenger_ns: CPU time the scavenger has used
+ * @scavenger_starts: times its thread was made
+ * @scavenger_fails: times it could not be
+ * @nr_refused: times the kernel did not take memory back (locked by mlock())
+ * @backend: name of the backend that blocks come from now
+ *
+ * mapped = inuse + free + returned.
+ */
+struct pageheap_stat {
+	size_t mapped;
+	size_t inuse;
+	size_t free;
+	size_t returned;
+	size_t metadata;
+	size_t limit;
+	size_t demand;
+	size_t blocks;
+	size_t blocks_free;
+	size_t blocks_split;
+	size_t covered;
+	size_t fill[PAGEHEAP_FILL_BUCKETS];
+	size_t spans;
+	uint64_t nr_grow;
+	uint64_t nr_fail;
+	uint64_t nr_fallback;
+	uint64_t nr_populate_fail;
+	uint64_t nr_release;
+	uint64_t released;
+	uint64_t purged;
+	uint64_t nr_split;
+	uint64_t nr_join;
+	uint64_t nr_join_fail;
+	uint64_t nr_remap;
+	uint64_t scavenger_ns;
+	uint64_t scavenger_starts;
+	uint64_t scavenger_fails;
+	uint64_t nr_refused;
+	const char *backend;
+};
+
+/**
+ * pageheap_alloc - get a span
+ * @npages: length in pages, 1 to PAGEHEAP_MAX_PAGES
+ * @align_pages: alignment in pages, a power of two; 0 and 1 mean none
+ *
+ * The span is the caller's; it is not in the pagemap yet.  Its @flags have
+ * SPAN_ZERO if all of its memory is known to read as zero.
+ *
+ * Return: the span in state SPAN_INUSE, or NULL with nothing changed when the
+ * system or the hard limit has no memory for it.
+ */
+struct span *pageheap_alloc(size_t npages, size_t align_pages);
+
+/**
+ * pageheap_free - give a span back
+ * @s: what pageheap_alloc() returned, no longer in the pagemap; the
+ *	descriptor is gone as well
+ */
+void pageheap_free(struct span *s);
+
+/**
+ * pageheap_resize - make a span longer or shorter where it is
+ * @s: the span, not in the pagemap during the call
+ * @npages: new length, not 0
+ *
+ * Shrinking always works.  After growing, SPAN_ZERO of @s->flags says whether
+ * the pages that were added read as zero.
+ *
+ * Return: true with @s->npages == @npages, or false with nothing changed.
+ */
+bool pageheap_resize(struct span *s, size_t npages);
+
+/**
+ * pageheap_remap_grow - make a span longer by moving its pages, not its bytes
+ * @s: a span of whole blocks' size or more, not in the pagemap during the call
+ * @npages: new length, more than @s->npages
+ *
+ * Only where the backend can (mremap() on anonymous memory).  @s->start
+ * changes.
+ *
+ * Return: true when moved, or false with nothing changed: copy.
+ */
+bool pageheap_remap_grow(struct span *s, size_t npages);
+
+/**
+ * pageheap_purge - give memory inside a span back that nobody uses now
+ * @s: a span of at most 32 OS pages of 4 KiB
+ * @pages: bit n: OS page n of it
+ *
+ * The pages stay the span's and read as zero afterwards.  Nothing is done in a
+ * block that is whole: a PMD is worth more.
+ *
+ * Return: bytes given back.
+ */
+size_t pageheap_purge(struct span *s, uint32_t pages);
+
+/**
+ * pageheap_on_idle - have a function called when there is time
+ * @fn: called now and then, with no lock held, while the scavenger is at work.
+ *	It runs on a thread that has no thread-local storage: no C library but
+ *	memcpy() and the like, no errno, no restartable sequences
+ *
+ * One function; called once, before there is a second thread.
+ */
+void pageheap_on_idle(void (*fn)(void));
+
+/**
+ * pageheap_has_time - may the function of pageheap_on_idle() go on
+ *
+ * Return: false when the scavenger has used up its share of CPU time.
+ */
+bool pageheap_has_time(void);
+
+/**
+ * pageheap_trim - give everything that is free back now
+ * @keep_bytes: free bytes with memory that may stay
+ *
+ * Return: bytes given back.
+ */
+size_t pageheap_trim(size_t keep_bytes);
+
+/**
+ * pageheap_get_stat - take the numbers
+ * @st: filled in
+ */
+void pageheap_get_stat(struct pageheap_stat *st);
+
+/**
+ * pageheap_usage - bytes with memory behind them now, cheaply
+ *
+ * Takes no lock; for decisions, not for reports.
+ */
+size_t pageheap_usage(void);
+
+/**
+ * pageheap_pressure - how near the limit the heap is
+ *
+ * Takes no lock.
+ *
+ * Return: 0 with no limit or far from it, 1 when caches above should shrink,
+ * 2 when they should be given up.
+ */
+unsigned int pageheap_pressure(void);
+
+#ifdef SHIM_DEBUG
+/**
+ * pageheap_is_valid - check every invariant of the page heap
+ *
+ * Takes the lock.  Aborts with a message on the first that does not hold.
+ *
+ * Return: true.
+ */
+bool pageheap_is_valid(void);
+#endif
+
+/* Around fork(): in rank order, all locks of this layer and those below. */
+void pageheap_fork_prepare(void);
+void pageheap_fork_parent(void);
+void pageheap_fork_child(void);
+
+#endif /* SHIM_PAGEHEAP_H */

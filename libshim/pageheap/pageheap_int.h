@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pageheap_int: what the files of the page heap share.
+ *
+ * All of it is guarded by ph.lock unless a line says otherwise.
+ *
+ * A *block record* exists for every block that has pages in and out of spans,
+ * and for the first and the last block of every run of whole blocks, free or
+ * in one span.  Blocks inside a run have none that counts.  So a free run of a
+ * terabyte costs two records, and the neighbours of any run that is given back
+ * can be asked whether they are free.
+ *
+ *	                 claim some pages
+ *	BLOCK_FREE  ------------------------->  BLOCK_PART (in the filler)
+ *	(in a run)  <-------------------------
+ *	   |  ^      last page free (if whole)
+ *	   |  |  span of whole blocks freed
+ *	   v  |
+ *	BLOCK_SPAN
+ */
+#ifndef SHIM_PAGEHEAP_INT_H
+#define SHIM_PAGEHEAP_INT_H
+
+#include "backend/backend.h"
+#include "base/lock.h"
+#include "pageheap.h"
+#include "pageheap_bits.h"
+
+enum block_state {
+	BLOCK_NONE,		/* record not in use */
+	BLOCK_FREE,		/* end of a free run */
+	BLOCK_PART,		/* bitmaps count; in the filler if anything is free */
+	BLOCK_SPAN,		/* end of the whole blocks of one span */
+};
+
+/* Free runs are apart by what is behind them; the same kinds join. */
+enum run_kind {
+	RUN_RETURNED,		/* no memory; reads as zero */
+	RUN_PAGES,		/* 4 KiB pages, or some of them */
+	RUN_WHOLE,		/* whole blocks */
+	RUN_KINDS
+};
+
+/**
+ * struct block - the page heap's record of 2 MiB
+ * @next: PART: filler list; FREE, first of a run: run list
+ * @prev: the same
+ * @age_next: PART with free memory: list by how much
+ * @age_prev: the same
+ * @start: first byte
+ * @used: PART: pages in spans
+ * @backed: PART: pages that may have memory
+ * @clean: PART: pages that read as zero
+ * @run: FREE: length in blocks, valid at both ends
+ * @stamp: ph.tick when pages were last claimed or freed; FREE and @stuck, first
+ *	of a run: when the kernel refused it
+ * @nused: pages in @used
+ * @nidle: pages of @backed that are not in @used
+ * @longest: longest run of free pages
+ * @bucket: PART: filler bucket it is on, FILLER_NOWHERE for none
+ * @age: PART: age list it is on
+ * @state: enum block_state
+ * @backend: enum backend_id
+ * @kind: FREE: enum run_kind
+ * @whole: PART, SPAN: its memory is a block, not 4 KiB pages
+ * @stuck: PART: pages could not be given back: do not try again; FREE, first of
+ *	a run: some of it could not, and not before RETRY_TICKS have passed
+ * @queued: on ph.joins
+ * @joining: being joined, without the lock
+ * @releasing: threads that give pages of it back, without the lock
+ * @join_next: the next on ph.joins
+ * @age_tick: tick in which it was last passed over on its age list
+ */
+struct block {
+	struct block *next, *prev;
+	struct block *age_next, *age_prev;
+	uintptr_t start;
+	struct bits used, backed, clean;
+	uint32_t run;
+	uint32_t stamp;
+	uint16_t nused;
+	uint16_t nidle;
+	uint16_t longest;
+	uint16_t bucket;
+	uint8_t age;
+	uint8_t state;
+	uint8_t backend;
+	uint8_t kind;
+	bool whole;
+	bool stuck;
+	bool queued;
+	bool joining;
+	uint8_t releasing;
+	struct block *join_next;
+	uint32_t age_tick;
+};
+
+/*
+ * The filler's buckets: longest free run (1 to 256), then how full, fullest
+ * first, in 8 steps.  A search goes up from the bucket of what is needed: the
+ * smallest sufficient run first, among equals the fullest block.
+ */
+#define FILLER_STEPS	8u
+#define FILLER_BUCKETS	((BLOCK_PAGES + 1) * FILLER_STEPS)
+#define FILLER_WORDS	((FILLER_BUCKETS + 63) / 64)
+#define FILLER_NOWHERE	UINT16_MAX
+
+/* Step 0 is the fullest; a block with nothing in use shares the emptiest's. */
+static inline unsigned int filler_bucket(unsigned int longest,
+					 unsigned int nused)
+{
+	unsigned int step = (BLOCK_PAGES - nused) / (BLOCK_PAGES / FILLER_STEPS);
+
+	return longest * FILLER_STEPS +
+	       (step < FILLER_STEPS ? step : FILLER_STEPS - 1);
+}
+
+/* Fillers: blocks, and 4 KiB memory. */
+enum filler_id {
+	FILLER_WHOLE,
+	FILLER_PAGES,
+	FILLERS
+};
+
+struct filler {
+	struct block *list[FILLER_BUCKETS];
+	uint64_t nonempty[FILLER_WORDS];
+	uint64_t words;		/* of nonempty that are not 0, first 64 of them */
+};
+
+_Static_assert(FILLER_WORDS <= 64, "one word summarises the buckets");
+
+/* Blocks by their idle pages in sixteenths, for the scavenger. */
+#define AGES		17u
+/* A block is split when a quarter of it is idle: less is not worth a PMD. */
+#define SPLIT_AGE	5u
+/* And joined again when seven eighths are in use. */
+#define JOIN_PAGES	(BLOCK_PAGES * 7 / 8)
+
+/* Free runs by length: exact below 64, then a bucket for each power of two. */
+#define RUN_EXACT	64u
+#define RUN_BUCKETS	(RUN_EXACT + 32u)
+
+struct runs {
+	struct block *list[RUN_BUCKETS];
+	uint64_t nonempty[(RUN_BUCKETS + 63) / 64];
+	size_t blocks;
+};
+
+struct pageheap {
+	struct shim_lock lock;
+	bool started;
+	bool whole;		/* grown out of 4 KiB memory */
+	uint32_t tick;		/* scavenger's clock; read and written relaxed */
+	size_t mapped;		/* bytes; the rest are pages */
+	size_t inuse;
+	size_t idle;		/* free with memory, or on the way to lose it */
+	size_t moving;		/* calls to the backend without the lock */
+	size_t part;		/* PART blocks with pages in use */
+	size_t part_pages;	/* of these, 4 KiB memory */
+	size_t span_whole;	/* whole blocks inside spans */
+	size_t spans;
+	struct span *span_free;	/* descriptors, by their next */
+	struct runs runs[RUN_KINDS][BACKEND_NR];
+	size_t top;		/* of inuse: the peak it fell from */
+	size_t valley;		/* the least since then */
+	size_t swing;		/* the most it rose again, up to top */
+	size_t peak;		/* the most in this window, see scavenger.c */
+	size_t runs_low;	/* fewest free whole blocks since then */
+	size_t asked;		/* pages that spans took, for make_room() */
+	size_t made;		/* pages that it gave back since ph.whole */
+	size_t holes;		/* pages of memory given back that were used */
+	size_t fresh;		/* pages of memory taken since limit_update() */
+	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */
+	struct block *age_tail[2][AGES];
+	struct block *joins;	/* blocks that have filled up again */
+	size_t fill[PAGEHEAP_FILL_BUCKETS];
+	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
+	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
+	uint64_t nr_remap, nr_refused;
+	struct filler filler[FILLERS];	/* last: a small heap touches little */
+};
+
+extern struct pageheap ph;
+
+/*
+ * Demand is learned as it happens: a rise from a valley, up to the peak before,
+ * is memory that was better kept free than given back.
+ */
+static inline void inuse_add(size_t pages)
+{
+	size_t rise;
+
+	ph.inuse += pages;
+	if (ph.inuse > ph.peak)
+		ph.peak = ph.inuse;
+	rise = (ph.inuse < ph.top ? ph.inuse : ph.top) - ph.valley;
+	if (rise > ph.swing)
+		ph.swing = rise;
+	if (ph.inuse >= ph.top) {
+		ph.top = ph.inuse;
+		ph.valley = ph.inuse;
+	}
+}
+
+static inline void inuse_sub(size_t pages)
+{
+	ph.inuse -= pages;
+	if (ph.inuse < ph.valley)
+		ph.valley = ph.inuse;
+}
+
+/* pageheap_block.c: records, and claiming pages of one block */
+
+/**
+ * block_at - the record of a block, if there is one
+ * @addr: any address in it
+ */
+static inline struct block *block_at(uintptr_t addr)
+{
+	struct area_map *area = pagemap_area(addr);
+
+	return area ? area->block[(addr >> BLOCK_SHIFT) % AREA_BLOCKS] : NULL;
+}
+
+struct block *block_get(uintptr_t addr, enum backend_id backend);
+void block_init_part(struct block *b, enum run_kind from, bool whole);
+bool block_claim(struct block *b, unsigned int i, unsigned int n);
+void block_unclaim(struct block *b, unsigned int i, unsigned int n);
+void block_detach(struct block *b);
+void block_attach(struct block *b);
+unsigned int block_hold_idle(struct block *b, struct backend_range *r);
+size_t block_drop_idle(struct block *b, const struct backend_range *r,
+		       unsigned int nr, unsigned int done);
+
+void block_joined(struct block *b);
+
+/* pageheap_filler.c: PART blocks, to be found by what is free in them */
+void filler_insert(struct block *b);
+void filler_remove(struct block *b);
+void filler_update(struct block *b);
+struct block *filler_find(enum filler_id id, unsigned int n);
+void age_update(struct block *b);
+void age_remove(struct block *b);
+void age_rotate(struct block *b);
+
+/* pageheap_runs.c: runs of free whole blocks */
+size_t runs_blocks(void);
+void runs_note_low(void);
+struct block *runs_insert(uintptr_t start, size_t blocks,
+			  enum backend_id backend, enum run_kind kind);
+bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
+	       size_t align, uintptr_t *start);
+bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
+		   uint32_t age, uintptr_t *start);
+bool runs_take_beside(enum backend_id backend, enum run_kind kind,
+		      size_t blocks, unsigned int part, uintptr_t *start,
+		      bool *before);
+bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
+		  enum run_kind *kind);
+
+/* pageheap_release.c: for the scavenger */
+#define RETRY_TICKS	64u	/* until what the kernel refused is tried again */
+size_t pageheap_release_runs(size_t max, uint32_t age);
+size_t pageheap_release_idlest(uint32_t age, bool all);
+size_t pageheap_release_pages(void);
+bool pageheap_join_one(void);
+
+/* pageheap.c */
+
+/**
+ * struct taken - whole blocks that were taken from the free runs
+ * @start: first byte
+ * @blocks: how many
+ * @backend: whose
+ * @kind: the kind of the run they come from
+ * @whole: they are memory in blocks
+ */
+struct taken {
+	uintptr_t start;
+	size_t blocks;
+	enum backend_id backend;
+	enum run_kind kind;
+	bool whole;
+};
+
+bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole);
+bool taken_prepare(const struct taken *t, size_t npages);
+bool taken_use(const struct taken *t, size_t npages);
+void segment_make(uintptr_t start, size_t blocks, bool whole);
+void segment_break(uintptr_t start, size_t blocks, bool whole);
+void part_unused(struct block *b);
+void range_free(uintptr_t at, uintptr_t end);
+
+#ifdef SHIM_DEBUG
+/* pageheap_check.c */
+void pageheap_broken(const char *what);
+#endif
+
+#endif /* SHIM_PAGEHEAP_INT_H */

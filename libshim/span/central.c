@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * central: the spans of each size class, in lists by how full they are.
+ *
+ * Keeps: a span with free and used objects is on the list of its fullness; a
+ * span with none free is on no list, its last freed object brings it back; a
+ * span with all free goes to the page heap at once.  Objects come from the
+ * fullest list, so that the emptiest spans drain and their pages return.
+ *
+ * One lock a class guards the lists and every span on them.  The page heap is
+ * called without it: a thread that needs a span makes it alone, two may do so
+ * at the same time.  Called by transfer.
+ */
+#include <stddef.h>
+
+#include "central.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/pagemap.h"
+#include "base/sizeclass.h"
+#include "span.h"
+#include "base/usage.h"
+
+/* Full eighths: list 7 holds spans of which more than 7/8 are in use. */
+#define NR_LISTS	8
+#define LIST_NONE	NR_LISTS
+
+struct central {
+	struct shim_lock lock;
+	uint32_t lists;			/* bit n: list n is not empty */
+	struct span *head[NR_LISTS];
+	size_t spans;
+	size_t nfree;
+	uint64_t made;
+	uint64_t destroyed;
+} __attribute__((aligned(64)));
+
+static struct central central[SIZECLASS_COUNT + 1] = {
+	[0 ... SIZECLASS_COUNT] = {
+		.lock = SHIM_LOCK_INIT(SHIM_RANK_CENTRAL)
+	}
+};
+
+static unsigned int fullness(const struct span *s)
+{
+	return (unsigned int)(s->nobjs - s->nfree) * NR_LISTS / s->nobjs;
+}
+
+static void list_add(struct central *c, struct span *s, unsigned int list)
+{
+	s->list = list;
+	s->prev = NULL;
+	s->next = c->head[list];
+	if (s->next)
+		s->next->prev = s;
+	c->head[list] = s;
+	c->lists |= 1u << list;
+}
+
+static void list_del(struct central *c, struct span *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		c->head[s->list] = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	if (!c->head[s->list])
+		c->lists &= ~(1u << s->list);
+	s->list = LIST_NONE;
+}
+
+/* How much is free in a span of the emptiest kind that list is for. */
+static unsigned int most_free(const struct span *s, unsigned int list)
+{
+	unsigned int used = (list * s->nobjs + NR_LISTS - 1) / NR_LISTS;
+
+	return s->nobjs - used;
+}
+
+/*
+ * Put a span whose count changed where it belongs; it was on @s->list.  Of most
+ * changes the limits tell that it stays: no division for every object.
+ */
+static void list_update(struct central *c, struct span *s)
+{
+	if (__builtin_expect(s->nfree >= s->least && s->nfree <= s->most, 1))
+		return;
+	if (s->list != LIST_NONE)
+		list_del(c, s);
+	if (!s->nfree) {
+		s->least = 0;
+		s->most = 0;
+		return;
+	}
+	list_add(c, s, fullness(s));
+	s->most = (uint16_t)most_free(s, s->list);
+	s->least = s->list == NR_LISTS - 1 ? 1 :
+		   (uint16_t)(most_free(s, s->list + 1) + 1);
+}
+
+static unsigned int central_take(struct central *c, void **objs,
+				 unsigned int n)
+{
+	unsigned int got = 0;
+
+	while (got < n && c->lists) {
+		struct span *s = c->head[31 - __builtin_clz(c->lists)];
+
+		got += span_take(s, objs + got, n - got);
+		list_update(c, s);
+	}
+	c->nfree -= got;
+	return got;
+}
+
+unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
+{
+	struct central *c = &central[cls];
+	unsigned int got;
+	struct span *s;
+
+	shim_lock_acquire(&c->lock);
+	got = central_take(c, objs, n);
+	shim_lock_release(&c->lock);
+	while (got < n) {
+		unsigned int more;
+
+		s = span_make(cls);
+		if (!s)
+			break;
+		more = span_take(s, objs + got, n - got);
+		got += more;
+		s->list = LIST_NONE;
+		shim_lock_acquire(&c->lock);
+		c->made++;
+		c->spans++;
+		c->nfree += s->nfree;
+		list_update(c, s);
+		shim_lock_release(&c->lock);
+	}
+	return got;
+}
+
+static void put_failed(enum span_error err, unsigned int cls, void *p)
+{
+	switch (err) {
+	case SPAN_DOUBLE:
+		shim_die(SHIM_DIE_DOUBLE, p, cls);
+	case SPAN_INTERIOR:
+		shim_die(SHIM_DIE_INTERIOR, p, cls);
+	default:
+		shim_die(SHIM_DIE_FOREIGN, p, cls);
+	}
+}
+
+/*
+ * Put the objects back of which @span[i] is the span, until it is another.  Return
+ * how many; *@dead is the span if it has no object in use any more: it is
+ * off the lists then and the caller destroys it without the lock.
+ */
+static unsigned int central_put_run(struct central *c, unsigned int cls,
+				    struct span *const *span,
+				    void *const *objs, unsigned int n,
+				    struct span **dead)
+{
+	struct span *s = span[0];
+	enum span_error err = SPAN_FOREIGN;
+	unsigned int run = 1, done = 0;
+
+	*dead = NULL;
+	while (run < n && span[run] == s)
+		run++;
+	if (s && s->sizeclass == cls)
+		done = span_put(s, objs, run, &err);
+	if (done < run) {
+		shim_lock_release(&c->lock);
+		put_failed(err, cls, objs[done]);
+	}
+	if (s->nfree < s->nobjs) {
+		c->nfree += run;
+		list_update(c, s);
+		return run;
+	}
+	if (s->list != LIST_NONE)
+		list_del(c, s);
+	c->spans--;
+	c->destroyed++;
+	c->nfree -= s->nobjs - run;
+	*dead = s;
+	return run;
+}
+
+static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
+{
+	struct span *span[SIZECLASS_BATCH_MAX], *dead = NULL, *s;
+	struct central *c = &central[cls];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		span[i] = pagemap_span(objs[i]);
+		__builtin_prefetch(span[i], 1);
+		__builtin_prefetch((char *)span[i] +
+				   offsetof(struct span, bitmap), 1);
+	}
+	shim_lock_acquire(&c->lock);
+	for (i = 0; i < n;) {
+		i += central_put_run(c, cls, span + i, objs + i, n - i, &s);
+		if (s) {
+			s->next = dead;
+			dead = s;
+		}
+	}
+	shim_lock_release(&c->lock);
+	while (dead) {
+		s = dead;
+		dead = s->next;
+		span_destroy(s);
+	}
+}
+
+void central_put(unsigned int cls, void **objs, unsigned int n)
+{
+	unsigned int some;
+
+	for (; n; n -= some, objs += some) {
+		some = n < SIZECLASS_BATCH_MAX ? n : SIZECLASS_BATCH_MAX;
+		put_batch(cls, objs, some);
+	}
+}
+
+int central_check(unsigned int cls, const void *p)
+{
+	struct central *c = &central[cls];
+	struct span *s = pagemap_span(p);
+	int err = SPAN_FOREIGN;
+
+	shim_lock_acquire(&c->lock);
+	if (s && s->sizeclass == cls)
+		err = span_check(s, p);
+	shim_lock_release(&c->lock);
+	return err;
+}
+
+void central_get_stat(unsigned int cls, struct central_stat *st)
+{
+	struct central *c = &central[cls];
+
+	shim_lock_acquire(&c->lock);
+	st->spans = c->spans;
+	st->free = c->nfree;
+	st->made = c->made;
+	st->destroyed = c->destroyed;
+	shim_lock_release(&c->lock);
+}
+
+/* While the lock is held: 0.3 ms of system calls, or 40 us of looking. */
+#define PURGE_SPANS	32
+#define PURGE_LOOKS	4096
+/* Objects this small leave hardly a page without one in use. */
+#define PURGE_SIZE	256
+#define PURGE_DONE	0x8000		/* in span.seen, above any count */
+
+/* Purge a span that is as it was when it was last looked at. */
+static bool purge_span(struct span *s)
+{
+	unsigned int last = s->seen;
+
+	if (last == (s->nfree | PURGE_DONE))
+		return false;
+	s->seen = s->nfree;
+	if (last != s->nfree)
+		return false;
+	s->seen |= PURGE_DONE;
+	return span_purge(s);
+}
+
+/*
+ * Look at some spans of a list, from behind *@at if that is on it still.
+ * Return: true if there are more.
+ */
+static bool purge_some(struct central *c, unsigned int cls, unsigned int list,
+		       struct span **at)
+{
+	unsigned int looks = 0, purges = 0;
+	struct span *s = *at;
+
+	shim_lock_acquire(&c->lock);
+	if (s && s->state == SPAN_INUSE && s->sizeclass == cls &&
+	    s->list == list)
+		s = s->next;
+	else
+		s = c->head[list];
+	for (; s && looks < PURGE_LOOKS && purges < PURGE_SPANS; s = s->next) {
+		looks++;
+		purges += purge_span(s);
+		*at = s;
+	}
+	shim_lock_release(&c->lock);
+	return s;
+}
+
+void central_purge(void)
+{
+	unsigned int cls, list;
+
+	for (cls = SIZECLASS_COUNT; cls; cls--) {
+		if (sizeclass_info[cls].size < PURGE_SIZE)
+			continue;
+		for (list = 0; list < LIST_NONE; list++) {
+			struct span *at = NULL;
+
+			while (purge_some(&central[cls], cls, list, &at))
+				if (!pageheap_has_time())
+					return;
+		}
+	}
+}
+
+bool central_is_valid(unsigned int cls)
+{
+	struct central *c = &central[cls];
+	size_t nfree = 0;
+	bool ok = true;
+	unsigned int i;
+	struct span *s;
+
+	shim_lock_acquire(&c->lock);
+	for (i = 0; i < NR_LISTS; i++) {
+		struct span *prev = NULL;
+
+		if (!c->head[i] != !(c->lists & (1u << i)))
+			ok = false;
+		for (s = c->head[i]; s; prev = s, s = s->next) {
+			nfree += s->nfree;
+			ok = ok && s->prev == prev && s->list == i &&
+			     s->sizeclass == cls && s->nfree &&
+			     s->nfree < s->nobjs && fullness(s) == i &&
+			     span_is_valid(s);
+		}
+	}
+	ok = ok && nfree == c->nfree;
+	shim_lock_release(&c->lock);
+	return ok;
+}
+
+void central_fork_prepare(void)
+{
+	unsigned int i;
+
+	for (i = 1; i <= SIZECLASS_COUNT; i++)
+		shim_lock_acquire_nested(&central[i].lock);
+}
+
+void central_fork_parent(void)
+{
+	unsigned int i;
+
+	for (i = SIZECLASS_COUNT; i; i--)
+		shim_lock_release(&central[i].lock);
+}
+
+void central_fork_child(void)
+{
+	unsigned int i;
+
+	for (i = SIZECLASS_COUNT; i; i--)
+		shim_lock_reset_child(&central[i].lock);
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * large: objects that are a span of their own.
+ *
+ * Keeps: the first page of a live large object has class PAGEMAP_LARGE, and the
+ * object begins with its span.  A span belongs to whoever has the object, so
+ * no lock is needed for it; the page heap has its own.  Called by entry.
+ *
+ * The last few that were freed are kept, whole, for the next requests of their
+ * lengths: a program that has one buffer at a time makes no span for it.  Kept
+ * spans are SPAN_KEPT, hidden in the pagemap, and guarded by keep.lock.  They
+ * are not to make the heap larger: unless they are a small part of it, a request
+ * that finds none of its length gives all of them back first.
+ */
+#include <stdint.h>
+
+#include "base/error.h"
+#include "large.h"
+#include "base/lock.h"
+#include "pageheap/pageheap.h"
+#include "base/pagemap.h"
+#include "base/probe.h"
+#include "base/prof.h"
+#include "base/sizeclass.h"
+
+/* Above this, moving pages is cheaper than copying bytes. */
+#define REMAP_MIN	((size_t)256 << 10)
+
+#define KEEP_SPANS	8u
+#define KEEP_PAGES	128u	/* 1 MiB, all together */
+#define KEEP_SHARE	64u	/* of the heap: so much is no matter */
+
+static struct {
+	struct shim_lock lock;
+	uint32_t n;
+	uint32_t pages;
+	uint64_t hits;
+	bool used;			/* since large_idle() looked */
+	struct span *span[KEEP_SPANS];	/* oldest first */
+} keep = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
+
+static size_t pages_of(size_t size)
+{
+	return (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+/* Take the kept span at @i off the list, the lock being held. */
+static struct span *keep_remove(uint32_t i)
+{
+	struct span *s = keep.span[i];
+
+	keep.n--;
+	keep.pages -= s->npages;
+	for (; i < keep.n; i++)
+		keep.span[i] = keep.span[i + 1];
+	s->state = SPAN_INUSE;
+	return s;
+}
+
+static void spans_free(struct span **span, uint32_t n)
+{
+	while (n--) {
+		pagemap_clear(span[n]);
+		pageheap_free(span[n]);
+	}
+}
+
+void large_flush(void)
+{
+	struct span *old[KEEP_SPANS];
+	uint32_t n = 0;
+
+	shim_lock_acquire(&keep.lock);
+	while (keep.n)
+		old[n++] = keep_remove(keep.n - 1);
+	shim_lock_release(&keep.lock);
+	spans_free(old, n);
+}
+
+/* A kept span of that length, the last freed first. */
+static struct span *keep_take(size_t npages, size_t align)
+{
+	struct span *s = NULL;
+	bool many = false;
+	uint32_t i;
+
+	shim_lock_acquire(&keep.lock);
+	for (i = keep.n; i-- && !s;)
+		if (keep.span[i]->npages == npages &&
+		    !(keep.span[i]->start & (align - 1)))
+			s = keep_remove(i);
+	if (s) {
+		keep.hits++;
+		keep.used = true;
+	} else {
+		many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
+	}
+	shim_lock_release(&keep.lock);
+	if (many)
+		large_flush();
+	return s;
+}
+
+/* Keep a span, and no longer the oldest ones if that is too much. */
+static void keep_put(struct span *s)
+{
+	struct span *old[KEEP_SPANS];
+	uint32_t n = 0;
+
+	pagemap_hide(s);
+	shim_lock_acquire(&keep.lock);
+	while (keep.n == KEEP_SPANS || keep.pages + s->npages > KEEP_PAGES)
+		old[n++] = keep_remove(0);
+	s->state = SPAN_KEPT;
+	keep.pages += s->npages;
+	keep.span[keep.n++] = s;
+	keep.used = true;
+	shim_lock_release(&keep.lock);
+	if (n)
+		spans_free(old, n);
+}
+
+void *large_alloc(size_t size, size_t align, bool *zero)
+{
+	size_t npages = size ? pages_of(size) : 1;
+	struct span *s;
+
+	if (size > PTRDIFF_MAX || npages > PAGEHEAP_MAX_PAGES ||
+	    align >> PAGE_SHIFT > PAGEHEAP_MAX_PAGES)
+		return NULL;
+	s = NULL;
+	if (__atomic_load_n(&keep.n, __ATOMIC_RELAXED))
+		s = keep_take(npages, align ? align : 1);
+	*zero = false;
+	if (!s) {
+		s = pageheap_alloc(npages, align >> PAGE_SHIFT);
+		if (!s)
+			return NULL;
+		*zero = s->flags & SPAN_ZERO;
+	}
+	s->bytes = size;
+	pagemap_set(s, PAGEMAP_LARGE);
+	PROBE(large_alloc, size, s->start);
+	return (void *)s->start;
+}
+
+/* The span of a live large object; whoever passes another pointer dies. */
+static struct span *large_span(const void *p)
+{
+	struct span *s = pagemap_span(p);
+
+	if (!s || s->state != SPAN_INUSE || s->sizeclass != PAGEMAP_LARGE)
+		shim_die(SHIM_DIE_FOREIGN, p, 0);
+	if (s->start != (uintptr_t)p)
+		shim_die(SHIM_DIE_INTERIOR, p, 0);
+	return s;
+}
+
+void large_sampled(void *p, struct prof_stack *stack)
+{
+	struct span *s = large_span(p);
+
+	s->bitmap[0] = (uintptr_t)stack;
+	s->flags |= SPAN_SAMPLED;
+}
+
+static struct prof_stack *large_stack(const struct span *s)
+{
+	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
+}
+
+void large_free(void *p)
+{
+	struct span *s = large_span(p);
+
+	if (s->flags & SPAN_SAMPLED)
+		prof_drop(large_stack(s), s->bytes);
+	PROBE(large_free, s->bytes, s->start);
+	if (s->npages <= KEEP_PAGES && !(s->flags & SPAN_SAMPLED) &&
+	    !pageheap_pressure()) {
+		keep_put(s);
+		return;
+	}
+	pagemap_clear(s);
+	pageheap_free(s);
+}
+
+void *large_resize(void *p, size_t size)
+{
+	struct span *s = large_span(p);
+	size_t npages = pages_of(size);
+	bool done = npages == s->npages;
+
+	if (size > PTRDIFF_MAX || npages > PAGEHEAP_MAX_PAGES)
+		return NULL;
+	if (!done) {
+		pagemap_clear(s);
+		done = pageheap_resize(s, npages);
+		if (!done && size > s->bytes && s->bytes >= REMAP_MIN)
+			done = pageheap_remap_grow(s, npages);
+		pagemap_set(s, PAGEMAP_LARGE);
+	}
+	if (!done)
+		return NULL;
+	if (s->flags & SPAN_SAMPLED)
+		prof_resize(large_stack(s), s->bytes, size);
+	s->bytes = size;
+	return (void *)s->start;
+}
+
+size_t large_size(const void *p)
+{
+	return (size_t)large_span(p)->npages * PAGE_SIZE;
+}
+
+size_t large_reclaim(size_t bytes)
+{
+	large_flush();
+	return pageheap_trim(bytes);
+}
+
+void large_idle(void)
+{
+	bool used;
+
+	shim_lock_acquire(&keep.lock);
+	used = keep.used;
+	keep.used = false;
+	shim_lock_release(&keep.lock);
+	if (!used)
+		large_flush();
+}
+
+void large_get_stat(struct large_stat *st)
+{
+	shim_lock_acquire(&keep.lock);
+	st->bytes = keep.pages * PAGE_SIZE;
+	st->hits = keep.hits;
+	shim_lock_release(&keep.lock);
+}
+
+void large_fork_prepare(void)
+{
+	shim_lock_acquire(&keep.lock);
+}
+
+void large_fork_parent(void)
+{
+	shim_lock_release(&keep.lock);
+}
+
+void large_fork_child(void)
+{
+	shim_lock_reset_child(&keep.lock);
+}

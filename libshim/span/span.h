@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * span: the objects of one run of pages.
+ *
+ * A span of small objects has a bitmap, one bit an object, set while the object
+ * is free, that is, in no cache and in nobody's hands.  The central list of the
+ * span's class owns it and guards it with its lock; a span that is on no
+ * central list belongs to the thread that made it.
+ */
+#ifndef SHIM_SPAN_H
+#define SHIM_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pagemap.h"
+
+/* What is wrong with a pointer that came back. */
+enum span_error {
+	SPAN_OK,
+	SPAN_INTERIOR,		/* not the first byte of an object */
+	SPAN_DOUBLE,		/* the object is free already */
+	SPAN_FOREIGN,		/* no span of this class is there */
+};
+
+/**
+ * span_make - get a span of free objects of one class
+ * @cls: size class, 1 to SIZECLASS_COUNT
+ *
+ * The span is the caller's and in the pagemap.
+ *
+ * Return: the span, every object free, or NULL if there is no memory.
+ */
+struct span *span_make(unsigned int cls);
+
+/**
+ * span_destroy - give a span back to the page heap
+ * @s: a span all of whose objects are free, on no list
+ */
+void span_destroy(struct span *s);
+
+/**
+ * span_take - take free objects out, lowest address first
+ * @s: the span
+ * @objs: filled in
+ * @n: how many at most
+ *
+ * Return: how many.
+ */
+unsigned int span_take(struct span *s, void **objs, unsigned int n);
+
+/**
+ * span_put - put objects back
+ * @s: the span that pagemap_span() names for all of them
+ * @objs: the objects
+ * @n: how many
+ * @err: out: what is wrong with the first that was not put back, or SPAN_OK
+ *
+ * Return: how many, up to the first with something wrong.
+ */
+unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
+		      enum span_error *err);
+
+/**
+ * span_check - is a pointer an object that somebody has
+ * @s: the span that pagemap_span() names for @p
+ * @p: the pointer
+ *
+ * Return: SPAN_OK, or what is wrong.
+ */
+enum span_error span_check(const struct span *s, const void *p);
+
+/**
+ * span_purge - give the memory of free objects back, page by page
+ * @s: the span
+ *
+ * Return: bytes given back.
+ */
+size_t span_purge(struct span *s);
+
+/**
+ * span_is_valid - check a span's invariants
+ * @s: the span
+ *
+ * The count agrees with the bitmap, no bit is set past the last object, the
+ * pagemap names the span for its first and last page.
+ *
+ * Return: false if one does not hold.
+ */
+bool span_is_valid(const struct span *s);
+
+#endif /* SHIM_SPAN_H */

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugearena leak: objects that nothing points to any more.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "launch.h"
+#include "leak.h"
+#include "base/out.h"
+#include "read/shim_prof.h"
+#include "read/stacks.h"
+
+#define DEFAULT_RATE	((uint64_t)64 << 10)
+#define DEFAULT_TOP	20
+#define EXAMPLES	3
+
+struct args {
+	struct args_target target;
+	uint64_t rate, min;
+	unsigned int top;
+	const char *options;
+};
+
+static const struct argp_option options[] = {
+	{ "rate", 'r', "SIZE", 0,
+	  "Of COMMAND, remember a stack each SIZE bytes (default 64K); 1 for "
+	  "every allocation", 0 },
+	{ "min", 'm', "SIZE", 0, "Only groups of so many bytes", 0 },
+	{ "top", 'n', "N", 0, "At most N groups (default 20)", 0 },
+	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *args = state->input;
+
+	switch (key) {
+	case 'r':
+		args->rate = args_bytes(arg, state, "the rate");
+		if (!args->rate)
+			argp_error(state, "the rate is at least 1");
+		return 0;
+	case 'm':
+		args->min = args_bytes(arg, state, "the least size");
+		return 0;
+	case 'n':
+		args->top = (unsigned int)args_number(arg, 1, 1000000, state,
+						     "N");
+		return 0;
+	case 'o':
+		args->options = arg;
+		return 0;
+	}
+	return args_target(key, state, &args->target);
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "PID\n-- COMMAND [ARG]...",
+	.doc = "Show objects that nothing points to any more.\v"
+	       "A process stands still while it is looked at; a command is "
+	       "looked at when it ends. Exit status 5 if there are any.",
+};
+
+/**
+ * struct group - lost objects of one stack, or of one size without a stack
+ * @stack: the record's address, 0 for none
+ * @size: bytes of an object, where @stack is 0
+ * @lost: objects that nothing points to
+ * @inner: objects that only lost ones point to
+ * @bytes: of both
+ * @at: some of them
+ */
+struct group {
+	uint64_t stack, size, lost, inner, bytes;
+	uint64_t at[EXAMPLES];
+};
+
+struct groups {
+	struct group *v;
+	size_t n, room;
+	uint64_t objects, bytes, live;
+};
+
+static struct group *group_get(struct groups *g, uint64_t stack, uint64_t size)
+{
+	struct group *v;
+	size_t i;
+
+	if (stack)
+		size = 0;
+	for (i = 0; i < g->n; i++)
+		if (g->v[i].stack == stack && g->v[i].size == size)
+			return &g->v[i];
+	if (g->n == g->room) {
+		size_t want = g->room ? 2 * g->room : 64;
+
+		v = realloc(g->v, want * sizeof(*v));
+		if (!v)
+			return NULL;
+		g->v = v;
+		g->room = want;
+	}
+	v = &g->v[g->n++];
+	memset(v, 0, sizeof(*v));
+	v->stack = stack;
+	v->size = size;
+	return v;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+
+	return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : 0;
+}
+
+static int groups_make(const struct leak *leak, struct groups *g)
+{
+	size_t i, k;
+
+	for (i = 0; i < leak->heap.nr_objects; i++) {
+		const struct shim_object *o = &leak->heap.objects[i];
+
+		for (k = 0; k < o->n; k++) {
+			unsigned char mark = leak->mark[leak->first[i] + k];
+			struct group *v;
+
+			g->live += mark != LEAK_NONE;
+			if (mark != LEAK_LOST && mark != LEAK_INNER)
+				continue;
+			v = group_get(g, o->stack, o->size);
+			if (!v)
+				return -ENOMEM;
+			if (v->lost + v->inner < EXAMPLES)
+				v->at[v->lost + v->inner] = o->start +
+							    k * o->size;
+			v->lost += mark == LEAK_LOST;
+			v->inner += mark == LEAK_INNER;
+			v->bytes += o->size;
+			g->objects++;
+			g->bytes += o->size;
+		}
+	}
+	if (g->n)
+		qsort(g->v, g->n, sizeof(*g->v), by_bytes);
+	return 0;
+}
+
+static const struct prof_stack *record_find(const struct prof *prof,
+					    uint64_t addr)
+{
+	size_t i;
+
+	for (i = 0; addr && i < prof->n; i++)
+		if (prof->addr[i] == addr)
+			return &prof->stack[i];
+	return NULL;
+}
+
+static void groups_json(const struct args *args, const struct groups *g,
+			const struct prof *prof, struct stacks *st)
+{
+	json_t *root = json_object(), *list = json_array(), *obj;
+	char text[32];
+	size_t i;
+
+	json_put_int(root, "pid", (uint64_t)st->pid);
+	json_put_int(root, "live_objects", g->live);
+	json_put_int(root, "lost_objects", g->objects);
+	json_put_int(root, "lost_bytes", g->bytes);
+	for (i = 0; i < g->n && i < args->top; i++) {
+		const struct group *v = &g->v[i];
+		const struct prof_stack *s = record_find(prof, v->stack);
+
+		if (v->bytes < args->min)
+			break;
+		obj = json_object();
+		json_put_int(obj, "objects", v->lost + v->inner);
+		json_put_int(obj, "direct", v->lost);
+		json_put_int(obj, "bytes", v->bytes);
+		if (v->size)
+			json_put_int(obj, "object_bytes", v->size);
+		snprintf(text, sizeof(text), "0x%" PRIx64, v->at[0]);
+		json_put_text(obj, "example", text);
+		json_object_set_new(obj, "stack", s ?
+				    stacks_json(st, s->frame, s->nframes) :
+				    json_null());
+		json_array_append_new(list, obj);
+	}
+	json_object_set_new(root, "groups", list);
+	out_print_json(root);
+}
+
+static void groups_print(const struct args *args, const struct groups *g,
+			 const struct prof *prof, struct stacks *st)
+{
+	bool unknown = false;
+	size_t i, k;
+
+	printf("%s%s in %s of %s live objects: nothing points to them%s\n",
+	       out_style(g->objects ? OUT_BAD : OUT_GOOD), out_bytes(g->bytes),
+	       out_count(g->objects), out_count(g->live),
+	       out_style(OUT_PLAIN));
+	for (i = 0; i < g->n && i < args->top; i++) {
+		const struct group *v = &g->v[i];
+		const struct prof_stack *s = record_find(prof, v->stack);
+
+		if (v->bytes < args->min)
+			break;
+		printf("\n  %s in %s objects", out_bytes(v->bytes),
+		       out_count(v->lost + v->inner));
+		if (v->size)
+			printf(" of %" PRIu64 " bytes", v->size);
+		if (v->inner)
+			printf(", %s of them only from lost ones",
+			       out_count(v->inner));
+		fputs("; at", stdout);
+		for (k = 0; k < EXAMPLES && v->at[k]; k++)
+			printf(" %#" PRIx64, v->at[k]);
+		putchar('\n');
+		if (s)
+			stacks_print(st, s->frame, s->nframes);
+		unknown |= !s;
+	}
+	if (i < g->n)
+		printf("\n  and %zu groups more\n", g->n - i);
+	if (unknown)
+		out_note("objects by size were not sampled: who allocated them "
+			 "is not known; 'leak --rate 1 -- COMMAND' tells");
+}
+
+/* The process stands still. */
+static int look(const struct args *args, const struct shim *shim,
+		const struct stop *stop, int *ret)
+{
+	struct leak leak = { .shim = shim, .stop = stop };
+	struct prof prof = { 0 };
+	struct groups g = { 0 };
+	struct stacks st;
+	int err;
+
+	err = stacks_open(&st, shim->pid, shim->path);
+	if (err)
+		return err;
+	err = leak_find(&leak);
+	if (!err)
+		err = groups_make(&leak, &g);
+	if (!err) {
+		err = prof_read(shim, &prof);
+		if (err == -ENODATA)
+			err = 0;
+	}
+	if (!err && out_json)
+		groups_json(args, &g, &prof, &st);
+	else if (!err)
+		groups_print(args, &g, &prof, &st);
+	if (!err)
+		*ret = g.objects ? CMD_FOUND : CMD_OK;
+	prof_free(&prof);
+	free(g.v);
+	leak_free(&leak);
+	stacks_close(&st);
+	return err;
+}
+
+static int leak_pid(const struct args *args, int *ret)
+{
+	struct shim shim;
+	struct stop stop;
+	int err;
+
+	err = shim_open(&shim, args->target.pid);
+	if (err)
+		return err;
+	err = stop_begin(&stop, args->target.pid);
+	if (!err) {
+		err = look(args, &shim, &stop, ret);
+		stop_end(&stop);
+	}
+	shim_close(&shim);
+	return err;
+}
+
+static int leak_command(const struct args *args, int *ret)
+{
+	struct shim shim;
+	struct stop stop;
+	struct launch l;
+	int err;
+
+	*ret = launch_sampled(&l, args->target.argv, args->options,
+			      args->rate);
+	if (*ret)
+		return 0;
+	while (!l.stopped && !l.over)
+		launch_wait(&l, 1000000);
+	err = l.over ? -ESRCH : shim_open(&shim, l.pid);
+	if (!err) {
+		err = stop_exiting(&stop, l.pid);
+		if (!err) {
+			err = look(args, &shim, &stop, ret);
+			stop_free(&stop);
+		}
+		shim_close(&shim);
+	}
+	launch_end(&l);
+	return err;
+}
+
+int cmd_leak(int argc, char **argv)
+{
+	struct args args = { .rate = DEFAULT_RATE, .top = DEFAULT_TOP };
+	int err, ret = CMD_OK;
+
+	args_parse(&argp, "leak", argc, argv, ARGP_IN_ORDER, &args);
+	err = args.target.pid ? leak_pid(&args, &ret) : leak_command(&args, &ret);
+	if (err) {
+		out_error("cannot look for leaks: %s", shim_strerror(err));
+		return exit_errno(err);
+	}
+	return ret;
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugearena profile: sampled heap profile by call stack.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd.h"
+#include "launch.h"
+#include "base/out.h"
+#include "show/profile.h"
+#include "read/sample.h"
+
+#define DEFAULT_RATE	((uint64_t)2 << 20)
+#define DEFAULT_TIME	10
+#define DEFAULT_TOP	10
+
+static const char *const what_names[] = {
+	[PROFILE_LIVE] = "live",
+	[PROFILE_PEAK] = "peak",
+	[PROFILE_TOTAL] = "total",
+	[PROFILE_GROWTH] = "growth",
+};
+
+static const char *const format_names[] = {
+	[PROFILE_TABLE] = "table",
+	[PROFILE_HEAP] = "heap",
+	[PROFILE_PROTO] = "proto",
+	[PROFILE_FOLDED] = "folded",
+};
+
+struct args {
+	struct args_target target;
+	uint64_t rate;
+	double seconds;
+	int what, format;
+	unsigned int top;
+	const char *output, *options;
+};
+
+static const struct argp_option options[] = {
+	{ "rate", 'r', "SIZE", 0,
+	  "Mean bytes between two samples (default 2M)", 0 },
+	{ "time", 't', "SECONDS", 0,
+	  "Watch so long (default 10 where sampling must be switched on)", 0 },
+	{ "what", 'k', "WHAT", 0,
+	  "live, peak, total, or growth during --time", 0 },
+	{ "format", 'f', "FORMAT", 0,
+	  "table, heap (for google-pprof), proto (profile.proto), folded", 0 },
+	{ "output", 'w', "FILE", 0, "Instead of standard output", 0 },
+	{ "top", 'n', "N", 0, "Stacks in a table (default 10)", 0 },
+	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 },
+	{ 0 }
+};
+
+static int word(const char *arg, const char *const *names, int n,
+		struct argp_state *state, const char *what)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(arg, names[i]))
+			return i;
+	argp_error(state, "there is no %s '%s'", what, arg);
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *args = state->input;
+	char *end;
+
+	switch (key) {
+	case 'r':
+		args->rate = args_bytes(arg, state, "the rate");
+		if (!args->rate)
+			argp_error(state, "the rate is at least 1");
+		return 0;
+	case 't':
+		args->seconds = strtod(arg, &end);
+		if (end == arg || *end || !(args->seconds >= 0) ||
+		    args->seconds > 1e6)
+			argp_error(state, "SECONDS, not '%s'", arg);
+		return 0;
+	case 'k':
+		args->what = word(arg, what_names, 4, state, "profile");
+		return 0;
+	case 'f':
+		args->format = word(arg, format_names, 4, state, "format");
+		return 0;
+	case 'w':
+		args->output = arg;
+		return 0;
+	case 'n':
+		args->top = (unsigned int)args_number(arg, 1, 100000, state,
+						     "N");
+		return 0;
+	case 'o':
+		args->options = arg;
+		return 0;
+	}
+	return args_target(key, state, &args->target);
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "PID\n-- COMMAND [ARG]...",
+	.doc = "Show who allocated a process's memory, from samples.\v"
+	       "Of a process that runs, sampling is switched on for --time and "
+	       "off again, unless it was on (SHIM_OPTIONS=profile=2m). A "
+	       "command is sampled from its beginning and shown as it was at "
+	       "its peak.",
+};
+
+static void watch(double seconds)
+{
+	uint64_t began = sample_now(), now = began;
+	uint64_t all = (uint64_t)(seconds * 1e9);
+	struct timespec pause = { .tv_nsec = 50000000 };
+
+	while (now - began < all) {
+		nanosleep(&pause, NULL);
+		now = sample_now();
+		out_progress("sampling", now - began, all);
+	}
+	out_progress(NULL, 0, 0);
+}
+
+static int emit(const struct args *args, const struct shim *shim,
+		const struct prof *prof, const struct prof *before)
+{
+	struct profile p = {
+		.what = (enum profile_what)args->what,
+		.prof = prof,
+		.before = before,
+		.top = args->top,
+	};
+	FILE *f = stdout;
+	int err;
+
+	err = stacks_open(&p.stacks, shim->pid, shim->path);
+	if (err)
+		return err;
+	if (args->output) {
+		f = fopen(args->output, "we");
+		if (!f)
+			err = -errno;
+	}
+	if (!err)
+		err = profile_make(&p);
+	if (!err && out_json)
+		err = profile_json(&p, f);
+	else if (!err)
+		err = profile_write(&p, (enum profile_format)args->format, f);
+	if (f && f != stdout && fclose(f) && !err)
+		err = -errno;
+	profile_free(&p);
+	stacks_close(&p.stacks);
+	return err;
+}
+
+/* A process that runs: switch on, wait, look, switch off. */
+static int profile_pid(const struct args *args)
+{
+	struct prof prof = { 0 }, before = { 0 };
+	double seconds = args->seconds;
+	struct shim shim;
+	bool switched;
+	int err;
+
+	err = shim_open(&shim, args->target.pid);
+	if (err)
+		return err;
+	switched = !shim.conf.profile;
+	if (switched && seconds <= 0)
+		seconds = DEFAULT_TIME;
+	if (switched)
+		err = prof_switch(&shim, args->rate);
+	if (!err && args->what == PROFILE_GROWTH) {
+		if (seconds <= 0)
+			seconds = DEFAULT_TIME;
+		err = prof_read(&shim, &before);
+	}
+	if (!err) {
+		watch(seconds);
+		err = prof_read(&shim, &prof);
+	}
+	if (switched && prof_switch(&shim, 0) && !err)
+		err = -ESRCH;
+	if (!err) {
+		if (switched)
+			out_error("only what was allocated in the last %g s "
+				  "is in this profile", seconds);
+		err = emit(args, &shim, &prof, &before);
+	}
+	prof_free(&prof);
+	prof_free(&before);
+	shim_close(&shim);
+	return err;
+}
+
+/* A command: sampled from the beginning, read before its memory goes. */
+static int profile_command(const struct args *args, int *status)
+{
+	struct prof prof = { 0 }, before = { 0 };
+	struct shim shim;
+	struct launch l;
+	int err = 0;
+
+	*status = launch_sampled(&l, args->target.argv, args->options,
+				 args->rate);
+	if (*status)
+		return 0;
+	do {
+		launch_wait(&l, args->seconds > 0 ?
+			    (int)(args->seconds * 1000) : 1000000);
+	} while (!l.stopped && !l.over && args->seconds <= 0);
+	if (l.over) {
+		err = -ESRCH;
+	} else {
+		err = shim_open(&shim, l.pid);
+		if (!err) {
+			err = prof_read(&shim, &prof);
+			if (!err)
+				err = emit(args, &shim, &prof, &before);
+			shim_close(&shim);
+		}
+	}
+	launch_end(&l);
+	prof_free(&prof);
+	*status = launch_status(&l);
+	return err;
+}
+
+int cmd_profile(int argc, char **argv)
+{
+	struct args args = {
+		.rate = DEFAULT_RATE, .what = -1, .top = DEFAULT_TOP,
+	};
+	int err, status = CMD_OK;
+
+	args_parse(&argp, "profile", argc, argv, ARGP_IN_ORDER, &args);
+	if (args.what < 0)
+		args.what = args.target.pid ? PROFILE_LIVE : PROFILE_PEAK;
+	if (args.what == PROFILE_GROWTH && !args.target.pid) {
+		out_error("growth is of a process that runs: give its PID");
+		return CMD_USAGE;
+	}
+	err = args.target.pid ? profile_pid(&args) :
+			 profile_command(&args, &status);
+	if (err) {
+		out_error("cannot profile: %s", err == -ENODATA ?
+			  "nothing is being sampled" : shim_strerror(err));
+		return exit_errno(err);
+	}
+	return status;
+}

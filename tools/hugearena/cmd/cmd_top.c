@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugearena top: processes by memory, live.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "base/out.h"
+#include "show/top.h"
+
+struct args {
+	struct top top;
+	double delay;
+	long long count;
+	bool batch;
+};
+
+static const struct argp_option options[] = {
+	{ "delay", 'd', "SECONDS", 0, "Between two looks (default 2)", 0 },
+	{ "sort", 's', "KEY", 0,
+	  "resident, allocated, coverage, faults or cow", 0 },
+	{ "filter", 'f', "TEXT", 0, "Only commands that contain TEXT", 0 },
+	{ "ours", 'o', NULL, 0, "Only processes with libshim or arenas", 0 },
+	{ "batch", 'b', NULL, 0, "Print, without a screen", 0 },
+	{ "count", 'n', "N", 0, "With --batch: N times (default 1)", 0 },
+	{ 0 }
+};
+
+static error_t parse(int opt, char *arg, struct argp_state *state)
+{
+	struct args *args = state->input;
+	char *end;
+	int sort;
+
+	switch (opt) {
+	case 'd':
+		args->delay = strtod(arg, &end);
+		if (end == arg || *end || !(args->delay >= 0.1) ||
+		    args->delay > 3600)
+			argp_error(state, "SECONDS is 0.1 to 3600, not '%s'",
+				   arg);
+		return 0;
+	case 's':
+		sort = top_sort_parse(arg);
+		if (sort < 0)
+			argp_error(state, "cannot sort by '%s'", arg);
+		args->top.sort = (enum top_sort)sort;
+		return 0;
+	case 'f':
+		snprintf(args->top.filter, sizeof(args->top.filter), "%s",
+			 arg);
+		return 0;
+	case 'o':
+		args->top.ours = true;
+		return 0;
+	case 'b':
+		args->batch = true;
+		return 0;
+	case 'n':
+		args->count = args_number(arg, 1, 1000000, state, "N");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Show processes by memory: resident, allocated, coverage by "
+	       "huge pages, page faults, copies after fork.\v"
+	       "On the screen: arrows move, Enter looks into a process, s "
+	       "changes the order, / filters, o shows only processes on "
+	       "libshim or arenas, q leaves.",
+};
+
+static void batch_print(const struct top *top)
+{
+	size_t i;
+
+	printf("%s%8s %-15s %10s %10s %8s %9s %9s%s\n", out_style(OUT_BOLD),
+	       "PID", "COMMAND", "RESIDENT", "ALLOCATED", "COVERAGE",
+	       "FAULTS/s", "COW/s", out_style(OUT_PLAIN));
+	for (i = 0; i < top->n; i++) {
+		const struct top_proc *p = &top->v[i];
+		double cover = sample_coverage(&p->now);
+		char text[16] = "-";
+
+		if (!top_shows(top, p))
+			continue;
+		if (cover >= 0)
+			snprintf(text, sizeof(text), "%.1f %%", cover);
+		printf("%8d %-15.15s %10s %10s %8s %9.0f %9.0f\n", p->now.pid,
+		       p->now.comm, out_bytes(p->now.rss),
+		       p->now.shim_err ? "-" : out_bytes(p->now.allocated),
+		       text, p->faults, p->cow);
+	}
+	if (top->hidden)
+		out_note("%u processes of others: coverage and heap need "
+			 "CAP_SYS_PTRACE", top->hidden);
+}
+
+static json_t *batch_json(const struct top *top)
+{
+	json_t *root = json_object(), *list = json_array(), *obj;
+	size_t i;
+
+	for (i = 0; i < top->n; i++) {
+		const struct top_proc *p = &top->v[i];
+
+		if (!top_shows(top, p))
+			continue;
+		obj = sample_json(&p->now);
+		json_put_real(obj, "faults_per_second", p->faults);
+		json_put_real(obj, "cow_pages_per_second", p->cow);
+		json_array_append_new(list, obj);
+	}
+	json_object_set_new(root, "processes", list);
+	json_put_int(root, "hidden", top->hidden);
+	return root;
+}
+
+static int batch(struct args *args)
+{
+	struct timespec pause = {
+		.tv_sec = (time_t)args->delay,
+		.tv_nsec = (long)((args->delay - (time_t)args->delay) * 1e9),
+	};
+	int err, ret = CMD_OK;
+	long long i;
+
+	for (i = 0; i < args->count && !ret; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		err = top_look(&args->top);
+		if (err) {
+			out_error("cannot list processes: %s", strerror(-err));
+			return exit_errno(err);
+		}
+		if (out_json)
+			ret = out_print_json(batch_json(&args->top));
+		else
+			batch_print(&args->top);
+		fflush(stdout);
+	}
+	return ret;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	struct args args = { .delay = 2, .count = 1 };
+	int ret;
+
+	args_parse(&argp, "top", argc, argv, 0, &args);
+	if (out_json || args.batch || !isatty(STDOUT_FILENO))
+		ret = batch(&args);
+	else
+		ret = top_ui(&args.top, args.delay);
+	top_free(&args.top);
+	return ret;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * leak: what the files of the subcommand share.
+ *
+ *   cmd_leak.c    the command line, groups, output
+ *   leak_mark.c   which objects can be reached
+ */
+#ifndef TOOLS_LEAK_H
+#define TOOLS_LEAK_H
+
+#include "read/shim.h"
+#include "read/stop.h"
+
+enum leak_mark {
+	LEAK_NONE,		/* free, or not looked at yet */
+	LEAK_REACHED,
+	LEAK_INNER,		/* lost, another lost object points to it */
+	LEAK_LOST,		/* lost, nothing points to it */
+};
+
+/**
+ * struct leak - a heap and what of it can be reached
+ * @shim: the process, which stands still
+ * @heap: read with SHIM_OBJECTS
+ * @maps: its mappings
+ * @stop: its registers
+ * @mark: enum leak_mark of each object
+ * @first: of each entry of @heap.objects, where its marks begin in @mark
+ * @n: marks
+ * @area: from address bits 26 and up to entries of @heap.objects; see .c
+ */
+struct leak {
+	const struct shim *shim;
+	struct shim_heap heap;
+	struct maps maps;
+	const struct stop *stop;
+	unsigned char *mark;
+	size_t *first;
+	size_t n;
+	struct leak_area *area;
+	size_t nr_areas;
+};
+
+/**
+ * leak_find - mark every object of a process
+ * @leak: @shim and @stop set, the rest zero; leak_free() it
+ *
+ * Return: 0 or a negative errno.
+ */
+int leak_find(struct leak *leak);
+void leak_free(struct leak *leak);
+
+#endif

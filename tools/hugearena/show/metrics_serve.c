@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * metrics_serve: GET /metrics over HTTP, on this machine's own address.
+ *
+ * One thread, one request at a time: a scraper comes once in some seconds.
+ */
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/exit.h"
+#include "metrics.h"
+#include "base/out.h"
+
+#define OPEN_TYPE	"application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define TEXT_TYPE	"text/plain; version=0.0.4; charset=utf-8"
+#define CONNECTIONS	8
+#define TIMEOUT_S	10
+
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status,
+			      const char *type, char *text, size_t len,
+			      enum MHD_ResponseMemoryMode mode)
+{
+	struct MHD_Response *r;
+	enum MHD_Result ret;
+
+	r = MHD_create_response_from_buffer(len, text, mode);
+	if (!r)
+		return MHD_NO;
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	ret = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return ret;
+}
+
+static enum MHD_Result answer_words(struct MHD_Connection *c,
+				    unsigned int status, const char *words)
+{
+	return answer(c, status, "text/plain", (char *)words, strlen(words),
+		      MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *c,
+			      const char *url, const char *method,
+			      const char *version, const char *data,
+			      size_t *size, void **state)
+{
+	const bool *procs = cls;
+	const char *accept;
+	size_t len;
+	char *text;
+	bool open;
+
+	(void)version;
+	(void)data;
+	(void)size;
+	(void)state;
+	if (strcmp(method, MHD_HTTP_METHOD_GET) &&
+	    strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return answer_words(c, MHD_HTTP_METHOD_NOT_ALLOWED,
+				    "only GET\n");
+	if (strcmp(url, "/metrics"))
+		return answer_words(c, MHD_HTTP_NOT_FOUND,
+				    "there is only /metrics\n");
+	accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND,
+					     MHD_HTTP_HEADER_ACCEPT);
+	open = accept && strstr(accept, "application/openmetrics-text");
+	text = metrics_text(open, *procs, &len);
+	if (!text)
+		return answer_words(c, MHD_HTTP_INTERNAL_SERVER_ERROR,
+				    "no memory\n");
+	return answer(c, MHD_HTTP_OK, open ? OPEN_TYPE : TEXT_TYPE, text, len,
+		      MHD_RESPMEM_MUST_FREE);
+}
+
+/* "host:port" into its two; host may be missing, or in brackets. */
+static bool address_split(const char *address, char *host, size_t size,
+			  const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len;
+
+	snprintf(host, size, "127.0.0.1");
+	*port = colon ? colon + 1 : address;
+	if (!**port || strspn(*port, "0123456789") != strlen(*port))
+		return false;
+	len = colon ? (size_t)(colon - address) : 0;
+	if (len >= size)
+		return false;
+	if (len > 2 && address[0] == '[' && address[len - 1] == ']') {
+		address++;
+		len -= 2;
+	}
+	if (len) {
+		memcpy(host, address, len);
+		host[len] = '\0';
+	}
+	return true;
+}
+
+static bool is_loopback(const struct sockaddr *sa)
+{
+	static const unsigned char one[16] = { [15] = 1 };
+
+	if (sa->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr)
+		       >> 24 == 127;
+	return !memcmp(&((const struct sockaddr_in6 *)sa)->sin6_addr, one, 16);
+}
+
+static int resolve(const char *address, bool any, struct addrinfo **ai)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	const char *port;
+	char host[64];
+	int err;
+
+	if (!address_split(address, host, sizeof(host), &port)) {
+		out_error("'%s' is no ADDRESS:PORT", address);
+		return CMD_USAGE;
+	}
+	err = getaddrinfo(host, port, &hints, ai);
+	if (err) {
+		out_error("'%s': %s", address, gai_strerror(err));
+		return CMD_USAGE;
+	}
+	if (!any && !is_loopback((*ai)->ai_addr)) {
+		out_error("%s can be reached from other machines; --any if "
+			  "you mean it", address);
+		freeaddrinfo(*ai);
+		return CMD_USAGE;
+	}
+	return CMD_OK;
+}
+
+int metrics_serve(const char *address, bool any, bool procs)
+{
+	struct MHD_Daemon *daemon;
+	struct addrinfo *ai;
+	const union MHD_DaemonInfo *info;
+	sigset_t set;
+	int ret, sig;
+
+	ret = resolve(address, any, &ai);
+	if (ret)
+		return ret;
+	/* the daemon's thread inherits the mask: the signals are ours */
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	errno = 0;
+	daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD |
+				  (ai->ai_family == AF_INET6 ?
+				   MHD_USE_IPv6 : 0), 0, NULL, NULL, handle,
+				  &procs, MHD_OPTION_SOCK_ADDR, ai->ai_addr,
+				  MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+				  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+				  MHD_OPTION_END);
+	freeaddrinfo(ai);
+	if (!daemon) {
+		out_error("cannot listen on %s: %s", address,
+			  errno ? strerror(errno) : "unknown error");
+		return CMD_FAILED;
+	}
+	info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+	fprintf(stderr, "hugearena: serving /metrics on port %d\n",
+		info ? info->port : 0);
+	sigwait(&set, &sig);
+	MHD_stop_daemon(daemon);
+	return CMD_OK;
+}

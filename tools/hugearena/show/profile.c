@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * profile: samples scaled to what they stand for, and written as text.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/out.h"
+#include "profile.h"
+
+/* What of a record the profile is about. */
+static struct prof_count count_of(const struct profile *p,
+				  const struct prof_stack *s)
+{
+	switch (p->what) {
+	case PROFILE_PEAK:
+		return s->peak;
+	case PROFILE_TOTAL:
+		return s->total;
+	default:
+		return s->live;
+	}
+}
+
+static bool same_stack(const struct prof_stack *a, const struct prof_stack *b)
+{
+	return a->nframes == b->nframes &&
+	       !memcmp(a->frame, b->frame, a->nframes * sizeof(a->frame[0]));
+}
+
+static int by_stack(const void *a, const void *b)
+{
+	const struct profile_line *x = a, *y = b;
+
+	if (x->record->nframes != y->record->nframes)
+		return x->record->nframes < y->record->nframes ? -1 : 1;
+	return memcmp(x->record->frame, y->record->frame,
+		      x->record->nframes * sizeof(x->record->frame[0]));
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct profile_line *x = a, *y = b;
+
+	return fabs(x->bytes) < fabs(y->bytes) ? 1 :
+	       fabs(x->bytes) > fabs(y->bytes) ? -1 : 0;
+}
+
+static void lines_add(struct profile *p, const struct prof *prof, double sign)
+{
+	size_t i;
+
+	for (i = 0; i < prof->n; i++) {
+		const struct prof_stack *s = &prof->stack[i];
+		struct prof_count c = count_of(p, s);
+		double scale = prof_scale(p->prof->rate, &c);
+		struct profile_line *line = &p->line[p->n];
+
+		if (!c.objects)
+			continue;
+		line->record = s;
+		line->objects = sign * scale * (double)c.objects;
+		line->bytes = sign * scale * (double)c.bytes;
+		p->n++;
+	}
+}
+
+int profile_make(struct profile *p)
+{
+	size_t i, kept = 0;
+
+	p->line = calloc(p->prof->n + p->before->n + 1, sizeof(*p->line));
+	if (!p->line)
+		return -ENOMEM;
+	lines_add(p, p->prof, 1);
+	if (p->what == PROFILE_GROWTH)
+		lines_add(p, p->before, -1);
+	/* a record is of one size: add those of one stack */
+	qsort(p->line, p->n, sizeof(*p->line), by_stack);
+	for (i = 0; i < p->n; i++) {
+		if (kept && same_stack(p->line[kept - 1].record,
+				       p->line[i].record)) {
+			p->line[kept - 1].objects += p->line[i].objects;
+			p->line[kept - 1].bytes += p->line[i].bytes;
+		} else {
+			p->line[kept++] = p->line[i];
+		}
+		p->objects += p->line[i].objects;
+		p->bytes += p->line[i].bytes;
+	}
+	p->n = kept;
+	qsort(p->line, p->n, sizeof(*p->line), by_bytes);
+	return 0;
+}
+
+void profile_free(struct profile *p)
+{
+	free(p->line);
+}
+
+/* Frames without the allocator's own. */
+static void *const *frames(struct profile *p, const struct prof_stack *s,
+			   unsigned int *n)
+{
+	unsigned int own = stacks_own(&p->stacks, s->frame, s->nframes);
+
+	*n = s->nframes - own;
+	return s->frame + own;
+}
+
+/*
+ * The text that google-pprof reads: samples as they were counted, it scales
+ * them itself.  A line is "objects: bytes [objects: bytes] @ addresses", first
+ * what is in use, then what was allocated ever.
+ */
+static void heap_write(struct profile *p, FILE *f)
+{
+	struct prof_count in_use = { 0 }, total = { 0 };
+	unsigned int n, k;
+	char line[4096];
+	FILE *maps;
+	size_t i;
+
+	for (i = 0; i < p->prof->n; i++) {
+		struct prof_count c = count_of(p, &p->prof->stack[i]);
+
+		in_use.objects += c.objects;
+		in_use.bytes += c.bytes;
+		total.objects += p->prof->stack[i].total.objects;
+		total.bytes += p->prof->stack[i].total.bytes;
+	}
+	fprintf(f, "heap profile: %6" PRIu64 ": %8" PRIu64 " [%6" PRIu64
+		": %8" PRIu64 "] @ heap_v2/%" PRIu64 "\n", in_use.objects,
+		in_use.bytes, total.objects, total.bytes, p->prof->rate);
+	for (i = 0; i < p->prof->n; i++) {
+		const struct prof_stack *s = &p->prof->stack[i];
+		struct prof_count c = count_of(p, s);
+		void *const *frame = frames(p, s, &n);
+
+		fprintf(f, "%6" PRIu64 ": %8" PRIu64 " [%6" PRIu64 ": %8"
+			PRIu64 "] @", c.objects, c.bytes, s->total.objects,
+			s->total.bytes);
+		for (k = 0; k < n; k++)
+			fprintf(f, " %p", frame[k]);
+		fputc('\n', f);
+	}
+	fputs("\nMAPPED_LIBRARIES:\n", f);
+	maps = proc_open(p->stacks.pid, "maps");
+	while (maps && fgets(line, sizeof(line), maps))
+		fputs(line, f);
+	if (maps)
+		fclose(maps);
+}
+
+/* "main;parse;malloc 4096" a line, for flame graphs. */
+static void folded_write(struct profile *p, FILE *f)
+{
+	unsigned int n;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		void *const *frame = frames(p, p->line[i].record, &n);
+
+		while (n-- > 0)
+			fprintf(f, "%s%c", stacks_name(&p->stacks, frame[n]),
+				n ? ';' : ' ');
+		fprintf(f, "%.0f\n", p->line[i].bytes);
+	}
+}
+
+static void table_write(struct profile *p, FILE *f)
+{
+	static const char *const titles[] = {
+		[PROFILE_LIVE] = "Live", [PROFILE_PEAK] = "Live at the peak",
+		[PROFILE_TOTAL] = "Allocated ever", [PROFILE_GROWTH] = "Growth",
+	};
+	unsigned int n, k;
+	size_t i;
+
+	fprintf(f, "%s%s: %s in %s objects, from %s samples, one in %s%s\n",
+		out_style(OUT_BOLD), titles[p->what],
+		out_bytes((uint64_t)fabs(p->bytes)),
+		out_count((uint64_t)fabs(p->objects)),
+		out_count(p->prof->samples), out_bytes(p->prof->rate),
+		out_style(OUT_PLAIN));
+	if (p->prof->lost)
+		fprintf(f, "  %s samples found no room for their stack\n",
+			out_count(p->prof->lost));
+	for (i = 0; i < p->n && i < p->top; i++) {
+		const struct profile_line *line = &p->line[i];
+		void *const *frame = frames(p, line->record, &n);
+
+		fprintf(f, "\n  %s%s%s in %s objects, %s%s\n",
+			out_style(OUT_INFO), line->bytes < 0 ? "-" : "",
+			out_bytes((uint64_t)fabs(line->bytes)),
+			out_count((uint64_t)(fabs(line->objects) + 0.5)),
+			out_percent((uint64_t)fabs(line->bytes),
+				    (uint64_t)fabs(p->bytes)),
+			out_style(OUT_PLAIN));
+		for (k = 0; k < n; k++)
+			fprintf(f, "      %s\n",
+				stacks_name(&p->stacks, frame[k]));
+	}
+	if (p->n > p->top)
+		fprintf(f, "\n  and %zu stacks more\n", p->n - p->top);
+}
+
+int profile_write(struct profile *p, enum profile_format format, FILE *f)
+{
+	switch (format) {
+	case PROFILE_HEAP:
+		heap_write(p, f);
+		break;
+	case PROFILE_PROTO:
+		return profile_proto(p, f);
+	case PROFILE_FOLDED:
+		folded_write(p, f);
+		break;
+	default:
+		table_write(p, f);
+	}
+	return fflush(f) ? -errno : 0;
+}
+
+int profile_json(struct profile *p, FILE *f)
+{
+	json_t *root = json_object(), *list = json_array(), *obj;
+	int err;
+	size_t i;
+
+	json_put_int(root, "pid", (uint64_t)p->stacks.pid);
+	json_put_int(root, "rate_bytes", p->prof->rate);
+	json_put_int(root, "samples", p->prof->samples);
+	json_put_int(root, "lost_samples", p->prof->lost);
+	json_put_real(root, "objects", p->objects);
+	json_put_real(root, "bytes", p->bytes);
+	for (i = 0; i < p->n; i++) {
+		const struct prof_stack *s = p->line[i].record;
+
+		obj = json_object();
+		json_put_real(obj, "objects", p->line[i].objects);
+		json_put_real(obj, "bytes", p->line[i].bytes);
+		json_object_set_new(obj, "stack",
+				    stacks_json(&p->stacks, s->frame,
+						s->nframes));
+		json_array_append_new(list, obj);
+	}
+	json_object_set_new(root, "stacks", list);
+	err = json_dumpf(root, f, JSON_INDENT(2));
+	json_decref(root);
+	fputc('\n', f);
+	return err || fflush(f) ? -EIO : 0;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * report: a recording in memory, as columns of numbers.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/out.h"
+#include "report.h"
+
+double report_max(const struct report *r, enum report_col col)
+{
+	double max = NAN;
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		max = fmax(max, r->col[col][i]);
+	return max;
+}
+
+double report_last(const struct report *r, enum report_col col)
+{
+	size_t i;
+
+	for (i = r->n; i > 0; i--)
+		if (!isnan(r->col[col][i - 1]))
+			return r->col[col][i - 1];
+	return NAN;
+}
+
+double report_mean(const struct report *r, enum report_col col)
+{
+	double sum = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < r->n; i++) {
+		if (isnan(r->col[col][i]))
+			continue;
+		sum += r->col[col][i];
+		n++;
+	}
+	return n ? sum / (double)n : NAN;
+}
+
+/* A member of an object, or of an object in it; NAN if it is not there. */
+static double number(json_t *line, const char *in, const char *key)
+{
+	json_t *value = json_object_get(in ? json_object_get(line, in) : line,
+					key);
+
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* What counts up, as it is in the file; made rates of later. */
+static void sample_read(struct report *r, size_t i, json_t *line)
+{
+	json_t *blocks = json_object_get(line, "blocks");
+	double **c = r->col;
+
+	c[COL_TIME][i] = number(line, NULL, "t");
+	c[COL_RESIDENT][i] = number(line, NULL, "resident_bytes");
+	c[COL_HUGE][i] = number(line, NULL, "pages_2m_bytes");
+	c[COL_COVERAGE][i] = number(line, NULL, "coverage_percent");
+	c[COL_ALLOCATED][i] = number(line, "heap", "allocated_bytes");
+	c[COL_FREE][i] = number(line, "heap", "cached_bytes") +
+			 number(line, "heap", "central_free_bytes") +
+			 number(line, "heap", "idle_bytes");
+	c[COL_FAULTS][i] = number(line, NULL, "minor_faults") +
+			   number(line, NULL, "major_faults");
+	c[COL_RESERVE][i] = number(line, "arena", "faults_reserve");
+	c[COL_POOL][i] = number(line, "arena", "faults_pool");
+	c[COL_DEMAND][i] = number(line, "arena", "faults_demand");
+	c[COL_SMALL][i] = number(line, "arena", "faults_small");
+	c[COL_COW][i] = number(line, "arena", "cow_pages") +
+			512 * number(line, "arena", "cow_blocks");
+	if (json_is_string(blocks)) {
+		r->blocks[i] = strdup(json_string_value(blocks));
+		if (r->blocks[i] && strlen(r->blocks[i]) > r->max_blocks)
+			r->max_blocks = strlen(r->blocks[i]);
+	}
+}
+
+static void rates_make(struct report *r)
+{
+	size_t i;
+	int c;
+
+	for (c = COL_FAULTS; c < COL_NR; c++) {
+		double *v = r->col[c];
+
+		for (i = r->n; i-- > 1;) {
+			double dt = r->col[COL_TIME][i] -
+				    r->col[COL_TIME][i - 1];
+			/* a program that began anew counts from 0 */
+			double more = v[i] - v[i - 1];
+
+			v[i] = dt > 0 ? (more < 0 ? 0 : more / dt) : NAN;
+		}
+		if (r->n)
+			v[0] = NAN;
+	}
+}
+
+/* What the histograms gained from the first line that has them to the last. */
+static void latency_make(struct report *r, json_t *first, json_t *last)
+{
+	const char *source;
+	json_t *list;
+	int k;
+
+	json_object_foreach(last, source, list) {
+		struct kmod_latency *lat = &r->latency[r->nr_latency];
+		json_t *before = json_object_get(first, source);
+
+		if (r->nr_latency == KMOD_SOURCES)
+			break;
+		snprintf(lat->source, sizeof(lat->source), "%s", source);
+		for (k = 0; k < KMOD_BUCKETS; k++) {
+			json_int_t n, b;
+
+			n = json_integer_value(json_array_get(list,
+							      (size_t)k));
+			b = json_integer_value(json_array_get(before,
+							      (size_t)k));
+			lat->bucket[k] = n > b ? (uint64_t)(n - b) : 0;
+		}
+		r->nr_latency++;
+	}
+}
+
+static int room_make(struct report *r, size_t n)
+{
+	int c;
+
+	for (c = 0; c < COL_NR; c++) {
+		r->col[c] = calloc(n ? n : 1, sizeof(double));
+		if (!r->col[c])
+			return -ENOMEM;
+	}
+	r->blocks = calloc(n ? n : 1, sizeof(*r->blocks));
+	return r->blocks ? 0 : -ENOMEM;
+}
+
+static size_t lines_count(FILE *f)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = fgetc(f)) != EOF)
+		n += c == '\n';
+	rewind(f);
+	return n;
+}
+
+int report_read(struct report *r, FILE *f)
+{
+	json_t *first = NULL, *last = NULL, *line;
+	size_t lines = lines_count(f);
+	int err = room_make(r, lines);
+	json_error_t error;
+
+	while (!err && (line = json_loadf(f, JSON_DISABLE_EOF_CHECK, &error))) {
+		json_t *lat = json_object_get(line, "latency");
+
+		if (!r->header) {
+			json_t *record = json_object_get(line,
+							 "hugearena_record");
+
+			if (!json_is_integer(record))
+				err = -EINVAL;
+			r->header = line;
+			continue;
+		}
+		out_progress("reading", r->n, lines);
+		if (r->n < lines)
+			sample_read(r, r->n++, line);
+		if (lat) {
+			if (!first)
+				first = json_incref(lat);
+			json_decref(last);
+			last = json_incref(lat);
+		}
+		json_decref(line);
+	}
+	out_progress(NULL, 0, 0);
+	if (!r->header)
+		err = -EINVAL;
+	if (!err && first && last)
+		latency_make(r, first, last);
+	json_decref(first);
+	json_decref(last);
+	if (!err)
+		rates_make(r);
+	return err;
+}
+
+void report_free(struct report *r)
+{
+	size_t i;
+	int c;
+
+	for (i = 0; r->blocks && i < r->n; i++)
+		free(r->blocks[i]);
+	free(r->blocks);
+	for (c = 0; c < COL_NR; c++)
+		free(r->col[c]);
+	json_decref(r->header);
+}
