@@ -321,6 +321,8 @@ static unsigned long reserve_count(struct shrinker *s,
 	struct ha_arena *a;
 	unsigned long n = 0;
 
+	if (!ha_pool_shortage())
+		return SHRINK_EMPTY;
 	rcu_read_lock();
 	list_for_each_entry_rcu(a, &ha_arenas, all)
 		n += ha_source_spendable(&a->source);
@@ -352,7 +354,7 @@ int ha_arena_init(void)
 				  0, SLAB_ACCOUNT, NULL);
 	if (!cache)
 		return -ENOMEM;
-	shrinker = ha_shrinker_alloc();
+	shrinker = ha_shrinker_alloc(0);
 	if (!shrinker)
 		goto err_cache;
 	shrinker->count_objects = reserve_count;

@@ -47,12 +47,14 @@ static inline void vma_start_write(struct vm_area_struct *vma)
  * Before 6.7 the structure was the caller's.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-static inline struct shrinker *ha_shrinker_alloc(void)
+static inline struct shrinker *ha_shrinker_alloc(unsigned int flags)
 {
 	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
 
-	if (s)
+	if (s) {
 		s->seeks = DEFAULT_SEEKS;
+		s->flags = flags;
+	}
 	return s;
 }
 
@@ -69,9 +71,9 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 	kfree(s);
 }
 #else
-static inline struct shrinker *ha_shrinker_alloc(void)
+static inline struct shrinker *ha_shrinker_alloc(unsigned int flags)
 {
-	return shrinker_alloc(0, "hugearena");
+	return shrinker_alloc(flags, "hugearena");
 }
 
 static inline int ha_shrinker_register(struct shrinker *s, const char *name)

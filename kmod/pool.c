@@ -11,12 +11,14 @@
 #include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/moduleparam.h>
+#include <linux/oom.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
 #include "compat.h"
 #include "pool.h"
+#include "scarcity.h"
 #include "stat.h"
 #include "trace.h"
 
@@ -30,7 +32,8 @@ struct pool_node {
 	unsigned long dirty;
 	unsigned long out;
 	unsigned long failed;
-	unsigned long target;
+	unsigned long target;	/* the administrator's word */
+	unsigned long lent;	/* of target: given up until there is memory */
 	unsigned long floor;
 	bool full;	/* the last try to fill found no huge page */
 } ____cacheline_aligned_in_smp;
@@ -45,6 +48,19 @@ static bool ready;	/* parameters may be set; under kernel_param_lock() */
 static unsigned long node_total(const struct pool_node *p)
 {
 	return p->clean + p->dirty + p->out;
+}
+
+/* What the pool shall have just now. */
+static unsigned long node_goal(const struct pool_node *p)
+{
+	return p->target - p->lent;
+}
+
+/* What of a node is set aside: no part of what others live on. */
+static unsigned long node_held(const struct pool_node *p)
+{
+	return (READ_ONCE(p->clean) + READ_ONCE(p->dirty) + READ_ONCE(p->out)) *
+	       HA_BLOCK_PAGES;
 }
 
 void ha_block_zero(struct folio *folio)
@@ -63,8 +79,8 @@ static bool node_wants(const struct pool_node *p)
 	unsigned long total = node_total(p);
 
 	return !list_empty(&p->dirty_list) ||
-	       (total < p->target && !p->full) ||
-	       (total > p->target && p->clean);
+	       (total < node_goal(p) && !p->full) ||
+	       (total > node_goal(p) && p->clean);
 }
 
 static struct folio *node_take(struct pool_node *p)
@@ -113,7 +129,7 @@ void ha_pool_put(struct folio *folio)
 	bool keep;
 
 	spin_lock(&p->lock);
-	keep = node_total(p) <= p->target;
+	keep = node_total(p) <= node_goal(p);
 	p->out--;
 	if (keep) {
 		list_add_tail(&folio->lru, &p->dirty_list);
@@ -149,6 +165,7 @@ void ha_pool_info(int node, struct ha_pool_info *info)
 	info->floor = p->floor;
 	info->out = p->out;
 	info->failed = p->failed;
+	info->lent = p->lent;
 	spin_unlock(&p->lock);
 }
 
@@ -221,8 +238,8 @@ static bool node_fill_one(int nid)
 	bool want, over;
 
 	spin_lock(&p->lock);
-	want = node_total(p) < p->target && !p->full;
-	over = node_total(p) > p->target && p->clean + p->dirty;
+	want = node_total(p) < node_goal(p) && !p->full;
+	over = node_total(p) > node_goal(p) && p->clean + p->dirty;
 	spin_unlock(&p->lock);
 	if (over)
 		return node_drain(p, 1, 0);
@@ -255,8 +272,24 @@ static bool pool_work(void)
 	return moved;
 }
 
-/* A pool that found no huge page tries again after this long. */
+/*
+ * A pool that found no huge page, or gave some up, looks again after this long.
+ */
 #define RETRY_JIFFIES	(10 * HZ)
+
+/* Take back what was given up, as far as there is memory for it now. */
+static void node_recover(int nid)
+{
+	struct pool_node *p = &nodes[nid];
+	unsigned long room = 0;
+
+	if (READ_ONCE(p->lent))
+		room = ha_scarcity_room(nid, node_held(p)) / HA_BLOCK_PAGES;
+	spin_lock(&p->lock);
+	p->lent -= min(room, p->lent);
+	p->full = false;
+	spin_unlock(&p->lock);
+}
 
 static bool pool_wants(void)
 {
@@ -289,52 +322,106 @@ static int pool_thread(void *unused)
 					    RETRY_JIFFIES))
 			continue;
 		for_each_online_node(nid)
-			WRITE_ONCE(nodes[nid].full, false);
+			node_recover(nid);
 	}
 	return 0;
 }
 
-static unsigned long pool_count(struct shrinker *s, struct shrink_control *sc)
+/* What a node that is short of memory may have of its pool. */
+static unsigned long node_spendable(int nid)
 {
-	unsigned long n = 0;
+	struct pool_node *p = &nodes[nid];
+	unsigned long have = READ_ONCE(p->clean) + READ_ONCE(p->dirty);
+	unsigned long floor = READ_ONCE(p->floor);
+
+	if (have <= floor || !ha_scarcity_is_short(nid, node_held(p)))
+		return 0;
+	return have - floor;
+}
+
+bool ha_pool_shortage(void)
+{
 	int nid;
 
-	for_each_online_node(nid) {
-		struct pool_node *p = &nodes[nid];
-		unsigned long have, floor;
-
-		have = READ_ONCE(p->clean) + READ_ONCE(p->dirty);
-		floor = READ_ONCE(p->floor);
-		if (have > floor)
-			n += have - floor;
-	}
-	return n ? n * HA_BLOCK_PAGES : SHRINK_EMPTY;
+	for_each_online_node(nid)
+		if (ha_scarcity_is_short(nid, node_held(&nodes[nid])))
+			return true;
+	return false;
 }
 
 /*
- * What pressure takes is not filled up again by itself: the target falls with
- * it, so that pool and page allocator do not pass the same memory to and fro.
+ * Give up to @nr blocks.  The pool does without them until there is memory, so
+ * that it and the page allocator do not pass the same blocks to and fro.
  */
+static unsigned long node_give(int nid, unsigned long nr)
+{
+	struct pool_node *p = &nodes[nid];
+	unsigned long n;
+
+	n = node_drain(p, nr, READ_ONCE(p->floor));
+	spin_lock(&p->lock);
+	if (n && node_total(p) < p->target)
+		p->lent = max(p->lent, p->target - node_total(p));
+	spin_unlock(&p->lock);
+	ha_stat_add(HA_SHRUNK, n);
+	return n;
+}
+
+/*
+ * Called all the time, for page cache too: see scarcity.h for when that is a
+ * reason to give anything.
+ */
+static unsigned long pool_count(struct shrinker *s, struct shrink_control *sc)
+{
+	return node_spendable(sc->nid) * HA_BLOCK_PAGES ?: SHRINK_EMPTY;
+}
+
 static unsigned long pool_scan(struct shrinker *s, struct shrink_control *sc)
 {
 	unsigned long want = DIV_ROUND_UP(sc->nr_to_scan, HA_BLOCK_PAGES);
-	unsigned long freed = 0;
+	unsigned long n = min(want, node_spendable(sc->nid));
+
+	if (n)
+		n = node_give(sc->nid, n);
+	return n ? n * HA_BLOCK_PAGES : SHRINK_STOP;
+}
+
+/* Blocks given before anybody is killed; then the kernel tries once more. */
+#define OOM_BLOCKS	32
+
+static int pool_oom(struct notifier_block *nb, unsigned long unused, void *arg)
+{
+	unsigned long *freed = arg;
 	int nid;
 
 	for_each_online_node(nid) {
-		struct pool_node *p = &nodes[nid];
-		unsigned long n;
+		unsigned long n = min_t(unsigned long, node_spendable(nid),
+					OOM_BLOCKS);
 
-		if (freed >= want)
-			break;
-		n = node_drain(p, want - freed, READ_ONCE(p->floor));
-		spin_lock(&p->lock);
-		p->target -= min(n, p->target);
-		spin_unlock(&p->lock);
-		freed += n;
+		if (n)
+			*freed += node_give(nid, n) * HA_BLOCK_PAGES;
 	}
-	ha_stat_add(HA_SHRUNK, freed);
-	return freed ? freed * HA_BLOCK_PAGES : SHRINK_STOP;
+	return NOTIFY_OK;
+}
+
+static struct notifier_block oom_notifier = {
+	.notifier_call = pool_oom,
+};
+
+/* Set the target or the floor of a node, as the administrator says. */
+static void limit_set(int nid, unsigned long blocks, bool floor)
+{
+	struct pool_node *p = &nodes[nid];
+
+	spin_lock(&p->lock);
+	if (floor) {
+		p->floor = blocks;
+	} else {
+		p->target = blocks;
+		p->lent = 0;
+	}
+	p->full = false;
+	spin_unlock(&p->lock);
 }
 
 /* Spread @blocks over the nodes with memory, the first ones getting the rest */
@@ -343,15 +430,8 @@ static void pool_set_all(unsigned long blocks, bool floor)
 	unsigned int n = num_node_state(N_MEMORY), i = 0;
 	int nid;
 
-	for_each_node_state(nid, N_MEMORY) {
-		struct pool_node *p = &nodes[nid];
-		unsigned long share = blocks / n + (i++ < blocks % n);
-
-		spin_lock(&p->lock);
-		*(floor ? &p->floor : &p->target) = share;
-		p->full = false;
-		spin_unlock(&p->lock);
-	}
+	for_each_node_state(nid, N_MEMORY)
+		limit_set(nid, blocks / n + (i++ < blocks % n), floor);
 }
 
 /*
@@ -392,15 +472,8 @@ static int pool_param_set(const char *val, const struct kernel_param *kp)
 	if (n == 1) {
 		pool_set_all(mb[0] / MB_PER_BLOCK, floor);
 	} else {
-		for (nid = 0; nid < n; nid++) {
-			struct pool_node *p = &nodes[nid];
-
-			spin_lock(&p->lock);
-			*(floor ? &p->floor : &p->target) =
-				mb[nid] / MB_PER_BLOCK;
-			p->full = false;
-			spin_unlock(&p->lock);
-		}
+		for (nid = 0; nid < n; nid++)
+			limit_set(nid, mb[nid] / MB_PER_BLOCK, floor);
 	}
 	wake_up(&worker_wait);
 out:
@@ -464,7 +537,7 @@ int ha_pool_init(void)
 	}
 	pool_set_all(pool_mb / MB_PER_BLOCK, false);
 
-	shrinker = ha_shrinker_alloc();
+	shrinker = ha_shrinker_alloc(SHRINKER_NUMA_AWARE);
 	if (!shrinker)
 		goto err_nodes;
 	shrinker->count_objects = pool_count;
@@ -480,6 +553,9 @@ int ha_pool_init(void)
 		err = PTR_ERR(worker);
 		goto err_shrinker;
 	}
+	err = register_oom_notifier(&oom_notifier);
+	if (err)
+		goto err_worker;
 	set_user_nice(worker, MAX_NICE);
 	wake_up_process(worker);
 	kernel_param_lock(THIS_MODULE);
@@ -487,6 +563,8 @@ int ha_pool_init(void)
 	kernel_param_unlock(THIS_MODULE);
 	return 0;
 
+err_worker:
+	kthread_stop(worker);
 err_shrinker:
 	ha_shrinker_free(shrinker, shrinker_registered);
 	shrinker_registered = false;
@@ -503,6 +581,7 @@ void ha_pool_exit(void)
 	kernel_param_lock(THIS_MODULE);
 	ready = false;
 	kernel_param_unlock(THIS_MODULE);
+	unregister_oom_notifier(&oom_notifier);
 	kthread_stop(worker);
 	ha_shrinker_free(shrinker, shrinker_registered);
 	shrinker_registered = false;

@@ -4,8 +4,10 @@
  *
  * Per NUMA node, a list of clean (zeroed) and one of dirty blocks.  A worker
  * thread of the lowest priority fills the pool up to its target and turns
- * dirty blocks into clean ones.  Like hugetlb's, the pool's blocks are charged
- * to no memory cgroup; quota guards them.  The lowest layer: calls nobody.
+ * dirty blocks into clean ones.  It gives blocks up when their node is short of
+ * memory (scarcity.h), not when files are read, and takes them back later.
+ * Like hugetlb's, the pool's blocks are charged to no memory cgroup; quota
+ * guards them.  The lowest layer: calls nobody.
  */
 #ifndef _HUGEARENA_POOL_H
 #define _HUGEARENA_POOL_H
@@ -29,10 +31,11 @@
  * struct ha_pool_info - one node's part of the pool, in blocks
  * @clean: zeroed and waiting
  * @dirty: waiting to be zeroed
- * @target: what the worker fills up to (clean, dirty and out together)
- * @floor: what memory pressure leaves
+ * @target: what the administrator wants (clean, dirty and out together)
+ * @floor: what a shortage of memory leaves
  * @out: handed out and not back
  * @failed: asked for and not there
+ * @lent: of @target: given up in a shortage, taken back when it is over
  */
 struct ha_pool_info {
 	unsigned long clean;
@@ -41,6 +44,7 @@ struct ha_pool_info {
 	unsigned long floor;
 	unsigned long out;
 	unsigned long failed;
+	unsigned long lent;
 };
 
 /**
@@ -66,6 +70,14 @@ void ha_pool_put(struct folio *folio);
  * @folio: from ha_pool_get(), about to be freed elsewhere (it is pinned)
  */
 void ha_pool_forget(struct folio *folio);
+
+/**
+ * ha_pool_shortage() - is any node short of memory?
+ *
+ * Only then is there a reason to give up what was allocated ahead: shrinkers
+ * are called for page cache, too (scarcity.h).
+ */
+bool ha_pool_shortage(void);
 
 /**
  * ha_block_zero() - clear a block

@@ -124,11 +124,12 @@ static int pool_show(struct seq_file *m, void *v)
 	struct ha_pool_info p;
 	int nid;
 
-	seq_puts(m, "# node clean dirty target floor out failed\n");
+	seq_puts(m, "# node clean dirty target floor out failed lent\n");
 	for_each_online_node(nid) {
 		ha_pool_info(nid, &p);
-		seq_printf(m, "%d %lu %lu %lu %lu %lu %lu\n", nid, p.clean,
-			   p.dirty, p.target, p.floor, p.out, p.failed);
+		seq_printf(m, "%d %lu %lu %lu %lu %lu %lu %lu\n", nid, p.clean,
+			   p.dirty, p.target, p.floor, p.out, p.failed,
+			   p.lent);
 	}
 	return 0;
 }

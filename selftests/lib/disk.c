@@ -46,3 +46,8 @@ int disk_open(void)
 	close(fd);
 	return -1;
 }
+
+int disk_open_cached(void)
+{
+	return open("/dev/ram0", O_RDONLY | O_CLOEXEC);
+}

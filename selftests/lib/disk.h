@@ -12,4 +12,10 @@
  */
 int disk_open(void);
 
+/*
+ * A block device whose page cache grows by what is read of it: /dev/ram0, opened
+ * for reading; -1 if there is none.
+ */
+int disk_open_cached(void);
+
 #endif

@@ -246,9 +246,9 @@ static int pool_walk(int (*fn)(const struct pool_line *l, void *arg),
 	while (!ret && fgets(line, sizeof(line), f)) {
 		if (line[0] == '#')
 			continue;
-		if (sscanf(line, "%d %llu %llu %llu %llu %llu %llu %1s",
+		if (sscanf(line, "%d %llu %llu %llu %llu %llu %llu %llu %1s",
 			   &l.node, &l.clean, &l.dirty, &l.target, &l.floor,
-			   &l.out, &l.failed, rest) != 7) {
+			   &l.out, &l.failed, &l.lent, rest) != 8) {
 			ret = -1;
 			break;
 		}
@@ -286,6 +286,7 @@ static int pool_line_add(const struct pool_line *l, void *arg)
 	sum->floor += l->floor;
 	sum->out += l->out;
 	sum->failed += l->failed;
+	sum->lent += l->lent;
 	return 0;
 }
 

@@ -30,7 +30,7 @@ struct arena_line {
  */
 struct pool_line {
 	int node;
-	unsigned long long clean, dirty, target, floor, out, failed;
+	unsigned long long clean, dirty, target, floor, out, failed, lent;
 };
 
 /* The number after "@key:" at the start of a line of @path; -1 if none. */
