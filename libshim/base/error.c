@@ -166,6 +166,8 @@ void shim_die(enum shim_die why, const void *p, unsigned int cls)
 		what = "was freed before, or never allocated: free heap memory";
 	else if (why == SHIM_DIE_SIZE)
 		what = "was freed with a size or alignment it has not";
+	else if (why == SHIM_DIE_OWNED)
+		what = "did not come from malloc()";
 	if (cls && cls <= SIZECLASS_COUNT)
 		shim_say("free(): %p %s; size class %u, objects of %u bytes",
 			 p, what, cls, sizeclass_info[cls].size);

@@ -45,6 +45,7 @@ enum span_state {
 /* struct span.flags */
 #define SPAN_ZERO	(1 << 0)	/* memory reads as zero */
 #define SPAN_SAMPLED	(1 << 1)	/* large: bitmap[0] is its prof_stack */
+#define SPAN_OWNED	(1 << 2)	/* a layer above has it: see seam.c */
 
 /**
  * struct span - a run of pages with one purpose
@@ -176,7 +177,9 @@ struct span *pagemap_owner(const void *p);
  * @s: a span handed out by pageheap_alloc()
  * @sizeclass: 1 to 254: every page gets the class and the span;
  *	PAGEMAP_LARGE: the first page gets both, the others have neither and
- *	are found by pagemap_owner()
+ *	are found by pagemap_owner();
+ *	PAGEMAP_NONE: every page gets the span, and no object starts in it.
+ *	Every page means one of a span that is not longer than an area
  *
  * Sets @s->sizeclass.  Cannot fail: the page heap made the maps.
  */

@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "span/central.h"
 #include "base/conf.h"
 #include "entry.h"
@@ -50,9 +51,28 @@ static char *const *environment(void)
 	return argv + argc + 1;
 }
 
+static void (*idle_above[BOOT_LAYERS])(void);
+
+void boot_on_idle(unsigned int slot, void (*fn)(void))
+{
+	void (*none)(void) = NULL;
+
+	/* release: what @fn reads is there; pairs with the acquire in idle() */
+	__atomic_compare_exchange_n(&idle_above[slot], &none, fn, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
 /* What the scavenger calls when there is time. */
 static void idle(void)
 {
+	void (*fn)(void);
+	unsigned int i;
+
+	for (i = BOOT_LAYERS; i-- > 0;) {
+		fn = __atomic_load_n(&idle_above[i], __ATOMIC_ACQUIRE);
+		if (fn)
+			fn();
+	}
 	percpu_idle_others();
 	large_idle();
 	central_purge();

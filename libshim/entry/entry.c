@@ -62,6 +62,12 @@ static __attribute__((noinline)) void *alloc_sampled(size_t size, size_t align,
 	return p;
 }
 
+void entry_reclaim(void)
+{
+	percpu_flush();
+	large_reclaim(0);
+}
+
 /* Everything but the fast path; no errno. */
 static void *alloc_any(size_t size, size_t align, bool *zero)
 {
@@ -93,8 +99,7 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	if (likely(p))
 		return p;
 	/* Everything that is free somewhere, then once more. */
-	percpu_flush();
-	large_reclaim(0);
+	entry_reclaim();
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
 
@@ -162,6 +167,13 @@ void entry_unknown(const void *p)
 {
 	struct span *s = pagemap_owner(p);
 
+	if (s && s->flags & SPAN_OWNED) {
+		const char *const *owner;	/* begins with a name: seam.h */
+
+		memcpy(&owner, s->bitmap, sizeof(owner));
+		shim_say("free(): %p is memory of a %s", p, *owner);
+		shim_die(SHIM_DIE_OWNED, p, 0);
+	}
 	if (s && s->state == SPAN_KEPT && s->start == (uintptr_t)p)
 		shim_die(SHIM_DIE_DOUBLE, p, 0);
 	if (s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE)

@@ -69,6 +69,11 @@ void entry_free(void *p);
 size_t entry_size(const void *p);
 
 /**
+ * entry_reclaim - give up all that is free somewhere, memory having run out
+ */
+void entry_reclaim(void) __attribute__((cold));
+
+/**
  * entry_unknown - report a pointer to no object and abort
  * @p: the pointer, whose class is PAGEMAP_NONE
  */

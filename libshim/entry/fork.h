@@ -13,4 +13,19 @@
  */
 void fork_register(void);
 
+#define FORK_LAYERS	3	/* slots: the libraries above, lowest first */
+
+/**
+ * fork_on - call a layer above around fork() as well
+ * @slot: which layer
+ * @prepare: called before the first lock of the core is taken
+ * @parent: called in the parent, with no lock of the core held
+ * @child: the same in the child
+ *
+ * The highest slot goes first before a fork and last after it.  A slot is filled
+ * once; later calls change nothing.
+ */
+void fork_on(unsigned int slot, void (*prepare)(void), void (*parent)(void),
+	     void (*child)(void)) __attribute__((cold));
+
 #endif /* SHIM_FORK_H */

@@ -123,13 +123,51 @@ uint64_t stat_value(const struct shim_stat *st, unsigned int i)
 	return *(const uint64_t *)((const char *)st + items[i].offset);
 }
 
+/* @nr is stored last, and 0 before @extra changes. */
+static struct {
+	const struct stat_extra *extra;
+	uint32_t nr;
+} above[STAT_LAYERS];
+
+void stat_register(unsigned int slot, const struct stat_extra *extra,
+		   unsigned int nr)
+{
+	__atomic_store_n(&above[slot].nr, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&above[slot].extra, extra, __ATOMIC_RELEASE);
+	/* release: pairs with the acquire in stat_extra_name() */
+	__atomic_store_n(&above[slot].nr, nr, __ATOMIC_RELEASE);
+}
+
+const char *stat_extra_name(unsigned int i, uint64_t *value)
+{
+	const struct stat_extra *extra;
+	unsigned int slot;
+	uint32_t nr;
+
+	for (slot = 0; slot < STAT_LAYERS; slot++, i -= nr) {
+		nr = __atomic_load_n(&above[slot].nr, __ATOMIC_ACQUIRE);
+		if (i >= nr)
+			continue;
+		extra = __atomic_load_n(&above[slot].extra, __ATOMIC_RELAXED);
+		if (value)
+			*value = __atomic_load_n(&extra[i].value,
+						 __ATOMIC_RELAXED);
+		return extra[i].name;
+	}
+	return NULL;
+}
+
 void stat_print(void)
 {
+	const char *name;
 	struct shim_stat st;
+	uint64_t value;
 	unsigned int i;
 
 	stat_get(&st);
 	shim_say("backend %s", st.heap.backend ? st.heap.backend : "none yet");
 	for (i = 0; i < NR_ITEMS; i++)
 		shim_say("%s %zu", items[i].name, (size_t)stat_value(&st, i));
+	for (i = 0; (name = stat_extra_name(i, &value)); i++)
+		shim_say("%s %zu", name, (size_t)value);
 }

@@ -77,6 +77,36 @@ const char *stat_name(unsigned int i);
  */
 uint64_t stat_value(const struct shim_stat *st, unsigned int i);
 
+#define STAT_LAYERS	3	/* slots: the libraries above, lowest first */
+
+/**
+ * struct stat_extra - a number of a layer above
+ * @name: its name
+ * @value: kept up by the layer, read with relaxed order
+ */
+struct stat_extra {
+	char name[24];
+	uint64_t value;
+};
+
+/**
+ * stat_register - show a layer's numbers with the others
+ * @slot: which layer
+ * @extra: the numbers, there as long as the process
+ * @nr: how many
+ */
+void stat_register(unsigned int slot, const struct stat_extra *extra,
+		   unsigned int nr);
+
+/**
+ * stat_extra_name - the names of the layers' numbers
+ * @i: 0 and up
+ * @value: out, may be NULL: the number
+ *
+ * Return: the name, or NULL past the last.
+ */
+const char *stat_extra_name(unsigned int i, uint64_t *value);
+
 /**
  * stat_print - write all numbers to standard error, a line each
  */

@@ -15,7 +15,7 @@
 #include "stat.h"
 
 #define SHIM_VERSION	"0.1"
-#define TEXT_MAX	2048
+#define TEXT_MAX	4096
 
 static int fail(int err)
 {
@@ -110,6 +110,8 @@ static int give_names(void *oldp, size_t *oldlenp)
 		add_name(buf, sizeof(buf), &at, knobs[i].name);
 	for (i = 0; stat_name(i); i++)
 		add_name(buf, sizeof(buf), &at, stat_name(i));
+	for (i = 0; stat_extra_name(i, NULL); i++)
+		add_name(buf, sizeof(buf), &at, stat_extra_name(i, NULL));
 	add_name(buf, sizeof(buf), &at, "class.<n>.size");
 	add_name(buf, sizeof(buf), &at, "class.<n>.spans");
 	add_name(buf, sizeof(buf), &at, "class.<n>.free");
@@ -219,7 +221,9 @@ static int class_ctl(const char *name, void *oldp, size_t *oldlenp)
 SHIM_EXPORT int shim_ctl(const char *name, void *oldp, size_t *oldlenp,
 			 const void *newp, size_t newlen)
 {
+	const char *extra;
 	struct shim_stat st;
+	uint64_t value;
 	unsigned int i;
 
 	if (!name)
@@ -235,6 +239,10 @@ SHIM_EXPORT int shim_ctl(const char *name, void *oldp, size_t *oldlenp,
 		stat_get(&st);
 		return give_number(stat_value(&st, i), oldp, oldlenp);
 	}
+	for (i = 0; (extra = stat_extra_name(i, &value)); i++)
+		if (!strcmp(name, extra))
+			return newp ? fail(EPERM) :
+				      give_number(value, oldp, oldlenp);
 	if (strncmp(name, "class.", 6))
 		return fail(ENOENT);
 	return newp ? fail(EPERM) : class_ctl(name + 6, oldp, oldlenp);

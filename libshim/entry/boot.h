@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * boot: what is set up before the first allocation, and by whom it is called.
+ */
+#ifndef SHIM_BOOT_H
+#define SHIM_BOOT_H
+
+#define BOOT_LAYERS	3	/* slots: the libraries above, lowest first */
+
+/**
+ * boot_on_idle - have a layer above called when there is time
+ * @slot: which layer
+ * @fn: as for pageheap_on_idle(): runs on a thread without thread-local storage
+ *
+ * A slot is filled once; later calls change nothing.
+ */
+void boot_on_idle(unsigned int slot, void (*fn)(void)) __attribute__((cold));
+
+#endif /* SHIM_BOOT_H */
