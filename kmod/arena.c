@@ -273,10 +273,11 @@ void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n)
 			    (loff_t)n << HA_BLOCK_SHIFT, 0);
 }
 
-void ha_arena_zap_page(struct ha_arena *a, pgoff_t pgoff)
+void ha_arena_zap_pages(struct ha_arena *a, pgoff_t pgoff, unsigned long n)
 {
 	unmap_mapping_range(a->family->inode->i_mapping,
-			    (loff_t)pgoff << PAGE_SHIFT, PAGE_SIZE, 0);
+			    (loff_t)pgoff << PAGE_SHIFT,
+			    (loff_t)n << PAGE_SHIFT, 0);
 }
 
 void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign)

@@ -224,7 +224,14 @@ struct ha_arena *ha_arena_get_by_id_maybe_null(u64 id);
  * @n: blocks
  */
 void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n);
-void ha_arena_zap_page(struct ha_arena *a, pgoff_t pgoff);
+
+/* The same for @n 4 KiB pages that are going to be released. */
+void ha_arena_zap_pages(struct ha_arena *a, pgoff_t pgoff, unsigned long n);
+
+static inline void ha_arena_zap_page(struct ha_arena *a, pgoff_t pgoff)
+{
+	ha_arena_zap_pages(a, pgoff, 1);
+}
 
 /**
  * ha_arena_account() - count a block in or out

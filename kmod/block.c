@@ -233,7 +233,7 @@ static void folio_settle(struct folio *folio)
 	folio_unlock(folio);
 }
 
-void ha_block_settle(struct ha_block *b)
+void ha_block_settle_range(struct ha_block *b, int start, int end)
 {
 	int i;
 
@@ -242,10 +242,14 @@ void ha_block_settle(struct ha_block *b)
 			folio_settle(b->folio);
 			continue;
 		}
-		for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
-		     i = slot_next(b, i + 1))
+		for (i = slot_next(b, start); i < end; i = slot_next(b, i + 1))
 			folio_settle(ha_block_slot(b, i));
 	}
+}
+
+void ha_block_settle(struct ha_block *b)
+{
+	ha_block_settle_range(b, 0, HA_BLOCK_PAGES);
 }
 
 static bool folio_pinned(struct folio *folio, const struct folio *held)
@@ -355,6 +359,39 @@ struct ha_block *ha_block_fold(struct ha_block *b)
 	b->base = NULL;
 	ha_block_put(b, NULL);
 	return base;
+}
+
+static bool block_has_holes(const struct ha_block *b)
+{
+	int i;
+
+	for (i = 0; i < HA_BLOCK_PAGES; i++)
+		if (ha_block_raw(b, i) == HA_HOLE)
+			return true;
+	return false;
+}
+
+bool ha_block_flatten(struct ha_block *b, struct ha_source *src)
+{
+	struct ha_block *base = b->base;
+	int i;
+
+	/* a split base gives its pages away one by one: see fold_leaf() */
+	if (!base->folio || !block_has_holes(b))
+		return false;
+	for (i = 0; i < HA_BLOCK_PAGES; i++) {
+		if (ha_block_raw(b, i))
+			continue;
+		if (IS_ERR(ha_block_fill(b, i, src,
+					 folio_page(base->folio, i), false)))
+			return false;
+	}
+	for (i = 0; i < HA_BLOCK_PAGES; i++)
+		if (ha_block_raw(b, i) == HA_HOLE)
+			b->leaf[i / HA_LEAF][i % HA_LEAF] = NULL;
+	b->base = NULL;
+	ha_block_put(base, src);
+	return true;
 }
 
 void ha_block_totals(struct ha_block_totals *t)

@@ -179,6 +179,14 @@ void ha_block_copy(struct ha_block *to, struct ha_block *from);
 void ha_block_settle(struct ha_block *b);
 
 /**
+ * ha_block_settle_range() - ha_block_settle() for a part of a block
+ * @b: the block
+ * @start: first slot
+ * @end: one past the last
+ */
+void ha_block_settle_range(struct ha_block *b, int start, int end);
+
+/**
  * ha_block_pinned() - does anybody hold a page of a block that is not mapped?
  * @b: block with one user, settled and zapped
  * @held: a folio of it that the caller holds a reference to, or NULL
@@ -205,6 +213,17 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
  * Return: the base, which takes the place of @b; @b is gone.
  */
 struct ha_block *ha_block_fold(struct ha_block *b);
+
+/**
+ * ha_block_flatten() - make an overlay a split block without a base
+ * @b: as for ha_block_fold()
+ * @src: where the pages come from that are in the base only
+ *
+ * For overlays that hide a part of a whole block: its memory goes, where a fold
+ * would only clear it.  Return: false, with all of the content still there, if
+ * nothing is hidden or there is no memory.
+ */
+bool ha_block_flatten(struct ha_block *b, struct ha_source *src);
 
 /* How many there are in the whole module. */
 struct ha_block_totals {

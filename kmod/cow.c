@@ -196,6 +196,27 @@ static struct ha_block *overlay_new(struct ha_arena *a, pgoff_t index,
 	return b;
 }
 
+/* The table's block @base is covered by @b now, which is ours alone. */
+static void covered(struct ha_arena *a, pgoff_t index, struct ha_block *base,
+		    struct ha_block *b)
+{
+	ha_arena_replace(a, index, base, b);
+	if (ha_arena_read(a, HA_A_SHARED))
+		ha_arena_count(a, HA_A_SHARED, -1);
+}
+
+struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
+				struct ha_block *base)
+{
+	struct ha_block *b = NULL;
+
+	if (block_depth(base) < DEPTH_MAX)
+		b = overlay_new(a, index, base);
+	if (b)
+		covered(a, index, base, b);
+	return b;
+}
+
 /* A block is going to be changed that must not be: cover it. */
 static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 				    struct ha_block *base)
@@ -211,11 +232,8 @@ static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 			ha_stat_inc(HA_COW_BLOCKS);
 		}
 	}
-	if (!b)
-		return NULL;
-	ha_arena_replace(a, index, base, b);
-	if (ha_arena_read(a, HA_A_SHARED))
-		ha_arena_count(a, HA_A_SHARED, -1);
+	if (b)
+		covered(a, index, base, b);
 	return b;
 }
 
@@ -310,7 +328,7 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 	return ha_block_slot(b, i) && page == folio_page(ha_block_slot(b, i), 0);
 }
 
-int ha_cow_fold(struct ha_arena *a, pgoff_t index)
+int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole)
 {
 	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
 	struct ha_block *base;
@@ -323,6 +341,11 @@ int ha_cow_fold(struct ha_arena *a, pgoff_t index)
 	if (ha_block_pinned(b, NULL) || ha_block_pinned(b->base, NULL))
 		return -EBUSY;
 	ha_arena_account(a, b, -1);
+	if (!whole && ha_block_flatten(b, &a->source)) {
+		ha_arena_account(a, b, 1);
+		ha_stat_inc(HA_SPLITS);
+		return 1;
+	}
 	base = ha_block_fold(b);
 	base->tainted = false;
 	xa_store(&a->table, index, base, GFP_NOWAIT);

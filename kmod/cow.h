@@ -88,13 +88,30 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 		     const struct page *page);
 
 /**
+ * ha_cow_overlay() - cover a shared block, to hide a part of it
+ * @a: arena, rw held for reading and the block's lock held
+ * @index: block
+ * @b: the table's block, which relatives use
+ *
+ * Return: the overlay, now the table's, without a page; or NULL without memory
+ * or where there are enough layers already.
+ */
+struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
+				struct ha_block *b);
+
+/**
  * ha_cow_fold() - merge an overlay whose base has no other user
  * @a: arena, rw held for reading and the block's lock held
  * @index: block
+ * @whole: a whole base is wanted, what was released of it included
  *
- * Return: 1 when the table now holds the base, 0 when there is nothing to
- * fold, -EBUSY when a page is pinned.
+ * Where a part of the block was released while it was shared, its memory goes
+ * now: the rest becomes a split block, unless @whole.  Without memory for that
+ * the released part is cleared and stays.
+ *
+ * Return: 1 when the table's block has a layer less, 0 when there is nothing
+ * to fold, -EBUSY when a page is pinned.
  */
-int ha_cow_fold(struct ha_arena *a, pgoff_t index);
+int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole);
 
 #endif /* _HUGEARENA_COW_H */

@@ -89,11 +89,8 @@ static int slots_release(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 	unsigned int n = 0;
 	int i, ret, err = 0;
 
-	ha_block_settle(b);
-	unmap_mapping_range(a->family->inode->i_mapping,
-			    ((loff_t)index << HA_BLOCK_SHIFT) +
-			    ((loff_t)start << PAGE_SHIFT),
-			    (loff_t)(end - start) << PAGE_SHIFT, 0);
+	ha_block_settle_range(b, start, end);
+	ha_arena_zap_pages(a, (index << HA_BLOCK_ORDER) + start, end - start);
 	for (i = start; i < end; i++) {
 		ret = ha_block_empty(b, i);
 		if (ret < 0)
@@ -124,6 +121,14 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 	if (!b->folio && !ha_block_shared(b)) {
 		err = slots_release(a, index, b, start, end, released);
 		goto out;
+	}
+	/* relatives keep all of it: hide the part, and no memory is copied */
+	if (ha_block_shared(b)) {
+		s = ha_cow_overlay(a, index, b);
+		if (s) {
+			err = slots_release(a, index, s, start, end, released);
+			goto out;
+		}
 	}
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
@@ -230,7 +235,7 @@ int ha_join_block(struct ha_arena *a, pgoff_t index, bool full)
 	down_read(&a->rw);
 	mutex_lock(lock);
 	/* generations of overlays fold one by one */
-	while ((ret = ha_cow_fold(a, index)) > 0)
+	while ((ret = ha_cow_fold(a, index, !full)) > 0)
 		folded = true;
 	b = ha_entry_block(xa_load(&a->table, index));
 	if (ret < 0 || !b)
