@@ -73,6 +73,7 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 	INIT_RCU_WORK(&a->free, arena_free_work);
 	a->ino = f->inode->i_ino;
 	a->nblocks = f->nblocks;
+	a->kind = f->kind;
 	strscpy(a->name, f->name, sizeof(a->name));
 	a->id = atomic64_inc_return(&next_id);
 	return a;
@@ -220,6 +221,15 @@ static void family_name(struct ha_family *f, const char *name)
 		strscpy(f->name, "_", sizeof(f->name));
 }
 
+static pgoff_t guard_mask(const struct hugearena_create *c)
+{
+	unsigned int shift = c->flags & HUGEARENA_SLOT_SHIFT_MASK;
+
+	if (!(c->flags & HUGEARENA_SLOT_GUARD))
+		return 0;
+	return (1UL << (shift - PAGE_SHIFT)) - 1;
+}
+
 struct ha_family *ha_family_new(const struct hugearena_create *c,
 				work_func_t upkeep)
 {
@@ -232,6 +242,9 @@ struct ha_family *ha_family_new(const struct hugearena_create *c,
 	INIT_LIST_HEAD(&f->arenas);
 	f->upkeep = upkeep;
 	f->nblocks = c->size >> HA_BLOCK_SHIFT;
+	f->kind = c->kind;
+	f->flags = c->flags;
+	f->guard_mask = guard_mask(c);
 	f->node = c->node == HUGEARENA_NODE_LOCAL ? NUMA_NO_NODE : c->node;
 	family_name(f, c->name);
 	f->account = ha_account_new();
@@ -266,8 +279,20 @@ void ha_family_close(struct ha_family *f)
 	kref_put(&f->ref, family_release);
 }
 
+void ha_arena_mark_dirty(struct ha_arena *a, pgoff_t index, unsigned long n)
+{
+	unsigned long last = index + n - 1;
+	void *entry;
+
+	if (!a->tracked)
+		return;
+	xa_for_each_range(&a->table, index, entry, index, last)
+		xa_set_mark(&a->table, index, HA_MARK_DIRTY);
+}
+
 void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n)
 {
+	ha_arena_mark_dirty(a, index, n);
 	unmap_mapping_range(a->family->inode->i_mapping,
 			    (loff_t)index << HA_BLOCK_SHIFT,
 			    (loff_t)n << HA_BLOCK_SHIFT, 0);

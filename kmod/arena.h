@@ -35,6 +35,12 @@
 #include "block.h"
 #include "uapi/hugearena.h"
 
+/*
+ * Mark of the table: dirty bits of the block's PTEs were lost to a zap, and all
+ * of its pages count as written to.  Set only in arenas that are tracked.
+ */
+#define HA_MARK_DIRTY	XA_MARK_0
+
 /* Table entry of a block that a fork could not copy: access is SIGBUS. */
 #define HA_LOST_ENTRY	xa_mk_value(0)
 
@@ -67,6 +73,10 @@ enum ha_arena_counter {
  * @upkeep: what its arenas' workers do; from above, as an arena knows no layer
  *	that would do it
  * @nblocks: size in blocks
+ * @kind: HUGEARENA_KIND_*
+ * @flags: of HUGEARENA_IOC_CREATE
+ * @guard_mask: a page whose offset in pages has none of these bits is a guard;
+ *	0 where there are no guards
  * @node: preferred NUMA node
  * @name: for reports
  */
@@ -80,9 +90,18 @@ struct ha_family {
 	struct ha_arena *first;
 	work_func_t upkeep;
 	unsigned long nblocks;
+	u32 kind;
+	u32 flags;
+	pgoff_t guard_mask;
 	int node;
 	char name[HUGEARENA_NAME_LEN];
 };
+
+/* Is a page of the family one that never is? */
+static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
+{
+	return f->guard_mask && !(pgoff & f->guard_mask);
+}
 
 /**
  * struct ha_arena - one process's copy of a family's memory
@@ -111,7 +130,10 @@ struct ha_family {
  * @id: number in reports
  * @ino: of the family's inode, for readers of ha_arenas, who may outlive it
  * @nblocks: likewise
+ * @kind: likewise
  * @name: likewise
+ * @tracked: somebody asks for its dirty bits; written once, under @rw for
+ *	writing
  * @count: HA_A_COUNTERS numbers
  */
 struct ha_arena {
@@ -135,9 +157,11 @@ struct ha_arena {
 	bool retired;
 	bool tables;
 	bool cow;
+	bool tracked;
 	u64 id;
 	unsigned long ino;
 	unsigned long nblocks;
+	u32 kind;
 	char name[HUGEARENA_NAME_LEN];
 	atomic_long_t count[HA_A_COUNTERS];
 };
@@ -232,6 +256,14 @@ static inline void ha_arena_zap_page(struct ha_arena *a, pgoff_t pgoff)
 {
 	ha_arena_zap_pages(a, pgoff, 1);
 }
+
+/**
+ * ha_arena_mark_dirty() - whatever the PTEs say, pages may have been written to
+ * @a: arena
+ * @index: first block
+ * @n: blocks
+ */
+void ha_arena_mark_dirty(struct ha_arena *a, pgoff_t index, unsigned long n);
 
 /**
  * ha_arena_account() - count a block in or out

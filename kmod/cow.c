@@ -22,6 +22,17 @@ struct clone_count {
 	unsigned long lost;
 };
 
+/* Fresh memory, as the arena's kind has it; see ha_block_new(). */
+static struct ha_block *block_new(struct ha_arena *a, pgoff_t index,
+				  unsigned int how, enum ha_counter *source)
+{
+	if (a->kind == HUGEARENA_KIND_PAGES) {
+		*source = HA_FAULT_SMALL;
+		return ha_block_new_split(&a->source, a->inode, index, NULL);
+	}
+	return ha_block_new(&a->source, a->inode, index, how, source);
+}
+
 /* A private, flat copy of a block.  NULL without memory. */
 static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 				  struct ha_block *from)
@@ -30,7 +41,7 @@ static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 	struct ha_block *b;
 	int i;
 
-	b = ha_block_new(&to->source, to->inode, index, 0, &source);
+	b = block_new(to, index, 0, &source);
 	if (!b)
 		return NULL;
 	if (b->folio) {
@@ -110,6 +121,9 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 			break;
 	}
 	p->cow = true;
+	/* the child has no PTE yet, and its parent's dirty bits are lost */
+	c->tracked = p->tracked;
+	ha_arena_mark_dirty(c, 0, c->nblocks);
 	atomic_long_set(&p->count[HA_A_SHARED], count.shared);
 	atomic_long_set(&c->count[HA_A_SHARED], count.shared);
 	up_write(&p->rw);
@@ -140,7 +154,7 @@ static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
 	XA_STATE(xas, &a->table, index);
 	struct ha_block *b;
 
-	b = ha_block_new(&a->source, a->inode, index, HA_ZERO, source);
+	b = block_new(a, index, HA_ZERO, source);
 	if (!b)
 		return NULL;
 	/* xa_store(), less what it does for other users of it */

@@ -8,6 +8,7 @@
  * (it may be an arena's, and fault).
  */
 #include <linux/anon_inodes.h>
+#include <linux/bitmap.h>
 #include <linux/capability.h>
 #include <linux/ctype.h>
 #include <linux/falloc.h>
@@ -21,6 +22,7 @@
 #include <linux/uaccess.h>
 
 #include "dev.h"
+#include "dirty.h"
 #include "inode.h"
 #include "map.h"
 #include "release.h"
@@ -41,12 +43,15 @@ static long device_info(void __user *arg)
 			    HUGEARENA_FEAT_VIEW,
 		.block_size = HA_BLOCK_SIZE,
 		.max_size = MAX_SIZE,
-		.kinds = 1 << HUGEARENA_KIND_BLOCKS,
+		.kinds = 1 << HUGEARENA_KIND_BLOCKS |
+			 1 << HUGEARENA_KIND_PAGES,
 	};
 	struct ha_limits limits;
 
 	if (IS_ENABLED(CONFIG_X86_64))
 		info.features |= HUGEARENA_FEAT_ACCESSED;
+	if (ha_dirty_is_offered())
+		info.features |= HUGEARENA_FEAT_DIRTY;
 	ha_limits_get(&limits);
 	info.global_limit = limits.global;
 	info.user_limit = limits.user;
@@ -67,10 +72,24 @@ static bool name_is_valid(const char *name)
 	       !memchr_inv(name + i, 0, HUGEARENA_NAME_LEN - i);
 }
 
+static bool kind_is_valid(const struct hugearena_create *c)
+{
+	unsigned int shift = c->flags & HUGEARENA_SLOT_SHIFT_MASK;
+
+	if (c->kind != HUGEARENA_KIND_BLOCKS && c->kind != HUGEARENA_KIND_PAGES)
+		return false;
+	if (!c->flags)
+		return true;
+	return c->kind == HUGEARENA_KIND_PAGES &&
+	       c->flags == (shift | HUGEARENA_SLOT_GUARD) &&
+	       shift >= HUGEARENA_SLOT_SHIFT_MIN &&
+	       shift <= HUGEARENA_SLOT_SHIFT_MAX;
+}
+
 static bool create_is_valid(const struct hugearena_create *c)
 {
 	return c->size && !(c->size % HA_BLOCK_SIZE) && c->size <= MAX_SIZE &&
-	       c->kind == HUGEARENA_KIND_BLOCKS && !c->flags && !c->pad &&
+	       kind_is_valid(c) && !c->pad &&
 	       (c->node == HUGEARENA_NODE_LOCAL ||
 		(c->node >= 0 && c->node < nr_node_ids &&
 		 node_state(c->node, N_MEMORY))) &&
@@ -221,6 +240,8 @@ static long arena_join(struct ha_family *f, struct ha_arena *a,
 	if (!range_is_valid(f, j.offset, j.len, HA_BLOCK_SIZE) || j.flags ||
 	    j.joined || j.busy || j.failed)
 		return -EINVAL;
+	if (f->kind != HUGEARENA_KIND_BLOCKS)
+		return -EOPNOTSUPP;
 	index = j.offset >> HA_BLOCK_SHIFT;
 	end = (j.offset + j.len) >> HA_BLOCK_SHIFT;
 	while (xa_find(&a->table, &index, end - 1, XA_PRESENT)) {
@@ -336,6 +357,8 @@ static long arena_stat(struct ha_family *f, struct ha_arena *a,
 		.joined = ha_arena_read(a, HA_A_JOINED),
 		.reserve = READ_ONCE(a->source.nr_clean),
 		.forks = ha_arena_read(a, HA_A_FORKS),
+		.kind = f->kind,
+		.flags = f->flags,
 	};
 	unsigned long index;
 	void *entry;
@@ -353,6 +376,57 @@ static long arena_stat(struct ha_family *f, struct ha_arena *a,
 	}
 	up_read(&a->rw);
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+/* Pages @pgoff to @pgoff + @n - 1, piece by piece, to words at @user. */
+static long dirty_pieces(struct ha_arena *a, pgoff_t pgoff, u64 n,
+			 u64 __user *user, u64 *dirty)
+{
+	u64 done = 0, piece;
+	unsigned long *bits;
+	long ret = 0;
+
+	bits = bitmap_alloc(HA_DIRTY_PIECE, GFP_KERNEL);
+	if (!bits)
+		return -ENOMEM;
+	while (done < n && ret >= 0) {
+		piece = min_t(u64, n - done, HA_DIRTY_PIECE);
+		ret = ha_dirty_take(a, pgoff + done, piece, bits);
+		if (ret < 0)
+			break;
+		*dirty += ret;
+		if (copy_to_user(user + done / 64, bits,
+				 DIV_ROUND_UP(piece, 64) * sizeof(u64)))
+			ret = -EFAULT;
+		done += piece;
+		cond_resched();
+	}
+	bitmap_free(bits);
+	if (ret < 0 && done)
+		ha_dirty_restore(a, pgoff, done);
+	return ret < 0 ? ret : 0;
+}
+
+static long arena_dirty(struct ha_family *f, struct ha_arena *a,
+			void __user *user)
+{
+	struct hugearena_dirty d;
+	pgoff_t pgoff;
+	long err;
+
+	if (copy_from_user(&d, user, sizeof(d)))
+		return -EFAULT;
+	if (!range_is_valid(f, d.offset, d.len, PAGE_SIZE) ||
+	    d.flags != HUGEARENA_DIRTY_CLEAR || d.pad || d.dirty)
+		return -EINVAL;
+	pgoff = d.offset >> PAGE_SHIFT;
+	err = dirty_pieces(a, pgoff, d.len >> PAGE_SHIFT,
+			   u64_to_user_ptr(d.bitmap), &d.dirty);
+	if (!err && copy_to_user(user, &d, sizeof(d))) {
+		ha_dirty_restore(a, pgoff, d.len >> PAGE_SHIFT);
+		err = -EFAULT;
+	}
+	return err;
 }
 
 static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -374,6 +448,9 @@ static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case HUGEARENA_IOC_STAT:
 		op = arena_stat;
+		break;
+	case HUGEARENA_IOC_DIRTY:
+		op = arena_dirty;
 		break;
 	default:
 		return -ENOTTY;

@@ -69,6 +69,8 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 
 	if (!a || index >= a->family->nblocks)
 		return VM_FAULT_SIGBUS;
+	if (ha_family_guards(a->family, vmf->pgoff))
+		return VM_FAULT_SIGSEGV;
 	if (write)
 		how |= HA_COW_WRITE;
 	if (vma_is_cow(vmf->vma))

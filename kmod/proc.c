@@ -189,7 +189,7 @@ static int arenas_show(struct seq_file *m, void *v)
 	const struct ha_arena *a;
 
 	if (v == &ha_arenas) {
-		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode\n");
+		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode kind\n");
 		return 0;
 	}
 	a = list_entry(v, struct ha_arena, all);
@@ -201,6 +201,7 @@ static int arenas_show(struct seq_file *m, void *v)
 			    (PAGE_SHIFT - 10));
 	arena_show_counters(m, a);
 	seq_put_decimal_ull(m, " ", a->ino);
+	seq_puts(m, a->kind == HUGEARENA_KIND_PAGES ? " pages" : " blocks");
 	seq_putc(m, '\n');
 	return 0;
 }

@@ -244,7 +244,8 @@ int ha_join_block(struct ha_arena *a, pgoff_t index, bool full)
 		ret = folded;
 	else if (b->base || ha_block_shared(b))
 		ret = full ? 0 : -EBUSY;
-	else if (!full || b->nslots == HA_BLOCK_PAGES)
+	else if (a->kind == HUGEARENA_KIND_BLOCKS &&
+		 (!full || b->nslots == HA_BLOCK_PAGES))
 		ret = join_copy(a, index, b);
 out:
 	mutex_unlock(lock);

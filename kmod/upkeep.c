@@ -35,12 +35,13 @@ static bool block_involved(const struct ha_block *b)
 }
 
 /* Is there a reason to take the block's lock?  A look, not a promise. */
-static bool block_joinable(const struct ha_block *b)
+static bool block_joinable(const struct ha_arena *a, const struct ha_block *b)
 {
 	if (b->folio || ha_block_shared(b))
 		return false;
-	return b->base ? !ha_block_shared(b->base) :
-			 b->nslots == HA_BLOCK_PAGES;
+	if (b->base)
+		return !ha_block_shared(b->base);
+	return a->kind == HUGEARENA_KIND_BLOCKS && b->nslots == HA_BLOCK_PAGES;
 }
 
 static void join_round(struct ha_arena *a, struct round *r)
@@ -65,7 +66,7 @@ static void join_round(struct ha_arena *a, struct round *r)
 		}
 		mutex_lock(ha_arena_lock(a, index));
 		b = ha_entry_block(xa_load(&a->table, index));
-		joinable = b && block_joinable(b);
+		joinable = b && block_joinable(a, b);
 		pages = b ? b->nslots : 0;
 		if (b && !joinable)
 			r->shared += block_involved(b);

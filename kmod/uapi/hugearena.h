@@ -33,6 +33,7 @@
 #define HUGEARENA_FEAT_ACCESSED	(1ULL << 3)	/* accessed and dirty bits */
 #define HUGEARENA_FEAT_RESERVE	(1ULL << 4)	/* blocks zeroed ahead */
 #define HUGEARENA_FEAT_VIEW	(1ULL << 5)	/* HUGEARENA_IOC_VIEW */
+#define HUGEARENA_FEAT_DIRTY	(1ULL << 6)	/* HUGEARENA_IOC_DIRTY */
 
 /**
  * struct hugearena_info - what the module offers
@@ -60,14 +61,28 @@ struct hugearena_info {
 
 /* struct hugearena_create.kind */
 #define HUGEARENA_KIND_BLOCKS	0		/* memory in 2 MiB blocks */
+#define HUGEARENA_KIND_PAGES	1		/* in 4 KiB pages, never more */
+
+/*
+ * struct hugearena_create.flags of HUGEARENA_KIND_PAGES: both or neither.  The
+ * arena is divided into slots of 1 << shift bytes, shift from 13 (8 KiB) to 30,
+ * counted from offset 0; with GUARD the lowest 4 KiB of each is a guard page.
+ * No memory is ever there: an access is SIGSEGV (SEGV_MAPERR, si_addr exact),
+ * and EFAULT where the kernel does it for the process.  A guard costs no
+ * mapping of its own.
+ */
+#define HUGEARENA_SLOT_SHIFT_MASK	0xffU
+#define HUGEARENA_SLOT_SHIFT_MIN	13
+#define HUGEARENA_SLOT_SHIFT_MAX	30
+#define HUGEARENA_SLOT_GUARD		(1U << 8)
 
 #define HUGEARENA_NODE_LOCAL	(-1)		/* the faulting CPU's node */
 
 /**
  * struct hugearena_create - make an arena
  * @size: bytes of address space, a multiple of the block size, not 0
- * @kind: HUGEARENA_KIND_BLOCKS
- * @flags: must be 0
+ * @kind: HUGEARENA_KIND_BLOCKS or HUGEARENA_KIND_PAGES
+ * @flags: 0, or for HUGEARENA_KIND_PAGES a slot shift and HUGEARENA_SLOT_GUARD
  * @node: NUMA node to take blocks from first, or HUGEARENA_NODE_LOCAL
  * @pad: must be 0
  * @name: NUL-terminated; shown in /proc/hugearena/arenas.  Printable ASCII
@@ -75,6 +90,11 @@ struct hugearena_info {
  *
  * The ioctl returns a file descriptor, opened O_RDWR | O_CLOEXEC.  No memory
  * is taken until it is touched.
+ *
+ * HUGEARENA_KIND_PAGES is for memory that is used a few pages here and there
+ * (stacks), and for memory whose writes are followed page by page
+ * (HUGEARENA_IOC_DIRTY).  It takes 4 KiB at a time, from the page allocator;
+ * HUGEARENA_IOC_JOIN is EOPNOTSUPP.  All else is as in blocks.
  */
 struct hugearena_create {
 	__u64 size;
@@ -193,6 +213,8 @@ struct hugearena_blocks {
  * @joined: blocks made whole again
  * @reserve: blocks zeroed ahead of demand, waiting
  * @forks: times this arena was forked
+ * @kind: HUGEARENA_KIND_*
+ * @flags: as at HUGEARENA_IOC_CREATE
  * @reserved: zero
  */
 struct hugearena_stat {
@@ -214,7 +236,9 @@ struct hugearena_stat {
 	__u64 joined;
 	__u64 reserve;
 	__u64 forks;
-	__u64 reserved[6];
+	__u32 kind;
+	__u32 flags;
+	__u64 reserved[5];
 };
 
 /**
@@ -233,6 +257,46 @@ struct hugearena_view {
 	__u32 pad;
 };
 
+#define HUGEARENA_DIRTY_CLEAR	(1 << 0)	/* a bit is read and cleared */
+
+/**
+ * struct hugearena_dirty - which pages were written to since the last call
+ * @offset: byte offset, a multiple of 4 KiB
+ * @len: bytes, a multiple of 4 KiB
+ * @bitmap: address of an array of __u64, (len / 4096 + 63) / 64 of them
+ * @flags: HUGEARENA_DIRTY_CLEAR
+ * @pad: must be 0
+ * @dirty: out: how many bits are set
+ *
+ * Bit n % 64 of word n / 64 is set when page n of the range was written to
+ * through the caller's mapping since its bit was last cleared.  It is the
+ * MMU's own dirty bit: nobody faults for it, and the TLB is flushed before the
+ * call returns.  A page that is written to while the call runs is reported by
+ * it or by the next one.
+ *
+ * Never too few: where dirty bits were lost, because the module had to unmap a
+ * block (fork, an end of sharing, HUGEARENA_IOC_MESH), all its resident and
+ * absent pages are reported until a call covers the block whole; the same is
+ * true of what a call that failed had cleared.  What the program unmaps itself
+ * (munmap, MADV_DONTNEED) and what a device writes through a pin is not known
+ * here.  The first call starts the tracking; what it reports is not less than
+ * what was written before.
+ *
+ * The memory must be mapped by 4 KiB pages: an arena of HUGEARENA_KIND_PAGES,
+ * or one mapped at an address that is not congruent to its offset (offset 4096
+ * at a multiple of 2 MiB, say).  Any other is EOPNOTSUPP.  EBUSY while relatives
+ * by fork exist or upkeep has not yet ended the sharing with the last of them:
+ * take all pages for written to then.
+ */
+struct hugearena_dirty {
+	__u64 offset;
+	__u64 len;
+	__u64 bitmap;
+	__u32 flags;
+	__u32 pad;
+	__u64 dirty;
+};
+
 #define HUGEARENA_IOC_MAGIC	0xC5
 
 /* on /dev/hugearena */
@@ -242,7 +306,7 @@ struct hugearena_view {
 				     struct hugearena_create)
 #define HUGEARENA_IOC_VIEW	_IOW(HUGEARENA_IOC_MAGIC, 0x02, \
 				     struct hugearena_view)
-/* on an arena; the last two also on a view */
+/* on an arena; BLOCKS and STAT also on a view */
 #define HUGEARENA_IOC_RELEASE	_IOWR(HUGEARENA_IOC_MAGIC, 0x10, \
 				      struct hugearena_release)
 #define HUGEARENA_IOC_JOIN	_IOWR(HUGEARENA_IOC_MAGIC, 0x11, \
@@ -251,5 +315,7 @@ struct hugearena_view {
 				     struct hugearena_blocks)
 #define HUGEARENA_IOC_STAT	_IOR(HUGEARENA_IOC_MAGIC, 0x13, \
 				     struct hugearena_stat)
+#define HUGEARENA_IOC_DIRTY	_IOWR(HUGEARENA_IOC_MAGIC, 0x15, \
+				      struct hugearena_dirty)
 
 #endif /* _UAPI_HUGEARENA_H */

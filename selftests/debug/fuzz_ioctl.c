@@ -27,13 +27,13 @@ enum { FD_DEV, FD_ARENA, FD_VIEW, FD_OTHER, FDS };
 
 static const int documented[] = {
 	EINVAL, EFAULT, ENOTTY, ENXIO, EPERM, ESRCH, ENOMEM, EMFILE, EBADF,
-	EOPNOTSUPP, EINTR,
+	EOPNOTSUPP, EINTR, EBUSY,
 };
 
 static const unsigned long commands[] = {
 	HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE, HUGEARENA_IOC_VIEW,
 	HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN, HUGEARENA_IOC_BLOCKS,
-	HUGEARENA_IOC_STAT,
+	HUGEARENA_IOC_STAT, HUGEARENA_IOC_DIRTY,
 };
 
 struct fuzz {
@@ -115,12 +115,16 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 	struct hugearena_release *r = (void *)f->arg;
 	struct hugearena_join *j = (void *)f->arg;
 	struct hugearena_blocks *q = (void *)f->arg;
+	struct hugearena_dirty *d = (void *)f->arg;
 
 	memset(f->arg, 0, ARG_LEN);
 	switch (cmd) {
 	case HUGEARENA_IOC_CREATE:
 		c->size = (1 + below(f, 64)) * BLOCK_LEN;
 		c->node = below(f, 2) ? HUGEARENA_NODE_LOCAL : 0;
+		c->kind = below(f, 2);
+		if (c->kind && below(f, 2))
+			c->flags = HUGEARENA_SLOT_GUARD | (13 + below(f, 18));
 		strcpy(c->name, "fuzz");
 		break;
 	case HUGEARENA_IOC_VIEW:
@@ -140,6 +144,12 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 		q->nr = 1 + below(f, BLOCKS);
 		q->offset = below(f, BLOCKS) * BLOCK_LEN;
 		q->flags = below(f, 2);
+		break;
+	case HUGEARENA_IOC_DIRTY:
+		d->offset = below(f, BLOCKS * BLOCK_PAGES) * OS_PAGE;
+		d->len = (1 + below(f, BLOCKS * BLOCK_PAGES)) * OS_PAGE;
+		d->bitmap = address(f, f->ranges);
+		d->flags = HUGEARENA_DIRTY_CLEAR;
 		break;
 	}
 }
@@ -186,7 +196,7 @@ static int call(struct fuzz *f)
 		 * What BLOCKS writes to is replaced as a whole: half of a good
 		 * address is often a good one too, that of the witness say.
 		 */
-		if (cmd == HUGEARENA_IOC_BLOCKS)
+		if (cmd == HUGEARENA_IOC_BLOCKS || cmd == HUGEARENA_IOC_DIRTY)
 			at &= ~7UL;
 		memcpy(f->arg + at, &n, sizeof(n));
 	}

@@ -45,17 +45,13 @@ int arena_create(size_t size)
 	return fd;
 }
 
-int arena_make_on(struct arena *a, int dev, size_t blocks, int node)
+static int make(struct arena *a, int dev, const struct hugearena_create *c)
 {
-	struct hugearena_create c = {
-		.size = blocks * BLOCK_LEN,
-		.node = node,
-	};
 	int err;
 
-	a->size = c.size;
+	a->size = c->size;
 	a->base = NULL;
-	a->fd = arena_create_on(dev, &c);
+	a->fd = arena_create_on(dev, c);
 	if (a->fd < 0)
 		return -1;
 	a->base = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -70,18 +66,40 @@ int arena_make_on(struct arena *a, int dev, size_t blocks, int node)
 	return -1;
 }
 
-int arena_make(struct arena *a, size_t blocks)
+int arena_make_on(struct arena *a, int dev, size_t blocks, int node)
 {
+	struct hugearena_create c = {
+		.size = blocks * BLOCK_LEN,
+		.node = node,
+	};
+
+	return make(a, dev, &c);
+}
+
+int arena_make_kind(struct arena *a, size_t blocks, unsigned int kind,
+		    unsigned int flags)
+{
+	struct hugearena_create c = {
+		.size = blocks * BLOCK_LEN,
+		.kind = kind,
+		.flags = flags,
+		.node = HUGEARENA_NODE_LOCAL,
+	};
 	int dev, ret, err;
 
 	dev = device_open();
 	if (dev < 0)
 		return -1;
-	ret = arena_make_on(a, dev, blocks, HUGEARENA_NODE_LOCAL);
+	ret = make(a, dev, &c);
 	err = errno;
 	close(dev);
 	errno = err;
 	return ret;
+}
+
+int arena_make(struct arena *a, size_t blocks)
+{
+	return arena_make_kind(a, blocks, HUGEARENA_KIND_BLOCKS, 0);
 }
 
 void arena_drop(struct arena *a)
@@ -112,6 +130,20 @@ int arena_release(const struct arena *a, const struct hugearena_range *ranges,
 	if (released)
 		*released = r.released;
 	return ret;
+}
+
+long arena_dirty(const struct arena *a, size_t offset, size_t len, __u64 *bits)
+{
+	struct hugearena_dirty d = {
+		.offset = offset,
+		.len = len,
+		.bitmap = (uintptr_t)bits,
+		.flags = HUGEARENA_DIRTY_CLEAR,
+	};
+
+	if (ioctl(a->fd, HUGEARENA_IOC_DIRTY, &d))
+		return -1;
+	return d.dirty;
 }
 
 int arena_join(const struct arena *a, size_t offset, size_t len,

@@ -43,6 +43,10 @@ int arena_make(struct arena *a, size_t blocks);
 /* As arena_make(), on an open device and a NUMA node. */
 int arena_make_on(struct arena *a, int dev, size_t blocks, int node);
 
+/* As arena_make(), of a kind and with its flags. */
+int arena_make_kind(struct arena *a, size_t blocks, unsigned int kind,
+		    unsigned int flags);
+
 /* Unmap and close what arena_make() made; a zeroed arena is left alone. */
 void arena_drop(struct arena *a);
 
@@ -52,6 +56,10 @@ int arena_punch(const struct arena *a, size_t offset, size_t len);
 /* HUGEARENA_IOC_RELEASE; @released may be NULL. */
 int arena_release(const struct arena *a, const struct hugearena_range *ranges,
 		  unsigned int nr, __u64 *released);
+
+/* HUGEARENA_IOC_DIRTY; how many bits of @bits are set, or -1 and errno. */
+long arena_dirty(const struct arena *a, size_t offset, size_t len,
+		 __u64 *bits);
 
 /* HUGEARENA_IOC_JOIN; @join may be NULL. */
 int arena_join(const struct arena *a, size_t offset, size_t len,

@@ -23,6 +23,7 @@ struct arena_line {
 	unsigned long long size_kb, resident_kb, blocks, split, shared, lost,
 		f_reserve, f_pool, f_demand, f_small, f_map, cow_pages,
 		cow_blocks, released_kb, joined, reserve, forks, inode;
+	char kind[16];
 };
 
 /*

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* HUGEARENA_IOC_CREATE refuses every field that is not as documented. */
 #include "harness.h"
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
@@ -71,7 +72,7 @@ TEST_F(create, size_huge)
 
 TEST_F(create, unknown_kind)
 {
-	self->c.kind = 1;
+	self->c.kind = 2;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 	self->c.kind = 1U << 31;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
@@ -83,6 +84,50 @@ TEST_F(create, every_flag_is_unknown)
 
 	for (bit = 0; bit < 32; bit++) {
 		self->c.flags = 1U << bit;
+		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+	}
+}
+
+TEST_F(create, every_kind_that_info_names)
+{
+	struct hugearena_info info;
+	unsigned int kind;
+	int fd;
+
+	ASSERT_EQ(0, ioctl(self->dev, HUGEARENA_IOC_INFO, &info));
+	for (kind = 0; kind < 64; kind++) {
+		self->c.kind = kind;
+		fd = arena_create_on(self->dev, &self->c);
+		EXPECT_EQ(info.kinds >> kind & 1, fd >= 0);
+		if (fd >= 0)
+			close(fd);
+	}
+	EXPECT_EQ(1 << HUGEARENA_KIND_BLOCKS | 1 << HUGEARENA_KIND_PAGES,
+		  info.kinds);
+}
+
+/* A shift and GUARD come together, and with no other bit. */
+TEST_F(create, flags_of_pages)
+{
+	unsigned int flags;
+	int fd;
+
+	self->c.kind = HUGEARENA_KIND_PAGES;
+	for (flags = 0; flags < 1024; flags++) {
+		unsigned int shift = flags & 0xff;
+		bool good = !flags || (flags >> 8 == 1 && shift >= 13 &&
+				       shift <= 30);
+
+		self->c.flags = flags;
+		fd = arena_create_on(self->dev, &self->c);
+		EXPECT_EQ(good, fd >= 0) {
+			TH_LOG("flags %#x", flags);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	for (flags = 1U << 10; flags; flags <<= 1) {
+		self->c.flags = flags | HUGEARENA_SLOT_GUARD | 16;
 		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 	}
 }

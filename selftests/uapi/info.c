@@ -28,7 +28,8 @@ TEST_F(info, names_only_known_features)
 	EXPECT_EQ(0, self->info.features &
 		  ~(HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
 		    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_ACCESSED |
-		    HUGEARENA_FEAT_RESERVE | HUGEARENA_FEAT_VIEW));
+		    HUGEARENA_FEAT_RESERVE | HUGEARENA_FEAT_VIEW |
+		    HUGEARENA_FEAT_DIRTY));
 }
 
 TEST_F(info, offers_what_has_an_ioctl)
@@ -50,9 +51,10 @@ TEST_F(info, max_size_is_whole_blocks)
 	EXPECT_EQ(0, self->info.max_size % BLOCK_LEN);
 }
 
-TEST_F(info, kind_blocks_only)
+TEST_F(info, kinds)
 {
-	EXPECT_EQ(1ULL << HUGEARENA_KIND_BLOCKS, self->info.kinds);
+	EXPECT_EQ(1ULL << HUGEARENA_KIND_BLOCKS |
+		  1ULL << HUGEARENA_KIND_PAGES, self->info.kinds);
 }
 
 TEST_F(info, reserved_is_zero)

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which pages of an arena were written to: the MMU's dirty bits. */
+#ifndef _HUGEARENA_DIRTY_H
+#define _HUGEARENA_DIRTY_H
+
+#include "map.h"
+
+/* Pages asked about in one piece: faults of the arena wait that long. */
+#define HA_DIRTY_PIECE	4096
+
+/* Does this kernel have what is needed?  It is built in for some drivers. */
+static inline bool ha_dirty_is_offered(void)
+{
+	return IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS);
+}
+
+/**
+ * ha_dirty_take() - read dirty bits and clear them
+ * @a: arena of current->mm
+ * @pgoff: first page
+ * @n: pages, up to HA_DIRTY_PIECE
+ * @bits: @n bits, zeroed and filled in
+ *
+ * The TLB is flushed on return: who writes after that sets the bit again.
+ *
+ * Return: how many bits are set; -EOPNOTSUPP where blocks may be mapped by
+ * PMDs; -EBUSY while the arena has relatives, or shares with one that is gone.
+ */
+long ha_dirty_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
+		   unsigned long *bits);
+
+/* What a failed caller has taken is reported again; @n of any size. */
+void ha_dirty_restore(struct ha_arena *a, pgoff_t pgoff, unsigned long n);
+
+#endif /* _HUGEARENA_DIRTY_H */
