@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "entry.h"
 #include "inspect.h"
 
 __attribute__((visibility("default"), used))
@@ -22,4 +23,5 @@ const struct shim_inspect shim_inspect = {
 	.heap = &ph,
 	.conf = &shim_conf,
 	.prof = &shim_prof,
+	.ready = &entry_ready,
 };

@@ -12,6 +12,7 @@
 #ifndef SHIM_INSPECT_H
 #define SHIM_INSPECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/conf.h"
@@ -49,6 +50,7 @@
  * @heap: ph
  * @conf: shim_conf
  * @prof: shim_prof
+ * @ready: entry_ready: before it is set, nothing above may be written
  *
  * Constant.
  */
@@ -65,6 +67,7 @@ struct shim_inspect {
 	const struct pageheap *heap;
 	const struct shim_conf *conf;
 	struct shim_prof *prof;
+	const bool *ready;
 };
 
 extern const struct shim_inspect shim_inspect;

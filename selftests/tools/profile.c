@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugearena profile: a known mix is found again, by who allocated it. */
+#include <limits.h>
+#include <sys/wait.h>
+
 #include "harness.h"
 #include "tool.h"
 
@@ -117,6 +120,43 @@ TEST(switched_on_for_a_while)
 		  json_number_at(root, "allocated_bytes"));
 	json_decref(root);
 	subject_end(&s);
+}
+
+/*
+ * Whenever the tool attaches and detaches, the process does what it would have
+ * done: at its start, before it has allocated, around its fork and its exec, at
+ * its end.  A hundred rounds with SCALE=10.
+ */
+TEST(attached_at_any_moment)
+{
+	char exe[PATH_MAX], us[16];
+	const char *scale = getenv("SCALE");
+	int times = scale ? atoi(scale) : 1;
+	int i, status, rounds = 10 * (times > 0 ? times : 1);
+
+	snprintf(exe, sizeof(exe), "%s/subject", tool_dir());
+	for (i = 0; i < rounds; i++) {
+		pid_t pid;
+
+		snprintf(us, sizeof(us), "%d", i % 10 * 10000);
+		pid = fork();
+		if (!pid) {
+			char lib[PATH_MAX];
+
+			snprintf(lib, sizeof(lib), "%s/libshim.so.0",
+				 tool_dir());
+			setenv("LD_PRELOAD", lib, 1);
+			setenv("SHIM_OPTIONS", "backend=thp", 1);
+			execl(exe, "subject", "brief", us, "again",
+			      (char *)NULL);
+			_exit(127);
+		}
+		EXPECT_GT(256, tool("profile --time 0.02 --rate 1k %d", pid));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 3) {
+			TH_LOG("round %d: status %x", i, status);
+		}
+	}
 }
 
 TEST(text_for_pprof)

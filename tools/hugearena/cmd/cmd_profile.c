@@ -129,6 +129,18 @@ static void watch(double seconds)
 	out_progress(NULL, 0, 0);
 }
 
+/* Wait for the first allocation of a process that has only just begun. */
+static int ready_wait(struct shim *shim, double seconds)
+{
+	uint64_t end = sample_now() + (uint64_t)(seconds * 1e9);
+	struct timespec pause = { .tv_nsec = 10000000 };
+	int ready;
+
+	while (!(ready = shim_ready(shim)) && sample_now() < end)
+		nanosleep(&pause, NULL);
+	return ready > 0 ? 0 : ready ? ready : -EAGAIN;
+}
+
 static int emit(const struct args *args, const struct shim *shim,
 		const struct prof *prof, const struct prof *before)
 {
@@ -174,6 +186,11 @@ static int profile_pid(const struct args *args)
 	err = shim_open(&shim, args->target.pid);
 	if (err)
 		return err;
+	err = ready_wait(&shim, seconds > 0 ? seconds : DEFAULT_TIME);
+	if (err) {
+		shim_close(&shim);
+		return err;
+	}
 	switched = !shim.conf.profile;
 	if (switched && seconds <= 0)
 		seconds = DEFAULT_TIME;
@@ -253,7 +270,9 @@ int cmd_profile(int argc, char **argv)
 			 profile_command(&args, &status);
 	if (err) {
 		out_error("cannot profile: %s", err == -ENODATA ?
-			  "nothing is being sampled" : shim_strerror(err));
+			  "nothing is being sampled" : err == -EAGAIN ?
+			  "the process has not allocated anything yet" :
+			  shim_strerror(err));
 		return exit_errno(err);
 	}
 	return status;

@@ -30,17 +30,22 @@ int shim_read(const struct shim *s, uint64_t addr, void *buf, size_t len)
 int shim_write(const struct shim *s, uint64_t addr, const void *buf,
 	       size_t len)
 {
-	char path[64];
-	int fd, err = 0;
+	ssize_t n = pwrite(s->mem, buf, len, (off_t)addr);
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", s->pid);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (pwrite(fd, buf, len, (off_t)addr) != (ssize_t)len)
-		err = -errno;
-	close(fd);
-	return err;
+	if (n == (ssize_t)len)
+		return 0;
+	return n < 0 ? -errno : -ESRCH;
+}
+
+int shim_ready(struct shim *s)
+{
+	bool ready;
+	int err = shim_read(s, (uintptr_t)s->at.ready, &ready, sizeof(ready));
+
+	if (err || !ready)
+		return err;
+	err = shim_read(s, (uintptr_t)s->at.conf, &s->conf, sizeof(s->conf));
+	return err ? err : 1;
 }
 
 /* Does the process have our kind of table where the file says? */
@@ -108,9 +113,15 @@ int shim_open(struct shim *s, pid_t pid)
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	s->mem = open(path, O_RDONLY | O_CLOEXEC);
+	/* One file for all, since it stays with the program that is there now:
+	 * what is written after an exec goes nowhere.
+	 */
+	s->mem = open(path, O_RDWR | O_CLOEXEC);
+	if (s->mem < 0 && (errno == EACCES || errno == EPERM))
+		s->mem = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->mem < 0)
 		return -errno;
+	/* the file was found before: is it still that program? */
 	err = table_check(s);
 	if (err)
 		shim_close(s);

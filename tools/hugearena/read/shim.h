@@ -130,6 +130,17 @@ int shim_write(const struct shim *s, uint64_t addr, const void *buf,
 	       size_t len);
 
 /**
+ * shim_ready - has the process made its first allocation?
+ * @s: the process; its options are read anew if it has
+ *
+ * Before that, the library is not set up: what is written to it then is lost or
+ * leads it to caches that do not exist yet.
+ *
+ * Return: 1 if it has, 0 if not, or a negative errno.
+ */
+int shim_ready(struct shim *s);
+
+/**
  * shim_heap_read - read a heap
  * @s: the process
  * @heap: filled in; shim_heap_free() it

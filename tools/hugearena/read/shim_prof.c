@@ -109,11 +109,15 @@ static int word_write(struct shim *s, const void *base, size_t offset,
 
 int prof_switch(struct shim *s, uint64_t rate)
 {
-	/* whoever must see every request keeps the fast paths shut */
-	bool alone = !s->conf.guard && !s->conf.check, open;
+	bool alone, open;
 	struct percpu pc;
 	int err;
 
+	err = shim_ready(s);
+	if (err <= 0)
+		return err ? err : -EAGAIN;
+	/* whoever must see every request keeps the fast paths shut */
+	alone = !s->conf.guard && !s->conf.check;
 	err = shim_read(s, (uintptr_t)s->at.percpu, &pc, sizeof(pc));
 	open = !rate && pc.rseq && alone;
 	/* first the rate: a request that is counted finds it */

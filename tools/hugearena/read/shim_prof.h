@@ -50,7 +50,8 @@ double prof_scale(uint64_t rate, const struct prof_count *c);
  * @s: the process
  * @rate: mean bytes between samples, 0 for off
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; -EAGAIN if it has not allocated anything yet,
+ * see shim_ready().
  */
 int prof_switch(struct shim *s, uint64_t rate);
 
