@@ -3,7 +3,8 @@
 # $(O), except for install; downloads are cached, see selftests/vm/common.sh.
 # 'make help' lists targets, README.md the variables.
 
-VERSION := 0.1
+# the module says it, for DKMS and modinfo
+VERSION := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");/\1/p' kmod/main.c)
 
 O ?= build
 o := $(abspath $(O))
@@ -32,7 +33,8 @@ ifeq ($(filter help clean,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(CC)),)
 $(error no C compiler: 'sh tools/up $(or $(firstword $(MAKECMDGOALS)),all)' installs what is needed)
 endif
-ifeq ($(kernels)$(without_module)$(filter lib tools,$(MAKECMDGOALS)),)
+ifeq ($(kernels)$(without_module)$(filter lib tools dist deb docs \
+	install-lib install-tools install-doc install-device install-dkms,$(MAKECMDGOALS)),)
 $(error no kernel headers$(if $(KERNELS), of $(KERNELS)): 'apt-get install linux-headers-amd64' installs some)
 endif
 endif
@@ -136,13 +138,13 @@ bench-vm bench-return-vm: lib kmod
 overhead: lib tools
 	@tools/overhead $(o)
 
-include kmod/dist/install.mk
+include tools/dist/install.mk
 
 clean:
 	rm -rf $(o)
 
 help:
-	@sed -n 's/^## \(.*\)/  \1/p' Makefile kmod/dist/install.mk
+	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \

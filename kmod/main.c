@@ -112,3 +112,5 @@ module_exit(hugearena_exit);
 MODULE_DESCRIPTION("Arenas of 2 MiB blocks for user space heaps");
 MODULE_AUTHOR("hugearena maintainers");
 MODULE_LICENSE("GPL");
+/* the whole project's: Makefile takes it from here */
+MODULE_VERSION("0.2");

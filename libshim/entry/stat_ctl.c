@@ -14,7 +14,6 @@
 #include "shim.h"
 #include "stat.h"
 
-#define SHIM_VERSION	"0.1"
 #define TEXT_MAX	4096
 
 static int fail(int err)

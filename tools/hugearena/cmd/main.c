@@ -11,10 +11,6 @@
 #include "cmd.h"
 #include "base/out.h"
 
-#ifndef HUGEARENA_VERSION
-#define HUGEARENA_VERSION	"0.1"
-#endif
-
 struct cmd {
 	const char *name;
 	int (*run)(int argc, char **argv);
