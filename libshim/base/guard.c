@@ -314,15 +314,15 @@ void guard_get_stat(struct guard_stat *st)
 
 void guard_fork_prepare(void)
 {
-	shim_lock_acquire(&guard.lock);
+	shim_lock_fork_prepare(&guard.lock);
 }
 
 void guard_fork_parent(void)
 {
-	shim_lock_release(&guard.lock);
+	shim_lock_fork_parent(&guard.lock);
 }
 
 void guard_fork_child(void)
 {
-	shim_lock_reset_child(&guard.lock);
+	shim_lock_fork_child(&guard.lock);
 }

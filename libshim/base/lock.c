@@ -2,9 +2,9 @@
 /*
  * lock: the slow half of the mutex, and the rank checker of debug builds.
  *
- * Called by every layer through lock.h.  State 2 means that somebody may sleep:
- * whoever takes the lock on the slow path leaves 2 behind, because others may
- * sleep beside it; the release that finds 2 wakes one.
+ * Called by every layer through lock.h.  SHIM_LOCK_WAIT means that somebody may
+ * sleep: whoever takes the lock on the slow path sets it, because others may
+ * sleep beside it; the release that finds it wakes one.
  */
 #include <linux/futex.h>
 
@@ -32,6 +32,7 @@ static inline void relax(void)
  */
 void shim_lock_slow(struct shim_lock *lock)
 {
+	uint32_t seen;
 	int i;
 
 	for (i = 0; i < SPINS; i++) {
@@ -40,10 +41,22 @@ void shim_lock_slow(struct shim_lock *lock)
 		    shim_lock_try_fast(lock))
 			return;
 	}
-	/* acquire order: pairs with the release in shim_lock_release() */
-	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
-		sys_call6(SYS_futex, (long)&lock->state,
-			  FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0, 0, 0);
+	for (;;) {
+		seen = __atomic_load_n(&lock->state, __ATOMIC_RELAXED);
+		/* acquire order: pairs with the release in shim_lock_release() */
+		if (__atomic_compare_exchange_n(&lock->state, &seen, seen ?
+						seen | SHIM_LOCK_WAIT :
+						shim_lock_self() |
+						SHIM_LOCK_WAIT, false,
+						__ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED)) {
+			if (!seen)
+				return;
+			sys_call6(SYS_futex, (long)&lock->state,
+				  FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+				  seen | SHIM_LOCK_WAIT, 0, 0, 0);
+		}
+	}
 }
 
 /**
@@ -54,6 +67,37 @@ void shim_lock_wake(struct shim_lock *lock)
 {
 	sys_call6(SYS_futex, (long)&lock->state,
 		  FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+}
+
+void shim_lock_fork_prepare(struct shim_lock *lock)
+{
+	if (shim_lock_is_mine(lock)) {
+		__atomic_fetch_or(&lock->state, SHIM_LOCK_KEPT,
+				  __ATOMIC_RELAXED);
+		return;
+	}
+	if (!shim_lock_try_fast(lock))
+		shim_lock_slow(lock);
+	shim_lock_debug_fork(lock);
+}
+
+void shim_lock_fork_parent(struct shim_lock *lock)
+{
+	if (__atomic_load_n(&lock->state, __ATOMIC_RELAXED) & SHIM_LOCK_KEPT)
+		__atomic_fetch_and(&lock->state, ~SHIM_LOCK_KEPT,
+				   __ATOMIC_RELAXED);
+	else
+		shim_lock_release(lock);
+}
+
+void shim_lock_fork_child(struct shim_lock *lock)
+{
+	if (lock->state & SHIM_LOCK_KEPT) {
+		lock->state &= SHIM_LOCK_ID;
+	} else {
+		shim_lock_debug_release(lock);
+		lock->state = 0;
+	}
 }
 
 #ifdef SHIM_DEBUG
@@ -99,6 +143,13 @@ void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 		if (held[r])
 			COMPLAIN("taken against the rank order");
 	held[lock->rank]++;
+}
+
+/* Locks that the thread was interrupted with may be of any rank. */
+void shim_lock_debug_fork(struct shim_lock *lock)
+{
+	if (lock->rank != SHIM_RANK_NONE && !is_exempt())
+		held[lock->rank]++;
 }
 
 void shim_lock_debug_release(struct shim_lock *lock)

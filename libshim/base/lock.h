@@ -18,7 +18,7 @@
  * enum shim_rank - who may take which lock after which
  *
  * Rising.  Locks of one rank are taken together only by fork, in a fixed order,
- * with shim_lock_acquire_nested().
+ * with shim_lock_fork_prepare().
  */
 enum shim_rank {
 	SHIM_RANK_NONE,		/* not checked */
@@ -37,9 +37,19 @@ enum shim_rank {
 	SHIM_RANK_MAX
 };
 
+/*
+ * The state of a lock: 0 while it is free, else the id of the thread that holds
+ * it and two flags.  The id is made of the thread pointer, whose bits 6 to 35 are
+ * different for any two threads whose stacks lie within 64 GiB; only fork()
+ * looks at it.
+ */
+#define SHIM_LOCK_ID	0x3fffffffu	/* never 0: bit 0 is set in each */
+#define SHIM_LOCK_KEPT	0x40000000u	/* fork() found its own thread's hold */
+#define SHIM_LOCK_WAIT	0x80000000u	/* somebody sleeps on it */
+
 /**
  * struct shim_lock - a mutex that needs no libpthread
- * @state: 0 free, 1 held, 2 held and somebody sleeps on it
+ * @state: 0 free, else SHIM_LOCK_ID and flags
  * @rank: enum shim_rank, debug builds only
  */
 struct shim_lock {
@@ -60,6 +70,7 @@ void shim_lock_wake(struct shim_lock *lock);
 
 #ifdef SHIM_DEBUG
 void shim_lock_debug_acquire(struct shim_lock *lock, bool nested);
+void shim_lock_debug_fork(struct shim_lock *lock);
 void shim_lock_debug_release(struct shim_lock *lock);
 void shim_lock_debug_exempt(uintptr_t low, uintptr_t high);
 #else
@@ -67,6 +78,11 @@ static inline void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 {
 	(void)lock;
 	(void)nested;
+}
+
+static inline void shim_lock_debug_fork(struct shim_lock *lock)
+{
+	(void)lock;
 }
 
 static inline void shim_lock_debug_release(struct shim_lock *lock)
@@ -90,12 +106,20 @@ static inline void shim_lock_init(struct shim_lock *lock, enum shim_rank rank)
 #endif
 }
 
-/* The fast half of acquire: 0 -> 1, acquire order, pairs with the release. */
+/* Who the caller is to a lock. */
+static inline uint32_t shim_lock_self(void)
+{
+	return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 6) &
+		SHIM_LOCK_ID) | 1;
+}
+
+/* The fast half of acquire: acquire order, pairs with the release. */
 static inline bool shim_lock_try_fast(struct shim_lock *lock)
 {
 	uint32_t free = 0;
 
-	return __atomic_compare_exchange_n(&lock->state, &free, 1, false,
+	return __atomic_compare_exchange_n(&lock->state, &free,
+					   shim_lock_self(), false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
@@ -145,20 +169,55 @@ static inline void shim_lock_release(struct shim_lock *lock)
 	shim_lock_debug_release(lock);
 	/* release order: pairs with the acquire in shim_lock_try_fast() */
 	if (__builtin_expect(__atomic_exchange_n(&lock->state, 0,
-						 __ATOMIC_RELEASE) == 2, 0))
+						 __ATOMIC_RELEASE) &
+			     SHIM_LOCK_WAIT, 0))
 		shim_lock_wake(lock);
 }
 
 /**
  * shim_lock_reset_child - free a lock in the child of a fork
- * @lock: a lock that the forking thread held across fork(); the threads that
- *	slept on it do not exist in the child
+ * @lock: a lock that the forking thread acquired before fork(); the threads
+ *	that slept on it do not exist in the child
  */
 static inline void shim_lock_reset_child(struct shim_lock *lock)
 {
 	shim_lock_debug_release(lock);
 	lock->state = 0;
 }
+
+/**
+ * shim_lock_is_mine - does the calling thread hold a lock
+ * @lock: the lock
+ *
+ * Exact for the thread itself: nobody else changes the answer.
+ */
+static inline bool shim_lock_is_mine(const struct shim_lock *lock)
+{
+	return (__atomic_load_n(&lock->state, __ATOMIC_RELAXED) &
+		SHIM_LOCK_ID) == shim_lock_self();
+}
+
+/**
+ * shim_lock_fork_prepare - hold a lock across fork()
+ * @lock: the lock
+ *
+ * A fork() in a signal handler may have interrupted this very thread while it
+ * held the lock: it is then left as it is, to whoever goes on when the handler
+ * returns, in the parent and in the child.
+ */
+void shim_lock_fork_prepare(struct shim_lock *lock);
+
+/**
+ * shim_lock_fork_parent - undo shim_lock_fork_prepare() in the parent
+ * @lock: the lock
+ */
+void shim_lock_fork_parent(struct shim_lock *lock);
+
+/**
+ * shim_lock_fork_child - undo shim_lock_fork_prepare() in the child
+ * @lock: the lock; the threads that slept on it do not exist in the child
+ */
+void shim_lock_fork_child(struct shim_lock *lock);
 
 /**
  * shim_lock_is_held - is the lock held by anybody

@@ -151,15 +151,15 @@ void meta_get_stat(struct meta_stat *st)
 
 void meta_fork_prepare(void)
 {
-	shim_lock_acquire(&meta.lock);
+	shim_lock_fork_prepare(&meta.lock);
 }
 
 void meta_fork_parent(void)
 {
-	shim_lock_release(&meta.lock);
+	shim_lock_fork_parent(&meta.lock);
 }
 
 void meta_fork_child(void)
 {
-	shim_lock_reset_child(&meta.lock);
+	shim_lock_fork_child(&meta.lock);
 }

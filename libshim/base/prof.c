@@ -227,15 +227,15 @@ void prof_resize(struct prof_stack *stack, size_t from, size_t to)
 
 void prof_fork_prepare(void)
 {
-	shim_lock_acquire_nested(&shim_prof.lock);
+	shim_lock_fork_prepare(&shim_prof.lock);
 }
 
 void prof_fork_parent(void)
 {
-	shim_lock_release(&shim_prof.lock);
+	shim_lock_fork_parent(&shim_prof.lock);
 }
 
 void prof_fork_child(void)
 {
-	shim_lock_reset_child(&shim_prof.lock);
+	shim_lock_fork_child(&shim_prof.lock);
 }

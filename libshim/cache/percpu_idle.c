@@ -309,14 +309,14 @@ size_t percpu_class_bytes(unsigned int cls)
 
 void percpu_fork_prepare(void)
 {
-	shim_lock_acquire(&percpu.lock);
+	shim_lock_fork_prepare(&percpu.lock);
 	locked_fork_prepare();
 }
 
 void percpu_fork_parent(void)
 {
 	locked_fork_parent();
-	shim_lock_release(&percpu.lock);
+	shim_lock_fork_parent(&percpu.lock);
 }
 
 /*
@@ -327,7 +327,7 @@ void percpu_fork_parent(void)
 void percpu_fork_child(void)
 {
 	locked_fork_child();
-	shim_lock_reset_child(&percpu.lock);
+	shim_lock_fork_child(&percpu.lock);
 	if (percpu.rseq)
 		fence_register();
 }

@@ -175,7 +175,7 @@ void locked_fork_prepare(void)
 
 	for (i = 0; i < PERCPU_MAX_LOCKED; i++)
 		if (percpu_locked[i])
-			shim_lock_acquire_nested(&percpu_locked[i]->lock);
+			shim_lock_fork_prepare(&percpu_locked[i]->lock);
 }
 
 void locked_fork_parent(void)
@@ -184,7 +184,7 @@ void locked_fork_parent(void)
 
 	for (i = PERCPU_MAX_LOCKED; i--;)
 		if (percpu_locked[i])
-			shim_lock_release(&percpu_locked[i]->lock);
+			shim_lock_fork_parent(&percpu_locked[i]->lock);
 }
 
 void locked_fork_child(void)
@@ -193,5 +193,5 @@ void locked_fork_child(void)
 
 	for (i = PERCPU_MAX_LOCKED; i--;)
 		if (percpu_locked[i])
-			shim_lock_reset_child(&percpu_locked[i]->lock);
+			shim_lock_fork_child(&percpu_locked[i]->lock);
 }

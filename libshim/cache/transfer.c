@@ -210,7 +210,7 @@ void transfer_fork_prepare(void)
 	unsigned int i;
 
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
-		shim_lock_acquire_nested(&transfer[i].lock);
+		shim_lock_fork_prepare(&transfer[i].lock);
 }
 
 void transfer_fork_parent(void)
@@ -218,7 +218,7 @@ void transfer_fork_parent(void)
 	unsigned int i;
 
 	for (i = SIZECLASS_COUNT; i; i--)
-		shim_lock_release(&transfer[i].lock);
+		shim_lock_fork_parent(&transfer[i].lock);
 }
 
 void transfer_fork_child(void)
@@ -226,5 +226,5 @@ void transfer_fork_child(void)
 	unsigned int i;
 
 	for (i = SIZECLASS_COUNT; i; i--)
-		shim_lock_reset_child(&transfer[i].lock);
+		shim_lock_fork_child(&transfer[i].lock);
 }

@@ -7,6 +7,16 @@
  * structure whole.  What other threads had in hand at that moment (a batch
  * between two layers, an object being pushed) stays allocated in the child.
  *
+ * The C library runs our handlers, and then takes the lock of its list of
+ * streams.  Who holds that one may be waiting for us (fflush(NULL), and a stream
+ * that allocates), so it is taken first, as the C library does for its own
+ * malloc.  It is recursive.  With one thread nobody else can hold it: then it is
+ * left alone, because a fork inside of a stream's write function is legal.
+ *
+ * A fork in a signal handler may interrupt the very thread that holds some of
+ * the locks: they stay held, see shim_lock_fork_prepare().  If it interrupts a
+ * fork, the locks are the outer one's business.
+ *
  * vfork() and posix_spawn() run no handlers and need none: parent and child
  * share the memory and the locks, and the parent waits.
  *
@@ -16,6 +26,8 @@
  *
  * Called by glibc.
  */
+#include <stdbool.h>
+
 #include "span/central.h"
 #include "base/error.h"
 #include "fork.h"
@@ -52,11 +64,49 @@ void fork_on(unsigned int slot, void (*prepare)(void), void (*parent)(void),
 	shim_lock_release(&fork_lock);
 }
 
+/* glibc's as well: the lock of the list of streams. */
+void _IO_list_lock(void) __attribute__((weak));
+void _IO_list_unlock(void) __attribute__((weak));
+void _IO_list_resetlock(void) __attribute__((weak));
+extern char __libc_single_threaded __attribute__((weak));
+
+/* Written and read by the thread that holds all locks; by others only read. */
+static struct {
+	uint32_t who;		/* shim_lock_self() of that thread, or 0 */
+	uint32_t inner;		/* forks inside of its fork */
+	bool streams;		/* it has the list of streams */
+} forking;
+
+static bool is_inner(void)
+{
+	return __atomic_load_n(&forking.who, __ATOMIC_RELAXED) ==
+	       shim_lock_self();
+}
+
+/* Return: true if the lock is held now. */
+static bool streams_lock(void)
+{
+	const char *single = &__libc_single_threaded;
+
+	if (!&_IO_list_lock || !&_IO_list_unlock || !&_IO_list_resetlock)
+		return false;
+	if (single && *single)
+		return false;
+	_IO_list_lock();
+	return true;
+}
+
 static void fork_prepare(void)
 {
 	unsigned int i;
+	bool streams;
 
-	shim_lock_acquire(&fork_lock);
+	if (is_inner()) {
+		forking.inner++;
+		return;
+	}
+	streams = streams_lock();
+	shim_lock_fork_prepare(&fork_lock);
 	for (i = FORK_LAYERS; i-- > 0;)
 		if (above[i].prepare)
 			above[i].prepare();
@@ -67,12 +117,20 @@ static void fork_prepare(void)
 	central_fork_prepare();
 	large_fork_prepare();
 	pageheap_fork_prepare();
+	forking.streams = streams;
+	__atomic_store_n(&forking.who, shim_lock_self(), __ATOMIC_RELAXED);
 }
 
 static void fork_parent(void)
 {
+	bool streams = forking.streams;
 	unsigned int i;
 
+	if (forking.inner) {
+		forking.inner--;
+		return;
+	}
+	__atomic_store_n(&forking.who, 0, __ATOMIC_RELAXED);
 	pageheap_fork_parent();
 	large_fork_parent();
 	central_fork_parent();
@@ -83,13 +141,20 @@ static void fork_parent(void)
 	for (i = 0; i < FORK_LAYERS; i++)
 		if (above[i].prepare)
 			above[i].parent();
-	shim_lock_release(&fork_lock);
+	shim_lock_fork_parent(&fork_lock);
+	if (streams)
+		_IO_list_unlock();
 }
 
 static void fork_child(void)
 {
 	unsigned int i;
 
+	if (forking.inner) {
+		forking.inner--;
+		return;
+	}
+	forking.who = 0;
 	pageheap_fork_child();
 	large_fork_child();
 	central_fork_child();
@@ -100,11 +165,32 @@ static void fork_child(void)
 	for (i = 0; i < FORK_LAYERS; i++)
 		if (above[i].prepare)
 			above[i].child();
-	shim_lock_reset_child(&fork_lock);
+	shim_lock_fork_child(&fork_lock);
+	/* glibc has reset it, if it thought as we did; twice does no harm */
+	if (forking.streams)
+		_IO_list_resetlock();
+	forking.streams = false;
 }
 
 void fork_register(void)
 {
+	static bool done;
+
+	if (done)
+		return;
+	done = true;		/* first: glibc may allocate for its list */
 	if (__register_atfork(fork_prepare, fork_parent, fork_child, NULL))
 		shim_say("fork handlers could not be registered");
+}
+
+/*
+ * Handlers run in the reverse order of their registration before a fork: who
+ * comes first locks last, and everybody else's handlers may allocate.  The
+ * shared library is linked with -z initfirst, so that this is the first
+ * constructor of the process; in a program that has the archive, one of the
+ * first.
+ */
+__attribute__((constructor(101))) static void first(void)
+{
+	fork_register();
 }

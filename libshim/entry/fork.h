@@ -8,7 +8,8 @@
 /**
  * fork_register - have glibc call us around fork()
  *
- * Called once, at boot.  Registered before anybody else's handlers: ours run
+ * Called by our first constructor, and by boot for those who allocate earlier;
+ * the first call counts.  Registered before anybody else's handlers: ours run
  * last before a fork and first after it, so that others' may allocate.
  */
 void fork_register(void);

@@ -169,6 +169,7 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
 	size_t len = blocks * BLOCK_SIZE, heap;
 	bool ok, look;
+	int way;
 
 	t->blocks = blocks;
 	/* memory that may never be touched is not worth getting beforehand */
@@ -179,18 +180,19 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 			if (t->kind != RUN_RETURNED || !whole)
 				return true;
 			make_room(len / PAGE_SIZE);
-			ph.moving++;
 			ph.fresh += len;
 			look = ph.fresh >= LIMIT_STEP;
 			if (look)
 				ph.fresh = 0;
 			heap = (ph.inuse + ph.idle) * PAGE_SIZE + len;
-			shim_lock_release(&ph.lock);
+			way = transit_leave(&(struct transit_of){
+				.what = TRANSIT_RUN, .kind = RUN_RETURNED,
+				.backend = backend, .start = t->start,
+				.blocks = blocks });
 			if (look)
 				limit_update(heap);
 			ok = backend_ops(backend)->whole(t->start, len);
-			shim_lock_acquire(&ph.lock);
-			ph.moving--;
+			transit_enter(way);
 			if (ok)
 				return true;
 			ph.nr_populate_fail++;

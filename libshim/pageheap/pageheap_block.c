@@ -237,26 +237,27 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
  * block_hold_idle - take the idle pages of a block out of circulation
  * @b: a PART block
  * @r: out: the pages, as ranges; room for BACKEND_RANGES
+ * @held: out: the pages, as bits
  *
  * To everybody else they look used until block_drop_idle().  The block counts
  * as 4 KiB memory from here on.
  *
  * Return: how many ranges.
  */
-unsigned int block_hold_idle(struct block *b, struct backend_range *r)
+unsigned int block_hold_idle(struct block *b, struct backend_range *r,
+			     struct bits *held)
 {
 	unsigned int i, end, nr = 0;
-	struct bits m;
 	int k;
 
 	block_detach(b);
 	part_count(b, -1);
 	for (k = 0; k < BITS_WORDS; k++) {
-		m.w[k] = b->backed.w[k] & ~b->used.w[k];
-		b->used.w[k] |= m.w[k];
+		held->w[k] = b->backed.w[k] & ~b->used.w[k];
+		b->used.w[k] |= held->w[k];
 	}
-	for (i = bits_next(&m, 0); i < BLOCK_PAGES; i = bits_next(&m, end)) {
-		end = bits_next_clear(&m, i);
+	for (i = bits_next(held, 0); i < BLOCK_PAGES; i = bits_next(held, end)) {
+		end = bits_next_clear(held, i);
 		r[nr].start = b->start + i * PAGE_SIZE;
 		r[nr].len = (end - i) * PAGE_SIZE;
 		nr++;

@@ -229,7 +229,8 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n);
 void block_unclaim(struct block *b, unsigned int i, unsigned int n);
 void block_detach(struct block *b);
 void block_attach(struct block *b);
-unsigned int block_hold_idle(struct block *b, struct backend_range *r);
+unsigned int block_hold_idle(struct block *b, struct backend_range *r,
+			     struct bits *held);
 size_t block_drop_idle(struct block *b, const struct backend_range *r,
 		       unsigned int nr, unsigned int done);
 
@@ -265,6 +266,40 @@ size_t pageheap_release_runs(size_t max, uint32_t age);
 size_t pageheap_release_idlest(uint32_t age, bool all);
 size_t pageheap_release_pages(void);
 bool pageheap_join_one(void);
+
+/* pageheap_transit.c: what is on its way while the lock is not held */
+
+enum transit_what {
+	TRANSIT_RUN,		/* a run that was counted as nothing */
+	TRANSIT_IDLE_RUN,	/* a run that is counted as idle */
+	TRANSIT_HELD,		/* pages of a block, from block_hold_idle() */
+	TRANSIT_PURGE,		/* pages of a span */
+	TRANSIT_JOIN,		/* a block */
+};
+
+/**
+ * struct transit_of - what is on its way, and what it is if it never arrives
+ * @what: enum transit_what
+ * @kind: runs: the kind it has then
+ * @backend: runs
+ * @start: runs
+ * @blocks: runs
+ * @block: the others
+ * @held: TRANSIT_HELD: the pages
+ */
+struct transit_of {
+	enum transit_what what;
+	enum run_kind kind;
+	enum backend_id backend;
+	uintptr_t start;
+	size_t blocks;
+	struct block *block;
+	struct bits held;
+};
+
+int transit_leave(const struct transit_of *of);
+void transit_enter(int i);
+void transit_fork_child(void);
 
 /* pageheap.c */
 

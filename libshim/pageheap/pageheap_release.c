@@ -2,9 +2,10 @@
 /*
  * pageheap_release: memory back to the kernel, and blocks made whole again.
  *
- * Keeps true: what is on its way is on no list and counted in ph.moving while
- * the lock is dropped; a page is off @backed only after the kernel took it; no
- * block is joined while pages of it are given back, or the reverse.
+ * Keeps true: what is on its way is on no list and written down, see
+ * pageheap_transit.c, while the lock is dropped; a page is off @backed only
+ * after the kernel took it; no block is joined while pages of it are given
+ * back, or the reverse.
  *
  * Guarded by ph.lock.  Called by the scavenger and by pageheap_trim().
  */
@@ -40,15 +41,17 @@ static size_t blocks_release(enum backend_id backend, enum run_kind kind,
 	unsigned int refused = 0;
 	struct block *head;
 	bool ok;
+	int way;
 
 	ph.idle += blocks * BLOCK_PAGES;	/* until it is gone */
-	ph.moving++;
 	while (blocks) {
 		struct backend_range range = { start, n * BLOCK_SIZE };
 
-		shim_lock_release(&ph.lock);
+		way = transit_leave(&(struct transit_of){
+			.what = TRANSIT_IDLE_RUN, .kind = kind,
+			.backend = backend, .start = start, .blocks = blocks });
 		ok = backend_ops(backend)->release(&range, 1);
-		shim_lock_acquire(&ph.lock);
+		transit_enter(way);
 		ph.nr_release++;
 		if (ok) {
 			refused = 0;
@@ -73,7 +76,6 @@ static size_t blocks_release(enum backend_id backend, enum run_kind kind,
 		if (!can_split(backend, start, n, blocks - n))
 			n = blocks;
 	}
-	ph.moving--;
 	ph.released += bytes;
 	runs_note_low();
 	return bytes;
@@ -116,21 +118,21 @@ size_t pageheap_release_runs(size_t max, uint32_t age)
 static size_t block_release(struct block *b)
 {
 	const struct backend_ops *ops = backend_ops(b->backend);
+	struct transit_of of = { .what = TRANSIT_HELD, .block = b };
 	struct backend_range r[BACKEND_RANGES];
 	bool split = b->whole, few;
 	unsigned int nr, done;
 	size_t bytes;
+	int way;
 
 	few = ph.part_pages < SPLIT_MAX;
-	nr = block_hold_idle(b, r);
+	nr = block_hold_idle(b, r, &of.held);
 	b->releasing++;
-	ph.moving++;
-	shim_lock_release(&ph.lock);
+	way = transit_leave(&of);
 	if (split && ops->pages && few)
 		ops->pages(b->start);
 	done = ops->release(r, nr);
-	shim_lock_acquire(&ph.lock);
-	ph.moving--;
+	transit_enter(way);
 	b->releasing--;
 	ph.nr_release++;
 	if (split)
@@ -210,8 +212,10 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 {
 	struct backend_range r[16];
 	unsigned int i, nr = 0, done;
+	struct transit_of of = { 0 };
 	struct block *b;
 	size_t bytes = 0;
+	int way;
 
 	for (i = 0; pages >> i; i++) {
 		uintptr_t at = s->start + i * OS_PAGE;
@@ -233,15 +237,15 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 		shim_lock_release(&ph.lock);
 		return 0;
 	}
-	ph.moving++;
 	b->releasing++;
-	shim_lock_release(&ph.lock);
+	of.what = TRANSIT_PURGE;
+	of.block = b;
+	way = transit_leave(&of);
 	done = backend_ops(b->backend)->release(r, nr);
+	transit_enter(way);
 	for (i = 0; i < done; i++)
 		bytes += r[i].len;
-	shim_lock_acquire(&ph.lock);
 	b->releasing--;
-	ph.moving--;
 	if (done < nr) {
 		b->stuck = true;
 		ph.nr_refused++;
@@ -262,8 +266,10 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
  */
 bool pageheap_join_one(void)
 {
+	struct transit_of of = { 0 };
 	struct block *b;
 	bool ok;
+	int way;
 
 	do {
 		b = ph.joins;
@@ -274,11 +280,11 @@ bool pageheap_join_one(void)
 	} while (b->state != BLOCK_PART || b->whole || b->releasing ||
 		 b->nused < JOIN_PAGES);
 	b->joining = true;
-	ph.moving++;
-	shim_lock_release(&ph.lock);
+	of.what = TRANSIT_JOIN;
+	of.block = b;
+	way = transit_leave(&of);
 	ok = backend_ops(b->backend)->join(b->start);
-	shim_lock_acquire(&ph.lock);
-	ph.moving--;
+	transit_enter(way);
 	b->joining = false;
 	if (ok) {
 		ph.nr_join++;

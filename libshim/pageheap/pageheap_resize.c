@@ -150,9 +150,11 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	struct block *first = block_at(s->start);
 	const struct backend_ops *ops;
 	uintptr_t from = s->start;
+	struct transit_of of;
 	size_t blocks, tail;
 	struct taken t;
 	bool moved;
+	int way;
 
 	shim_lock_acquire(&ph.lock);
 	/* one segment of whole blocks, and what is left in one more */
@@ -171,15 +173,20 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		goto no;
 	}
-	ph.moving++;
-	shim_lock_release(&ph.lock);
+	/* if it never arrives: whose memory it is by then is not known */
+	of.what = TRANSIT_RUN;
+	of.kind = t.kind != RUN_RETURNED ? t.kind :
+		  t.whole ? RUN_WHOLE : RUN_PAGES;
+	of.backend = t.backend;
+	of.start = t.start;
+	of.blocks = t.blocks;
+	way = transit_leave(&of);
 	/* the span is the caller's, the target nobody's: no lock */
 	moved = ops->remap(from, t.start, blocks * BLOCK_SIZE);
 	if (moved)
 		memcpy((void *)(t.start + blocks * BLOCK_SIZE),
 		       (void *)(from + blocks * BLOCK_SIZE), tail * PAGE_SIZE);
-	shim_lock_acquire(&ph.lock);
-	ph.moving--;
+	transit_enter(way);
 	if (!moved) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		goto no;

@@ -11,7 +11,6 @@
 #include "base/meta.h"
 #include "pageheap_int.h"
 #include "scavenger.h"
-#include "base/sys.h"
 
 void pageheap_get_stat(struct pageheap_stat *st)
 {
@@ -65,30 +64,24 @@ void pageheap_get_stat(struct pageheap_stat *st)
 	shim_lock_release(&ph.lock);
 }
 
-/*
- * While memory moves without the lock its blocks are on no list: the child
- * would have lost them.  So wait: a move is one system call.
- */
 void pageheap_fork_prepare(void)
 {
-	shim_lock_acquire(&ph.lock);
-	while (ph.moving) {
-		shim_lock_release(&ph.lock);
-		sys_call3(SYS_sched_yield, 0, 0, 0);
-		shim_lock_acquire(&ph.lock);
-	}
+	shim_lock_fork_prepare(&ph.lock);
 	meta_fork_prepare();
 }
 
 void pageheap_fork_parent(void)
 {
 	meta_fork_parent();
-	shim_lock_release(&ph.lock);
+	shim_lock_fork_parent(&ph.lock);
 }
 
 void pageheap_fork_child(void)
 {
 	meta_fork_child();
+	/* the lock may be held by whom a signal interrupted: hands off then */
+	if (!(ph.lock.state & SHIM_LOCK_KEPT))
+		transit_fork_child();
 	scavenger_fork_child();
-	shim_lock_reset_child(&ph.lock);
+	shim_lock_fork_child(&ph.lock);
 }

@@ -349,7 +349,7 @@ void central_fork_prepare(void)
 	unsigned int i;
 
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
-		shim_lock_acquire_nested(&central[i].lock);
+		shim_lock_fork_prepare(&central[i].lock);
 }
 
 void central_fork_parent(void)
@@ -357,7 +357,7 @@ void central_fork_parent(void)
 	unsigned int i;
 
 	for (i = SIZECLASS_COUNT; i; i--)
-		shim_lock_release(&central[i].lock);
+		shim_lock_fork_parent(&central[i].lock);
 }
 
 void central_fork_child(void)
@@ -365,5 +365,5 @@ void central_fork_child(void)
 	unsigned int i;
 
 	for (i = SIZECLASS_COUNT; i; i--)
-		shim_lock_reset_child(&central[i].lock);
+		shim_lock_fork_child(&central[i].lock);
 }

@@ -241,15 +241,15 @@ void large_get_stat(struct large_stat *st)
 
 void large_fork_prepare(void)
 {
-	shim_lock_acquire(&keep.lock);
+	shim_lock_fork_prepare(&keep.lock);
 }
 
 void large_fork_parent(void)
 {
-	shim_lock_release(&keep.lock);
+	shim_lock_fork_parent(&keep.lock);
 }
 
 void large_fork_child(void)
 {
-	shim_lock_reset_child(&keep.lock);
+	shim_lock_fork_child(&keep.lock);
 }

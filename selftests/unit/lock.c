@@ -64,8 +64,9 @@ TEST(every_sleeper_is_woken)
 	shim_lock_acquire(&lock);
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_create(&t[i], NULL, wait_for_it, &woken));
-	/* state 2: at least one of them has given up spinning */
-	while (__atomic_load_n(&lock.state, __ATOMIC_RELAXED) != 2)
+	/* at least one of them has given up spinning */
+	while (!(__atomic_load_n(&lock.state, __ATOMIC_RELAXED) &
+		 SHIM_LOCK_WAIT))
 		usleep(1000);
 	EXPECT_EQ(0, __atomic_load_n(&woken, __ATOMIC_RELAXED));
 	shim_lock_release(&lock);
@@ -84,23 +85,79 @@ TEST(try)
 	shim_lock_release(&lock);
 }
 
+static void *is_it_mine(void *arg)
+{
+	*(bool *)arg = shim_lock_is_mine(&lock);
+	return NULL;
+}
+
+TEST(whose_it_is)
+{
+	bool other = true;
+	pthread_t t;
+
+	EXPECT_FALSE(shim_lock_is_mine(&lock));
+	shim_lock_acquire(&lock);
+	EXPECT_TRUE(shim_lock_is_mine(&lock));
+	lock.state |= SHIM_LOCK_WAIT;
+	EXPECT_TRUE(shim_lock_is_mine(&lock));
+	ASSERT_EQ(0, pthread_create(&t, NULL, is_it_mine, &other));
+	ASSERT_EQ(0, pthread_join(t, NULL));
+	EXPECT_FALSE(other);
+	shim_lock_release(&lock);
+	EXPECT_FALSE(shim_lock_is_mine(&lock));
+}
+
 TEST(child_of_fork)
 {
 	int status;
 	pid_t pid;
 
-	shim_lock_acquire(&lock);
-	lock.state = 2;		/* somebody sleeps, in the parent only */
+	shim_lock_fork_prepare(&lock);
+	lock.state |= SHIM_LOCK_WAIT;	/* in the parent only */
 	pid = fork();
 	if (!pid) {
-		shim_lock_reset_child(&lock);
+		shim_lock_fork_child(&lock);
+		if (shim_lock_is_held(&lock))
+			_exit(1);
 		shim_lock_acquire(&lock);
 		shim_lock_release(&lock);
 		_exit(0);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	shim_lock_release(&lock);
+	shim_lock_fork_parent(&lock);
+	EXPECT_FALSE(shim_lock_is_held(&lock));
+}
+
+/* Held by the thread that a signal interrupted, which forks in the handler. */
+TEST(fork_by_who_holds_it)
+{
+	int status;
+	pid_t pid;
+
+	shim_lock_acquire(&higher);
+	shim_lock_fork_prepare(&lock);
+	shim_lock_fork_prepare(&higher);
+	higher.state |= SHIM_LOCK_WAIT;
+	pid = fork();
+	if (!pid) {
+		shim_lock_fork_child(&higher);
+		shim_lock_fork_child(&lock);
+		if (!shim_lock_is_mine(&higher) || shim_lock_is_held(&lock) ||
+		    higher.state & SHIM_LOCK_WAIT)
+			_exit(1);
+		shim_lock_release(&higher);
+		_exit(shim_lock_is_held(&higher));
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	shim_lock_fork_parent(&higher);
+	shim_lock_fork_parent(&lock);
+	EXPECT_TRUE(shim_lock_is_mine(&higher));
+	EXPECT_FALSE(shim_lock_is_held(&lock));
+	shim_lock_release(&higher);
+	EXPECT_FALSE(shim_lock_is_held(&higher));
 }
 
 /* What @body does to the locks aborts. */

@@ -6,6 +6,7 @@ THREAD ?= scavenger_thread
 
 heap := pageheap pageheap_bits pageheap_block pageheap_filler pageheap_runs \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
+	pageheap_transit \
 	scavenger $(THREAD) limit lock meta pagemap fake_error
 
 PROGRAMS += lock

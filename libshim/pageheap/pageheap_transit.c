@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_transit: memory on its way, while ph.lock is not held.
+ *
+ * A system call on memory is made without the lock.  What it is about is on no
+ * list meanwhile; here it is written down, so that the child of a fork can put
+ * it back: the thread that would have done so does not exist there.  So fork()
+ * waits for no system call but its own.
+ *
+ * Keeps true: an entry with an owner is of a call under way.  To put back means
+ * to believe as little as possible: memory may be there or not, and whatever
+ * was not known to read as zero is not.
+ *
+ * Guarded by ph.lock.  Called by the other files of the page heap.
+ */
+#include "pageheap_int.h"
+#include "base/sys.h"
+
+/* As many threads at once; another keeps the lock during its call. */
+#define TRANSITS	32
+
+struct transit {
+	uint32_t owner;		/* shim_lock_self(), 0: not in use */
+	struct transit_of of;
+};
+
+static struct transit transits[TRANSITS] SHIM_BSS_LARGE;
+
+/**
+ * transit_leave - write down what is on its way, and drop the lock
+ * @of: what; copied
+ *
+ * Return: for transit_enter(); -1 if there is no room: the lock is still held.
+ */
+int transit_leave(const struct transit_of *of)
+{
+	int i;
+
+	for (i = 0; i < TRANSITS; i++)
+		if (!transits[i].owner)
+			break;
+	if (i == TRANSITS)
+		return -1;
+	transits[i].of = *of;
+	transits[i].owner = shim_lock_self();
+	ph.moving++;
+	shim_lock_release(&ph.lock);
+	return i;
+}
+
+/**
+ * transit_enter - it has arrived
+ * @i: what transit_leave() returned; the lock is held again
+ */
+void transit_enter(int i)
+{
+	if (i < 0)
+		return;
+	shim_lock_acquire(&ph.lock);
+	ph.moving--;
+	transits[i].owner = 0;
+}
+
+/* Pages that were about to be given back: they are idle again. */
+static void hold_undo(struct block *b, const struct bits *held)
+{
+	struct backend_range r[BACKEND_RANGES];
+	unsigned int i, end, nr = 0;
+	bool stuck = b->stuck;
+
+	for (i = bits_next(held, 0); i < BLOCK_PAGES; i = bits_next(held, end)) {
+		end = bits_next_clear(held, i);
+		r[nr].start = b->start + i * PAGE_SIZE;
+		r[nr].len = (end - i) * PAGE_SIZE;
+		nr++;
+	}
+	block_drop_idle(b, r, nr, 0);
+	b->stuck = stuck;
+	age_update(b);
+}
+
+static void put_back(const struct transit_of *of)
+{
+	struct block *b = of->block;
+
+	switch (of->what) {
+	case TRANSIT_RUN:
+		runs_insert(of->start, of->blocks, of->backend, of->kind);
+		break;
+	case TRANSIT_IDLE_RUN:
+		ph.idle -= of->blocks * BLOCK_PAGES;
+		runs_insert(of->start, of->blocks, of->backend, of->kind);
+		break;
+	case TRANSIT_HELD:
+		b->releasing--;
+		hold_undo(b, &of->held);
+		part_unused(b);
+		break;
+	case TRANSIT_PURGE:
+		b->releasing--;
+		break;
+	case TRANSIT_JOIN:
+		b->joining = false;
+		part_unused(b);
+		break;
+	}
+}
+
+/**
+ * transit_fork_child - what other threads had on its way goes back
+ *
+ * In the child of a fork, with the lock held.  What the forking thread was doing
+ * itself, when a signal interrupted it, stays: it goes on with it.
+ */
+void transit_fork_child(void)
+{
+	uint32_t self = shim_lock_self();
+	int i;
+
+	for (i = 0; i < TRANSITS; i++) {
+		if (!transits[i].owner || transits[i].owner == self)
+			continue;
+		transits[i].owner = 0;
+		ph.moving--;
+		put_back(&transits[i].of);
+	}
+}
