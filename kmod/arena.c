@@ -21,7 +21,6 @@
 
 LIST_HEAD(ha_arenas);
 static DEFINE_SPINLOCK(arenas_lock);	/* writers of ha_arenas */
-static atomic_long_t nr_arenas;		/* in ha_arenas */
 static atomic_t nr_objects;		/* not freed yet */
 static DECLARE_WAIT_QUEUE_HEAD(objects_gone);
 static atomic64_t next_id;
@@ -85,7 +84,6 @@ void ha_arena_publish(struct ha_arena *a)
 	spin_lock(&arenas_lock);
 	list_add_tail_rcu(&a->all, &ha_arenas);
 	spin_unlock(&arenas_lock);
-	atomic_long_inc(&nr_arenas);
 }
 
 void ha_arena_empty(struct ha_arena *a)
@@ -121,7 +119,6 @@ void ha_arena_retire(struct ha_arena *a)
 		spin_lock(&arenas_lock);
 		list_del_rcu(&a->all);
 		spin_unlock(&arenas_lock);
-		atomic_long_dec(&nr_arenas);
 	}
 	/* what they shared with us may be theirs alone now */
 	list_for_each_entry(s, &f->arenas, sibling)
@@ -334,11 +331,6 @@ void ha_arena_upkeep_soon(struct ha_arena *a)
 	kref_get(&a->ref);
 	if (!queue_delayed_work(ha_wq, &a->upkeep, HZ))
 		ha_arena_put(a);
-}
-
-unsigned long ha_arena_total(void)
-{
-	return atomic_long_read(&nr_arenas);
 }
 
 static unsigned long reserve_count(struct shrinker *s,

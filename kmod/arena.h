@@ -290,7 +290,6 @@ void ha_arena_upkeep_soon(struct ha_arena *a);
 
 /* All arenas, under rcu_read_lock(). */
 extern struct list_head ha_arenas;
-unsigned long ha_arena_total(void);
 
 int ha_arena_init(void);
 void ha_arena_exit(void);

@@ -63,6 +63,7 @@ static int __init hugearena_init(void)
 	err = kernel_check();
 	if (err)
 		return err;
+	ha_quota_init();
 	err = ha_pool_init();
 	if (err)
 		return err;

@@ -4,11 +4,15 @@
  *
  * Keeps true: a reader takes no lock that a fault, mmap() or fork() takes; it
  * walks the arenas under RCU and reads their counters, so that its cost is in
- * the number of arenas and nobody waits for it.  Formats are fixed by
+ * the number of arenas and nobody waits for it.  Names and timings are shown to
+ * who could trace the process they are of.  Formats are fixed by
  * Documentation/ABI/testing/procfs-hugearena.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
+#include <linux/sched/coredump.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
@@ -100,11 +104,21 @@ static int stat_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* Whoever may look into all processes, by the rights of who opened the file. */
+static bool sees_all(struct seq_file *m)
+{
+	return file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE);
+}
+
+/* How long faults took tells what others do, and there is no line a process. */
 static int latency_show(struct seq_file *m, void *v)
 {
-	struct ha_stat *s = kmalloc(sizeof(*s), GFP_KERNEL);
+	struct ha_stat *s;
 	int i, j;
 
+	if (!sees_all(m))
+		return -EPERM;
+	s = kmalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
 		return -ENOMEM;
 	ha_stat_fold(s);
@@ -134,18 +148,49 @@ static int pool_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* A task of the arena's process, or NULL where there is none or who knows. */
+static struct task_struct *arena_task(const struct ha_arena *a)
+{
+#ifdef CONFIG_MEMCG
+	return rcu_dereference(a->mm->owner);
+#else
+	return NULL;
+#endif
+}
+
 /* The arena's process in the reader's eyes: 0 when it cannot see it. */
 static pid_t arena_pid(const struct ha_arena *a, struct seq_file *m)
 {
-	pid_t pid = 0;
+	struct task_struct *task = arena_task(a);
 
-#ifdef CONFIG_MEMCG
-	struct task_struct *task = rcu_dereference(a->mm->owner);
+	if (!task)
+		return 0;
+	return task_tgid_nr_ns(task, proc_pid_ns(file_inode(m->file)->i_sb));
+}
 
-	if (task)
-		pid = task_tgid_nr_ns(task, proc_pid_ns(file_inode(m->file)->i_sb));
-#endif
-	return pid;
+/*
+ * Is the arena the reader's business?  As ptrace has it: one user through and
+ * through, or who may trace everybody.
+ */
+static bool arena_visible(const struct ha_arena *a, struct seq_file *m)
+{
+	const struct cred *reader = m->file->f_cred, *cred;
+	struct task_struct *task;
+
+	if (sees_all(m))
+		return true;
+	task = arena_task(a);
+	if (!task)
+		return false;
+	if (get_dumpable(a->mm) != SUID_DUMP_USER)
+		return false;
+	cred = __task_cred(task);
+	return uid_eq(reader->fsuid, cred->uid) &&
+	       uid_eq(reader->fsuid, cred->euid) &&
+	       uid_eq(reader->fsuid, cred->suid) &&
+	       gid_eq(reader->fsgid, cred->gid) &&
+	       gid_eq(reader->fsgid, cred->egid) &&
+	       gid_eq(reader->fsgid, cred->sgid);
 }
 
 static void *arenas_start(struct seq_file *m, loff_t *pos)
@@ -193,6 +238,8 @@ static int arenas_show(struct seq_file *m, void *v)
 		return 0;
 	}
 	a = list_entry(v, struct ha_arena, all);
+	if (!arena_visible(a, m))
+		return SEQ_SKIP;
 	seq_put_decimal_ull(m, "", a->id);
 	seq_put_decimal_ll(m, " ", arena_pid(a, m));
 	seq_printf(m, " %s", a->name);

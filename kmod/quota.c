@@ -32,15 +32,29 @@ struct ha_quota {
 	atomic_long_t pages;
 };
 
-static ulong max_mb;
+/*
+ * Without a word from the administrator all arenas together may have seven
+ * eighths of memory.  It cannot be swapped; the last eighth is for what lets him
+ * log in and put things right.  Whose arenas are the large ones is the OOM
+ * killer's and the memory cgroups' business, as with any other memory.
+ */
+#define MAX_MB_UNSET	ULONG_MAX
+static ulong max_mb = MAX_MB_UNSET;
 module_param(max_mb, ulong, 0644);
-MODULE_PARM_DESC(max_mb, "MiB that all arenas may hold together (0: no limit)");
+MODULE_PARM_DESC(max_mb,
+		 "MiB that all arenas may hold together (0: no limit; default 7/8 of memory)");
 static ulong user_mb;
 module_param(user_mb, ulong, 0644);
-MODULE_PARM_DESC(user_mb, "MiB that one user's arenas may hold (0: no limit)");
+MODULE_PARM_DESC(user_mb,
+		 "MiB that the arenas of one user and his namespaces may hold (0: no limit)");
 static ulong cgroup_mb;
 module_param(cgroup_mb, ulong, 0644);
-MODULE_PARM_DESC(cgroup_mb, "MiB that one cgroup's arenas may hold (0: no limit)");
+MODULE_PARM_DESC(cgroup_mb,
+		 "MiB that the arenas of one cgroup and all below may hold (0: no limit)");
+static uint cgroup_level = 1;
+module_param(cgroup_level, uint, 0644);
+MODULE_PARM_DESC(cgroup_level,
+		 "how far below the root a cgroup counts as one (default 1), for arenas to come");
 
 static DEFINE_HASHTABLE(table, 6);
 static DEFINE_SPINLOCK(table_lock);
@@ -93,18 +107,36 @@ static void quota_put(struct ha_quota *q)
 	}
 }
 
+/*
+ * The user who answers for the task: the owner of the outermost user namespace
+ * it is in, whatever ids he was given for use in there.  The superuser's do not
+ * count (a container manager's): he would be limited by what he sets up, and the
+ * ids are apart already.
+ */
 static u64 user_id(void)
 {
-	return from_kuid(&init_user_ns, current_uid());
+	struct user_namespace *ns;
+	kuid_t uid = current_uid();
+
+	for (ns = current_user_ns(); ns != &init_user_ns; ns = ns->parent)
+		if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+			uid = ns->owner;
+	return from_kuid(&init_user_ns, uid);
 }
 
+/* The cgroup that counts: one that the task's own is below, or that itself. */
 static u64 cgroup_of_current(void)
 {
 	u64 id = 0;
 
 #ifdef CONFIG_CGROUPS
+	struct cgroup *own, *outer;
+
 	rcu_read_lock();
-	id = cgroup_id(task_dfl_cgroup(current));
+	own = task_dfl_cgroup(current);
+	outer = cgroup_ancestor(own, min_t(uint, READ_ONCE(cgroup_level),
+					   own->level));
+	id = cgroup_id(outer ?: own);
 	rcu_read_unlock();
 #endif
 	return id;
@@ -152,8 +184,13 @@ static unsigned long limit_pages(ulong mb)
 static bool count_charge(atomic_long_t *count, unsigned long pages,
 			 unsigned long limit)
 {
-	long old = atomic_long_read(count);
+	long old;
 
+	if (limit == ULONG_MAX) {
+		atomic_long_add(pages, count);
+		return true;
+	}
+	old = atomic_long_read(count);
 	do {
 		if (old + pages > limit)
 			return false;
@@ -202,9 +239,10 @@ void ha_account_uncharge(struct ha_account *acct, unsigned long pages)
 	atomic_long_sub(pages, &all_pages);
 }
 
-u64 ha_quota_bytes(void)
+void ha_quota_init(void)
 {
-	return (u64)atomic_long_read(&all_pages) << PAGE_SHIFT;
+	if (max_mb == MAX_MB_UNSET)
+		max_mb = (totalram_pages() >> (20 - PAGE_SHIFT)) / 8 * 7;
 }
 
 void ha_limits_get(struct ha_limits *limits)

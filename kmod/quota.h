@@ -6,6 +6,12 @@
  * and uncharged after it is freed, so a limit is never passed, not even for a
  * moment.  A page that forked relatives share is charged once, to the account
  * of the arena that allocated it.
+ *
+ * Nobody gets more by being many.  A user is answerable for whom he makes up in
+ * a user namespace of his own, at any depth, and a cgroup for all below it, down
+ * from the level that cgroup_level names.  The limits being the same for every
+ * user and every cgroup, to charge the outermost one is to charge all of them:
+ * none further in can hold more than it does.
  */
 #ifndef _HUGEARENA_QUOTA_H
 #define _HUGEARENA_QUOTA_H
@@ -18,8 +24,8 @@ struct ha_quota;
 /**
  * struct ha_account - who pays: a user and a cgroup
  * @refs: arenas and blocks charged to it
- * @user: the user's quota
- * @cgroup: the cgroup's quota
+ * @user: quota of the user who answers for the task
+ * @cgroup: quota of its cgroup at cgroup_level, or of itself above that
  */
 struct ha_account {
 	refcount_t refs;
@@ -69,7 +75,6 @@ struct ha_limits {
 
 void ha_limits_get(struct ha_limits *limits);
 
-/* Bytes that all arenas hold, shared pages once. */
-u64 ha_quota_bytes(void);
+void ha_quota_init(void);
 
 #endif /* _HUGEARENA_QUOTA_H */

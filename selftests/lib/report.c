@@ -25,6 +25,7 @@ static const struct {
 	{ "max_mb", 0 },
 	{ "user_mb", 0 },
 	{ "cgroup_mb", 0 },
+	{ "cgroup_level", 1 },
 	{ "reserve_max", 0 },
 };
 

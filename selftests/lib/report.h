@@ -94,7 +94,8 @@ int param_write(const char *name, long long value);
 
 /*
  * Every run-time parameter back to what insmod without arguments sets, but
- * reserve_max to 0, so that a test counts blocks without a worker in between.
+ * reserve_max to 0, so that a test counts blocks without a worker in between,
+ * and max_mb to no limit.
  * The pool is empty then.
  */
 int params_reset(void);

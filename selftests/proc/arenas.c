@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /proc/hugearena/arenas: its format, and a line for every arena. */
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "harness.h"
@@ -154,6 +155,57 @@ TEST_F(arenas, hundred_arenas_are_hundred_lines)
 	}
 	for (i = 0; i < ARRAY_SIZE(b); i++)
 		arena_drop(&b[i]);
+}
+
+static int finds_no_line(void *arg)
+{
+	struct arena_line line;
+	char buf[64];
+
+	if (user_become(54321))
+		return 1;
+	if (!arena_line_read(*(__u64 *)arg, &line))
+		return 2;
+	/* how long others' faults took is not for everybody either */
+	if (file_read(PROC_LATENCY, buf, sizeof(buf)) > 0)
+		return 3;
+	return stat_read("Arenas") < 1 ? 4 : 0;
+}
+
+TEST_F(arenas, others_names_are_not_shown)
+{
+	ASSERT_EQ(0, arena_stat(&self->a, &self->st));
+	EXPECT_EQ(0, child_run(finds_no_line, &self->st.id));
+}
+
+static int finds_its_own(void *arg)
+{
+	struct hugearena_stat st;
+	struct arena_line line;
+	struct arena a;
+
+	if (user_become(54321))
+		return 1;
+	/* who changed his user is not traced by the new one, until an exec */
+	if (prctl(PR_SET_DUMPABLE, 1))
+		return 2;
+	if (arena_make_on(&a, *(int *)arg, 1, HUGEARENA_NODE_LOCAL) ||
+	    arena_stat(&a, &st))
+		return 3;
+	if (arena_line_read(st.id, &line) || line.pid != getpid())
+		return 4;
+	if (prctl(PR_SET_DUMPABLE, 0))
+		return 5;
+	return arena_line_read(st.id, &line) ? 0 : 6;
+}
+
+TEST_F(arenas, ones_own_are)
+{
+	int dev = device_open();
+
+	ASSERT_LE(0, dev);
+	EXPECT_EQ(0, child_run(finds_its_own, &dev));
+	close(dev);
 }
 
 TEST_HARNESS_MAIN

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading the reports: everybody may, and nobody has to wait for a reader. */
+/* Reading the reports: almost everybody may, and nobody has to wait for a reader. */
 #include "harness.h"
 #include <pthread.h>
 
@@ -26,9 +26,10 @@ static int read_as_somebody(void *arg)
 	return user_become(SOMEBODY) ? 100 : read_all();
 }
 
+/* All but the last, the times: what they tell is of others. */
 TEST(unprivileged_users_may_read)
 {
-	EXPECT_EQ(0, child_run(read_as_somebody, NULL));
+	EXPECT_EQ(ARRAY_SIZE(files), child_run(read_as_somebody, NULL));
 }
 
 /* The mappings change all the time while readers are at it. */

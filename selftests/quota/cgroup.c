@@ -93,4 +93,48 @@ TEST_F(cgroup, each_has_its_own)
 	EXPECT_EQ(LIMIT_MB / 2, child_wait(pid));
 }
 
+/* Who may make cgroups below his own gets nothing by it. */
+TEST_F(cgroup, children_share_their_parents)
+{
+	struct memcg left, right;
+	struct who w = { self->dev, &left, SOMEBODY, gate_open(),
+			 gate_open() };
+	struct who other = { self->dev, &right, SOMEBODY, 0, 0 };
+	pid_t pid;
+
+	ASSERT_EQ(0, memcg_make(&left, "quota-one/left"));
+	ASSERT_EQ(0, memcg_make(&right, "quota-one/right"));
+	pid = child_start(fill, &w);
+	ASSERT_LT(0, pid);
+	gate_wait(w.filled);
+	EXPECT_EQ(0, child_run(fill, &other));
+	gate_post(w.leave);
+	EXPECT_EQ(LIMIT_MB / 2, child_wait(pid));
+	EXPECT_EQ(LIMIT_MB / 2, child_run(fill, &other));
+	EXPECT_EQ(0, memcg_drop(&left));
+	EXPECT_EQ(0, memcg_drop(&right));
+}
+
+/* The administrator may say how deep the groups that count are. */
+TEST_F(cgroup, at_another_level_each_has_its_own)
+{
+	struct memcg left, right;
+	struct who w = { self->dev, &left, SOMEBODY, gate_open(),
+			 gate_open() };
+	struct who other = { self->dev, &right, SOMEBODY, 0, 0 };
+	pid_t pid;
+
+	ASSERT_EQ(0, param_write("cgroup_level", 2));
+	ASSERT_EQ(0, memcg_make(&left, "quota-one/left"));
+	ASSERT_EQ(0, memcg_make(&right, "quota-one/right"));
+	pid = child_start(fill, &w);
+	ASSERT_LT(0, pid);
+	gate_wait(w.filled);
+	EXPECT_EQ(LIMIT_MB / 2, child_run(fill, &other));
+	gate_post(w.leave);
+	EXPECT_EQ(LIMIT_MB / 2, child_wait(pid));
+	EXPECT_EQ(0, memcg_drop(&left));
+	EXPECT_EQ(0, memcg_drop(&right));
+}
+
 TEST_HARNESS_MAIN

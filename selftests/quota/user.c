@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* user_mb: what one user's arenas may hold together. */
 #include "harness.h"
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 
@@ -238,6 +239,84 @@ TEST_F(user, raised_at_run_time)
 	EXPECT_EQ(2 * LIMIT_BLOCKS, child_run(fill_one, &self->dev));
 	ASSERT_EQ(0, param_write("user_mb", 0));
 	EXPECT_EQ(16, child_run(fill_one, &self->dev));
+}
+
+/* One of the ids that newuidmap gives a user for a namespace of his. */
+struct subuid {
+	int dev, uid;
+	int ready, mapped, filled, leave;
+};
+
+static int fill_in_namespace(void *arg)
+{
+	struct subuid *s = arg;
+	struct arena a;
+	size_t n;
+
+	if (user_become(SOMEBODY))
+		return 100;
+	if (unshare(CLONE_NEWUSER)) {
+		gate_post(s->ready);
+		gate_post(s->filled);
+		return 99;
+	}
+	gate_post(s->ready);
+	gate_wait(s->mapped);
+	if (setuid(s->uid) ||
+	    arena_make_on(&a, s->dev, 16, HUGEARENA_NODE_LOCAL)) {
+		gate_post(s->filled);
+		return 101;
+	}
+	n = touch_until_sigbus(&a);
+	gate_post(s->filled);
+	gate_wait(s->leave);
+	return n;
+}
+
+/* Start it, give it the ids of the namespace, wait until it has what it gets */
+static pid_t subuid_start(struct subuid *s)
+{
+	char path[64], map[64];
+	pid_t pid;
+
+	s->ready = gate_open();
+	s->mapped = gate_open();
+	s->filled = gate_open();
+	s->leave = gate_open();
+	pid = child_start(fill_in_namespace, s);
+	if (pid < 0)
+		return -1;
+	gate_wait(s->ready);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	snprintf(map, sizeof(map), "0 %d 1\n1 100000 100\n", SOMEBODY);
+	(void)file_write(path, map);
+	gate_post(s->mapped);
+	gate_wait(s->filled);
+	return pid;
+}
+
+TEST_F(user, ids_of_a_namespace_are_its_owners)
+{
+	struct subuid one = { .dev = self->dev, .uid = 1 };
+	struct subuid two = { .dev = self->dev, .uid = 2 };
+	pid_t first, second;
+	int got;
+
+	first = subuid_start(&one);
+	ASSERT_LT(0, first);
+	second = subuid_start(&two);
+	ASSERT_LT(0, second);
+	/* nor is anything left for the owner himself */
+	got = child_run(fill_one, &self->dev);
+	gate_post(one.leave);
+	gate_post(two.leave);
+	one.uid = child_wait(first);
+	two.uid = child_wait(second);
+	if (one.uid == 99)
+		SKIP(return, "no user namespaces here");
+	EXPECT_EQ(LIMIT_BLOCKS, one.uid);
+	EXPECT_EQ(0, two.uid);
+	EXPECT_EQ(0, got);
 }
 
 TEST_HARNESS_MAIN

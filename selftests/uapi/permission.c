@@ -109,7 +109,7 @@ TEST(parameters_are_the_administrators)
 {
 	static const char *const names[] = {
 		"pool_target_mb", "pool_floor_mb", "max_mb", "user_mb",
-		"cgroup_mb", "reserve_max",
+		"cgroup_mb", "cgroup_level", "reserve_max",
 	};
 	size_t i;
 
@@ -122,7 +122,7 @@ TEST(parameters_refuse_nonsense)
 {
 	static const char *const names[] = {
 		"pool_target_mb", "pool_floor_mb", "max_mb", "user_mb",
-		"cgroup_mb", "reserve_max",
+		"cgroup_mb", "cgroup_level", "reserve_max",
 	};
 	char path[128];
 	size_t i;

@@ -270,4 +270,19 @@ TEST_F(unload, clean_cycles)
 	}
 }
 
+/* Without a word from the administrator some memory stays out of reach. */
+TEST_F(unload, loaded_without_a_limit_it_leaves_an_eighth)
+{
+	long long all_mb = meminfo_read("MemTotal") / 1024;
+
+	ASSERT_EQ(0, module_unload_wait());
+	ASSERT_EQ(0, module_load(""));
+	EXPECT_LT(all_mb * 3 / 4, param_read("max_mb"));
+	EXPECT_GE(all_mb * 7 / 8, param_read("max_mb"));
+	ASSERT_EQ(0, module_unload_wait());
+	ASSERT_EQ(0, module_load("max_mb=0"));
+	EXPECT_EQ(0, param_read("max_mb"));
+	ASSERT_EQ(0, module_unload_wait());
+}
+
 TEST_HARNESS_MAIN
