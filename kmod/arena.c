@@ -120,9 +120,12 @@ void ha_arena_retire(struct ha_arena *a)
 		list_del_rcu(&a->all);
 		spin_unlock(&arenas_lock);
 	}
-	/* what they shared with us may be theirs alone now */
-	list_for_each_entry(s, &f->arenas, sibling)
+	list_for_each_entry(s, &f->arenas, sibling) {
+		if (s->parent == a->id)
+			s->parent = a->parent;
+		/* what it shared with us may be its alone now */
 		ha_arena_upkeep_soon(s);
+	}
 	mutex_unlock(&f->lock);
 	WRITE_ONCE(a->retired, true);
 	if (cancel_delayed_work(&a->upkeep))
@@ -172,6 +175,25 @@ struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm)
 		if (a->mm == mm)
 			return a;
 	return NULL;
+}
+
+bool ha_arena_descends(const struct ha_arena *a, const struct ha_arena *of)
+{
+	/* a child is made after its parent, and stands behind it in the list */
+	while (a->parent >= of->id) {
+		const struct ha_arena *p = a;
+
+		if (a->parent == of->id)
+			return true;
+		list_for_each_entry_continue_reverse(p, &a->family->arenas,
+						     sibling)
+			if (p->id == a->parent)
+				break;
+		if (list_entry_is_head(p, &a->family->arenas, sibling))
+			return false;
+		a = p;
+	}
+	return false;
 }
 
 struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f)

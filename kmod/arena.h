@@ -109,6 +109,8 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  *	and whoever looks at it
  * @family: the file, with a reference
  * @sibling: in the family's list, guarded by its lock
+ * @parent: id of the arena it was forked from, or of the nearest forebear that
+ *	is left; 0 for none; guarded by the family's lock
  * @all: in the list of all arenas, RCU
  * @free: for freeing after a grace period
  * @mm: the process's; held by mmgrab()
@@ -140,6 +142,7 @@ struct ha_arena {
 	struct kref ref;
 	struct ha_family *family;
 	struct list_head sibling;
+	u64 parent;
 	struct list_head all;
 	struct rcu_work free;
 	struct mm_struct *mm;
@@ -228,6 +231,9 @@ void ha_arena_put(struct ha_arena *a);
  * Return: the arena, without a reference, or NULL.
  */
 struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm);
+
+/* Was @a made by forks that began with @of?  Family's lock held. */
+bool ha_arena_descends(const struct ha_arena *a, const struct ha_arena *of);
 
 /* The calling process's arena with a reference, or NULL. */
 struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f);

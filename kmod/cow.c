@@ -33,7 +33,7 @@ static struct ha_block *block_new(struct ha_arena *a, pgoff_t index,
 	return ha_block_new(&a->source, a->inode, index, how, source);
 }
 
-/* A private, flat copy of a block.  NULL without memory. */
+/* A private, flat copy of a block, -EDQUOT or -ENOMEM. */
 static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 				  struct ha_block *from)
 {
@@ -43,18 +43,21 @@ static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 
 	b = block_new(to, index, 0, &source);
 	if (!b)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	if (b->folio) {
 		ha_block_copy(b, from);
 		return b;
 	}
 	for (i = 0; i < HA_BLOCK_PAGES; i++) {
 		struct page *page = ha_block_page(from, i);
+		struct folio *folio;
 
-		if (page && IS_ERR(ha_block_fill(b, i, &to->source, page,
-						 false))) {
+		if (!page)
+			continue;
+		folio = ha_block_fill(b, i, &to->source, page, false);
+		if (IS_ERR(folio)) {
 			ha_block_put(b, NULL);
-			return NULL;
+			return ERR_CAST(folio);
 		}
 	}
 	return b;
@@ -69,6 +72,8 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 
 	if (b && !ha_block_shared(b) && ha_block_pinned(b, NULL)) {
 		mine = block_dup(c, index, b);
+		if (IS_ERR(mine))
+			mine = NULL;
 		entry = mine ? (void *)mine : HA_LOST_ENTRY;
 	}
 	err = xa_err(xa_store(&c->table, index, entry, GFP_KERNEL));
@@ -107,6 +112,7 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	if (!c)
 		goto failed;
 	c->base = p->base;
+	c->parent = p->id;
 	c->cow = true;
 
 	down_write(&p->rw);
@@ -205,8 +211,10 @@ static struct ha_block *overlay_new(struct ha_arena *a, pgoff_t index,
 
 	refcount_inc(&base->users);
 	b = ha_block_new_split(&a->source, a->inode, index, base);
-	if (!b)
+	if (!b) {
 		ha_block_put(base, NULL);
+		return ERR_PTR(-ENOMEM);
+	}
 	return b;
 }
 
@@ -222,12 +230,14 @@ static void covered(struct ha_arena *a, pgoff_t index, struct ha_block *base,
 struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
 				struct ha_block *base)
 {
-	struct ha_block *b = NULL;
+	struct ha_block *b;
 
-	if (block_depth(base) < DEPTH_MAX)
-		b = overlay_new(a, index, base);
-	if (b)
-		covered(a, index, base, b);
+	if (block_depth(base) >= DEPTH_MAX)
+		return NULL;
+	b = overlay_new(a, index, base);
+	if (IS_ERR(b))
+		return NULL;
+	covered(a, index, base, b);
 	return b;
 }
 
@@ -241,12 +251,12 @@ static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 		b = overlay_new(a, index, base);
 	} else {
 		b = block_dup(a, index, base);
-		if (b) {
+		if (!IS_ERR(b)) {
 			ha_arena_count(a, HA_A_COW_BLOCKS, 1);
 			ha_stat_inc(HA_COW_BLOCKS);
 		}
 	}
-	if (b)
+	if (!IS_ERR(b))
 		covered(a, index, base, b);
 	return b;
 }
@@ -305,8 +315,8 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		return 0;
 	if (ha_block_shared(b) || !ha_cow_clean(a, index, b, out->held)) {
 		b = block_cover(a, index, b);
-		if (!b)
-			return -ENOMEM;
+		if (IS_ERR(b))
+			return PTR_ERR(b);
 	}
 	if (b->folio) {
 		if ((how & HA_COW_TABLE) && !READ_ONCE(a->tables)) {
@@ -342,7 +352,9 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 	return ha_block_slot(b, i) && page == folio_page(ha_block_slot(b, i), 0);
 }
 
-int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole)
+/* See ha_cow_fold(); @held as for ha_cow_claim(). */
+static int cow_fold(struct ha_arena *a, pgoff_t index, bool whole,
+		    const struct folio *held)
 {
 	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
 	struct ha_block *base;
@@ -352,7 +364,7 @@ int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole)
 	/* the lock keeps new faults out; let those in flight land, then zap */
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
-	if (ha_block_pinned(b, NULL) || ha_block_pinned(b->base, NULL))
+	if (ha_block_pinned(b, held) || ha_block_pinned(b->base, held))
 		return -EBUSY;
 	ha_arena_account(a, b, -1);
 	if (!whole && ha_block_flatten(b, &a->source)) {
@@ -365,4 +377,95 @@ int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole)
 	xa_store(&a->table, index, base, GFP_NOWAIT);
 	ha_arena_account(a, base, 1);
 	return 1;
+}
+
+int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole)
+{
+	return cow_fold(a, index, whole, NULL);
+}
+
+/* Does a table entry lead to @b, by way of overlays perhaps? */
+static bool block_leads_to(const struct ha_block *from,
+			   const struct ha_block *b)
+{
+	for (; from; from = from->base)
+		if (from == b)
+			return true;
+	return false;
+}
+
+/* Do two blocks have a block in common? */
+static bool blocks_meet(const struct ha_block *b, const struct ha_block *with)
+{
+	for (; b; b = b->base)
+		if (block_leads_to(with, b))
+			return true;
+	return false;
+}
+
+/* Take a block away from @c if it keeps us from writing to @b. */
+static bool block_take(struct ha_arena *c, pgoff_t index,
+		       const struct ha_block *b)
+{
+	struct ha_block *theirs;
+	bool taken = false;
+
+	down_read(&c->rw);
+	mutex_lock(ha_arena_lock(c, index));
+	theirs = ha_entry_block(xa_load(&c->table, index));
+	if (blocks_meet(theirs, b)) {
+		/* the entry exists, so that storing another allocates nothing */
+		xa_store(&c->table, index, HA_LOST_ENTRY, GFP_NOWAIT);
+		ha_block_settle(theirs);
+		ha_arena_zap(c, index, 1);
+		ha_arena_account(c, theirs, -1);
+		ha_arena_count(c, HA_A_LOST, 1);
+		ha_block_put(theirs, NULL);
+		ha_stat_inc(HA_LOST);
+		taken = true;
+	}
+	mutex_unlock(ha_arena_lock(c, index));
+	up_read(&c->rw);
+	return taken;
+}
+
+/* Our block with a reference, so that it stays what it is, or NULL. */
+static struct ha_block *block_get(struct ha_arena *a, pgoff_t index)
+{
+	struct ha_block *b;
+
+	down_read(&a->rw);
+	mutex_lock(ha_arena_lock(a, index));
+	b = ha_entry_block(xa_load(&a->table, index));
+	if (b)
+		refcount_inc(&b->users);
+	mutex_unlock(ha_arena_lock(a, index));
+	up_read(&a->rw);
+	return b;
+}
+
+bool ha_cow_claim(struct ha_arena *a, pgoff_t index, const struct folio *held)
+{
+	struct ha_family *f = a->family;
+	struct ha_block *b = block_get(a, index);
+	struct ha_arena *c;
+	bool gained = false;
+
+	if (!b)
+		return false;
+	mutex_lock(&f->lock);
+	list_for_each_entry(c, &f->arenas, sibling)
+		if (ha_arena_descends(c, a) && block_take(c, index, b))
+			gained = true;
+	mutex_unlock(&f->lock);
+	ha_block_put(b, NULL);
+
+	/* with its base ours alone, an overlay's copies can go */
+	down_read(&a->rw);
+	mutex_lock(ha_arena_lock(a, index));
+	while (cow_fold(a, index, true, held) > 0)
+		gained = true;
+	mutex_unlock(ha_arena_lock(a, index));
+	up_read(&a->rw);
+	return gained;
 }

@@ -64,6 +64,21 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out);
 
 /**
+ * ha_cow_claim() - get at memory that quota does not allow to copy
+ * @a: arena, whose fault got -EDQUOT; none of its locks held
+ * @index: block
+ * @held: a folio of the block that the caller holds a reference to, or NULL
+ *
+ * Who was there first goes on: the arenas forked from @a, or from those, lose
+ * the block where they share it (HA_LOST_ENTRY), so that @a can write to it in
+ * place.  hugetlb does the same when its pool is empty.  A child takes nothing
+ * from its parent.
+ *
+ * Return: whether anything was gained, and the fault is worth another try.
+ */
+bool ha_cow_claim(struct ha_arena *a, pgoff_t index, const struct folio *held);
+
+/**
  * ha_cow_clean() - may a block that was shared be written in place now?
  * @a: arena; rw held, and the lock of the block unless rw is held for writing
  * @index: block

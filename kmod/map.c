@@ -77,6 +77,7 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 		how |= HA_COW_SHOW;
 	if (pmd_is_table(*vmf->pmd))
 		how |= HA_COW_TABLE;
+again:
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, how, &p);
@@ -86,6 +87,8 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 		ret = fault_page(vmf, a, index, write, p.page);
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
+	if (err == -EDQUOT && ha_cow_claim(a, index, NULL))
+		goto again;
 
 	ns = ktime_get_ns() - start;
 	if (!err) {
@@ -103,8 +106,7 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
  * fault would not do: an instruction that reads the page before it writes to
  * it brings the old one back each time, and never gets on.
  */
-static vm_fault_t mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a,
-			       pgoff_t index)
+static int mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a, pgoff_t index)
 {
 	/* the kernel holds the page while it asks us */
 	struct ha_cow_page p = { .held = page_folio(vmf->page) };
@@ -113,11 +115,11 @@ static vm_fault_t mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a,
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, HA_COW_WRITE,
 			  &p);
 	if (err)
-		return fault_error(err);
+		return err;
 	ha_arena_zap_page(a, vmf->pgoff);
 	ha_arena_count(a, p.source, 1);
 	ha_stat_inc(p.source);
-	return VM_FAULT_NOPAGE;
+	return 0;
 }
 
 /* First write to a page that a copy-on-write VMA maps read-only. */
@@ -127,9 +129,11 @@ static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
 	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
 	struct folio *folio = page_folio(vmf->page);
 	vm_fault_t ret;
+	int err = 0;
 
 	if (!a || index >= a->family->nblocks)
 		return VM_FAULT_SIGBUS;
+again:
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
 	if (ha_cow_writable(a, index, vmf->pgoff % HA_BLOCK_PAGES, vmf->page)) {
@@ -142,10 +146,13 @@ static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
 			ha_stat_inc(HA_COW_REUSED);
 		ret = VM_FAULT_LOCKED;
 	} else {
-		ret = mkwrite_copy(vmf, a, index);
+		err = mkwrite_copy(vmf, a, index);
+		ret = err ? fault_error(err) : VM_FAULT_NOPAGE;
 	}
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
+	if (err == -EDQUOT && ha_cow_claim(a, index, folio))
+		goto again;
 	return ret;
 }
 
