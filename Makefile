@@ -10,10 +10,13 @@ O ?= build
 o := $(abspath $(O))
 
 # Kernels to build for: every release with headers, or those that KERNELS
-# names; "6.12" stands for any 6.12 release.
+# names; "6.12" stands for any 6.12 release, "new" for the newest that Debian's
+# archive serves, which is fetched into the cache.
 installed := $(sort $(patsubst /lib/modules/%/build,%,$(wildcard /lib/modules/*/build)))
 ifdef KERNELS
 kernels := $(foreach k,$(KERNELS),$(filter $(k) $(k).% $(k)-%,$(installed)))
+kernels += $(if $(filter new,$(KERNELS)),$(shell selftests/vm/kernel list new))
+kernels := $(strip $(kernels))
 else
 kernels := $(installed)
 endif
@@ -47,8 +50,11 @@ kmod: $(modules)
 # The sources are mirrored by links, so that each kernel has objects of its own
 # and nothing is written below kmod/.
 kmod_files := $(wildcard kmod/*.[ch] kmod/Kbuild)
+.SECONDEXPANSION:
+kdir = $(or $(wildcard /lib/modules/$(1)/build),\
+	    $(shell selftests/vm/kernel build $(1)))
 $(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
-		     /lib/modules/%/build/Module.symvers
+		     $$(call kdir,$$*)/Module.symvers
 	@mkdir -p $(@D)
 	@find $(@D) -maxdepth 1 -type l -delete
 	@ln -sr $(kmod_files) kmod/uapi $(@D)/
@@ -59,7 +65,7 @@ $(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
 # An O= of ours is not one for kbuild.  Debian's headers have no vmlinux to
 # take BTF from, which is no news.
 kbuild = MAKEFLAGS="$(filter-out O=%,$(MAKEFLAGS))" $(MAKE) \
-	-C /lib/modules/$*/build M=$(@D) CONFIG_DEBUG_INFO_BTF_MODULES=
+	-C $(call kdir,$*) M=$(@D) CONFIG_DEBUG_INFO_BTF_MODULES=
 
 ## lib: libshim, shared and static
 lib:

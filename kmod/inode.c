@@ -21,9 +21,16 @@
 static struct vfsmount *mount;
 static int mount_count;
 
+/*
+ * A heap is not to be executed: mmap() with PROT_EXEC is EPERM, and mprotect()
+ * cannot add it later.  Newer kernels say so for every pseudo file system.
+ */
 static int ha_fs_init(struct fs_context *fc)
 {
-	return init_pseudo(fc, HA_MAGIC) ? 0 : -ENOMEM;
+	if (!init_pseudo(fc, HA_MAGIC))
+		return -ENOMEM;
+	fc->s_iflags |= SB_I_NOEXEC;
+	return 0;
 }
 
 static struct file_system_type ha_fs = {

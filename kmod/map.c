@@ -297,8 +297,6 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
-		return -EACCES;
 	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
 		return -EINVAL;
 	mutex_lock(&f->lock);
@@ -318,7 +316,6 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 	else
 		atomic_inc(&a->nvma);
 	vma->vm_private_data = a;
-	vm_flags_clear(vma, VM_MAYEXEC);
 	vm_flags_set(vma, VM_DONTEXPAND);
 	vma->vm_ops = &plain_ops;
 	if (a->cow)

@@ -18,9 +18,11 @@
  * @f: the family
  * @vma: as the kernel prepared it
  *
- * Return: 0; -EINVAL for a private mapping or one past the end; -EACCES for an
- * executable one; -EPERM for a process that neither made nor inherited the
- * arena; -EBUSY when another base address is in use.
+ * An executable one is the file system's to refuse (inode.c).
+ *
+ * Return: 0; -EINVAL for a private mapping or one past the end; -EPERM for a
+ * process that neither made nor inherited the arena; -EBUSY when another base
+ * address is in use.
  */
 int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma);
 

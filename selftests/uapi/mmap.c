@@ -42,9 +42,9 @@ TEST_F(mmap, past_the_size_is_refused)
 
 TEST_F(mmap, executable_is_refused)
 {
-	EXPECT_MAP_ERRNO(EACCES, mmap(NULL, BLOCK_LEN, PROT_READ | PROT_EXEC,
+	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, PROT_READ | PROT_EXEC,
 				      MAP_SHARED, self->fd, 0));
-	EXPECT_MAP_ERRNO(EACCES, mmap(NULL, BLOCK_LEN, RW | PROT_EXEC,
+	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, RW | PROT_EXEC,
 				      MAP_SHARED, self->fd, 0));
 }
 
@@ -52,7 +52,7 @@ TEST_F(mmap, refusals_leave_it_usable)
 {
 	char *p;
 
-	EXPECT_MAP_ERRNO(EACCES, mmap(NULL, BLOCK_LEN, PROT_EXEC, MAP_SHARED,
+	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, PROT_EXEC, MAP_SHARED,
 				      self->fd, 0));
 	EXPECT_MAP_ERRNO(EINVAL, mmap(NULL, BLOCK_LEN, RW, MAP_PRIVATE,
 				      self->fd, 0));
