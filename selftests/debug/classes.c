@@ -122,7 +122,7 @@ TEST_F(classes, missing_vma_flags_2026_46312)
 	EXPECT_ERRNO(EACCES, mprotect(self->a.base, OS_PAGE,
 				      PROT_READ | PROT_EXEC));
 	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, PROT_READ | PROT_EXEC,
-				      MAP_SHARED, self->a.fd, 0));
+				     MAP_SHARED, self->a.fd, 0));
 }
 
 struct closer {

@@ -43,9 +43,9 @@ TEST_F(mmap, past_the_size_is_refused)
 TEST_F(mmap, executable_is_refused)
 {
 	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, PROT_READ | PROT_EXEC,
-				      MAP_SHARED, self->fd, 0));
+				     MAP_SHARED, self->fd, 0));
 	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, RW | PROT_EXEC,
-				      MAP_SHARED, self->fd, 0));
+				     MAP_SHARED, self->fd, 0));
 }
 
 TEST_F(mmap, refusals_leave_it_usable)
@@ -53,7 +53,7 @@ TEST_F(mmap, refusals_leave_it_usable)
 	char *p;
 
 	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, PROT_EXEC, MAP_SHARED,
-				      self->fd, 0));
+				     self->fd, 0));
 	EXPECT_MAP_ERRNO(EINVAL, mmap(NULL, BLOCK_LEN, RW, MAP_PRIVATE,
 				      self->fd, 0));
 	p = mmap(NULL, 4 * BLOCK_LEN, RW, MAP_SHARED, self->fd, 0);
