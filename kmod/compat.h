@@ -25,12 +25,6 @@ static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 	vma->vm_flags |= flags;
 }
 
-static inline void vm_flags_clear(struct vm_area_struct *vma,
-				  unsigned long flags)
-{
-	vma->vm_flags &= ~flags;
-}
-
 #define ha_idmap	struct user_namespace
 #else
 #define ha_idmap	struct mnt_idmap
@@ -92,6 +86,61 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 #define ha_assign_str(dst, src)	__assign_str(dst, src)
 #else
 #define ha_assign_str(dst, src)	__assign_str(dst)
+#endif
+
+/* Gone in 6.13: what is freed since then is freed from an array. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+static inline void put_pages_list(struct list_head *folios)
+{
+	struct folio *folio, *batch[32];
+	int n = 0;
+
+	list_for_each_entry(folio, folios, lru) {
+		if (n == ARRAY_SIZE(batch)) {
+			release_pages(batch, n);
+			n = 0;
+		}
+		batch[n++] = folio;
+	}
+	release_pages(batch, n);
+	INIT_LIST_HEAD(folios);
+}
+#endif
+
+/* Since 6.17 no entry of a page table says that what it maps is a device's. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+static inline int pmd_devmap(pmd_t pmd)
+{
+	return 0;
+}
+#endif
+
+/*
+ * May a page of a large folio be mapped without the rest of it?
+ *
+ * A fault that hands the kernel such a page gets one page mapped only where a
+ * table of PTEs is in place when the kernel maps it.  HA_TABLES_STAY: a table
+ * that was seen under the lock of the VMA is there until that lock is dropped.
+ * Since 6.14 MADV_DONTNEED frees one that it has emptied (PT_RECLAIM), and since
+ * 6.18 finish_fault() maps all of the folio into an empty one.
+ *
+ * HA_MAPS_ALONE: so the fault maps the page itself, with ha_map_alone(), which
+ * makes the table if it has to.  What is mapped there already stays, and the
+ * access is tried again.
+ */
+#define HA_TABLES_STAY	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define HA_MAPS_ALONE	true
+static inline vm_fault_t ha_map_alone(struct vm_fault *vmf, struct page *page)
+{
+	return vmf_insert_page_mkwrite(vmf, page, false);
+}
+#else
+#define HA_MAPS_ALONE	false
+static inline vm_fault_t ha_map_alone(struct vm_fault *vmf, struct page *page)
+{
+	return VM_FAULT_SIGBUS;
+}
 #endif
 
 #endif /* _HUGEARENA_COMPAT_H */

@@ -278,17 +278,28 @@ static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 	return 0;
 }
 
-/* A page of @b that may be mapped read-only as it is, or NULL. */
-static struct page *page_show(struct ha_block *b, int i, unsigned int how)
+/* May a page of an overlay's base be mapped, and not the rest of the base? */
+static bool base_can_show(unsigned int how)
+{
+	return HA_MAPS_ALONE || (HA_TABLES_STAY && (how & HA_COW_TABLE));
+}
+
+/* Find a page of @b that may be mapped read-only as it is. */
+static bool page_show(struct ha_block *b, int i, unsigned int how,
+		      struct ha_cow_page *out)
 {
 	struct page *page;
 
 	if ((how & (HA_COW_WRITE | HA_COW_SHOW)) != HA_COW_SHOW)
-		return NULL;
+		return false;
 	page = ha_block_page(b, i);
-	if (page && !b->folio && PageCompound(page) && !(how & HA_COW_TABLE))
-		return NULL;
-	return page;
+	if (!page)
+		return false;
+	out->alone = !b->folio && PageCompound(page);
+	if (out->alone && !base_can_show(how))
+		return false;
+	out->page = page;
+	return true;
 }
 
 int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
@@ -310,9 +321,9 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		if (!b)
 			return -ENOMEM;
 	}
-	out->page = page_show(b, i, how);
-	if (out->page)
+	if (page_show(b, i, how, out))
 		return 0;
+	out->alone = false;
 	if (ha_block_shared(b) || !ha_cow_clean(a, index, b, out->held)) {
 		b = block_cover(a, index, b);
 		if (IS_ERR(b))

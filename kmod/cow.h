@@ -36,11 +36,13 @@ struct ha_arena *ha_cow_clone(struct ha_arena *parent, struct mm_struct *mm);
  * struct ha_cow_page - what a fault may map
  * @page: the page
  * @source: where it came from
+ * @alone: nothing else of its folio may be mapped, and this for reading only
  * @held: in: a folio that the caller holds a reference to, or NULL
  */
 struct ha_cow_page {
 	struct page *page;
 	enum ha_counter source;
+	bool alone;
 	const struct folio *held;
 };
 
@@ -52,10 +54,11 @@ struct ha_cow_page {
  * @how: HA_COW_* bits
  * @out: the result
  *
- * Where no table of PTEs is in place, the kernel maps all of a whole block's
- * folio.  Under an overlay that would show what the overlay covers, so that
- * the first page of it to be read is copied, and brings the table with it;
- * after that, pages of the base are shown as they are.
+ * Left to itself, the kernel maps all of a whole block's folio.  Under an
+ * overlay that would show what the overlay covers, so that a page of the base
+ * is mapped alone.  Where that cannot be (compat.h), the first page to be read
+ * is copied, and brings a table of PTEs with it; after that, pages of the base
+ * are shown as they are.
  *
  * Return: 0; -EFAULT where no memory may be made (a lost block, or a hole in a
  * core dump); -EDQUOT; -ENOMEM.

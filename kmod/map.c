@@ -33,8 +33,8 @@ static vm_fault_t fault_error(int err)
 }
 
 /*
- * Does a PMD point to a table of PTEs?  Then it does so for as long as the
- * fault lasts: tables go with the VMA only.
+ * Does a PMD point to a table of PTEs?  Looked at before the block's lock is
+ * taken: nothing may rest on it but what HA_TABLES_STAY says.
  */
 static bool pmd_is_table(pmd_t pmd)
 {
@@ -54,6 +54,18 @@ static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 		ha_block_rehome(xa_load(&a->table, index), a->inode, folio);
 	vmf->page = page;
 	return VM_FAULT_LOCKED;
+}
+
+/*
+ * Map a page whose neighbours in its folio must not be seen.  Under the block's
+ * lock, so that nobody has to wait for a locked folio.
+ */
+static vm_fault_t fault_alone(struct vm_fault *vmf, struct ha_arena *a,
+			      pgoff_t index, struct page *page)
+{
+	if (HA_MAPS_ALONE)
+		return ha_map_alone(vmf, page);
+	return fault_page(vmf, a, index, false, page);
 }
 
 static vm_fault_t ha_fault(struct vm_fault *vmf)
@@ -83,6 +95,8 @@ again:
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, how, &p);
 	if (err)
 		ret = fault_error(err);
+	else if (p.alone)
+		ret = fault_alone(vmf, a, index, p.page);
 	else
 		ret = fault_page(vmf, a, index, write, p.page);
 	mutex_unlock(ha_arena_lock(a, index));
