@@ -13,8 +13,10 @@
 box_core := lock
 box_about := regions, pools, heaps, vectors, scopes and counted references
 
-co_core := lock
+co_core := lock error sizeclass
 co_about := coroutines and their stacks
+co_libs := -luring -lgcc_s -lpthread
+co_requires := liburing
 
 gc_core := lock
 gc_about := a concurrent garbage collector
@@ -24,9 +26,16 @@ above := $(patsubst %/,%,$(dir $(wildcard box/*.map co/*.map gc/*.map)))
 
 above_cflags = -std=gnu11 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden \
 	-fno-plt -ftls-model=initial-exec -fno-semantic-interposition \
-	-fexceptions -O2 -MMD -MP -Iinclude -I. $(OPT) $(CFLAGS)
+	-fexceptions -O2 -MMD -MP -Iinclude -I. -I$(gen) $(OPT) $(CFLAGS)
 above_ldflags = -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
 	-Wl,-O1 -Wl,--hash-style=gnu $(LDFLAGS)
+
+# One sentence that names the fix, before the compiler fails for a lesser one.
+ifneq ($(filter co,$(above)),)
+ifeq ($(wildcard /usr/include/liburing.h)$(wildcard /usr/local/include/liburing.h),)
+$(error libshim-co needs liburing: 'apt-get install liburing-dev liburcu-dev')
+endif
+endif
 
 # above_library FOLDER
 define above_library
@@ -48,7 +57,8 @@ $$($(1)_obj)/%.o: $(1)/%.S Makefile above.mk
 	@echo "  AS      libshim/$$<"
 	@$$(CC) $$(above_cflags) -c -o $$@ $$<
 
-$$($(1)_obj)/core_%.o: %.c Makefile above.mk
+$$($(1)_obj)/core_%.o: %.c Makefile above.mk | $(gen)/sizeclass_count.h \
+		$(gen)/sizeclass_table.h
 	@mkdir -p $$(@D)
 	@$$(CC) $$(above_cflags) -c -o $$@ $$<
 

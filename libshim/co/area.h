@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * area: address space for slots of one order.
+ *
+ * Keeps: an area is never unmapped and its description never changes once
+ * published, but for @made, which only grows; so addresses are looked up without
+ * a lock, in a signal handler if need be.  Slots are made from the lowest up.
+ */
+#ifndef SHIM_CO_AREA_H
+#define SHIM_CO_AREA_H
+
+#include "slot.h"
+
+/*
+ * Each area is four times as large as the one before it of its order, 64 MiB to
+ * 64 GiB: a million slots of 64 KiB are in 6 areas.
+ */
+#define AREA_MIN	((size_t)64 << 20)
+#define AREA_MAX	((size_t)64 << 30)
+/* Of one order, small ones for want of address space included. */
+#define AREAS		48
+
+struct area;
+
+/**
+ * struct area_kind - how an area gets memory and guards
+ * @map: reserve @a->bytes aligned to @a->bytes' slots; sets @base; an errno
+ * @guard: guard slots [first, first + nr); sets their records' guard
+ * @drop: give ranges back
+ */
+struct area_range {
+	char *low;
+	char *high;
+};
+
+struct area_kind {
+	int (*map)(struct area *a);
+	void (*guard)(struct area *a, size_t first, size_t nr);
+	void (*drop)(struct area *a, const struct area_range *r, size_t nr);
+};
+
+extern const struct area_kind area_anon __attribute__((visibility("hidden")));
+extern const struct area_kind area_arena __attribute__((visibility("hidden")));
+
+/**
+ * struct area - one mapping of slots
+ * @base: its lowest slot
+ * @bytes: its size
+ * @records: a record a slot
+ * @slots: how many it can have
+ * @made: how many it has; written with the order's lock held
+ * @kind: how
+ * @order: of all its slots
+ * @fd: the arena, or -1
+ */
+struct area {
+	char *base;
+	size_t bytes;
+	struct slot *records;
+	size_t slots;
+	size_t made;
+	const struct area_kind *kind;
+	uint32_t order;
+	int fd;
+};
+
+/**
+ * struct area_table - all areas; tools find it by its name
+ * @nr: of an order, published with release order
+ * @area: by order
+ */
+struct area_table {
+	uint32_t nr[SLOT_ORDERS];
+	struct area area[SLOT_ORDERS][AREAS];
+};
+
+extern struct area_table shim_co_areas __attribute__((visibility("hidden")));
+
+/**
+ * area_make - make new slots
+ * @order: of which order; its lock is held
+ * @nr: how many at most
+ *
+ * Return: the records, in a list, fewer than @nr at an area's end; NULL if there
+ * is no address space.
+ */
+struct slot *area_make(unsigned int order, size_t nr);
+
+/**
+ * area_of - the area that an address is in
+ * @p: any address
+ */
+struct area *area_of(const void *p);
+
+/**
+ * area_slot - the slot that an address is in
+ * @p: any address
+ *
+ * Return: its record, or NULL if there is no slot made.
+ */
+struct slot *area_slot(const void *p);
+
+/**
+ * area_drop - give parts of slots back
+ * @s: the slots, in a list
+ * @keep: bytes at each one's top to keep
+ *
+ * Return: bytes that were asked to be given back.
+ */
+size_t area_drop(struct slot *s, size_t keep);
+
+/**
+ * area_setup - read what the environment says; called once
+ */
+void area_setup(void);
+
+/* SHIM_STACK_GUARD: at most this good a guard is used. */
+extern enum shim_stack_guard area_guard_best
+	__attribute__((visibility("hidden")));
+
+#endif /* SHIM_CO_AREA_H */

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * co: create, resume, yield, end.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "co.h"
+#include "base/error.h"
+#include "run.h"
+#include "base/sys.h"
+
+__thread struct co_thread co_thread;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool refused;
+
+#if defined(__x86_64__)
+#ifndef SYS_arch_prctl
+#define SYS_arch_prctl		158
+#endif
+#define SHSTK_STATUS		0x5005	/* ARCH_SHSTK_STATUS, Linux 6.6 */
+
+/* A shadow stack keeps return addresses that our jmp would not take off. */
+static bool has_shadow_stack(void)
+{
+	uint64_t features = 0;
+
+	return !sys_call3(SYS_arch_prctl, SHSTK_STATUS, (long)&features, 0) &&
+	       features & 1;
+}
+
+static void *frame_new(struct shim_co *co, void *top)
+{
+	void **sp = (void **)top - 9;
+	uint32_t mxcsr;
+	uint16_t x87;
+
+	/* co_start must find the stack 16-byte aligned: 7 words popped */
+	memset(sp - 1, 0, 10 * sizeof(sp[0]));
+	sp[3] = co;			/* r12 */
+	sp[6] = (void *)co_start;
+	__asm__("stmxcsr %0" : "=m"(mxcsr));
+	__asm__("fnstcw %0" : "=m"(x87));
+	memcpy((char *)sp - 8, &mxcsr, sizeof(mxcsr));
+	memcpy((char *)sp - 4, &x87, sizeof(x87));
+	return sp;
+}
+#elif defined(__aarch64__)
+static bool has_shadow_stack(void)
+{
+	return false;
+}
+
+static void *frame_new(struct shim_co *co, void *top)
+{
+	void **sp = (void **)top - 20;
+
+	memset(sp, 0, 20 * sizeof(sp[0]));
+	sp[0] = co;			/* x19 */
+	sp[11] = (void *)co_start;	/* x30 */
+	return sp;
+}
+#endif
+
+static const char *name_of(const struct slot *s)
+{
+	const char *name = co_top_now((const struct shim_co *)s)->name;
+
+	return name[0] ? name : NULL;
+}
+
+static void setup(void)
+{
+	refused = has_shadow_stack();
+	slot_co_name = name_of;
+	co_tools_setup();
+}
+
+void co_thread_begin(struct co_thread *t)
+{
+	/* kept in a forked child, whose one thread has these coroutines still */
+	t->root.tid = (uint32_t)sys_call3(SYS_gettid, 0, 0, 0);
+	co_set_state(&t->root, SHIM_CO_RUNNING);
+	t->self = &t->root;
+	if (co_tools)
+		co_tools_begin(t);
+}
+
+EXPORT struct shim_co *shim_co_new(shim_co_fn fn, void *arg,
+				   const struct shim_co_attr *attr)
+{
+	unsigned int order = SHIM_STACK_ORDER, flags = 0;
+	struct shim_co *co;
+	struct co_top *top;
+
+	pthread_once(&once, setup);
+	if (refused) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	if (!fn)
+		goto invalid;
+	if (attr) {
+		if (attr->flags & ~SHIM_CO_EXCEPTIONS)
+			goto invalid;
+		if (attr->flags & SHIM_CO_EXCEPTIONS)
+			flags = CO_EXCEPTIONS;
+		if (attr->stack)
+			order = shim_stack_order(attr->stack);
+		if (!order)
+			return NULL;
+	}
+	co = (struct shim_co *)slot_get(order, SLOT_CO);
+	if (!co)
+		return NULL;
+	top = co_top(co);
+	*top = (struct co_top){ .fn = fn, .arg = arg };
+	if (attr && attr->name)
+		strncpy(top->name, attr->name, CO_NAME_LEN - 1);
+	co->sp = frame_new(co, top);
+	co->flags = (uint16_t)(SHIM_CO_NEW | flags);
+	co->tid = 0;
+	co->queue = NULL;
+	co->wait = NULL;
+	co->park = NULL;
+	if (unlikely(co_tools))
+		co_tools_new(co);
+	return co;
+invalid:
+	errno = EINVAL;
+	return NULL;
+}
+
+EXPORT void shim_co_free(struct shim_co *co)
+{
+	if (!co)
+		return;
+	if (co->slot_state != SLOT_CO)
+		shim_bug("not a coroutine", co);
+	while (!co->queue && co_state(co) == SHIM_CO_SUSPENDED)
+		if (shim_co_cancel(co) && errno != EAGAIN)
+			break;
+	if (co_state(co) != SHIM_CO_DONE &&
+	    (co_state(co) != SHIM_CO_NEW || co->queue))
+		shim_bug("a coroutine is freed that is not over", co);
+	if (unlikely(co->flags & CO_PARKED))
+		co_park_drop(co);
+	if (unlikely(co_tools))
+		co_tools_free(co);
+	slot_put(co_slot(co));
+}
+
+/* libstdc++'s, a caught exceptions' list and a count: each coroutine has its own. */
+void *__cxa_get_globals(void) __attribute__((weak));
+
+static void exceptions_swap(void **theirs)
+{
+	void **mine, *t[2];
+
+	if (!__cxa_get_globals)
+		return;
+	mine = __cxa_get_globals();
+	memcpy(t, mine, sizeof(t));
+	memcpy(mine, theirs, sizeof(t));
+	memcpy(theirs, t, sizeof(t));
+}
+
+static __attribute__((noinline)) void *enter_slow(struct shim_co *me,
+						  struct shim_co *co,
+						  void *value)
+{
+	bool exceptions = co->flags & CO_EXCEPTIONS;
+
+	if (co->flags & CO_PARKED)
+		co_unpark(co);
+	if (exceptions)
+		exceptions_swap(co_top(co)->exceptions);
+	value = co_tools ? co_tools_switch(me, co, value, false) :
+			   co_switch(&me->sp, co->sp, value);
+	if (exceptions)
+		exceptions_swap(co_top(co)->exceptions);
+	return value;
+}
+
+void *co_enter(struct shim_co *co, void *value)
+{
+	struct co_thread *t = &co_thread;
+	struct shim_co *me = t->self;
+
+	co_set_state(me, SHIM_CO_RESUMING);
+	co_set_state(co, SHIM_CO_RUNNING);
+	co->caller = me;
+	t->self = co;
+	if (unlikely(co->flags & CO_SLOW || co_tools))
+		return enter_slow(me, co, value);
+	return co_switch(&me->sp, co->sp, value);
+}
+
+static __attribute__((noinline)) int resume_slow(struct co_thread *t,
+						 struct shim_co *co)
+{
+	if (!t->self)
+		co_thread_begin(t);
+	if (co->slot_state != SLOT_CO ||
+	    (co_state(co) != SHIM_CO_NEW && co_state(co) != SHIM_CO_SUSPENDED))
+		return EINVAL;
+	if (co_state(co) == SHIM_CO_NEW && !co->tid) {
+		/* makes the thread's signal stack, for overflows */
+		if (slot_ready())
+			return ENOMEM;
+		co->tid = t->root.tid;
+	}
+	if (co->tid != t->root.tid)
+		return EPERM;
+	return co->queue ? EBUSY : 0;
+}
+
+EXPORT void *shim_co_resume(struct shim_co *co, void *value)
+{
+	struct co_thread *t = &co_thread;
+	int err;
+
+	if (unlikely(co_state(co) != SHIM_CO_SUSPENDED || co->queue ||
+		     co->tid != t->root.tid)) {
+		err = resume_slow(t, co);
+		if (err) {
+			errno = err;
+			return NULL;
+		}
+	}
+	return co_enter(co, value);
+}
+
+void *co_leave(struct shim_co *me, void *value)
+{
+	struct shim_co *to = me->caller;
+
+	co_thread.self = to;
+	co_set_state(to, SHIM_CO_RUNNING);
+	if (unlikely(co_tools))
+		return co_tools_switch(me, to, value, false);
+	return co_switch(&me->sp, to->sp, value);
+}
+
+EXPORT void *shim_co_yield(void *value)
+{
+	struct shim_co *me = co_thread.self;
+
+	if (unlikely(!me || !me->where)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (me->queue)
+		return run_yield(me);
+	co_set_state(me, SHIM_CO_SUSPENDED);
+	value = co_leave(me, value);
+	co_cancel_point(me);
+	return value;
+}
+
+void co_end(struct shim_co *me, void *value)
+{
+	struct shim_co *to = me->caller;
+
+	co_locals_end(me);
+	co_set_state(me, SHIM_CO_DONE);
+	co_thread.self = to;
+	co_set_state(to, SHIM_CO_RUNNING);
+	if (unlikely(co_tools))
+		co_tools_switch(me, to, value, true);
+	else
+		co_switch(&me->sp, to->sp, value);
+	__builtin_unreachable();
+}
+
+/* The outermost C function of a coroutine, called by co_start. */
+void *co_main(struct shim_co *co, void *value)
+{
+	struct co_top *top = co_top(co);
+
+	(void)value;
+	if (unlikely(co_tools))
+		co_tools_entered(co);
+	co_end(co, top->fn(top->arg));
+}
+
+EXPORT struct shim_co *shim_co_self(void)
+{
+	struct shim_co *me = co_thread.self;
+
+	return me && me->where ? me : NULL;
+}
+
+EXPORT enum shim_co_state shim_co_state(const struct shim_co *co)
+{
+	return co_state(co);
+}

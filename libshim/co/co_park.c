@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * co_park: stacks on the heap.
+ *
+ * A parked coroutine is its record and one malloc() of a power of two: a header of
+ * its size, then the bytes from the red zone below its stack pointer to the top of
+ * its stack.  All of the stack's memory is the kernel's meanwhile.  It returns
+ * to the same address, so that pointers from the stack into the stack are right.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "co.h"
+
+#define RED_ZONE	16	/* control words at sp - 8; 16 keep it aligned */
+
+struct park {
+	size_t bytes;	/* of the allocation; tools read it */
+	size_t live;	/* of the stack */
+	char stack[];
+};
+
+struct co_top *co_top_now(const struct shim_co *co)
+{
+	struct park *p = co->park;
+
+	if (!(co->flags & CO_PARKED))
+		return co_top(co);
+	return (struct co_top *)(p->stack + p->live) - 1;
+}
+
+EXPORT int shim_co_park(struct shim_co *co)
+{
+	char *low = (char *)co->sp - RED_ZONE, *top = slot_top(co_slot(co));
+	size_t live = (size_t)(top - low), bytes = 64;
+	struct park *p;
+
+	if (co->slot_state != SLOT_CO || co_state(co) != SHIM_CO_SUSPENDED) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (co->flags & CO_PARKED)
+		return 0;
+	if (co->flags & CO_PINNED || co_tools) {
+		/* a sanitizer knows the stack by its address, too */
+		errno = EBUSY;
+		return -1;
+	}
+	while (bytes < live + sizeof(*p))
+		bytes *= 2;
+	/* a power of two above half of the pages saves nothing */
+	if (2 * bytes > ((live + SLOT_PAGE - 1) & -(size_t)SLOT_PAGE) +
+			SLOT_PAGE) {
+		errno = E2BIG;
+		return -1;
+	}
+	p = malloc(bytes);
+	if (!p)
+		return -1;
+	p->bytes = bytes;
+	p->live = live;
+	memcpy(p->stack, low, live);
+	slot_drop(co_slot(co), slot_low(co_slot(co)), top);
+	co->park = p;
+	co->flags |= CO_PARKED;
+	return 0;
+}
+
+void co_unpark(struct shim_co *co)
+{
+	struct park *p = co->park;
+
+	memcpy(slot_top(co_slot(co)) - p->live, p->stack, p->live);
+	co_park_drop(co);
+}
+
+void co_park_drop(struct shim_co *co)
+{
+	free(co->park);
+	co->park = NULL;
+	co->flags &= (uint16_t)~CO_PARKED;
+}

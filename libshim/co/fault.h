@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fault: a stack that ran into its guard is reported.
+ */
+#ifndef SHIM_CO_FAULT_H
+#define SHIM_CO_FAULT_H
+
+#include <stdint.h>
+
+/**
+ * fault_setup - put the handler of SIGSEGV in place; called once
+ *
+ * The handler that was there is called after a report, and for every SIGSEGV
+ * that is not of a guard of ours.
+ */
+void fault_setup(void);
+
+/**
+ * fault_thread - give the calling thread a signal stack if it has none
+ *
+ * Return: what fault_thread_end() takes, NULL if the thread had one, or
+ * (void *)-1 for want of memory.
+ */
+void *fault_thread(void);
+
+/**
+ * fault_thread_end - take it away
+ * @signals: from fault_thread()
+ */
+void fault_thread_end(void *signals);
+
+/**
+ * fault_count - overflows reported
+ */
+uint64_t fault_count(void);
+
+#endif /* SHIM_CO_FAULT_H */

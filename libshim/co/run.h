@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * run: queues of coroutines.
+ *
+ *   run.c         the loop, posts, cancellation
+ *   run_timer.c   deadlines, in a heap
+ *   io.c          system calls that look as if they blocked
+ *   io_ring.c     waiting by io_uring
+ *   io_epoll.c    waiting by epoll
+ *   chan.c        channels and select
+ *   group.c       wait groups
+ *
+ * Keeps: a queue's lists, timers and files are its thread's alone; another
+ * thread only adds to its post list (liburcu's wait-free queue) and kicks it out
+ * of its sleep.  What the kernel or another thread completes refers to a
+ * coroutine by its record, never by an address in its stack, unless the
+ * coroutine is CO_PINNED: so that the others can be parked while they wait.
+ */
+#ifndef SHIM_CO_RUN_H_
+#define SHIM_CO_RUN_H_
+
+#ifndef _LGPL_SOURCE
+#define _LGPL_SOURCE		/* inline: no library of liburcu is needed */
+#endif
+#include <urcu/wfcqueue.h>
+
+#include "co.h"
+
+#define TIMER_NONE	UINT32_MAX
+
+/**
+ * struct run_wait - what a coroutine of a queue waits for; on its stack
+ * @cancel: stop waiting: @co is made ready, now or when the kernel says so; NULL
+ *	if it only has a timer, or is in the list
+ * @fd: of the file that it is about
+ * @events: and which of poll()'s, for a wait
+ * @result: what it came to
+ */
+struct run_wait {
+	void (*cancel)(struct shim_co *co, struct run_wait *w);
+	int fd;
+	short events;
+	int result;
+};
+
+/* What io_uring does for a coroutine that waits. */
+enum run_call { RUN_READ, RUN_WRITE, RUN_RECV, RUN_SEND, RUN_ACCEPT, RUN_CONNECT };
+
+/**
+ * struct run_op - a system call to be done by the kernel meanwhile
+ * @w: the wait
+ * @call: which
+ * @buf: what it reads or writes; an address for accept and connect
+ * @len: of @buf
+ * @addrlen: of accept()
+ * @flags: of recv(), send(), accept4()
+ */
+struct run_op {
+	struct run_wait w;
+	enum run_call call;
+	void *buf;
+	size_t len;
+	socklen_t *addrlen;
+	int flags;
+};
+
+struct run_timer {
+	uint64_t at;
+	struct shim_co *co;
+};
+
+/**
+ * struct run_io - how a queue waits for files
+ * @name: for people
+ * @setup: make q->io; an errno
+ * @end: undo it
+ * @poll: collect what is complete; if there is nothing, wait for @timeout ns, for
+ *	ever if negative, or until kicked
+ * @wait: arrange that @co is made ready when @w's file is; -errno if it cannot
+ * @op: the same when the kernel did the call; NULL if this way cannot do that
+ * @begin: the running thread is to be the one that waits; an errno
+ */
+struct run_io {
+	const char *name;
+	int (*setup)(struct shim_co_queue *q);
+	void (*end)(struct shim_co_queue *q);
+	void (*poll)(struct shim_co_queue *q, int64_t timeout);
+	int (*wait)(struct shim_co_queue *q, struct shim_co *co,
+		    struct run_wait *w);
+	void (*op)(struct shim_co_queue *q, struct shim_co *co,
+		   struct run_op *op);
+	int (*begin)(struct shim_co_queue *q);
+};
+
+extern const struct run_io io_ring __attribute__((visibility("hidden")));
+extern const struct run_io io_epoll __attribute__((visibility("hidden")));
+
+/**
+ * struct shim_co_queue - a queue
+ * @head: coroutines that can run, in the order of their turns
+ * @tail: where the next one goes
+ * @post_head: and those that other threads made ready
+ * @post_tail: the same
+ * @live: coroutines and holds; from any thread
+ * @sleeping: its thread waits, or is about to: a post has to kick it
+ * @stop: shim_co_stop() was called
+ * @running: some thread runs it
+ * @forks: slot_forks when it was made: a child cannot use it
+ * @kick: an eventfd
+ * @io: how it waits
+ * @state: that of @io
+ * @timers: a heap, the next deadline first
+ * @nr_timers: how many
+ * @max_timers: room
+ */
+struct shim_co_queue {
+	struct shim_co *head;
+	struct shim_co **tail;
+	struct __cds_wfcq_head post_head;
+	struct cds_wfcq_tail post_tail;
+	long live;
+	int sleeping;
+	int stop;
+	int running;
+	unsigned int forks;
+	int kick;
+	const struct run_io *io;
+	void *state;
+	struct run_timer *timers;
+	uint32_t nr_timers;
+	uint32_t max_timers;
+};
+
+/**
+ * run_self - the running coroutine if a queue runs it, else NULL
+ */
+static inline struct shim_co *run_self(void)
+{
+	struct shim_co *me = co_thread.self;
+
+	return me && me->queue ? me : NULL;
+}
+
+/**
+ * run_ready - put a coroutine at its queue's end; in the queue's thread
+ * @co: suspended, not in the list
+ */
+void run_ready(struct shim_co *co);
+
+/**
+ * run_wake - the same, from any thread
+ * @co: waits, and nobody else wakes it
+ */
+void run_wake(struct shim_co *co);
+
+/**
+ * run_block - leave the running coroutine until it is woken
+ * @me: it
+ * @w: what it waits for, which is to be arranged already
+ * @timeout: ns, or negative
+ *
+ * After the timeout @w->cancel() is called.  The caller calls co_cancel_point()
+ * when nothing refers to its stack any more.
+ *
+ * Return: the result that who woke it has set, 0 by default; -ETIME if it timed
+ * out and nobody has set another.
+ */
+int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout);
+
+/* shim_co_yield() and shim_co_cancel() of a queue's coroutine. */
+void *run_yield(struct shim_co *me);
+int run_cancel(struct shim_co *co);
+
+/* A deadline for @co; false if there is no memory. */
+bool timer_add(struct shim_co_queue *q, struct shim_co *co, uint64_t at);
+void timer_remove(struct shim_co_queue *q, struct shim_co *co);
+
+/* Coroutines whose deadline has passed are woken.  Returns ns to the next or -1. */
+int64_t timers_run(struct shim_co_queue *q);
+
+#endif /* SHIM_CO_RUN_H_ */

@@ -1,0 +1,654 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * run: what shim_co_run.h promises, by io_uring where there is one and by epoll.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <shim_co.h>
+#include <shim_stack.h>
+
+#include "patience.h"
+
+#define MS	INT64_C(1000000)
+
+FIXTURE(queue) {
+	struct shim_co_queue *q;
+};
+
+FIXTURE_VARIANT(queue) {
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(queue, best) {
+	.flags = 0,
+};
+
+FIXTURE_VARIANT_ADD(queue, epoll) {
+	.flags = SHIM_CO_EPOLL,
+};
+
+static int logged[64], nr_logged;
+static int fds[2], other[2];
+static int outcome, outcome_errno;
+
+static void note(int what)
+{
+	if (nr_logged < 64)
+		logged[nr_logged++] = what;
+}
+
+FIXTURE_SETUP(queue)
+{
+	self->q = shim_co_queue_new(variant->flags);
+	ASSERT_NE(NULL, self->q);
+	if (variant->flags)
+		ASSERT_STREQ("epoll", shim_co_queue_kind(self->q));
+	TH_LOG("waits by %s", shim_co_queue_kind(self->q));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	ASSERT_EQ(0, pipe(other));
+	outcome = 99;
+}
+
+FIXTURE_TEARDOWN(queue)
+{
+	struct shim_stack_stat st;
+
+	shim_co_queue_free(self->q);
+	shim_stack_get_stat(&st);
+	EXPECT_EQ(0, st.used);
+}
+
+static void *yields(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		note((int)(intptr_t)arg + i);
+		shim_co_yield(NULL);
+	}
+	return NULL;
+}
+
+TEST_F(queue, turns)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, shim_co_go(self->q, yields,
+					(void *)(intptr_t)(10 * i), NULL));
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(9, nr_logged);
+	for (i = 0; i < 9; i++)
+		EXPECT_EQ(10 * (i % 3) + i / 3, logged[i]);
+	/* an empty queue returns, and it can be filled again */
+	EXPECT_EQ(0, shim_co_run(self->q));
+	shim_co_go(self->q, yields, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(12, nr_logged);
+}
+
+TEST_F(queue, bad_use)
+{
+	struct shim_co *co = shim_co_new(yields, NULL, NULL);
+
+	EXPECT_EQ(-1, shim_co_go(NULL, yields, NULL, NULL));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, shim_co_queue_new(0x100));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(0, shim_co_post(self->q, co));
+	EXPECT_EQ(-1, shim_co_post(self->q, co));
+	EXPECT_EQ(NULL, shim_co_resume(co, NULL));
+	EXPECT_EQ(EBUSY, errno);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(SHIM_CO_DONE, shim_co_state(co));
+	shim_co_free(co);
+}
+
+static void *sleeps(void *arg)
+{
+	shim_co_sleep((intptr_t)arg * MS);
+	note((int)(intptr_t)arg);
+	return NULL;
+}
+
+TEST_F(queue, sleep_in_order)
+{
+	static const int ms[] = { 40, 5, 0, 80, 20, 10, 60, 1 };
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		shim_co_go(self->q, sleeps, (void *)(intptr_t)ms[i], NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(8, nr_logged);
+	for (i = 1; i < 8; i++)
+		EXPECT_LT(logged[i - 1], logged[i]);
+}
+
+static void *reader(void *arg)
+{
+	char buf[16] = { 0 };
+	ssize_t n;
+
+	(void)arg;
+	while ((n = shim_co_read(fds[0], buf, sizeof(buf))) > 0) {
+		note((int)n);
+		note(buf[0]);
+	}
+	note((int)n);
+	return NULL;
+}
+
+static void *writer(void *arg)
+{
+	(void)arg;
+	shim_co_sleep(MS);
+	shim_co_write_all(fds[1], "abc", 3);
+	shim_co_sleep(MS);
+	shim_co_write_all(fds[1], "z", 1);
+	shim_co_sleep(MS);
+	close(fds[1]);
+	return NULL;
+}
+
+TEST_F(queue, read_waits)
+{
+	shim_co_go(self->q, reader, NULL, NULL);
+	shim_co_go(self->q, writer, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(5, nr_logged);
+	EXPECT_EQ(3, logged[0]);
+	EXPECT_EQ('a', logged[1]);
+	EXPECT_EQ(1, logged[2]);
+	EXPECT_EQ('z', logged[3]);
+	EXPECT_EQ(0, logged[4]);
+}
+
+TEST_F(queue, nonblocking_files)
+{
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	shim_co_go(self->q, reader, NULL, NULL);
+	shim_co_go(self->q, writer, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(5, nr_logged);
+}
+
+#define MUCH	(4 << 20)
+
+static void *sends_much(void *arg)
+{
+	char *buf = malloc(MUCH);
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < MUCH; i++)
+		buf[i] = (char)(i * 7 + (i >> 12));
+	outcome = shim_co_write_all(fds[1], buf, MUCH);
+	shutdown(fds[1], SHUT_WR);
+	free(buf);
+	return NULL;
+}
+
+static void *receives_much(void *arg)
+{
+	char buf[5000];
+	size_t at = 0;
+	ssize_t n, i;
+
+	(void)arg;
+	while ((n = shim_co_recv(fds[0], buf, sizeof(buf), 0,
+				 SHIM_CO_FOREVER)) > 0) {
+		for (i = 0; i < n; i++, at++)
+			if (buf[i] != (char)(at * 7 + (at >> 12)))
+				return NULL;
+	}
+	note((int)at);
+	return NULL;
+}
+
+TEST_F(queue, more_than_the_kernel_holds)
+{
+	struct shim_co_attr attr = { .stack = 30000 };
+
+	shim_co_go(self->q, sends_much, NULL, NULL);
+	shim_co_go(self->q, receives_much, NULL, &attr);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(0, outcome);
+	ASSERT_EQ(1, nr_logged);
+	EXPECT_EQ(MUCH, logged[0]);
+}
+
+static void *waits(void *arg)
+{
+	outcome = shim_co_wait(fds[0], POLLIN, (intptr_t)arg);
+	outcome_errno = errno;
+	return NULL;
+}
+
+static void *recv_times_out(void *arg)
+{
+	char c;
+
+	outcome = (int)shim_co_recv(fds[0], &c, 1, 0, (intptr_t)arg);
+	outcome_errno = errno;
+	return NULL;
+}
+
+TEST_F(queue, timeouts)
+{
+	shim_co_go(self->q, waits, (void *)(5 * MS), NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(0, outcome);
+	shim_co_go(self->q, recv_times_out, (void *)(5 * MS), NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(-1, outcome);
+	EXPECT_EQ(ETIMEDOUT, outcome_errno);
+	/* in time: no trace of the deadline is left */
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	shim_co_go(self->q, waits, (void *)(60000 * MS), NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(POLLIN, outcome);
+	shim_co_go(self->q, recv_times_out, (void *)(60000 * MS), NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(1, outcome);
+}
+
+TEST_F(queue, wait_fails)
+{
+	int fd = dup(fds[0]);
+
+	close(fd);
+	close(fds[0]);
+	fds[0] = fd;
+	shim_co_go(self->q, waits, (void *)-1, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_TRUE((outcome == -1 && outcome_errno == EBADF) ||
+		    (outcome & POLLNVAL));
+}
+
+static struct shim_co *victim;
+
+static void cleanup(void *arg)
+{
+	note((int)(intptr_t)arg);
+}
+
+static void *blocked(void *arg)
+{
+	struct shim_co_cleanup c;
+	char buf[8];
+
+	shim_co_cleanup_push(&c, cleanup, (void *)1);
+	switch ((intptr_t)arg) {
+	case 0:
+		shim_co_sleep(100000 * MS);
+		break;
+	case 1:
+		shim_co_read(fds[0], buf, sizeof(buf));
+		break;
+	case 2:
+		shim_co_wait(fds[0], POLLIN, SHIM_CO_FOREVER);
+		break;
+	case 3:
+		shim_co_recv(fds[0], buf, sizeof(buf), 0, 100000 * MS);
+		break;
+	case 4:
+		for (;;)
+			shim_co_yield(NULL);
+	}
+	note(99);
+	shim_co_cleanup_pop(false);
+	return NULL;
+}
+
+static void *canceller(void *arg)
+{
+	shim_co_sleep(2 * MS);
+	outcome = shim_co_cancel(arg);
+	return NULL;
+}
+
+TEST_F(queue, cancel)
+{
+	intptr_t how;
+
+	for (how = 0; how < 5; how++) {
+		nr_logged = 0;
+		victim = shim_co_new(blocked, (void *)how, NULL);
+		shim_co_post(self->q, victim);
+		shim_co_go(self->q, canceller, victim, NULL);
+		EXPECT_EQ(0, shim_co_run(self->q));
+		EXPECT_EQ(0, outcome);
+		EXPECT_EQ(SHIM_CO_DONE, shim_co_state(victim));
+		ASSERT_EQ(1, nr_logged);
+		EXPECT_EQ(1, logged[0]);
+		shim_co_free(victim);
+	}
+	/* what the cancelled read would have got is still there */
+	ASSERT_EQ(2, write(fds[1], "ok", 2));
+	close(fds[1]);
+	nr_logged = 0;
+	shim_co_go(self->q, reader, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(2, logged[0]);
+}
+
+static void *cancels_new(void *arg)
+{
+	struct shim_co *co = shim_co_new(yields, NULL, NULL);
+
+	(void)arg;
+	victim = co;
+	/* the queue of the running one */
+	shim_co_post(*(struct shim_co_queue **)arg, co);
+	outcome = shim_co_cancel(co);
+	return NULL;
+}
+
+TEST_F(queue, cancel_before_it_ran)
+{
+	shim_co_go(self->q, cancels_new, &self->q, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(0, outcome);
+	EXPECT_EQ(0, nr_logged);
+	EXPECT_EQ(SHIM_CO_DONE, shim_co_state(victim));
+	shim_co_free(victim);
+}
+
+static int park_rounds;
+
+static void *parker(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		shim_co_sleep(2 * MS);
+		outcome = shim_co_park(arg);
+		park_rounds += !outcome;
+		if (shim_co_depth(arg))
+			outcome = 77;
+		if (write(fds[1], "p", 1) != 1)
+			outcome = 78;
+	}
+	return NULL;
+}
+
+static void *waits_parked(void *arg)
+{
+	int i, here = 4711, *p = &here;
+	char c;
+
+	(void)arg;
+	for (i = 0; i < 3; i++) {
+		if (shim_co_wait(fds[0], POLLIN, 100000 * MS) != POLLIN)
+			return NULL;
+		if (read(fds[0], &c, 1) != 1 || *p != 4711)
+			return NULL;
+		note(c);
+	}
+	return NULL;
+}
+
+TEST_F(queue, park_while_waiting)
+{
+	victim = shim_co_new(waits_parked, NULL, NULL);
+	shim_co_post(self->q, victim);
+	shim_co_go(self->q, parker, victim, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(0, outcome);
+	EXPECT_EQ(3, park_rounds);
+	EXPECT_EQ(3, nr_logged);
+	shim_co_free(victim);
+}
+
+static void *parks_pinned(void *arg)
+{
+	shim_co_sleep(2 * MS);
+	outcome = shim_co_park(arg);
+	outcome_errno = errno;
+	close(fds[1]);
+	return NULL;
+}
+
+/* A read into the stack by the kernel pins it; with epoll nobody writes there. */
+TEST_F(queue, park_refused)
+{
+	victim = shim_co_new(reader, NULL, NULL);
+	shim_co_post(self->q, victim);
+	shim_co_go(self->q, parks_pinned, victim, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	if (strcmp(shim_co_queue_kind(self->q), "epoll")) {
+		EXPECT_EQ(-1, outcome);
+		EXPECT_EQ(EBUSY, outcome_errno);
+	} else {
+		EXPECT_EQ(0, outcome);
+	}
+	EXPECT_EQ(1, nr_logged);
+	EXPECT_EQ(0, logged[0]);
+	shim_co_free(victim);
+}
+
+static int listener(struct sockaddr_in *at)
+{
+	socklen_t len = sizeof(*at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*at = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) }
+	};
+	if (bind(fd, (struct sockaddr *)at, len) || listen(fd, 100) ||
+	    getsockname(fd, (struct sockaddr *)at, &len))
+		return -1;
+	return fd;
+}
+
+static int listen_fd;
+static struct sockaddr_in listen_at;
+
+static void *echo(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	char buf[100];
+	ssize_t n;
+
+	while ((n = shim_co_recv(fd, buf, sizeof(buf), 0, SHIM_CO_FOREVER)) > 0)
+		shim_co_send(fd, buf, (size_t)n, MSG_NOSIGNAL, SHIM_CO_FOREVER);
+	close(fd);
+	return NULL;
+}
+
+static void *accepts(void *arg)
+{
+	struct sockaddr_in from;
+	socklen_t len;
+	int fd, i;
+
+	for (i = 0; i < (intptr_t)arg; i++) {
+		len = sizeof(from);
+		fd = shim_co_accept(listen_fd, (struct sockaddr *)&from, &len,
+				    SOCK_CLOEXEC);
+		if (fd < 0 || from.sin_family != AF_INET)
+			break;
+		shim_co_go(NULL, echo, (void *)(intptr_t)fd, NULL);
+	}
+	return NULL;
+}
+
+static int connected;
+
+static void *connects(void *arg)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), i;
+	char out[32], in[32];
+
+	if (shim_co_connect(fd, (struct sockaddr *)&listen_at,
+			    sizeof(listen_at), 60000 * MS))
+		return NULL;
+	for (i = 0; i < 20; i++) {
+		snprintf(out, sizeof(out), "%ld:%d", (long)(intptr_t)arg, i);
+		shim_co_write_all(fd, out, sizeof(out));
+		if (shim_co_recv(fd, in, sizeof(in), MSG_WAITALL, -1) !=
+		    sizeof(in) || strcmp(in, out))
+			return NULL;
+	}
+	close(fd);
+	connected++;
+	return NULL;
+}
+
+TEST_F(queue, sockets)
+{
+	intptr_t i;
+
+	listen_fd = listener(&listen_at);
+	ASSERT_LE(0, listen_fd);
+	connected = 0;
+	shim_co_go(self->q, accepts, (void *)50, NULL);
+	for (i = 0; i < 50; i++)
+		shim_co_go(self->q, connects, (void *)i, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(50, connected);
+	close(listen_fd);
+}
+
+static void *connect_refused(void *arg)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)arg;
+	outcome = shim_co_connect(fd, (struct sockaddr *)&listen_at,
+				  sizeof(listen_at), 60000 * MS);
+	outcome_errno = errno;
+	close(fd);
+	return NULL;
+}
+
+TEST_F(queue, connect_fails)
+{
+	close(listener(&listen_at));
+	shim_co_go(self->q, connect_refused, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	EXPECT_EQ(-1, outcome);
+	EXPECT_EQ(ECONNREFUSED, outcome_errno);
+}
+
+static void *posted(void *arg)
+{
+	__atomic_add_fetch((long *)arg, 1, __ATOMIC_RELAXED);
+	shim_co_yield(NULL);
+	return NULL;
+}
+
+#define POSTS	20000
+static long ran;
+static struct shim_co_queue *to;
+
+static void *posting_thread(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < POSTS; i++) {
+		if (shim_co_go(to, posted, &ran, NULL))
+			return (void *)1;
+		/* now and then the queue runs empty and sleeps */
+		if (i % 100 == 0)
+			usleep(100);
+	}
+	shim_co_unhold(to);
+	return NULL;
+}
+
+TEST_F(queue, posts_from_threads)
+{
+	pthread_t t[3];
+	void *ret;
+	int i;
+
+	to = self->q;
+	ran = 0;
+	for (i = 0; i < 3; i++) {
+		shim_co_hold(self->q);
+		pthread_create(&t[i], NULL, posting_thread, NULL);
+	}
+	EXPECT_EQ(0, shim_co_run(self->q));
+	for (i = 0; i < 3; i++) {
+		pthread_join(t[i], &ret);
+		EXPECT_EQ(NULL, ret);
+	}
+	EXPECT_EQ(3 * POSTS, ran);
+}
+
+static void *stopping_thread(void *arg)
+{
+	usleep(2000);
+	shim_co_stop(arg);
+	return NULL;
+}
+
+TEST_F(queue, stop)
+{
+	pthread_t t;
+
+	shim_co_hold(self->q);
+	pthread_create(&t, NULL, stopping_thread, self->q);
+	EXPECT_EQ(1, shim_co_run(self->q));
+	pthread_join(t, NULL);
+	shim_co_unhold(self->q);
+	EXPECT_EQ(0, shim_co_run(self->q));
+}
+
+TEST_F(queue, not_in_a_child)
+{
+	int status;
+	pid_t pid;
+
+	shim_co_go(self->q, yields, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	pid = fork();
+	if (!pid) {
+		struct shim_co_queue *q;
+
+		if (shim_co_run(self->q) != -1 || errno != EBUSY)
+			_exit(1);
+		shim_co_queue_free(self->q);
+		q = shim_co_queue_new(0);
+		if (!q || shim_co_go(q, yields, NULL, NULL) || shim_co_run(q))
+			_exit(2);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, status);
+}
+
+/* Outside of a queue the same calls block the thread. */
+TEST(as_a_thread)
+{
+	char c;
+
+	ASSERT_EQ(0, pipe(other));
+	EXPECT_EQ(0, shim_co_wait(other[0], POLLIN, MS));
+	EXPECT_EQ(0, shim_co_wait(other[0], POLLIN, 0));
+	EXPECT_EQ(1, shim_co_write(other[1], "a", 1));
+	EXPECT_EQ(POLLIN, shim_co_wait(other[0], POLLIN, SHIM_CO_FOREVER));
+	EXPECT_EQ(1, shim_co_read(other[0], &c, 1));
+	shim_co_sleep(1000);
+	EXPECT_EQ(-1, shim_co_wait(other[0], 0, 0));
+	EXPECT_EQ(EINVAL, errno);
+	close(other[0]);
+	EXPECT_EQ(-1, shim_co_wait(other[0], POLLIN, 0));
+	EXPECT_EQ(EBADF, errno);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stack: what shim_stack.h promises, on this machine's way of guarding and on
+ * every worse one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <shim_stack.h>
+
+#include "patience.h"
+
+#define PAGE	4096u
+
+static long mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	long n = 0;
+	int c;
+
+	while ((c = fgetc(f)) != EOF)
+		n += c == '\n';
+	fclose(f);
+	return n;
+}
+
+static struct shim_stack_stat stat_now(void)
+{
+	struct shim_stack_stat st;
+
+	shim_stack_get_stat(&st);
+	return st;
+}
+
+/*
+ * Run @fn in a child; what it wrote to standard error is in @said, and its wait
+ * status is returned.
+ */
+static int child(void (*fn)(void), char *said, size_t len)
+{
+	struct rlimit none = { 0, 0 };
+	int fd[2], status;
+	size_t at = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(fd))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(fd[1], 2);
+		close(fd[0]);
+		close(fd[1]);
+		fn();
+		_exit(0);
+	}
+	close(fd[1]);
+	while ((n = read(fd[0], said + at, len - 1 - at)) > 0)
+		at += (size_t)n;
+	said[at] = '\0';
+	close(fd[0]);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+TEST(order)
+{
+	EXPECT_EQ(14, shim_stack_order(1));
+	EXPECT_EQ(14, shim_stack_order((1u << 14) - PAGE));
+	EXPECT_EQ(15, shim_stack_order((1u << 14) - PAGE + 1));
+	EXPECT_EQ(30, shim_stack_order((1u << 30) - PAGE));
+	errno = 0;
+	EXPECT_EQ(0, shim_stack_order(1u << 30));
+	EXPECT_EQ(EINVAL, errno);
+	errno = 0;
+	EXPECT_EQ(NULL, shim_stack_get(13));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, shim_stack_get(31));
+}
+
+/* All of every order's stack can be written, and none is another's. */
+TEST(every_order)
+{
+	unsigned int order;
+	char *s[31];
+
+	for (order = 14; order <= 30; order++) {
+		s[order] = shim_stack_get(order);
+		ASSERT_NE(NULL, s[order]);
+		EXPECT_EQ(((size_t)1 << order) - PAGE, shim_stack_size(s[order]));
+		EXPECT_EQ(PAGE, (uintptr_t)s[order] & (((size_t)1 << order) - 1));
+		s[order][0] = (char)order;
+		((char *)shim_stack_top(s[order]))[-1] = (char)order;
+	}
+	for (order = 14; order <= 30; order++) {
+		EXPECT_EQ((char)order, s[order][0]);
+		EXPECT_EQ((char)order, ((char *)shim_stack_top(s[order]))[-1]);
+		shim_stack_put(s[order]);
+	}
+}
+
+TEST(reused)
+{
+	void *a, *b;
+
+	a = shim_stack_get(16);
+	shim_stack_put(a);
+	b = shim_stack_get(16);
+	EXPECT_EQ(a, b);
+	shim_stack_put(b);
+	shim_stack_put(NULL);
+}
+
+/* Many stacks: guarded, few mappings, memory given back, and all counted. */
+TEST(many)
+{
+	enum { MANY = 20000 };
+	struct shim_stack_stat st, st2;
+	long before = mappings();
+	static char *s[MANY];
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		s[i] = shim_stack_get(14);
+		ASSERT_NE(NULL, s[i]);
+		((char *)shim_stack_top(s[i]))[-1] = 1;
+		*(int *)s[i] = i;
+	}
+	st = stat_now();
+	EXPECT_EQ(MANY, st.used);
+	EXPECT_LE(MANY, st.stacks);
+	EXPECT_EQ(st.stacks, st.guarded[0] + st.guarded[1] + st.guarded[2] +
+			     st.guarded[3]);
+	if (st.guarded[SHIM_STACK_GUARD_ARENA] +
+	    st.guarded[SHIM_STACK_GUARD_MADVISE] == st.stacks) {
+		EXPECT_GE(before + 16, mappings());
+	}
+	for (i = 0; i < MANY; i++) {
+		ASSERT_EQ(i, *(int *)s[i]);
+		shim_stack_put(s[i]);
+	}
+	st2 = stat_now();
+	EXPECT_EQ(0, st2.used);
+	EXPECT_EQ(st.stacks, st2.stacks);
+	EXPECT_GE(1024, st2.warm);
+	EXPECT_LE(MANY - 1024 - 64, st2.cold);
+	/* free ones are taken again before new ones are made */
+	for (i = 0; i < MANY; i++)
+		s[i] = shim_stack_get(14);
+	EXPECT_EQ(st.stacks, stat_now().stacks);
+	for (i = 0; i < MANY; i++)
+		shim_stack_put(s[i]);
+}
+
+/* A stack of the warm list has a page, one of the cold list none. */
+TEST(warm_and_cold)
+{
+	enum { SOME = 200 };
+	char *s[SOME];
+	size_t used;
+	int i, warm = 0;
+
+	for (i = 0; i < SOME; i++) {
+		s[i] = shim_stack_get(15);
+		memset(s[i], 1, shim_stack_size(s[i]));
+	}
+	for (i = 0; i < SOME; i++)
+		shim_stack_put(s[i]);
+	EXPECT_LE(SOME - 32, stat_now().warm);
+	for (i = 0; i < SOME; i++) {
+		s[i] = shim_stack_get(15);
+		used = shim_stack_used(s[i]);
+		EXPECT_TRUE(!used || used == PAGE ||
+			    used == (1u << 15) - PAGE);
+		warm += used == PAGE;
+	}
+	/* the caches keep 32, and up to 15 were made but never used */
+	EXPECT_LE(SOME - 32 - 15, warm);
+	for (i = 0; i < SOME; i++)
+		shim_stack_put(s[i]);
+	EXPECT_LE(SOME - 32, shim_stack_shrink());
+	for (i = 0; i < SOME; i++) {
+		s[i] = shim_stack_get(15);
+		EXPECT_EQ(0, shim_stack_used(s[i]));
+	}
+	for (i = 0; i < SOME; i++)
+		shim_stack_put(s[i]);
+}
+
+TEST(trim)
+{
+	char *s = shim_stack_get(18);
+	size_t size = shim_stack_size(s);
+	char *top = shim_stack_top(s);
+
+	memset(s, 1, size);
+	EXPECT_EQ(size, shim_stack_used(s));
+	/* a quarter in use: nothing */
+	EXPECT_EQ(0, shim_stack_trim(s, top - size / 4));
+	EXPECT_EQ(size, shim_stack_used(s));
+	/* less: half stays, then half of that, never what is in use */
+	EXPECT_EQ(size / 2 / PAGE * PAGE, shim_stack_trim(s, top - 5 * PAGE));
+	EXPECT_EQ(32 * PAGE, shim_stack_used(s));
+	EXPECT_EQ(16 * PAGE, shim_stack_trim(s, top - 5 * PAGE));
+	EXPECT_EQ(0, shim_stack_trim(s, top - 5 * PAGE));
+	EXPECT_EQ(1, top[-5 * (int)PAGE]);
+	EXPECT_EQ(0, s[0]);
+	EXPECT_EQ(2, stat_now().trims);
+	shim_stack_put(s);
+}
+
+static void overflow(void)
+{
+	char *s = shim_stack_get(14);
+
+	shim_stack_name(s, "worker 7");
+	s[-1] = 1;
+}
+
+static void overflow_far(void)
+{
+	char *s = shim_stack_get(14);
+
+	s[-(int)PAGE] = 1;
+}
+
+static void other_fault(void)
+{
+	shim_stack_get(14);
+	*(volatile char *)16 = 1;
+}
+
+static void own_handler(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	_exit(info->si_addr ? 42 : 43);
+}
+
+static void overflow_handled(void)
+{
+	struct sigaction sa = { 0 };
+	char *s;
+
+	sa.sa_sigaction = own_handler;
+	sa.sa_flags = SA_SIGINFO;
+	sigaction(SIGSEGV, &sa, NULL);
+	s = shim_stack_get(14);
+	s[-1] = 1;
+}
+
+static void killed(void)
+{
+	shim_stack_get(14);
+	raise(SIGSEGV);
+}
+
+/*
+ * The test's process has no stacks yet, so that each child finds the handler as
+ * it left it.
+ */
+TEST(overflow_reported)
+{
+	char said[8192];
+	int status;
+
+	status = child(overflow, said, sizeof(said));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	EXPECT_NE(NULL, strstr(said, "stack overflow: stack worker 7: limit 12288 bytes"));
+	/* the backtrace: a frame a line at least */
+	EXPECT_NE(NULL, strstr(said, "[0x"));
+
+	status = child(overflow_far, said, sizeof(said));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	EXPECT_NE(NULL, strstr(said, "stack overflow"));
+}
+
+/* Other faults are none of ours: no word, and the signal. */
+TEST(other_faults)
+{
+	char said[8192];
+	int status;
+
+	status = child(other_fault, said, sizeof(said));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	EXPECT_STREQ("", said);
+	status = child(killed, said, sizeof(said));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	EXPECT_STREQ("", said);
+}
+
+TEST(own_handler_called)
+{
+	char said[8192];
+	int status = child(overflow_handled, said, sizeof(said));
+
+	EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	EXPECT_NE(NULL, strstr(said, "stack overflow"));
+}
+
+static sigjmp_buf back;
+
+static void jump(int sig)
+{
+	(void)sig;
+	siglongjmp(back, 1);
+}
+
+/* Every guard holds, whichever kind the environment left us. */
+static void guards(void)
+{
+	enum { SOME = 300 };
+	static char *s[SOME];
+	struct shim_stack_stat st;
+	volatile int held = 0, i;
+
+	signal(SIGSEGV, jump);
+	for (i = 0; i < SOME; i++)
+		s[i] = shim_stack_get(14);
+	/* after ours: no reports */
+	signal(SIGSEGV, jump);
+	for (i = 0; i < SOME; i++) {
+		s[i][0] = 1;
+		if (sigsetjmp(back, 1))
+			held++;
+		else
+			s[i][-1 - i] = 1;
+	}
+	shim_stack_get_stat(&st);
+	/* after the memory was given back, too */
+	for (i = 0; i < SOME; i++)
+		shim_stack_put(s[i]);
+	shim_stack_shrink();
+	for (i = 0; i < SOME; i++)
+		s[i] = shim_stack_get(14);
+	for (i = 0; i < SOME; i++) {
+		if (sigsetjmp(back, 1))
+			held++;
+		else
+			s[i][-1] = 1;
+	}
+	if (st.guarded[SHIM_STACK_GUARD_NONE] == st.stacks && !held)
+		_exit(10);
+	if (!st.guarded[SHIM_STACK_GUARD_NONE] && held == 2 * SOME)
+		_exit(11 + !st.guarded[SHIM_STACK_GUARD_MPROTECT] +
+		      2 * !!st.guarded[SHIM_STACK_GUARD_ARENA]);
+	_exit(99);
+}
+
+TEST(guards_hold)
+{
+	char said[8192];
+	int status;
+
+	status = child(guards, said, sizeof(said));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_LE(11, WEXITSTATUS(status));
+	EXPECT_GE(14, WEXITSTATUS(status));
+	EXPECT_STREQ("", said);
+
+	setenv("SHIM_STACK_GUARD", "madvise", 1);
+	status = child(guards, said, sizeof(said));
+	/* 12 where the kernel has MADV_GUARD_INSTALL, mprotect() elsewhere */
+	EXPECT_TRUE(WEXITSTATUS(status) == 12 || WEXITSTATUS(status) == 11);
+
+	setenv("SHIM_STACK_GUARD", "mprotect", 1);
+	status = child(guards, said, sizeof(said));
+	EXPECT_EQ(11, WEXITSTATUS(status));
+	EXPECT_STREQ("", said);
+
+	/* none is said aloud, and counted */
+	setenv("SHIM_STACK_GUARD", "none", 1);
+	status = child(guards, said, sizeof(said));
+	EXPECT_EQ(10, WEXITSTATUS(status));
+	EXPECT_NE(NULL, strstr(said, "have no guard: SHIM_STACK_GUARD=none"));
+
+	setenv("SHIM_STACK_GUARD", "brick", 1);
+	status = child(guards, said, sizeof(said));
+	EXPECT_NE(NULL, strstr(said, "SHIM_STACK_GUARD=brick"));
+	unsetenv("SHIM_STACK_GUARD");
+}
+
+static long map_count_max(void)
+{
+	FILE *f = fopen("/proc/sys/vm/max_map_count", "r");
+	long max = 65530;
+
+	if (f) {
+		if (fscanf(f, "%ld", &max) != 1)
+			max = 65530;
+		fclose(f);
+	}
+	return max;
+}
+
+/* mprotect() leaves half of the mappings to the program. */
+static void mprotect_half(void)
+{
+	long max = map_count_max(), i;
+	struct shim_stack_stat st;
+
+	for (i = 0; i < max / 2; i++)
+		if (!shim_stack_get(14))
+			_exit(1);
+	shim_stack_get_stat(&st);
+	if (st.guarded[SHIM_STACK_GUARD_MPROTECT] < (uint64_t)max / 4 - 16 ||
+	    st.guarded[SHIM_STACK_GUARD_MPROTECT] > (uint64_t)max / 4 ||
+	    st.guarded[SHIM_STACK_GUARD_NONE] < (uint64_t)max / 4 - 16)
+		_exit(2);
+	if (mappings() > max / 2 + 100)
+		_exit(3);
+	_exit(0);
+}
+
+TEST(mappings_left)
+{
+	char said[8192];
+	int status;
+
+	if (map_count_max() > 200000)
+		SKIP(return, "vm.max_map_count is raised");
+	setenv("SHIM_STACK_GUARD", "mprotect", 1);
+	status = child(mprotect_half, said, sizeof(said));
+	EXPECT_EQ(0, status);
+	EXPECT_NE(NULL, strstr(said, "half of vm.max_map_count"));
+	unsetenv("SHIM_STACK_GUARD");
+}
+
+/* Without address space there is an errno; with less, smaller areas. */
+static void no_space(void)
+{
+	struct rlimit all, little;
+	struct shim_stack_stat st;
+	void *s;
+	int n = 0;
+
+	getrlimit(RLIMIT_AS, &all);
+	little = all;
+	little.rlim_cur = 80 << 20;
+	setrlimit(RLIMIT_AS, &little);
+	while ((s = shim_stack_get(20)))
+		n++;
+	if (errno != ENOMEM || n < 20)
+		_exit(1);
+	setrlimit(RLIMIT_AS, &all);
+	if (!shim_stack_get(20))
+		_exit(2);
+	shim_stack_get_stat(&st);
+	_exit(st.used == (uint64_t)n + 1 ? 0 : 3);
+}
+
+TEST(address_space)
+{
+	char said[8192];
+
+	EXPECT_EQ(0, child(no_space, said, sizeof(said)));
+}
+
+static void put_twice(void)
+{
+	void *s = shim_stack_get(16);
+
+	shim_stack_put(s);
+	shim_stack_put(s);
+}
+
+static void put_other(void)
+{
+	static char other[64];
+
+	shim_stack_put(other);
+}
+
+static void put_middle(void)
+{
+	char *s = shim_stack_get(16);
+
+	shim_stack_put(s + PAGE);
+}
+
+TEST(misuse)
+{
+	char said[8192];
+
+	EXPECT_EQ(SIGABRT, WTERMSIG(child(put_twice, said, sizeof(said))));
+	EXPECT_NE(NULL, strstr(said, "not a stack in use"));
+	EXPECT_EQ(SIGABRT, WTERMSIG(child(put_other, said, sizeof(said))));
+	EXPECT_EQ(SIGABRT, WTERMSIG(child(put_middle, said, sizeof(said))));
+}
+
+static void depths(void)
+{
+	char *s = shim_stack_get(16);
+
+	memset((char *)shim_stack_top(s) - 9000, 1, 9000);
+	shim_stack_put(s);
+	s = shim_stack_get(16);
+	((char *)shim_stack_top(s))[-1] = 1;
+	shim_stack_put(s);
+	exit(0);
+}
+
+TEST(debug)
+{
+	char said[8192];
+
+	setenv("SHIM_STACK_DEBUG", "1", 1);
+	EXPECT_EQ(0, child(depths, said, sizeof(said)));
+	EXPECT_NE(NULL, strstr(said, "stacks of 64 KiB that went 4 KiB deep or less: 1"));
+	EXPECT_NE(NULL, strstr(said, "stacks of 64 KiB that went 12 KiB deep or less: 1"));
+	unsetenv("SHIM_STACK_DEBUG");
+}
+
+static void *thread_takes(void *arg)
+{
+	void **s = arg;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		s[i] = shim_stack_get(14);
+		*(char *)s[i] = 1;
+	}
+	return NULL;
+}
+
+static void *thread_gives(void *arg)
+{
+	void **s = arg;
+	int i;
+
+	for (i = 0; i < 100; i++)
+		shim_stack_put(s[i]);
+	return NULL;
+}
+
+/* A thread's cache does not go with the thread. */
+TEST(threads)
+{
+	void *s[4][100];
+	struct shim_stack_stat st;
+	pthread_t t[4];
+	int round, i;
+
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < 4; i++)
+			pthread_create(&t[i], NULL, thread_takes, s[i]);
+		for (i = 0; i < 4; i++)
+			pthread_join(t[i], NULL);
+		EXPECT_EQ(400, stat_now().used);
+		for (i = 0; i < 4; i++)
+			pthread_create(&t[i], NULL, thread_gives, s[3 - i]);
+		for (i = 0; i < 4; i++)
+			pthread_join(t[i], NULL);
+		st = stat_now();
+		EXPECT_EQ(0, st.used);
+		EXPECT_EQ(0, st.cached);
+		EXPECT_GE(400 + 4 * 16, st.stacks);
+	}
+}
+
+static volatile int stop;
+
+static void *thread_churns(void *arg)
+{
+	void *s[8];
+	int i;
+
+	(void)arg;
+	while (!stop) {
+		for (i = 0; i < 8; i++)
+			s[i] = shim_stack_get(14 + (i & 1));
+		for (i = 0; i < 8; i++)
+			shim_stack_put(s[i]);
+	}
+	return NULL;
+}
+
+/* The child has everything that the parent's threads did not hold. */
+TEST(fork_while_busy)
+{
+	pthread_t t[3];
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, thread_churns, NULL);
+	for (i = 0; i < 200; i++) {
+		pid = fork();
+		if (!pid) {
+			struct shim_stack_stat st;
+			char *s = shim_stack_get(14);
+
+			*s = 1;
+			shim_stack_get_stat(&st);
+			/* 8 a thread at most were in use */
+			_exit(st.used > 3 * 8 + 1 + 3);
+		}
+		waitpid(pid, &status, 0);
+		ASSERT_EQ(0, status);
+	}
+	stop = 1;
+	for (i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_EQ(0, stat_now().used);
+}
+
+static void *thread_overflows(void *arg)
+{
+	shim_stack_thread();
+	*(volatile char *)((char *)arg - 1) = 1;
+	return NULL;
+}
+
+static void overflow_thread(void)
+{
+	void *s = shim_stack_get(17);
+	pthread_attr_t attr;
+	pthread_t t;
+
+	shim_stack_name(s, "a thread's");
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, s, shim_stack_size(s));
+	pthread_create(&t, &attr, thread_overflows, s);
+	pthread_join(t, NULL);
+}
+
+TEST(overflow_in_thread)
+{
+	char said[8192];
+	int status = child(overflow_thread, said, sizeof(said));
+
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	EXPECT_NE(NULL, strstr(said, "stack a thread's"));
+}
+
+TEST_HARNESS_MAIN
