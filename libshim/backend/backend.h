@@ -47,6 +47,8 @@ struct backend_range {
  * @map: put memory at [@addr, @addr + @len), inside a window
  * @whole: blocks are about to be used as blocks: get memory for them, so that
  *	touching them cannot fail; false if there is none
+ * @thin: a block without memory is about to be used in part, as 4 KiB pages: its
+ *	first bytes; the rest has none until it is touched.  False if there is none
  * @pages: a block is about to be given back in part: its memory becomes 4 KiB
  *	pages and stays so until @join; may be NULL
  * @release: give ranges back; what is released reads as zero afterwards.
@@ -61,6 +63,7 @@ struct backend_ops {
 	bool (*window)(uintptr_t base, size_t len);
 	enum backend_map (*map)(uintptr_t addr, size_t len, bool whole);
 	bool (*whole)(uintptr_t start, size_t len);
+	bool (*thin)(uintptr_t block, size_t used);
 	void (*pages)(uintptr_t block);
 	unsigned int (*release)(const struct backend_range *r, unsigned int nr);
 	bool (*join)(uintptr_t block);

@@ -194,6 +194,18 @@ static unsigned int kmod_release(const struct backend_range *r, unsigned int nr)
 	return nr;
 }
 
+/* The module splits a block when a part of it is released. */
+static bool kmod_thin(uintptr_t block, size_t used)
+{
+	struct backend_range rest = { block + used, BLOCK_SIZE - used };
+
+	if (!kmod_whole(block, BLOCK_SIZE))
+		return false;
+	/* what was not released stays memory that nobody counts: no more */
+	kmod_release(&rest, 1);
+	return true;
+}
+
 static bool kmod_join(uintptr_t block)
 {
 	struct hugearena_join join;
@@ -218,6 +230,7 @@ const struct backend_ops backend_kmod = {
 	.window = kmod_window,
 	.map = kmod_map,
 	.whole = kmod_whole,
+	.thin = kmod_thin,
 	.release = kmod_release,
 	.join = kmod_join,
 };

@@ -53,17 +53,28 @@ static enum backend_map thp_map(uintptr_t addr, size_t len, bool whole)
 	return BACKEND_MAP_OK;
 }
 
-static bool thp_whole(uintptr_t start, size_t len)
+static bool populate(uintptr_t start, size_t len)
 {
 	long ret;
 
-	sys_madvise(start, len, MADV_HUGEPAGE);
 	if (!shim_conf.populate || no_populate)
 		return true;
 	ret = sys_madvise(start, len, MADV_POPULATE_WRITE);
 	if (ret == -22 /* EINVAL */)
 		no_populate = true;
 	return ret != -12 /* ENOMEM */;
+}
+
+static bool thp_whole(uintptr_t start, size_t len)
+{
+	sys_madvise(start, len, MADV_HUGEPAGE);
+	return populate(start, len);
+}
+
+static bool thp_thin(uintptr_t block, size_t used)
+{
+	sys_madvise(block, BLOCK_SIZE, MADV_NOHUGEPAGE);
+	return populate(block, used);
 }
 
 static void thp_pages(uintptr_t block)
@@ -119,6 +130,7 @@ const struct backend_ops backend_thp = {
 	.window = thp_window,
 	.map = thp_map,
 	.whole = thp_whole,
+	.thin = thp_thin,
 	.pages = thp_pages,
 	.release = thp_release,
 	.join = thp_join,

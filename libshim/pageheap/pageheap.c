@@ -7,6 +7,10 @@
  * is known to read as zero does.  Until the heap outgrows SMALL_HEAP it is made
  * of 4 KiB memory; from then on new memory comes in blocks.
  *
+ * A block is worth its 2 MiB when spans can fill it.  What one large span leaves
+ * of its last block is memory that may never be written: unless it is little
+ * beside the heap, that block is made of 4 KiB memory (it is *thin*).
+ *
  * ph.lock guards everything.  It is dropped only while the backend gets memory
  * for blocks that are already out of all lists.  Called by the span layer and
  * by entry (large).
@@ -116,6 +120,7 @@ static bool take_from(struct taken *t, enum backend_id backend, size_t align,
 	int i;
 
 	t->backend = backend;
+	t->thin = 0;
 	for (i = 0; i < RUN_KINDS; i++) {
 		t->kind = order[whole][i];
 		if (runs_take(backend, t->kind, t->blocks, align, &t->start))
@@ -161,13 +166,70 @@ static void make_room(size_t more)
 }
 
 /*
- * Take @blocks whole blocks in a row with memory behind them where that can
- * fail later.  The lock is dropped meanwhile: nobody else can find them.
+ * Would more be left of the last block of a span of @npages than a block that
+ * the scavenger would join, and more than may be idle for nothing?  Of a span of
+ * less than a block, what others like it cannot fill is left.  Spans below
+ * SPARE_SPAN fill a block with others.
  */
-bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
+static bool leaves_much(size_t npages)
 {
+	unsigned int tail = npages % BLOCK_PAGES, rest;
+
+	if (npages < SPARE_SPAN || !tail)
+		return false;
+	rest = npages < BLOCK_PAGES ? BLOCK_PAGES % tail : BLOCK_PAGES - tail;
+	return rest > BLOCK_PAGES - JOIN_PAGES &&
+	       ph.idle + rest > ph.inuse / SPARE_SHARE + SPARE_PAGES &&
+	       ph.part_pages < SPLIT_MAX;
+}
+
+/**
+ * taken_thin - decide what the last block is made of
+ * @t: what was taken; @t->thin is set
+ * @npages: pages that a span gets of it
+ */
+void taken_thin(struct taken *t, size_t npages)
+{
+	t->thin = t->whole && t->kind == RUN_RETURNED && leaves_much(npages) ?
+		  npages % BLOCK_PAGES : 0;
+}
+
+/**
+ * taken_back - get memory behind what was taken, where that can fail later
+ * @t: blocks without memory, on no list
+ *
+ * Called without the lock, or with it.
+ *
+ * Return: false if there is none.
+ */
+bool taken_back(const struct taken *t)
+{
+	const struct backend_ops *ops = backend_ops(t->backend);
+	size_t len = t->blocks * BLOCK_SIZE - (t->thin ? BLOCK_SIZE : 0);
+
+	return (!len || ops->whole(t->start, len)) &&
+	       (!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE));
+}
+
+/**
+ * blocks_take - take whole blocks in a row for a span
+ * @t: out: what was taken
+ * @npages: pages of the span
+ * @align: bytes, a power of two, at least BLOCK_SIZE
+ *
+ * With memory behind them where that can fail later.  The lock is dropped
+ * meanwhile: nobody else can find them.
+ *
+ * Return: false with nothing changed if there are none.
+ */
+bool blocks_take(struct taken *t, size_t npages, size_t align)
+{
+	size_t blocks = (npages + BLOCK_PAGES - 1) / BLOCK_PAGES;
+	size_t len = blocks * BLOCK_SIZE;
+	size_t heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+	/* what is left of a last block would be beyond a hard limit */
+	bool whole = ph.whole && limit_allows(heap, len);
 	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
-	size_t len = blocks * BLOCK_SIZE, heap;
 	bool ok, look;
 	int way;
 
@@ -179,6 +241,9 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 		if (take_from(t, backend, align, whole)) {
 			if (t->kind != RUN_RETURNED || !whole)
 				return true;
+			taken_thin(t, npages);
+			if (t->thin)
+				len = npages * PAGE_SIZE;
 			make_room(len / PAGE_SIZE);
 			ph.fresh += len;
 			look = ph.fresh >= LIMIT_STEP;
@@ -191,7 +256,7 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 				.blocks = blocks });
 			if (look)
 				limit_update(heap);
-			ok = backend_ops(backend)->whole(t->start, len);
+			ok = taken_back(t);
 			transit_enter(way);
 			if (ok)
 				return true;
@@ -205,15 +270,18 @@ bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole)
 	}
 }
 
-/*
- * Near a limit, give back before taking; at a hard one, refuse.  Called with
- * the lock held, which is dropped in between.
+/**
+ * pageheap_allows - may the heap have more, by the hard limit
+ * @npages: pages that somebody is about to take; every way to grow asks
+ *
+ * What is free is given back for it.  Called with the lock held, which is dropped
+ * in between.
  */
-static bool limits_allow(size_t npages)
+bool pageheap_allows(size_t npages)
 {
 	size_t heap = (ph.inuse + ph.idle) * PAGE_SIZE;
 
-	if (limit_allows(heap, npages * PAGE_SIZE))
+	if (!shim_conf.limit_hard || limit_allows(heap, npages * PAGE_SIZE))
 		return true;
 	while (ph.idle && !limit_allows(heap, npages * PAGE_SIZE)) {
 		if (!pageheap_release_runs(npages / BLOCK_PAGES + 1, 1) &&
@@ -237,7 +305,8 @@ static struct block *find_part(unsigned int n)
 
 	if (!b) {
 		b = filler_find(FILLER_PAGES, n);
-		if (b && ph.whole && b->nidle < n && ph.holes > HOLES_MAX)
+		if (b && ph.whole && b->nidle < n && ph.holes > HOLES_MAX &&
+		    !leaves_much(n))
 			b = NULL;
 	}
 	return b;
@@ -275,10 +344,12 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 	if (!b) {
 		struct taken t;
 
-		if (!blocks_take(&t, 1, BLOCK_SIZE, ph.whole))
+		if (!blocks_take(&t, n, BLOCK_SIZE))
 			return false;
 		b = block_at(t.start);
-		block_init_part(b, t.kind, t.whole);
+		block_init_part(b, t.kind, t.whole && !t.thin);
+		if (t.thin)
+			ph.holes -= n;	/* not a hole that was there before */
 	}
 	i = find_run(b, n, align);
 	if (block_claim(b, i, n))
@@ -327,7 +398,9 @@ bool taken_use(const struct taken *t, size_t npages)
 		segment_make(t->start, blocks, t->whole);
 	if (tail) {
 		b = block_at(t->start + blocks * BLOCK_SIZE);
-		block_init_part(b, t->kind, t->whole);
+		block_init_part(b, t->kind, t->whole && !t->thin);
+		if (t->thin)
+			ph.holes -= tail;
 		block_claim(b, 0, tail);
 	}
 	return t->kind == RUN_RETURNED;
@@ -379,8 +452,7 @@ static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 		return true;
 	if (align < BLOCK_SIZE)
 		align = BLOCK_SIZE;
-	if (!blocks_take(&t, (npages + BLOCK_PAGES - 1) / BLOCK_PAGES, align,
-			 ph.whole))
+	if (!blocks_take(&t, npages, align))
 		return false;
 	if (!taken_prepare(&t, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
@@ -396,7 +468,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 {
 	struct span *s;
 	size_t before;
-	bool ok;
+	bool ok, kick = false;
 
 	if (!npages || npages > PAGEHEAP_MAX_PAGES ||
 	    align_pages > PAGEHEAP_MAX_PAGES)
@@ -404,7 +476,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 	if (!align_pages)
 		align_pages = 1;
 	shim_lock_acquire(&ph.lock);
-	if (shim_conf.limit_hard && !limits_allow(npages))
+	if (!pageheap_allows(npages))
 		goto fail;
 	s = span_new();
 	if (!s)
@@ -425,9 +497,15 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 	s->state = SPAN_INUSE;
 	ph.spans++;
 	ph.asked += npages;
-	if (npages >= SPARE_SPAN && ph.inuse + ph.idle > before)
-		make_room(0);
+	if (ph.inuse + ph.idle > before) {
+		if (npages >= SPARE_SPAN)
+			make_room(0);
+		/* what is idle goes even if nothing is ever freed */
+		kick = scavenger_is_wanted();
+	}
 	shim_lock_release(&ph.lock);
+	if (kick)
+		scavenger_kick();
 	return s;
 fail:
 	ph.nr_fail++;

@@ -261,6 +261,12 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 		  enum run_kind *kind);
 
 /* pageheap_release.c: for the scavenger */
+/*
+ * A split block may be a mapping of its own for the kernel, and cut another in
+ * two: beyond 32 GiB of them the advice would cost half of the 65530 that a
+ * process may have.
+ */
+#define SPLIT_MAX	((size_t)16384)
 #define RETRY_TICKS	64u	/* until what the kernel refused is tried again */
 size_t pageheap_release_runs(size_t max, uint32_t age);
 size_t pageheap_release_idlest(uint32_t age, bool all);
@@ -310,6 +316,8 @@ void transit_fork_child(void);
  * @backend: whose
  * @kind: the kind of the run they come from
  * @whole: they are memory in blocks
+ * @thin: but the last, which is 4 KiB memory: pages of it that are to be used;
+ *	0 if it is like the others
  */
 struct taken {
 	uintptr_t start;
@@ -317,9 +325,13 @@ struct taken {
 	enum backend_id backend;
 	enum run_kind kind;
 	bool whole;
+	unsigned int thin;
 };
 
-bool blocks_take(struct taken *t, size_t blocks, size_t align, bool whole);
+bool pageheap_allows(size_t npages);
+bool blocks_take(struct taken *t, size_t npages, size_t align);
+void taken_thin(struct taken *t, size_t npages);
+bool taken_back(const struct taken *t);
 bool taken_prepare(const struct taken *t, size_t npages);
 bool taken_use(const struct taken *t, size_t npages);
 void segment_make(uintptr_t start, size_t blocks, bool whole);

@@ -9,15 +9,10 @@
  *
  * Guarded by ph.lock.  Called by the scavenger and by pageheap_trim().
  */
+#include "limit.h"
 #include "pageheap_int.h"
 
 #define OS_PAGE	4096u
-/*
- * A split block may be a mapping of its own for the kernel, and cut another in
- * two: beyond 32 GiB of them the advice would cost half of the 65530 that a
- * process may have.
- */
-#define SPLIT_MAX	((size_t)16384)
 
 #define REFUSED_MAX	16u	/* in a row, and the rest is left alone */
 
@@ -278,7 +273,8 @@ bool pageheap_join_one(void)
 		ph.joins = b->join_next;
 		b->queued = false;
 	} while (b->state != BLOCK_PART || b->whole || b->releasing ||
-		 b->nused < JOIN_PAGES);
+		 b->nused < JOIN_PAGES ||
+		 !limit_allows((ph.inuse + ph.idle) * PAGE_SIZE, BLOCK_SIZE));
 	b->joining = true;
 	of.what = TRANSIT_JOIN;
 	of.block = b;

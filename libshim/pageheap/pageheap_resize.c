@@ -63,9 +63,9 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 			return false;
 		t.whole = t.kind == RUN_WHOLE ||
 			  (t.kind == RUN_RETURNED && ph.whole);
+		taken_thin(&t, n);
 		if (!taken_prepare(&t, n) ||
-		    (t.kind == RUN_RETURNED && t.whole &&
-		     !backend_ops(t.backend)->whole(at, t.blocks * BLOCK_SIZE))) {
+		    (t.kind == RUN_RETURNED && t.whole && !taken_back(&t))) {
 			runs_insert(at, t.blocks, t.backend, t.kind);
 			return false;
 		}
@@ -130,7 +130,8 @@ bool pageheap_resize(struct span *s, size_t npages)
 		return false;
 	shim_lock_acquire(&ph.lock);
 	if (npages > s->npages) {
-		ok = grow_in_place(span_end(s), npages - s->npages, &zero);
+		ok = pageheap_allows(npages - s->npages) &&
+		     grow_in_place(span_end(s), npages - s->npages, &zero);
 		if (ok)
 			s->flags = (uint8_t)((s->flags & ~SPAN_ZERO) |
 					     (zero ? SPAN_ZERO : 0));
@@ -161,13 +162,14 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	if (first->state != BLOCK_SPAN ||
 	    first->run != s->npages / BLOCK_PAGES || npages <= s->npages)
 		goto no;
+	if (!pageheap_allows(npages - s->npages))
+		goto no;
 	ops = backend_ops(first->backend);
 	blocks = first->run;
 	tail = s->npages % BLOCK_PAGES;
 	if (!ops->remap)
 		goto no;
-	if (!blocks_take(&t, (npages + BLOCK_PAGES - 1) / BLOCK_PAGES,
-			 BLOCK_SIZE, ph.whole))
+	if (!blocks_take(&t, npages, BLOCK_SIZE))
 		goto no;
 	if (t.backend != first->backend || !taken_prepare(&t, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);

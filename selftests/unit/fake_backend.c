@@ -73,6 +73,22 @@ static bool fake_whole(uintptr_t start, size_t len)
 	return ok;
 }
 
+static bool fake_thin(uintptr_t block, size_t used)
+{
+	bool ok;
+
+	shim_lock_acquire(&lock);
+	if (block % BLOCK_SIZE || used % OS_PAGE || !used || used >= BLOCK_SIZE)
+		fake.bad++;
+	ok = !fails();
+	if (ok) {
+		mark(block, used, 0);
+		fake.thin++;
+	}
+	shim_lock_release(&lock);
+	return ok;
+}
+
 static void fake_pages(uintptr_t block)
 {
 	shim_lock_acquire(&lock);
@@ -168,6 +184,7 @@ static bool fake_remap(uintptr_t from, uintptr_t to, size_t len)
 static const struct backend_ops ops = {
 	.name = "fake",
 	.whole = fake_whole,
+	.thin = fake_thin,
 	.pages = fake_pages,
 	.release = fake_release,
 	.join = fake_join,

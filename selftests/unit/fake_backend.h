@@ -29,6 +29,7 @@
  * @grown: bytes of address space given
  * @whole: bytes made whole
  * @released: bytes given back
+ * @thin: blocks begun as 4 KiB pages
  * @split: blocks split
  * @joined: blocks joined
  * @bad: calls that no backend should get; always 0
@@ -47,6 +48,7 @@ struct fake_backend {
 	size_t grown;
 	size_t whole;
 	size_t released;
+	size_t thin;
 	size_t split;
 	size_t joined;
 	unsigned long bad;

@@ -24,6 +24,9 @@ pageheap_bits := pageheap_bits
 PROGRAMS += pageheap
 pageheap := $(heap) fake_backend fake_conf
 
+PROGRAMS += pageheap_grow
+pageheap_grow := $(heap) fake_backend fake_conf
+
 PROGRAMS += pageheap_walk
 pageheap_walk := $(heap) fake_backend fake_conf
 
