@@ -27,6 +27,13 @@ enum backend_map {
 	BACKEND_MAP_GONE,	/* the backend is of no use any more */
 };
 
+/* And backend_ops.remap. */
+enum backend_remap {
+	BACKEND_MOVED,
+	BACKEND_STAYED,		/* the target is there, and reads as zero */
+	BACKEND_LOST,		/* somebody else is at the target: do not touch */
+};
+
 /**
  * struct backend_range - a part of the heap
  * @start: first byte, a multiple of 4 KiB
@@ -54,8 +61,8 @@ struct backend_range {
  * @release: give ranges back; what is released reads as zero afterwards.
  *	Returns how many ranges, from the first, were released
  * @join: make a block whole again; true if it is
- * @remap: move whole blocks to fresh address space of this backend, leaving
- *	fresh memory behind; may be NULL
+ * @remap: move memory to a place of this backend that nobody uses, leaving
+ *	address space without memory behind; whole 4 KiB pages; may be NULL
  */
 struct backend_ops {
 	const char *name;
@@ -67,7 +74,7 @@ struct backend_ops {
 	void (*pages)(uintptr_t block);
 	unsigned int (*release)(const struct backend_range *r, unsigned int nr);
 	bool (*join)(uintptr_t block);
-	bool (*remap)(uintptr_t from, uintptr_t to, size_t len);
+	enum backend_remap (*remap)(uintptr_t from, uintptr_t to, size_t len);
 };
 
 extern const struct backend_ops backend_thp;

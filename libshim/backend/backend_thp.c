@@ -107,21 +107,61 @@ static bool thp_join(uintptr_t block)
 	return ret == 0;
 }
 
-static bool thp_remap(uintptr_t from, uintptr_t to, size_t len)
+/* Does this kernel move memory and leave the address space?  It does since 5.7. */
+static bool can_remap(void)
 {
-	/* what is left at @from is as new; EINVAL: kernel before 5.7 */
+	const int prot = PROT_READ | PROT_WRITE;
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	long from, to;
+	bool can;
+
+	from = sys_mmap(0, OS_PAGE, prot, flags, -1, 0);
+	if (sys_failed(from))
+		return false;
+	to = sys_mmap(0, OS_PAGE, prot, flags, -1, 0);
+	can = !sys_failed(to) &&
+	      !sys_failed(sys_mremap((uintptr_t)from, OS_PAGE, OS_PAGE,
+				     MREMAP_MAYMOVE | MREMAP_FIXED |
+				     MREMAP_DONTUNMAP, (uintptr_t)to));
+	if (!sys_failed(to))
+		sys_munmap((uintptr_t)to, OS_PAGE);
+	sys_munmap((uintptr_t)from, OS_PAGE);
+	return can;
+}
+
+static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len)
+{
+	static uint32_t known;		/* 0: not tried, 1: no, 2: yes */
+	uint32_t can = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	long p;
+
+	if (!can) {
+		can = can_remap() ? 2 : 1;
+		__atomic_store_n(&known, can, __ATOMIC_RELAXED);
+	}
+	if (can == 1)
+		return BACKEND_STAYED;
 	if (!sys_failed(sys_mremap(from, len, len,
 				   MREMAP_MAYMOVE | MREMAP_FIXED |
 				   MREMAP_DONTUNMAP, to)))
-		return true;
+		return BACKEND_MOVED;
 	/*
 	 * Before 6.17 @from must be one mapping of the kernel's, and what was
-	 * at @to is gone by the time that is looked at: put it back.
+	 * at @to is gone by the time that is looked at.  It is put back, but
+	 * not over what another thread mapped there meanwhile.
 	 */
-	sys_mmap(to, len, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	p = sys_mmap(to, len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		     MAP_FIXED_NOREPLACE, -1, 0);
+	if (sys_failed(p))
+		return BACKEND_LOST;
+	if ((uintptr_t)p != to) {
+		/* a kernel before 4.17 takes the address as a hint */
+		sys_munmap((uintptr_t)p, len);
+		return BACKEND_LOST;
+	}
 	sys_madvise(to, len, MADV_HUGEPAGE);
-	return false;
+	return BACKEND_STAYED;
 }
 
 const struct backend_ops backend_thp = {

@@ -40,29 +40,17 @@ static bool fits(size_t have, size_t size)
 						       false);
 }
 
-/*
- * A large object that must move to grow by little gets an eighth more than was
- * asked for: one that grows step by step is then copied a bounded number of
- * times.  The surplus has no memory behind it until it is touched.  One that
- * grows by half or more will be asked to grow seldom anyway.
- */
-static size_t with_room(size_t have, size_t size)
-{
-	if (have <= SIZECLASS_MAX || size <= have ||
-	    size >= have + have / 2)
-		return size;
-	return size + size / 8;
-}
-
 static void *move(void *p, size_t have, size_t size)
 {
-	size_t room = with_room(have, size);
+	size_t room = have > SIZECLASS_MAX ? large_room(have, size) : size;
 	void *q = malloc(room);
 
 	if (!q && room > size)
 		q = malloc(size);
 	if (!q)
 		return NULL;
+	if (room > size && pagemap_class(q) == PAGEMAP_LARGE)
+		large_used(q, size);
 	memcpy(q, p, have < size ? have : size);
 	free(p);
 	return q;
@@ -71,6 +59,7 @@ static void *move(void *p, size_t have, size_t size)
 SHIM_EXPORT void *realloc(void *p, size_t size)
 {
 	size_t have;
+	int saved;
 	void *q;
 
 	if (!p)
@@ -92,7 +81,13 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 		if (q)
 			return q;
 	}
-	return move(p, have, size);
+	saved = errno;
+	q = move(p, have, size);
+	if (q || size > have)
+		return q;
+	/* less never fails: what it has will do */
+	errno = saved;
+	return p;
 }
 
 SHIM_EXPORT void *reallocarray(void *p, size_t n, size_t size)

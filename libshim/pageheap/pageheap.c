@@ -387,32 +387,60 @@ void segment_break(uintptr_t start, size_t blocks, bool whole)
 	block_at(start + (blocks - 1) * BLOCK_SIZE)->state = BLOCK_NONE;
 }
 
-/* Give a span what was taken for it: whole blocks and a part of the last. */
-bool taken_use(const struct taken *t, size_t npages)
+/**
+ * taken_use - give a span what was taken for it
+ * @t: blocks that taken_prepare() has prepared
+ * @skip: pages of the first block that stay free; not a whole block
+ * @npages: pages of the span behind them
+ *
+ * Whole blocks become a segment of it, the first one's rest and a part of the
+ * last are claimed page by page.
+ *
+ * Return: true if its memory reads as zero.
+ */
+bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
 {
-	size_t blocks = npages / BLOCK_PAGES;
-	unsigned int tail = npages % BLOCK_PAGES;
+	size_t blocks = (skip + npages) / BLOCK_PAGES;
+	unsigned int tail = (skip + npages) % BLOCK_PAGES;
+	uintptr_t at = t->start;
 	struct block *b;
 
+	if (skip && blocks) {
+		b = block_at(at);
+		block_init_part(b, t->kind, t->whole);
+		block_claim(b, skip, BLOCK_PAGES - skip);
+		at += BLOCK_SIZE;
+		blocks--;
+		skip = 0;
+	}
 	if (blocks)
-		segment_make(t->start, blocks, t->whole);
+		segment_make(at, blocks, t->whole);
 	if (tail) {
-		b = block_at(t->start + blocks * BLOCK_SIZE);
+		b = block_at(at + blocks * BLOCK_SIZE);
 		block_init_part(b, t->kind, t->whole && !t->thin);
 		if (t->thin)
-			ph.holes -= tail;
-		block_claim(b, 0, tail);
+			ph.holes -= tail - skip;
+		block_claim(b, skip, tail - skip);
 	}
 	return t->kind == RUN_RETURNED;
 }
 
-/* The last whole block needs a record when only its tail follows it. */
-bool taken_prepare(const struct taken *t, size_t npages)
+/**
+ * taken_prepare - get the records that taken_use() needs
+ * @t: what was taken: its first and last block have them
+ * @skip: as there
+ * @npages: as there
+ *
+ * Return: false if there is no memory for them.
+ */
+bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages)
 {
-	size_t blocks = npages / BLOCK_PAGES;
+	size_t blocks = (skip + npages) / BLOCK_PAGES;
 
-	return !blocks || block_get(t->start + (blocks - 1) * BLOCK_SIZE,
-				    t->backend);
+	return !blocks ||
+	       (block_get(t->start + (blocks - 1) * BLOCK_SIZE, t->backend) &&
+		(!skip || t->blocks == 1 ||
+		 block_get(t->start + BLOCK_SIZE, t->backend)));
 }
 
 /*
@@ -454,11 +482,11 @@ static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 		align = BLOCK_SIZE;
 	if (!blocks_take(&t, npages, align))
 		return false;
-	if (!taken_prepare(&t, npages)) {
+	if (!taken_prepare(&t, 0, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		return false;
 	}
-	if (taken_use(&t, npages))
+	if (taken_use(&t, 0, npages))
 		s->flags |= SPAN_ZERO;
 	s->start = t.start;
 	return true;

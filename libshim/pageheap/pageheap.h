@@ -121,11 +121,11 @@ bool pageheap_resize(struct span *s, size_t npages);
 
 /**
  * pageheap_remap_grow - make a span longer by moving its pages, not its bytes
- * @s: a span of whole blocks' size or more, not in the pagemap during the call
+ * @s: the span, not in the pagemap during the call
  * @npages: new length, more than @s->npages
  *
- * Only where the backend can (mremap() on anonymous memory).  @s->start
- * changes.
+ * Only where the backend can (mremap() on anonymous memory) and where that cuts
+ * no huge page in two.  @s->start changes.
  *
  * Return: true when moved, or false with nothing changed: copy.
  */

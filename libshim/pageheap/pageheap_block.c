@@ -234,6 +234,28 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
 }
 
 /**
+ * block_vacate - take pages out of a span whose memory is elsewhere now
+ * @b: a PART block; 4 KiB memory from here on
+ * @i: first page
+ * @n: how many
+ */
+void block_vacate(struct block *b, unsigned int i, unsigned int n)
+{
+	block_detach(b);
+	part_count(b, -1);
+	bits_clear(&b->used, i, n);
+	bits_clear(&b->backed, i, n);
+	bits_set(&b->clean, i, n);
+	b->whole = false;
+	b->nused -= (uint16_t)n;
+	b->stamp = ph.tick;
+	b->longest = (uint16_t)bits_longest_clear(&b->used, BLOCK_PAGES);
+	inuse_sub(n);
+	part_count(b, 1);
+	block_attach(b);
+}
+
+/**
  * block_hold_idle - take the idle pages of a block out of circulation
  * @b: a PART block
  * @r: out: the pages, as ranges; room for BACKEND_RANGES

@@ -110,6 +110,8 @@ static size_t check_block(const struct block *b, struct sums *sum)
 			sum->idle += b->run * BLOCK_PAGES;
 		sum->covered += b->run;
 		return b->run;
+	case BLOCK_LOST:
+		return 1;
 	default:
 		pageheap_broken("a block is in a run, in a span or in part");
 		return 1;

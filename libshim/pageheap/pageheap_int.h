@@ -31,6 +31,7 @@ enum block_state {
 	BLOCK_FREE,		/* end of a free run */
 	BLOCK_PART,		/* bitmaps count; in the filler if anything is free */
 	BLOCK_SPAN,		/* end of the whole blocks of one span */
+	BLOCK_LOST,		/* not ours any more, see pageheap_move.c */
 };
 
 /* Free runs are apart by what is behind them; the same kinds join. */
@@ -65,6 +66,7 @@ enum run_kind {
  * @whole: PART, SPAN: its memory is a block, not 4 KiB pages
  * @stuck: PART: pages could not be given back: do not try again; FREE, first of
  *	a run: some of it could not, and not before RETRY_TICKS have passed
+ * @moved: a mapping of what was moved may begin or end in it, see pageheap_move.c
  * @queued: on ph.joins
  * @joining: being joined, without the lock
  * @releasing: threads that give pages of it back, without the lock
@@ -88,6 +90,7 @@ struct block {
 	uint8_t kind;
 	bool whole;
 	bool stuck;
+	bool moved;
 	bool queued;
 	bool joining;
 	uint8_t releasing;
@@ -156,6 +159,7 @@ struct pageheap {
 	size_t inuse;
 	size_t idle;		/* free with memory, or on the way to lose it */
 	size_t moving;		/* calls to the backend without the lock */
+	size_t moved;		/* blocks that are @moved */
 	size_t part;		/* PART blocks with pages in use */
 	size_t part_pages;	/* of these, 4 KiB memory */
 	size_t span_whole;	/* whole blocks inside spans */
@@ -227,6 +231,7 @@ struct block *block_get(uintptr_t addr, enum backend_id backend);
 void block_init_part(struct block *b, enum run_kind from, bool whole);
 bool block_claim(struct block *b, unsigned int i, unsigned int n);
 void block_unclaim(struct block *b, unsigned int i, unsigned int n);
+void block_vacate(struct block *b, unsigned int i, unsigned int n);
 void block_detach(struct block *b);
 void block_attach(struct block *b);
 unsigned int block_hold_idle(struct block *b, struct backend_range *r,
@@ -332,8 +337,8 @@ bool pageheap_allows(size_t npages);
 bool blocks_take(struct taken *t, size_t npages, size_t align);
 void taken_thin(struct taken *t, size_t npages);
 bool taken_back(const struct taken *t);
-bool taken_prepare(const struct taken *t, size_t npages);
-bool taken_use(const struct taken *t, size_t npages);
+bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages);
+bool taken_use(const struct taken *t, unsigned int skip, size_t npages);
 void segment_make(uintptr_t start, size_t blocks, bool whole);
 void segment_break(uintptr_t start, size_t blocks, bool whole);
 void part_unused(struct block *b);

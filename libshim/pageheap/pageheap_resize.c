@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pageheap_resize: spans that grow and shrink where they are, or move by page
- * tables instead of bytes.
+ * pageheap_resize: spans that grow and shrink where they are.
  *
  * Keeps true: a call that answers false changed nothing.  What a span consists
  * of is read from its blocks: pages of PART blocks, segments of whole ones.
  *
  * Guarded by ph.lock.  Called by entry for realloc().
  */
-#include <string.h>
-
 #include "pageheap_int.h"
 
 static uintptr_t span_end(const struct span *s)
@@ -64,12 +61,12 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 		t.whole = t.kind == RUN_WHOLE ||
 			  (t.kind == RUN_RETURNED && ph.whole);
 		taken_thin(&t, n);
-		if (!taken_prepare(&t, n) ||
+		if (!taken_prepare(&t, 0, n) ||
 		    (t.kind == RUN_RETURNED && t.whole && !taken_back(&t))) {
 			runs_insert(at, t.blocks, t.backend, t.kind);
 			return false;
 		}
-		*zero = taken_use(&t, n);
+		*zero = taken_use(&t, 0, n);
 	}
 	if (next && !block_claim(block_at(at), 0, next))
 		*zero = false;
@@ -144,68 +141,4 @@ bool pageheap_resize(struct span *s, size_t npages)
 		s->npages = (uint32_t)npages;
 	shim_lock_release(&ph.lock);
 	return ok;
-}
-
-bool pageheap_remap_grow(struct span *s, size_t npages)
-{
-	struct block *first = block_at(s->start);
-	const struct backend_ops *ops;
-	uintptr_t from = s->start;
-	struct transit_of of;
-	size_t blocks, tail;
-	struct taken t;
-	bool moved;
-	int way;
-
-	shim_lock_acquire(&ph.lock);
-	/* one segment of whole blocks, and what is left in one more */
-	if (first->state != BLOCK_SPAN ||
-	    first->run != s->npages / BLOCK_PAGES || npages <= s->npages)
-		goto no;
-	if (!pageheap_allows(npages - s->npages))
-		goto no;
-	ops = backend_ops(first->backend);
-	blocks = first->run;
-	tail = s->npages % BLOCK_PAGES;
-	if (!ops->remap)
-		goto no;
-	if (!blocks_take(&t, npages, BLOCK_SIZE))
-		goto no;
-	if (t.backend != first->backend || !taken_prepare(&t, npages)) {
-		runs_insert(t.start, t.blocks, t.backend, t.kind);
-		goto no;
-	}
-	/* if it never arrives: whose memory it is by then is not known */
-	of.what = TRANSIT_RUN;
-	of.kind = t.kind != RUN_RETURNED ? t.kind :
-		  t.whole ? RUN_WHOLE : RUN_PAGES;
-	of.backend = t.backend;
-	of.start = t.start;
-	of.blocks = t.blocks;
-	way = transit_leave(&of);
-	/* the span is the caller's, the target nobody's: no lock */
-	moved = ops->remap(from, t.start, blocks * BLOCK_SIZE);
-	if (moved)
-		memcpy((void *)(t.start + blocks * BLOCK_SIZE),
-		       (void *)(from + blocks * BLOCK_SIZE), tail * PAGE_SIZE);
-	transit_enter(way);
-	if (!moved) {
-		runs_insert(t.start, t.blocks, t.backend, t.kind);
-		goto no;
-	}
-	/* what was left behind has no memory */
-	segment_break(from, blocks, first->whole);
-	runs_insert(from, blocks, first->backend, RUN_RETURNED);
-	range_free(from + blocks * BLOCK_SIZE, span_end(s));
-	s->flags &= (uint8_t)~SPAN_ZERO;
-	if (taken_use(&t, npages))
-		s->flags |= SPAN_ZERO;
-	s->start = t.start;
-	s->npages = (uint32_t)npages;
-	ph.nr_remap++;
-	shim_lock_release(&ph.lock);
-	return true;
-no:
-	shim_lock_release(&ph.lock);
-	return false;
 }

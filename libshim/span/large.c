@@ -185,27 +185,62 @@ void large_free(void *p)
 	pageheap_free(s);
 }
 
+/*
+ * Longer, with room behind it if there is some to be had: in place, then by page
+ * tables.  Room is asked for first: whatever is allocated meanwhile would
+ * take the pages that the next call needs.
+ */
+static bool span_grow(struct span *s, size_t npages, size_t room)
+{
+	if (room > npages && pageheap_resize(s, room))
+		return true;
+	if (pageheap_resize(s, npages))
+		return true;
+	if (s->bytes < REMAP_MIN)
+		return false;
+	return (room > npages && pageheap_remap_grow(s, room)) ||
+	       pageheap_remap_grow(s, npages);
+}
+
+size_t large_room(size_t have, size_t size)
+{
+	if (size <= have || size >= have + have / 2)
+		return size;
+	return size + size / 8;
+}
+
 void *large_resize(void *p, size_t size)
 {
 	struct span *s = large_span(p);
 	size_t npages = pages_of(size);
-	bool done = npages == s->npages;
 
 	if (size > PTRDIFF_MAX || npages > PAGEHEAP_MAX_PAGES)
 		return NULL;
-	if (!done) {
+	/* room that was made for it stays until it becomes smaller */
+	if (npages > s->npages || (size < s->bytes && npages < s->npages)) {
+		size_t room = pages_of(large_room(s->bytes, size));
+		bool done;
+
 		pagemap_clear(s);
-		done = pageheap_resize(s, npages);
-		if (!done && size > s->bytes && s->bytes >= REMAP_MIN)
-			done = pageheap_remap_grow(s, npages);
+		done = npages > s->npages ? span_grow(s, npages, room) :
+					    pageheap_resize(s, npages);
 		pagemap_set(s, PAGEMAP_LARGE);
+		/* less must not fail: it keeps what it has */
+		if (!done && npages > s->npages)
+			return NULL;
 	}
-	if (!done)
-		return NULL;
+	p = (void *)s->start;
+	large_used(p, size);
+	return p;
+}
+
+void large_used(void *p, size_t size)
+{
+	struct span *s = large_span(p);
+
 	if (s->flags & SPAN_SAMPLED)
 		prof_resize(large_stack(s), s->bytes, size);
 	s->bytes = size;
-	return (void *)s->start;
 }
 
 size_t large_size(const void *p)

@@ -41,12 +41,34 @@ void large_free(void *p);
  * @p: the object
  * @size: new size, more than SIZECLASS_MAX
  *
- * In place if possible, else by moving its pages if the backend can.
+ * In place if possible, else by moving its pages if the backend can.  To less it
+ * never fails.
  *
  * Return: the object, perhaps elsewhere, or NULL with nothing changed: the
  * caller must copy.
  */
 void *large_resize(void *p, size_t size);
+
+/**
+ * large_room - bytes to have for an object that grows
+ * @have: what it has
+ * @size: what is asked for
+ *
+ * Who grows by little will be back: an eighth more than was asked for bounds how
+ * often an object that grows step by step is moved.  Who grows by half or more
+ * will be asked to grow seldom anyway.  Nobody has touched the surplus, so that it
+ * has no memory but what is left of a page or a block.
+ *
+ * Return: bytes, @size or more.
+ */
+size_t large_room(size_t have, size_t size);
+
+/**
+ * large_used - say how much of an object was asked for
+ * @p: the object, perhaps with room
+ * @size: bytes; what it has beyond stays until it is asked to become smaller
+ */
+void large_used(void *p, size_t size);
 
 /**
  * large_size - bytes that may be used of a large object

@@ -264,7 +264,7 @@ BACKEND_TEST(remap)
 		SKIP(return, "moves nothing");
 	ASSERT_TRUE(self->ops->whole(from, 4 * MIB));
 	memset((void *)from, 3, 4 * MIB);
-	if (!self->ops->remap(from, to, 4 * MIB))
+	if (self->ops->remap(from, to, 4 * MIB) != BACKEND_MOVED)
 		SKIP(return, "this kernel moves nothing");
 	EXPECT_EQ(3, *(char *)to);
 	EXPECT_EQ(3, *(char *)(to + 4 * MIB - 1));
@@ -274,6 +274,33 @@ BACKEND_TEST(remap)
 	memset((void *)from, 4, 4 * MIB);
 	EXPECT_EQ(3, *(char *)to);
 	EXPECT_TRUE(is_zero(to + 4 * MIB, 4 * MIB));
+}
+
+/*
+ * The kernel does not move, and the target is somebody else's by then: his it
+ * stays.
+ */
+BACKEND_TEST(remap_over_nobody)
+{
+	uintptr_t from = grow(self->id, 4 * MIB), to = grow(self->id, 4 * MIB);
+	char *p;
+
+	if (!self->ops->remap)
+		SKIP(return, "moves nothing");
+	if (self->ops->remap(from, to, 4 * MIB) != BACKEND_MOVED)
+		SKIP(return, "this kernel moves nothing");
+	ASSERT_EQ(0, munmap((void *)from, 4 * MIB));
+	p = mmap((void *)to, 4 * MIB, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ASSERT_EQ(to, (uintptr_t)p);
+	memset(p, 7, 4 * MIB);
+	if (self->ops->remap(from, to, 4 * MIB) == BACKEND_STAYED) {
+		/* the kernel has unmapped the target before it looked */
+		EXPECT_TRUE(is_zero(to, 4 * MIB));
+		return;
+	}
+	EXPECT_EQ(7, p[0]);
+	EXPECT_EQ(7, p[4 * MIB - 1]);
 }
 
 /* The application closed our descriptors and opened files of its own there. */

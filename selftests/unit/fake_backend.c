@@ -166,19 +166,28 @@ static void move(uintptr_t from, uintptr_t to, size_t len)
 	madvise((void *)from, len, MADV_DONTNEED);
 }
 
-static bool fake_remap(uintptr_t from, uintptr_t to, size_t len)
+static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len)
 {
-	bool ok;
+	enum backend_remap how = fake.remap;
 
 	shim_lock_acquire(&lock);
-	ok = !fails();
-	if (ok) {
+	if (from % OS_PAGE || to % OS_PAGE || len % OS_PAGE || !len)
+		fake.bad++;
+	if (fails())
+		how = BACKEND_STAYED;
+	if (how == BACKEND_MOVED) {
 		move(from, to, len);
 		mark(from, len, 1);
 		mark(to, len, 0);
+	} else if (how == BACKEND_STAYED) {
+		madvise((void *)to, len, MADV_DONTNEED);
+		mark(to, len, 0);
+	} else {
+		/* whoever touches it, dies */
+		mprotect((void *)to, len, PROT_NONE);
 	}
 	shim_lock_release(&lock);
-	return ok;
+	return how;
 }
 
 static const struct backend_ops ops = {

@@ -21,6 +21,7 @@
  * @refuse_release: release refuses everything
  * @locked: release refuses what has this address in it
  * @refuse_join: join fails
+ * @remap: what remap answers
  * @jump: each growth is somewhere else, not behind the last
  * @on_release: called by release while the heap's lock is dropped, or NULL
  * @on_join: the same for join
@@ -40,6 +41,7 @@ struct fake_backend {
 	bool refuse_release;
 	uintptr_t locked;
 	bool refuse_join;
+	enum backend_remap remap;
 	bool jump;
 	void (*on_release)(void);
 	void (*on_join)(void);

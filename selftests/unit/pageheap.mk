@@ -4,7 +4,7 @@
 # the thread sanitizer's programs take fake_scavenger_thread
 THREAD ?= scavenger_thread
 
-heap := pageheap pageheap_bits pageheap_block pageheap_filler pageheap_runs \
+heap := pageheap pageheap_bits pageheap_move pageheap_block pageheap_filler pageheap_runs \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
 	pageheap_transit \
 	scavenger $(THREAD) limit lock meta pagemap fake_error

@@ -7,12 +7,12 @@
 
 #include "kselftest_harness.h"
 
-#include "conf.h"
+#include "base/conf.h"
 #include "fake_backend.h"
-#include "pageheap_int.h"
+#include "pageheap/pageheap_int.h"
 
 #define MIB	((size_t)1 << 20)
-#define LIMIT	(64 * MIB)
+#define LIMIT	(40 * MIB)
 
 static struct pageheap_stat stat_now(void)
 {
@@ -60,13 +60,33 @@ FIXTURE_VARIANT(tail) {
 	size_t npages;
 };
 
-FIXTURE_VARIANT_ADD(tail, third) { .npages = BLOCK_PAGES / 3 + 1 };
-FIXTURE_VARIANT_ADD(tail, half) { .npages = BLOCK_PAGES / 2 + 1 };
-FIXTURE_VARIANT_ADD(tail, most) { .npages = BLOCK_PAGES * 3 / 4 };
-FIXTURE_VARIANT_ADD(tail, nearly_all) { .npages = BLOCK_PAGES - 33 };
-FIXTURE_VARIANT_ADD(tail, block) { .npages = BLOCK_PAGES + 1 };
-FIXTURE_VARIANT_ADD(tail, block_and_half) { .npages = BLOCK_PAGES * 3 / 2 };
-FIXTURE_VARIANT_ADD(tail, blocks) { .npages = 4 * BLOCK_PAGES + 5 };
+FIXTURE_VARIANT_ADD(tail, third) {
+	.npages = BLOCK_PAGES / 3 + 1
+};
+
+FIXTURE_VARIANT_ADD(tail, half) {
+	.npages = BLOCK_PAGES / 2 + 1
+};
+
+FIXTURE_VARIANT_ADD(tail, most) {
+	.npages = BLOCK_PAGES * 3 / 4
+};
+
+FIXTURE_VARIANT_ADD(tail, nearly_all) {
+	.npages = BLOCK_PAGES - 33
+};
+
+FIXTURE_VARIANT_ADD(tail, block) {
+	.npages = BLOCK_PAGES + 1
+};
+
+FIXTURE_VARIANT_ADD(tail, block_and_half) {
+	.npages = BLOCK_PAGES * 3 / 2
+};
+
+FIXTURE_VARIANT_ADD(tail, blocks) {
+	.npages = 4 * BLOCK_PAGES + 5
+};
 
 FIXTURE_SETUP(tail)
 {
@@ -204,6 +224,172 @@ TEST(limit_joining)
 	shim_lock_release(&ph.lock);
 	EXPECT_EQ(LIMIT, heap_now());
 	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/*
+ * Spans of every shape that move: what is in them stays, what they leave has no
+ * memory, and nobody else's bytes change.
+ */
+FIXTURE(move) {
+	struct span *s, *wall;
+	uintptr_t at;
+};
+
+FIXTURE_VARIANT(move) {
+	bool small;		/* a heap of 4 KiB memory */
+	size_t heap;		/* in use beside, so that tails are of blocks */
+	size_t before;		/* pages that are somebody else's */
+	size_t npages;
+	bool copied;		/* nothing of it can move */
+};
+
+FIXTURE_VARIANT_ADD(move, pages) {
+	.small = true, .before = 3, .npages = 100
+};
+
+FIXTURE_VARIANT_ADD(move, pages_of_two) {
+	.before = 3, .npages = 300
+};
+
+FIXTURE_VARIANT_ADD(move, blocks) {
+	.npages = 4 * BLOCK_PAGES
+};
+
+FIXTURE_VARIANT_ADD(move, blocks_and_thin_tail) {
+	.npages = 4 * BLOCK_PAGES + 100
+};
+
+FIXTURE_VARIANT_ADD(move, blocks_and_tail) {
+	.heap = 256 * MIB, .npages = 4 * BLOCK_PAGES + 100
+};
+
+FIXTURE_VARIANT_ADD(move, not_aligned) {
+	.heap = 256 * MIB, .before = 100, .npages = 4 * BLOCK_PAGES - 10
+};
+
+FIXTURE_VARIANT_ADD(move, part_of_a_block) {
+	.heap = 256 * MIB, .before = 100, .npages = 30, .copied = true
+};
+
+static void fill(const struct span *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->npages; i++)
+		*(uintptr_t *)(s->start + i * PAGE_SIZE) = i + 1;
+}
+
+/* The first of @n pages from @at that is not what fill() wrote, or @n. */
+static size_t filled(uintptr_t at, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (*(uintptr_t *)(at + i * PAGE_SIZE) != i + 1)
+			break;
+	return i;
+}
+
+FIXTURE_SETUP(move)
+{
+	struct span *hole;
+
+	if (!variant->small)
+		outgrow();
+	if (variant->heap)
+		pageheap_alloc(variant->heap / PAGE_SIZE, 1);
+	if (variant->before) {
+		/* pages of the wall, then the span in the same block */
+		hole = pageheap_alloc(variant->npages + 2 * BLOCK_PAGES, 1);
+		ASSERT_TRUE(pageheap_resize(hole, variant->before));
+		self->wall = hole;
+		self->s = pageheap_alloc(variant->npages, 1);
+	} else {
+		self->s = pageheap_alloc(variant->npages, 1);
+		self->wall = pageheap_alloc(9, 1);
+	}
+	ASSERT_NE(NULL, self->s);
+	fill(self->s);
+	fill(self->wall);
+	self->at = self->s->start;
+}
+
+FIXTURE_TEARDOWN(move)
+{
+	size_t n = self->wall->npages;
+
+	EXPECT_EQ(n, filled(self->wall->start, n));
+	EXPECT_EQ(0, fake.bad);
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(self->s);
+	pageheap_free(self->wall);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST_F(move, keeps_what_is_in_it)
+{
+	size_t n = variant->npages, before = heap_now();
+
+	EXPECT_EQ(!variant->copied, pageheap_remap_grow(self->s, 2 * n));
+	EXPECT_EQ(variant->copied, self->s->start == self->at);
+	EXPECT_EQ(n, filled(self->s->start, n));
+	if (variant->copied)
+		return;
+	EXPECT_EQ(2 * n, self->s->npages);
+	/* no more than was asked for, and what is left of two blocks */
+	EXPECT_GE(before + n * PAGE_SIZE + 2 * BLOCK_SIZE, heap_now());
+	/* whole blocks stay whole */
+	if (n >= 2 * BLOCK_PAGES)
+		EXPECT_EQ(self->at % BLOCK_SIZE, self->s->start % BLOCK_SIZE);
+}
+
+TEST_F(move, is_copied_where_the_kernel_refuses)
+{
+	size_t n = variant->npages;
+
+	fake.remap = BACKEND_STAYED;
+	if (variant->copied)
+		return;
+	EXPECT_TRUE(pageheap_remap_grow(self->s, 2 * n));
+	EXPECT_EQ(n, filled(self->s->start, n));
+}
+
+TEST_F(move, place_is_lost)
+{
+	size_t n = variant->npages;
+	struct pageheap_stat st;
+
+	fake.remap = BACKEND_LOST;
+	EXPECT_FALSE(pageheap_remap_grow(self->s, 2 * n));
+	EXPECT_EQ(self->at, self->s->start);
+	EXPECT_EQ(n, self->s->npages);
+	EXPECT_EQ(n, filled(self->at, n));
+	fake.remap = BACKEND_MOVED;
+	st = stat_now();
+	EXPECT_EQ(st.mapped, st.inuse + st.free + st.returned);
+}
+
+/* As an array that grows does: each time a little, something else behind it. */
+TEST(many_moves)
+{
+	struct span *s;
+	size_t n, i, most = 0;
+
+	s = pageheap_alloc(32, 1);
+	fill(s);
+	for (i = 0; s->npages < 64 * MIB / PAGE_SIZE; i++) {
+		n = s->npages;
+		ASSERT_TRUE(pageheap_remap_grow(s, n + n / 8));
+		ASSERT_EQ(n, filled(s->start, n));
+		fill(s);
+		pageheap_alloc(1, 1);
+		if (i % 8 == 0)
+			ASSERT_TRUE(pageheap_is_valid());
+		if (heap_now() > most)
+			most = heap_now();
+	}
+	EXPECT_GE((s->npages * PAGE_SIZE + i * PAGE_SIZE) * 115 / 100, most);
+	EXPECT_LT(0, ph.moved);
 }
 
 TEST_HARNESS_MAIN

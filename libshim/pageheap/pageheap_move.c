@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_move: spans that move by page tables instead of bytes.
+ *
+ * What moves are pieces: the whole blocks of a span together, and its pages of
+ * each block that others have pages of.  A piece in a block whose memory is one
+ * huge page is copied: moving it would cut the page in two.  So is one that the
+ * kernel does not move.  No more than one piece is in two places at a time: a
+ * growing object needs hardly more memory than it has.
+ *
+ * Keeps true: a call that answers false changed nothing; what a moved piece
+ * leaves behind has no memory and reads as zero.
+ *
+ * The span is the caller's and its new place is on no list, so that nobody else
+ * changes either while ph.lock is dropped.  Called by large for realloc().
+ */
+#include <string.h>
+
+#include "pageheap/pageheap_int.h"
+#include "base/sys.h"
+
+/*
+ * What moved is a mapping of its own for the kernel, and cuts two others.  A
+ * process may have 65530 mappings: 8192 blocks in which such a mapping may begin
+ * or end leave most of these to the application.
+ */
+#define MOVED_MAX	((size_t)8192)
+
+#define PIECES_MAX	64u	/* bits of a word; a span of more is copied */
+
+struct piece {
+	uintptr_t at;
+	size_t len;
+	bool movable;
+};
+
+/* The piece of [@at, @end) that begins at @at. */
+static struct piece piece_at(uintptr_t at, uintptr_t end)
+{
+	const struct block *b = block_at(at);
+	bool blocks = b->state == BLOCK_SPAN;
+	struct piece p = { .at = at };
+
+	p.len = blocks ? b->run * BLOCK_SIZE : BLOCK_SIZE - at % BLOCK_SIZE;
+	if (p.len > end - at)
+		p.len = end - at;
+	p.movable = blocks || !b->whole || p.len == BLOCK_SIZE;
+	return p;
+}
+
+/*
+ * Is there something to move, in few enough pieces?  @skip: whole blocks stay
+ * aligned if so many pages are left free before the span.  @copied: pages that
+ * do not move, and are in two places for a while.
+ */
+static bool is_movable(uintptr_t at, uintptr_t end, unsigned int *skip,
+		       size_t *copied)
+{
+	unsigned int n = 0, first = (at % BLOCK_SIZE) / PAGE_SIZE;
+	bool any = false;
+
+	*skip = 0;
+	*copied = 0;
+	for (; at < end; n++) {
+		struct piece p = piece_at(at, end);
+
+		if (p.movable)
+			any = true;
+		else
+			*copied += p.len / PAGE_SIZE;
+		if (p.len >= BLOCK_SIZE)
+			*skip = first;
+		at += p.len;
+	}
+	return any && n <= PIECES_MAX && ph.moved < MOVED_MAX;
+}
+
+/*
+ * Move [@at, @end) to @to, bit n of @moved telling how piece n went.  Called
+ * without the lock.
+ *
+ * Return: false if the place of piece @lost is somebody else's now; all is back
+ * where it was then.
+ */
+static bool pieces_move(const struct backend_ops *ops, uintptr_t at,
+			uintptr_t end, uintptr_t to, uint64_t *moved,
+			struct piece *lost)
+{
+	uintptr_t from = at;
+	uint64_t bit;
+
+	*moved = 0;
+	for (bit = 1; at < end; bit <<= 1) {
+		struct piece p = piece_at(at, end);
+		uintptr_t target = to + (at - from);
+		enum backend_remap how = BACKEND_STAYED;
+
+		if (p.movable)
+			how = ops->remap(at, target, p.len);
+		if (how == BACKEND_LOST) {
+			memcpy((void *)from, (void *)to, at - from);
+			*lost = p;
+			lost->at = target;
+			return false;
+		}
+		if (how == BACKEND_MOVED)
+			*moved |= bit;
+		else
+			memcpy((void *)target, (void *)at, p.len);
+		at += p.len;
+	}
+	return true;
+}
+
+/* Give up what was taken, without the part of it that is somebody else's. */
+static void taken_lose(const struct taken *t, const struct piece *lost)
+{
+	uintptr_t end = t->start + t->blocks * BLOCK_SIZE, at;
+
+	if (lost->at > t->start)
+		sys_munmap(t->start, lost->at - t->start);
+	if (lost->at + lost->len < end)
+		sys_munmap(lost->at + lost->len, end - lost->at - lost->len);
+	ph.mapped -= t->blocks * BLOCK_SIZE;
+	for (at = t->start; at < end; at += BLOCK_SIZE)
+		if (block_at(at))
+			block_at(at)->state = BLOCK_LOST;
+}
+
+static void mark_moved(uintptr_t at)
+{
+	struct block *b = block_at(at);
+
+	if (b && !b->moved) {
+		b->moved = true;
+		ph.moved++;
+	}
+}
+
+/* What moved has left its old place; what was copied is free memory there. */
+static void pieces_leave(uintptr_t at, uintptr_t end, uint64_t moved)
+{
+	for (; at < end; moved >>= 1) {
+		struct piece p = piece_at(at, end);
+		struct block *b = block_at(at);
+
+		if (!(moved & 1)) {
+			range_free(at, at + p.len);
+		} else if (b->state == BLOCK_SPAN) {
+			segment_break(at, b->run, b->whole);
+			runs_insert(at, p.len / BLOCK_SIZE, b->backend,
+				    RUN_RETURNED);
+		} else {
+			block_vacate(b, (at % BLOCK_SIZE) / PAGE_SIZE,
+				     (unsigned int)(p.len / PAGE_SIZE));
+			part_unused(b);
+		}
+		if (moved & 1) {
+			mark_moved(at);
+			mark_moved(at + p.len - 1);
+		}
+		at += p.len;
+	}
+}
+
+bool pageheap_remap_grow(struct span *s, size_t npages)
+{
+	uintptr_t from = s->start, end = from + s->npages * PAGE_SIZE;
+	const struct backend_ops *ops;
+	enum backend_id backend;
+	unsigned int skip;
+	size_t copied;
+	struct transit_of of;
+	struct piece lost;
+	struct taken t;
+	uintptr_t to;
+	uint64_t moved;
+	bool ok;
+	int way;
+
+	if (npages <= s->npages || npages > PAGEHEAP_MAX_PAGES)
+		return false;
+	shim_lock_acquire(&ph.lock);
+	backend = block_at(from)->backend;
+	ops = backend_ops(backend);
+	if (!ops->remap || !is_movable(from, end, &skip, &copied) ||
+	    !pageheap_allows(npages - s->npages + copied) ||
+	    !blocks_take(&t, skip + npages, BLOCK_SIZE))
+		goto no;
+	if (t.backend != backend || !taken_prepare(&t, skip, npages)) {
+		runs_insert(t.start, t.blocks, t.backend, t.kind);
+		goto no;
+	}
+	/* if it never arrives: whose memory it is by then is not known */
+	of.what = TRANSIT_RUN;
+	of.kind = t.kind != RUN_RETURNED ? t.kind :
+		  t.whole ? RUN_WHOLE : RUN_PAGES;
+	of.backend = t.backend;
+	of.start = t.start;
+	of.blocks = t.blocks;
+	way = transit_leave(&of);
+	to = t.start + skip * PAGE_SIZE;
+	ok = pieces_move(ops, from, end, to, &moved, &lost);
+	/* what moved brought the advice of its old place along */
+	if (ok && t.whole)
+		taken_back(&t);
+	transit_enter(way);
+	if (!ok) {
+		taken_lose(&t, &lost);
+		goto no;
+	}
+	pieces_leave(from, end, moved);
+	s->flags &= (uint8_t)~SPAN_ZERO;
+	if (taken_use(&t, skip, npages))
+		s->flags |= SPAN_ZERO;
+	mark_moved(to);
+	mark_moved(to + (end - from) - 1);
+	s->start = to;
+	s->npages = (uint32_t)npages;
+	ph.nr_remap++;
+	shim_lock_release(&ph.lock);
+	return true;
+no:
+	shim_lock_release(&ph.lock);
+	return false;
+}
