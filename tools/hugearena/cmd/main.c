@@ -19,6 +19,8 @@ struct cmd {
 
 static const struct cmd cmds[] = {
 	{ "status", cmd_status, "the machine and every arena at a glance" },
+	{ "doctor", cmd_doctor, "why a service is not on blocks, and what mends it" },
+	{ "adopt", cmd_adopt, "put a service of systemd on libshim, or off again" },
 	{ "top", cmd_top, "processes by memory, live" },
 	{ "map", cmd_map, "a process's address space, blocks, page tables" },
 	{ "run", cmd_run, "run a command on libshim and report at its exit" },

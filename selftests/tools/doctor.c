@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hugearena doctor and adopt: every cause is named, and what mends it. */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+#include "tool.h"
+
+/* The finding of that name, or NULL. */
+static json_t *finding(json_t *root, const char *id)
+{
+	json_t *list = json_at(root, "findings"), *f;
+	size_t i;
+
+	json_array_foreach(list, i, f)
+		if (!strcmp(json_text_at(f, "id"), id))
+			return f;
+	return NULL;
+}
+
+/* It is there, bad, and says what mends it. */
+static bool mends(json_t *root, const char *id)
+{
+	json_t *f = finding(root, id);
+
+	return f && !strcmp(json_text_at(f, "level"), "bad") &&
+	       json_text_at(f, "fix");
+}
+
+enum { AS_IT_IS, AS_NOBODY, NO_THP };
+
+/* Start a program that waits for its standard input to end. */
+static pid_t start(int *in, const char *preload, const char *backend, int how,
+		   const char *program)
+{
+	int pipefd[2];
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC))
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		dup2(pipefd[0], STDIN_FILENO);
+		unsetenv("LD_PRELOAD");
+		if (preload)
+			setenv("LD_PRELOAD", preload, 1);
+		if (backend)
+			setenv("SHIM_BACKEND", backend, 1);
+		if (how == NO_THP)
+			prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+		if (how == AS_NOBODY &&
+		    (setgid(65534) || setuid(65534)))
+			_exit(1);
+		execlp(program, program, (char *)NULL);
+		_exit(127);
+	}
+	close(pipefd[0]);
+	*in = pipefd[1];
+	return pid;
+}
+
+static void end(pid_t pid, int in)
+{
+	close(in);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/*
+ * What doctor says of it, once it says @id: the process may still be on its way
+ * to what it will be, and to its first allocation.
+ */
+static json_t *doctor(pid_t pid, const char *id)
+{
+	json_t *root = NULL;
+	int i;
+
+	for (i = 0; i < 600; i++) {
+		root = tool_json("doctor --json %d", pid);
+		if (root && finding(root, id))
+			break;
+		json_decref(root);
+		root = NULL;
+		usleep(50000);
+	}
+	return root;
+}
+
+static const char *shim_path(void)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/libshim.so.0", tool_dir());
+	return path;
+}
+
+TEST(the_machine)
+{
+	json_t *root = tool_json("doctor --json");
+
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(finding(root, "module") || mends(root, "module_missing") ||
+		    mends(root, "module_not_loaded"));
+	EXPECT_EQ(!finding(root, "module") || mends(root, "quota_denied") ?
+		  TOOL_FOUND : TOOL_OK, tool_status);
+	json_decref(root);
+}
+
+TEST(not_preloaded)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	int in;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	pid = start(&in, NULL, NULL, AS_IT_IS, path);
+	root = doctor(pid, "not_preloaded");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(TOOL_FOUND, tool_status);
+	EXPECT_TRUE(mends(root, "not_preloaded"));
+	json_decref(root);
+}
+
+TEST(static_program)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	snprintf(path, sizeof(path), "%s/waiter", tool_dir());
+	pid = start(&in, shim_path(), NULL, AS_IT_IS, path);
+	root = doctor(pid, "static");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "static"));
+	json_decref(root);
+}
+
+TEST(library_is_not_there)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	pid = start(&in, "/nowhere/libshim.so.0", NULL, AS_IT_IS, path);
+	root = doctor(pid, "preload_not_found");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "preload_not_found"));
+	json_decref(root);
+}
+
+TEST(dropped_by_set_user_id)
+{
+	char from[PATH_MAX + 16], line[3 * PATH_MAX];
+	const char *copy = "/tmp/doctor-suid";
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	snprintf(from, sizeof(from), "%s/subject", tool_dir());
+	snprintf(line, sizeof(line), "cp %s %s && chown 65534 %s && chmod 4755 %s",
+		 from, copy, copy, copy);
+	ASSERT_EQ(0, system(line));
+	pid = start(&in, shim_path(), NULL, AS_IT_IS, copy);
+	root = doctor(pid, "preload_dropped");
+	end(pid, in);
+	unlink(copy);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "preload_dropped"));
+	json_decref(root);
+}
+
+TEST(a_malloc_of_its_own)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	snprintf(path, sizeof(path), "%s/own_malloc", tool_dir());
+	pid = start(&in, shim_path(), NULL, AS_IT_IS, path);
+	root = doctor(pid, "own_malloc");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "own_malloc"));
+	json_decref(root);
+}
+
+TEST(huge_pages_switched_off_by_itself)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	pid = start(&in, shim_path(), NULL, NO_THP, path);
+	root = doctor(pid, "thp_disabled");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, finding(root, "libshim"));
+	EXPECT_TRUE(mends(root, "thp_disabled"));
+	json_decref(root);
+}
+
+TEST(on_blocks_or_told_why_not)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	tool_need_module();
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	pid = start(&in, shim_path(), NULL, AS_IT_IS, path);
+	root = doctor(pid, "blocks");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, finding(root, "blocks"));
+	json_decref(root);
+
+	pid = start(&in, shim_path(), "thp", AS_IT_IS, path);
+	root = doctor(pid, "backend_thp");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "backend_thp"));
+	json_decref(root);
+
+	chmod("/dev/hugearena", 0660);
+	pid = start(&in, shim_path(), NULL, AS_NOBODY, path);
+	root = doctor(pid, "not_in_group");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "not_in_group"));
+	json_decref(root);
+}
+
+/*
+ * systemd need not run here: a stand-in of systemctl says what a unit has.  It
+ * is found first, being in the directory that PATH begins with.
+ */
+#define STAND_IN	"/tmp/doctor-bin"
+
+static void unit_says(const char *lines)
+{
+	static char path[4096];
+	FILE *f;
+
+	mkdir(STAND_IN, 0755);
+	f = fopen(STAND_IN "/systemctl", "we");
+	fprintf(f, "#!/bin/sh\ncat <<EOF\n%sEOF\n", lines);
+	fclose(f);
+	chmod(STAND_IN "/systemctl", 0755);
+	if (!strncmp(getenv("PATH"), STAND_IN, strlen(STAND_IN)))
+		return;
+	snprintf(path, sizeof(path), STAND_IN ":%s", getenv("PATH"));
+	setenv("PATH", path, 1);
+}
+
+static void unit_gone(void)
+{
+	unlink(STAND_IN "/systemctl");
+	rmdir(STAND_IN);
+}
+
+#define UNIT	"LoadState=loaded\nMainPID=0\nDevicePolicy=auto\nUser=redis\n"
+
+TEST(a_unit_before_it_runs)
+{
+	json_t *root;
+
+	unit_says(UNIT "PrivateDevices=yes\nDeviceAllow=\nEnvironment=\n");
+	root = tool_json("doctor --json redis-server");
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "unit_not_adopted"));
+	json_decref(root);
+
+	unit_says(UNIT "PrivateDevices=yes\n"
+		  "Environment=A=b LD_PRELOAD=libshim.so.0\n");
+	root = tool_json("doctor --json redis-server");
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "device_hidden"));
+	json_decref(root);
+
+	unit_says(UNIT "PrivateDevices=no\nDeviceAllow=/dev/null rw\n"
+		  "Environment=LD_PRELOAD=libshim.so.0\n");
+	root = tool_json("doctor --json redis-server");
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "device_closed"));
+	json_decref(root);
+
+	unit_says(UNIT "PrivateDevices=no\nDeviceAllow=\n"
+		  "Environment=LD_PRELOAD=libshim.so.0\n");
+	root = tool_json("doctor --json redis-server");
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "not_in_group"));
+	json_decref(root);
+
+	unit_says("LoadState=not-found\nMainPID=0\n");
+	EXPECT_EQ(TOOL_FAILED, tool("doctor nonsense"));
+	EXPECT_NE(NULL, strstr(tool_err, "no such unit"));
+	EXPECT_EQ(TOOL_FAILED, tool("doctor ../etc"));
+	unit_gone();
+}
+
+TEST(adopted_and_back)
+{
+	static const char dir[] = "/tmp/doctor-root";
+	char text[4096], dropin[256];
+
+	snprintf(dropin, sizeof(dropin),
+		 "%s/etc/systemd/system/redis-server.service.d/50-hugearena.conf",
+		 dir);
+	ASSERT_EQ(0, system("mkdir -p /tmp/doctor-root/etc/systemd/system"));
+	unit_says(UNIT "PrivateDevices=yes\nDeviceAllow=\n"
+		  "Environment=LD_PRELOAD=libother.so\n");
+	EXPECT_EQ(TOOL_OK, tool("adopt --dry-run --root %s redis-server", dir));
+	EXPECT_NE(0, access(dropin, F_OK));
+	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
+	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
+	/* what was shown is what was written */
+	EXPECT_NE(NULL, strstr(tool_out, text));
+	EXPECT_NE(NULL, strstr(text, "LD_PRELOAD=libshim.so.0:libother.so\""));
+	EXPECT_NE(NULL, strstr(text, "PrivateDevices=no"));
+	EXPECT_NE(NULL, strstr(text, "DeviceAllow=/dev/hugearena rw"));
+	EXPECT_NE(NULL, strstr(text, "SupplementaryGroups=hugearena"));
+	EXPECT_EQ(TOOL_OK, tool("adopt --undo --root %s redis-server", dir));
+	EXPECT_NE(0, access(dropin, F_OK));
+	EXPECT_EQ(TOOL_FAILED, tool("adopt --undo --root %s redis-server", dir));
+	/* what a unit file would take for its own is refused */
+	EXPECT_EQ(TOOL_USAGE, tool("adopt --options 'a\"b' redis-server"));
+	EXPECT_EQ(TOOL_FAILED, tool("adopt --root /nonsense redis-server"));
+	EXPECT_EQ(TOOL_USAGE, tool("adopt"));
+	EXPECT_EQ(0, system("rm -r /tmp/doctor-root"));
+	unit_gone();
+}
+
+TEST(errors)
+{
+	EXPECT_EQ(TOOL_FAILED, tool("doctor 999999999"));
+	EXPECT_NE(NULL, strstr(tool_err, "no such process"));
+}
+
+TEST_HARNESS_MAIN

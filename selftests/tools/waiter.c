@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A program linked statically; it waits for its standard input to end. */
+#include <unistd.h>
+
+int main(void)
+{
+	char c;
+
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	return 0;
+}
