@@ -50,9 +50,12 @@ enum backend_id backend_first(void)
 static bool window_find(enum backend_id id, size_t min)
 {
 	struct window *w = &window[id];
-	size_t len;
+	size_t len = WINDOW_MAX;
 
-	for (len = WINDOW_MAX; len >= min + BLOCK_SIZE; len /= 2) {
+	/* one span may need more */
+	while (len < min + AREA_SIZE)
+		len *= 2;
+	for (; len >= min + BLOCK_SIZE; len /= 2) {
 		size_t align = len >= 2 * AREA_SIZE ? AREA_SIZE : BLOCK_SIZE;
 		uintptr_t start, end;
 		long p;

@@ -12,6 +12,8 @@
  *
  * Called by the page heap; keeps no state but what the kernel lacks.
  */
+#include <errno.h>
+
 #include "backend.h"
 #include "base/conf.h"
 #include "base/pagemap.h"
@@ -41,7 +43,7 @@ static enum backend_map thp_map(uintptr_t addr, size_t len, bool whole)
 			  MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (sys_failed(p))
-		return p == -17 /* EEXIST */ ? BACKEND_MAP_TAKEN :
+		return p == -EEXIST ? BACKEND_MAP_TAKEN :
 					       BACKEND_MAP_NOMEM;
 	if ((uintptr_t)p != addr) {
 		/* a kernel before 4.17 takes the address as a hint */
@@ -60,9 +62,11 @@ static bool populate(uintptr_t start, size_t len)
 	if (!shim_conf.populate || no_populate)
 		return true;
 	ret = sys_madvise(start, len, MADV_POPULATE_WRITE);
-	if (ret == -22 /* EINVAL */)
+	/* mappings of the application's are refused as well, see thp_join() */
+	if (ret == -EINVAL &&
+	    sys_madvise(start, 0, MADV_POPULATE_WRITE) == -EINVAL)
 		no_populate = true;
-	return ret != -12 /* ENOMEM */;
+	return ret != -ENOMEM;
 }
 
 static bool thp_whole(uintptr_t start, size_t len)
@@ -102,7 +106,11 @@ static bool thp_join(uintptr_t block)
 	if (no_collapse)
 		return false;
 	ret = sys_madvise(block, BLOCK_SIZE, MADV_COLLAPSE);
-	if (ret == -22 /* EINVAL */)
+	/*
+	 * It refuses a block with a page of another protection in the same way
+	 * as advice that it does not know; that it refuses for no bytes, too.
+	 */
+	if (ret == -EINVAL && sys_madvise(block, 0, MADV_COLLAPSE) == -EINVAL)
 		no_collapse = true;
 	return ret == 0;
 }

@@ -270,9 +270,8 @@ static struct slot *slot_get(const void *p)
 	return s;
 }
 
-static void slot_check(const struct slot *s)
+static void slot_check(const struct slot *s, uintptr_t page)
 {
-	uintptr_t page = s->object & ~(uintptr_t)(OS_PAGE - 1);
 	uintptr_t p;
 
 	for (p = page; p < s->object; p++)
@@ -287,10 +286,10 @@ static void slot_check(const struct slot *s)
 void guard_free(void *p)
 {
 	struct slot *s = slot_get(p);
-	uintptr_t page = (uintptr_t)p & ~(uintptr_t)(OS_PAGE - 1);
+	/* not by @p: an object of no bytes begins where its page ends */
+	uintptr_t page = slot_page((unsigned int)(s - guard.slots));
 
-	if (s->size)
-		slot_check(s);
+	slot_check(s, page);
 	inside = true;
 	s->nfree = (uint8_t)backtrace(s->free_stack, FRAMES);
 	inside = false;

@@ -254,3 +254,7 @@ SHIM_EXPORT void *calloc(size_t n, size_t size)
 	}
 	return zero ? p : memset(p, 0, bytes);
 }
+
+extern __typeof__(malloc) __libc_malloc ENTRY_ALIAS(malloc);
+extern __typeof__(free) __libc_free ENTRY_ALIAS(free);
+extern __typeof__(calloc) __libc_calloc ENTRY_ALIAS(calloc);

@@ -24,6 +24,13 @@
 
 #define SHIM_EXPORT	__attribute__((visibility("default")))
 
+/*
+ * glibc's other names of the same functions.  Some programs call them, for a
+ * malloc() of their own or to pass one by; what they get is ours, since free() is.
+ */
+#define ENTRY_ALIAS(name) \
+	__attribute__((alias(#name), copy(name), visibility("default")))
+
 /* Allocations above this fail, as glibc's do. */
 #define ENTRY_MAX	((size_t)PTRDIFF_MAX)
 

@@ -18,7 +18,6 @@ static bool is_power_of_two(size_t n)
 	return n && !(n & (n - 1));
 }
 
-/* errno is set here, for all but posix_memalign(). */
 static void *alloc(size_t size, size_t align)
 {
 	void *p;
@@ -37,9 +36,9 @@ SHIM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
 	if (!is_power_of_two(align) || align % sizeof(void *))
 		return EINVAL;
-	p = entry_alloc_aligned(size, align);
+	p = alloc(size, align);
 	if (!p)
-		return ENOMEM;
+		return ENOMEM;	/* and errno as well, like glibc's */
 	*out = p;
 	return 0;
 }
@@ -80,3 +79,7 @@ SHIM_EXPORT void *pvalloc(size_t size)
 	}
 	return alloc((size + OS_PAGE - 1) & ~(size_t)(OS_PAGE - 1), OS_PAGE);
 }
+
+extern __typeof__(memalign) __libc_memalign ENTRY_ALIAS(memalign);
+extern __typeof__(valloc) __libc_valloc ENTRY_ALIAS(valloc);
+extern __typeof__(pvalloc) __libc_pvalloc ENTRY_ALIAS(pvalloc);

@@ -120,3 +120,5 @@ SHIM_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 		shim_die(SHIM_DIE_SIZE, p, pagemap_class(p));
 	free_sized(p, size);
 }
+
+extern __typeof__(realloc) __libc_realloc ENTRY_ALIAS(realloc);

@@ -22,6 +22,14 @@ extern new_handler get_new_handler(void)
 extern void throw_bad_alloc(void)
 	__asm__("_ZSt17__throw_bad_allocv") __attribute__((weak, noreturn));
 
+/**
+ * new_catch - call a new handler for a form of new that must not throw
+ * @handler: the handler
+ *
+ * Return: whether it threw something.
+ */
+bool new_catch(new_handler handler);
+
 #define NEW(name, mangled) \
 	SHIM_EXPORT void *name __asm__(mangled)
 #define DELETE(name, mangled) \
@@ -46,8 +54,13 @@ static void *new_slow(size_t size, size_t align, int throws)
 
 		if (&get_new_handler)
 			handler = get_new_handler();
-		if (handler) {
+		if (handler && throws) {
 			handler();
+			continue;
+		}
+		if (handler) {
+			if (new_catch(handler))
+				return NULL;
 			continue;
 		}
 		if (!throws)

@@ -8,9 +8,11 @@
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "entry.h"
 #include "stat.h"
+#include "base/sys.h"
 
 #define MXFAST_MAX	160	/* glibc refuses more: 80 * sizeof(size_t) / 4 */
 
@@ -84,8 +86,26 @@ SHIM_EXPORT int malloc_info(int options, FILE *f)
 	return 0;
 }
 
+/*
+ * What programs that read glibc's expect, then all that there is to say.  Written
+ * by the kernel's call: a thread that is being cancelled says all of it, too.
+ */
 SHIM_EXPORT void malloc_stats(void)
 {
+	struct shim_stat st;
+	char text[512];
+	size_t system;
+	int n;
+
+	stat_get(&st);
+	system = st.heap.inuse + st.heap.free;
+	n = snprintf(text, sizeof(text), "Arena 0:\n"
+		     "system bytes     = %10zu\nin use bytes     = %10zu\n"
+		     "Total (incl. mmap):\n"
+		     "system bytes     = %10zu\nin use bytes     = %10zu\n"
+		     "max mmap regions = %10u\nmax mmap bytes   = %10u\n",
+		     system, st.allocated, system, st.allocated, 0u, 0u);
+	sys_call3(SYS_write, STDERR_FILENO, (long)text, n);
 	stat_print();
 }
 
@@ -117,3 +137,8 @@ SHIM_EXPORT int mallopt(int param, int value)
 	}
 	return 0;
 }
+
+extern __typeof__(mallopt) __libc_mallopt ENTRY_ALIAS(mallopt);
+/* deprecated, as its name: it may not be named again */
+SHIM_EXPORT struct mallinfo __libc_mallinfo(void)
+	__attribute__((alias("mallinfo")));

@@ -10,7 +10,9 @@
  * lengths: a program that has one buffer at a time makes no span for it.  Kept
  * spans are SPAN_KEPT, hidden in the pagemap, and guarded by keep.lock.  They
  * are not to make the heap larger: unless they are a small part of it, a request
- * that finds none of its length gives all of them back first.
+ * that finds none of its length gives all of them back first.  That is forgiven
+ * where it was wrong: who asks for a length that was just given back has several
+ * kinds of buffers by turns, and the next few misses give nothing back.
  */
 #include <stdint.h>
 
@@ -35,6 +37,9 @@ static struct {
 	uint32_t n;
 	uint32_t pages;
 	uint64_t hits;
+	uint32_t gone[KEEP_SPANS];	/* lengths given back for a miss */
+	uint32_t ngone;			/* ever */
+	uint32_t forgive;		/* misses that give nothing back */
 	bool used;			/* since large_idle() looked */
 	struct span *span[KEEP_SPANS];	/* oldest first */
 } keep = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
@@ -77,6 +82,20 @@ void large_flush(void)
 	spans_free(old, n);
 }
 
+/* A miss: was it wrong to give back what it asks for, or an other lately? */
+static bool keep_forgives(size_t npages)
+{
+	uint32_t i;
+
+	for (i = 0; i < KEEP_SPANS; i++)
+		if (keep.gone[i] == npages)
+			keep.forgive = KEEP_SPANS;
+	if (!keep.forgive)
+		return false;
+	keep.forgive--;
+	return true;
+}
+
 /* A kept span of that length, the last freed first. */
 static struct span *keep_take(size_t npages, size_t align)
 {
@@ -92,8 +111,11 @@ static struct span *keep_take(size_t npages, size_t align)
 	if (s) {
 		keep.hits++;
 		keep.used = true;
-	} else {
+	} else if (!keep_forgives(npages)) {
 		many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
+		for (i = 0; many && i < keep.n; i++)
+			keep.gone[keep.ngone++ % KEEP_SPANS] =
+				keep.span[i]->npages;
 	}
 	shim_lock_release(&keep.lock);
 	if (many)

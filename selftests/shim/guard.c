@@ -42,6 +42,10 @@ GUARDED(overflow_read, SIGSEGV, false, "guard: access past an object at 0x")
 GUARDED(underflow, SIGSEGV, false, "guard: access before an object at 0x")
 GUARDED(use_after_free, SIGSEGV, true, "guard: use after free at 0x")
 GUARDED(guard_double, SIGABRT, true, "guard: double free at 0x")
+GUARDED(empty_after_free, SIGSEGV, true,
+	"guard: access before an object at 0x")
+GUARDED(empty_written, SIGABRT, false,
+	"guard: bytes written before an object at 0x")
 GUARDED(slack, SIGABRT, false, "guard: bytes written past an object at 0x")
 
 TEST_F(guarded, is_reported_with_stacks)

@@ -206,6 +206,23 @@ static void guard_double(void)
 	free((void *)p);
 }
 
+/* An object of no bytes begins where its page ends. */
+static void empty_after_free(void)
+{
+	volatile char *p = guarded(0);
+
+	free((void *)p);
+	p[-1] = 1;
+}
+
+static void empty_written(void)
+{
+	volatile char *p = guarded(0);
+
+	p[-1] = 1;
+	free((void *)p);
+}
+
 static void slack(void)
 {
 	volatile char *p = guarded(61);
@@ -241,6 +258,8 @@ static const struct {
 	{ "underflow", underflow },
 	{ "use_after_free", use_after_free },
 	{ "guard_double", guard_double },
+	{ "empty_after_free", empty_after_free },
+	{ "empty_written", empty_written },
 	{ "slack", slack },
 };
 

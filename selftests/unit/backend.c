@@ -276,6 +276,26 @@ BACKEND_TEST(remap)
 	EXPECT_TRUE(is_zero(to + 4 * MIB, 4 * MIB));
 }
 
+/* What one block is refused for says nothing about another. */
+BACKEND_TEST(join_of_one_block_refused)
+{
+	uintptr_t odd = grow(self->id, 2 * MIB), p = grow(self->id, 2 * MIB);
+
+	ASSERT_NE(0, odd);
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(odd, 2 * MIB));
+	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
+	memset((void *)p, 7, 2 * MIB);
+	if (!self->ops->join(p))
+		SKIP(return, "this kernel joins nothing");
+	if (self->ops->pages)
+		self->ops->pages(p);
+	/* nobody has touched it, so that the kernel finds nothing to join */
+	ASSERT_EQ(0, mprotect((void *)(odd + MIB), 4096, PROT_READ));
+	EXPECT_FALSE(self->ops->join(odd));
+	EXPECT_TRUE(self->ops->join(p));
+}
+
 /*
  * The kernel does not move, and the target is somebody else's by then: his it
  * stays.

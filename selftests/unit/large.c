@@ -111,6 +111,29 @@ TEST_F(objects, other_length_gets_the_pages)
 	large_free(q);
 }
 
+/* But the kinds of buffers that a program has by turns are. */
+TEST_F(objects, lengths_by_turns)
+{
+	void *other[32];
+	uint64_t before;
+	unsigned int i;
+
+	for (i = 0; i < 24; i++)
+		large_free(large_alloc((40 + 8 * (i % 8)) * KIB, 0,
+				       &self->zero));
+	before = hits();
+	for (i = 0; i < 800; i++)
+		large_free(large_alloc((40 + 8 * (i % 8)) * KIB, 0,
+				       &self->zero));
+	EXPECT_EQ(before + 800, hits());
+	/* until they are not asked for any more */
+	for (i = 0; i < 32; i++)
+		other[i] = large_alloc((200 + 8 * i) * KIB, 0, &self->zero);
+	EXPECT_EQ(0, kept());
+	for (i = 0; i < 32; i++)
+		large_free(other[i]);
+}
+
 TEST_F(objects, part_of_a_large_heap_stays)
 {
 	char *big = large_alloc(100 * MIB, 0, &self->zero), *p, *q;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * new_catch: C++'s "catch (...)" around a call, without a C++ compiler.
+ *
+ * The function below is what try and catch are for the unwinder: a table of one
+ * call, its landing pad, and a list of types whose one entry, none, stands for all
+ * of them.  The personality routine that reads it is libstdc++'s, found by a weak
+ * reference: who throws has it.  See the C++ ABI's chapter on exceptions.
+ *
+ * Called by new.c.
+ */
+#include <stdbool.h>
+
+typedef void (*new_handler)(void);
+
+bool new_catch(new_handler handler);
+
+#if defined(__x86_64__)
+
+__asm__(".weak	__gxx_personality_v0\n"
+	".weak	__cxa_begin_catch\n"
+	".weak	__cxa_end_catch\n"
+	/* read by the unwinder; 0, and so none, where there is no C++ */
+	".pushsection .data.rel.ro.new_catch, \"aw\"\n"
+	".balign	8\n"
+	".Lpersonality:\n"
+	".quad	__gxx_personality_v0\n"
+	".popsection\n"
+	".pushsection .gcc_except_table.new_catch, \"a\"\n"
+	".balign	4\n"
+	".Lcalls:\n"
+	".byte	0xff\n"			/* pads count from the function */
+	".byte	0x9b\n"			/* types: indirect, relative */
+	".uleb128 .Ltypes - .Lafter_types\n"
+	".Lafter_types:\n"
+	".byte	0x01\n"			/* calls: uleb128 */
+	".uleb128 .Lcalls_end - .Lcalls_begin\n"
+	".Lcalls_begin:\n"
+	".uleb128 .Ltry - .Lnew_catch\n"
+	".uleb128 .Ltry_end - .Ltry\n"
+	".uleb128 .Lpad - .Lnew_catch\n"
+	".uleb128 1\n"			/* its first action */
+	".uleb128 .Ltry_end - .Lnew_catch\n"
+	".uleb128 .Lend - .Ltry_end\n"
+	".uleb128 0\n"			/* no pad */
+	".uleb128 0\n"
+	".Lcalls_end:\n"
+	".byte	1, 0\n"			/* type 1, no other */
+	".balign	4\n"
+	".long	0\n"			/* type 1: whatever it is */
+	".Ltypes:\n"
+	".popsection\n"
+	".pushsection .text.unlikely, \"ax\"\n"
+	".hidden	new_catch\n"
+	".globl	new_catch\n"
+	".type	new_catch, @function\n"
+	"new_catch:\n"
+	".Lnew_catch:\n"
+	".cfi_startproc\n"
+	".cfi_personality 0x9b, .Lpersonality\n"
+	".cfi_lsda 0x1b, .Lcalls\n"
+	"	subq	$8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".Ltry:\n"
+	"	call	*%rdi\n"
+	".Ltry_end:\n"
+	"	xorl	%eax, %eax\n"
+	".Lreturn:\n"
+	"	addq	$8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"	ret\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".Lpad:\n"
+	"	movq	%rax, %rdi\n"
+	"	call	*__cxa_begin_catch@GOTPCREL(%rip)\n"
+	"	call	*__cxa_end_catch@GOTPCREL(%rip)\n"
+	"	movl	$1, %eax\n"
+	"	jmp	.Lreturn\n"
+	".Lend:\n"
+	".cfi_endproc\n"
+	".size	new_catch, . - new_catch\n"
+	".popsection\n");
+
+#else /* the table is not written for this processor: it passes through */
+
+bool new_catch(new_handler handler)
+{
+	handler();
+	return false;
+}
+
+#endif
