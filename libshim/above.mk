@@ -18,7 +18,8 @@ co_about := coroutines and their stacks
 co_libs := -luring -lgcc_s -lpthread
 co_requires := liburing
 
-gc_core := lock
+gc_core := lock sizeclass
+gc_cflags := -I$(gen)
 gc_about := a concurrent garbage collector
 
 vpath %.c base
@@ -60,7 +61,9 @@ $$($(1)_obj)/%.o: $(1)/%.S Makefile above.mk
 $$($(1)_obj)/core_%.o: %.c Makefile above.mk | $(gen)/sizeclass_count.h \
 		$(gen)/sizeclass_table.h
 	@mkdir -p $$(@D)
-	@$$(CC) $$(above_cflags) -c -o $$@ $$<
+	@$$(CC) $$(above_cflags) $$($(1)_cflags) -c -o $$@ $$<
+
+$$($(1)_objects): | $(gen)/sizeclass_count.h $(gen)/sizeclass_table.h
 
 $(out)/libshim-$(1).so.0: $$($(1)_objects) $(1)/libshim-$(1).map
 	@echo "  LD      $$@"

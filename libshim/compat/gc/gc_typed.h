@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gc/gc_typed.h: all of it is in gc/gc.h.
+ */
+#include "gc.h"

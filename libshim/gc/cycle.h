@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cycle: one collection from beginning to end, and when it begins.
+ *
+ * One lock makes collections one after the other.  It is the first of all of
+ * the collector's:
+ *
+ *	cycle > special > registry > classes > roots > map > meta
+ */
+#ifndef SHIM_GC_CYCLE_H
+#define SHIM_GC_CYCLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a collection begins. */
+enum cycle_reason {
+	CYCLE_GOAL,		/* so much was allocated */
+	CYCLE_CALL,		/* somebody asked */
+	CYCLE_MEMORY,		/* there is none left */
+};
+
+/**
+ * struct cycle_stat - numbers of collections, under the cycle's lock
+ */
+struct cycle_stat {
+	uint64_t collections;
+	uint64_t failed;
+	uint64_t pause_ns;
+	uint64_t pause_max_ns;
+	uint64_t pause_sum_ns;
+	uint64_t live;
+	uint64_t cpu_ns;
+};
+
+extern struct cycle_stat cycle_stat __attribute__((visibility("hidden")));
+
+/**
+ * cycle_collect - a whole collection
+ * @reason: why
+ *
+ * No lock held.
+ *
+ * Return: false if a thread could not be stopped: nothing has changed.
+ */
+bool cycle_collect(enum cycle_reason reason);
+
+/**
+ * cycle_verify - stop, check and mark without freeing
+ *
+ * Return: what does not hold, or -1 if a thread could not be stopped.
+ */
+int cycle_verify(void);
+
+/**
+ * cycle_before_alloc - a thread is about to take memory out of spans
+ * @bytes: how much
+ *
+ * Collects if it is time.  No lock held.
+ */
+void cycle_before_alloc(size_t bytes);
+
+/**
+ * cycle_no_memory - there are no pages: collect
+ *
+ * Return: true if it makes sense to try again.
+ */
+bool cycle_no_memory(void);
+
+/**
+ * cycle_set_disabled - collect on request only
+ * @delta: 1 or -1: it counts
+ */
+void cycle_set_disabled(int delta);
+
+/**
+ * cycle_on_begin - be told when a collection begins
+ * @fn: called by the thread that collects, before it takes a lock, or NULL
+ */
+void cycle_on_begin(void (*fn)(void));
+
+/* Around fork(). */
+void cycle_fork_prepare(void);
+void cycle_fork_parent(void);
+void cycle_fork_child(void);
+
+#endif /* SHIM_GC_CYCLE_H */

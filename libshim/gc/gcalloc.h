@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gcalloc: objects out of spans, and spans into lists.
+ *
+ * A thread takes all free objects of a span at once, by their bits, and hands
+ * them out hole by hole without a lock; the span counts as full from then on.
+ * What it has not handed out when a collection comes is treated as reached:
+ * nothing is taken from a thread, so nothing can be taken from it half-way.
+ *
+ * Each class of each kind has a lock.  It guards the class's lists and the bits
+ * of their spans; mark bits are set by markers without it.
+ */
+#ifndef SHIM_GCALLOC_H
+#define SHIM_GCALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gcspan.h"
+#include "gcthread.h"
+#include "base/lock.h"
+
+/**
+ * struct gcclass - objects of one size and kind
+ * @lock: guards everything below and the spans on the lists
+ * @partial: swept, some objects are free
+ * @full: swept, none is
+ * @unswept: not looked at since the last collection
+ */
+struct gcclass {
+	struct shim_lock lock;
+	struct gcspan_list partial;
+	struct gcspan_list full;
+	struct gcspan_list unswept;
+};
+
+/* Class 0 of a kind are its large objects. */
+extern struct gcclass gcclass[GC_KINDS][GC_CLASSES]
+	__attribute__((visibility("hidden")));
+
+#define GCCLASS_NR	(GC_KINDS * GC_CLASSES)
+
+/* All of them in one row. */
+static inline struct gcclass *gcclass_nth(unsigned int i)
+{
+	return &gcclass[i / GC_CLASSES][i % GC_CLASSES];
+}
+
+/**
+ * gcalloc - get an object
+ * @size: bytes
+ * @kind: what a collector does with it
+ *
+ * GC_SCAN and GC_TYPED read as zero.  May collect.
+ *
+ * Return: the object, aligned to 16, or NULL.
+ */
+void *gcalloc(size_t size, enum gc_kind kind);
+
+/**
+ * gcalloc_tiny - get less than 16 bytes without pointers
+ * @size: bytes, 1 to 15
+ *
+ * Shares its 16 bytes with others, and is free when all of them are.
+ *
+ * Return: the object, aligned as a type of its size wants, or NULL.
+ */
+void *gcalloc_tiny(size_t size);
+
+/**
+ * gcalloc_free - free an object that its owner knows to be garbage
+ * @p: first byte of an object
+ *
+ * Return: 0, or EINVAL if there is no such object.
+ */
+int gcalloc_free(void *p);
+
+/**
+ * gcalloc_base - the object around an address
+ * @p: any value
+ * @out: its span, or NULL
+ *
+ * Return: first byte of the object, 0 if there is none that is in use.
+ */
+uintptr_t gcalloc_base(uintptr_t p, struct gcspan **out);
+
+/**
+ * gcalloc_flush - put back what a thread has not handed out
+ * @t: the caller's record
+ */
+void gcalloc_flush(struct gcthread *t);
+
+/**
+ * gcalloc_each_cached - objects that a thread has and did not hand out
+ * @t: a thread that stands still, or the caller's
+ * @fn: called for each run of them: span, first object, how many
+ */
+void gcalloc_each_cached(struct gcthread *t,
+			 void (*fn)(struct gcspan *s, unsigned int first,
+				    unsigned int n));
+
+/**
+ * gcalloc_set_black - are new objects reached from the beginning
+ * @black: while marking is under way; the world is stopped
+ */
+void gcalloc_set_black(bool black);
+
+/**
+ * gcalloc_since - bytes taken out of spans since the last call of reset
+ */
+size_t gcalloc_since(void);
+void gcalloc_reset_since(void);
+uint64_t gcalloc_total(void);
+
+/* All locks of all classes: around a stop, and around fork(). */
+void gcalloc_lock_all(void);
+void gcalloc_unlock_all(void);
+void gcalloc_reset_child(void);
+
+/**
+ * gcalloc_each_span - every span of every list
+ * @fn: called with each
+ * @arg: for it
+ *
+ * All locks held.
+ */
+void gcalloc_each_span(void (*fn)(struct gcspan *s, void *arg), void *arg);
+
+#endif /* SHIM_GCALLOC_H */

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * gccompat_special: libgc's finalizers, links, threads and layouts by ours.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#pragma GCC visibility push(default)
+#include "compat/gc/gc.h"
+#pragma GCC visibility pop
+
+#include "gc.h"
+#include "gcalloc.h"
+#include "gccompat.h"
+#include "gclog.h"
+#include "gcmeta.h"
+#include "special.h"
+#include "stop.h"
+
+static int on_demand, java;
+static GC_finalizer_notifier_proc notifier;
+
+void gccompat_finalize(void)
+{
+	if (on_demand)
+		gc_set_finalize(GC_FINALIZE_ASKED);
+	else
+		gc_set_finalize(GC_FINALIZE_HERE);
+	gc_on_ready(on_demand ? notifier : NULL);
+}
+
+static int link_result(int err)
+{
+	switch (err) {
+	case 0:
+		return GC_SUCCESS;
+	case EEXIST:
+		return GC_DUPLICATE;
+	case ENOENT:
+		return GC_NOT_FOUND;
+	default:
+		return GC_NO_MEMORY;
+	}
+}
+
+int GC_general_register_disappearing_link(void **link, const void *obj)
+{
+	return link_result(special_link((uintptr_t *)link, obj, false));
+}
+
+int GC_register_disappearing_link(void **link)
+{
+	void *base = shim_gc_base(link);
+
+	if (!base)
+		gclog_die("GC_register_disappearing_link: %p is in no object",
+			  (void *)link);
+	return GC_general_register_disappearing_link(link, base);
+}
+
+int GC_unregister_disappearing_link(void **link)
+{
+	return special_unlink((uintptr_t *)link, false);
+}
+
+int GC_move_disappearing_link(void **link, void **new_link)
+{
+	return link_result(special_move_link((uintptr_t *)link,
+					     (uintptr_t *)new_link, false));
+}
+
+int GC_register_long_link(void **link, const void *obj)
+{
+	return link_result(special_link((uintptr_t *)link, obj, true));
+}
+
+int GC_unregister_long_link(void **link)
+{
+	return special_unlink((uintptr_t *)link, true);
+}
+
+int GC_move_long_link(void **link, void **new_link)
+{
+	return link_result(special_move_link((uintptr_t *)link,
+					     (uintptr_t *)new_link, true));
+}
+
+/* While the lock is held, nothing is cleared. */
+void *GC_call_with_alloc_lock(GC_fn_type fn, void *data)
+{
+	void *ret;
+
+	special_lock();
+	ret = fn(data);
+	special_unlock();
+	return ret;
+}
+
+/* libgc ignores a finalizer for what is no object. */
+static void finalizer(void *obj, GC_finalization_proc fn, void *data,
+		      unsigned int order, GC_finalization_proc *old_fn,
+		      void **old_data)
+{
+	GC_init();
+	if (special_finalizer(obj, fn, data, order, old_fn, old_data) ==
+	    ENOMEM)
+		GC_get_oom_fn()(64);
+}
+
+void GC_register_finalizer(void *obj, GC_finalization_proc fn, void *data,
+			   GC_finalization_proc *old_fn, void **old_data)
+{
+	finalizer(obj, fn, data, java ? SPECIAL_NO_ORDER : SPECIAL_ORDERED,
+		  old_fn, old_data);
+}
+
+void GC_register_finalizer_ignore_self(void *obj, GC_finalization_proc fn,
+				       void *data,
+				       GC_finalization_proc *old_fn,
+				       void **old_data)
+{
+	finalizer(obj, fn, data, SPECIAL_IGNORE_SELF, old_fn, old_data);
+}
+
+void GC_register_finalizer_no_order(void *obj, GC_finalization_proc fn,
+				    void *data, GC_finalization_proc *old_fn,
+				    void **old_data)
+{
+	finalizer(obj, fn, data, SPECIAL_NO_ORDER, old_fn, old_data);
+}
+
+void GC_register_finalizer_unreachable(void *obj, GC_finalization_proc fn,
+				       void *data,
+				       GC_finalization_proc *old_fn,
+				       void **old_data)
+{
+	finalizer(obj, fn, data, SPECIAL_LAST, old_fn, old_data);
+}
+
+int GC_should_invoke_finalizers(void)
+{
+	return special_nr_ready() != 0;
+}
+
+int GC_invoke_finalizers(void)
+{
+	return (int)special_run();
+}
+
+void GC_finalize_all(void)
+{
+	special_all_ready();
+	special_run();
+}
+
+void GC_set_finalize_on_demand(int on)
+{
+	on_demand = on;
+	gccompat_finalize();
+}
+
+int GC_get_finalize_on_demand(void)
+{
+	return on_demand;
+}
+
+void GC_set_finalizer_notifier(GC_finalizer_notifier_proc fn)
+{
+	notifier = fn;
+	gccompat_finalize();
+}
+
+GC_finalizer_notifier_proc GC_get_finalizer_notifier(void)
+{
+	return notifier;
+}
+
+void GC_set_java_finalization(int on)
+{
+	java = on;
+}
+
+int GC_get_java_finalization(void)
+{
+	return java;
+}
+
+int GC_get_stack_base(struct GC_stack_base *sb)
+{
+	pthread_attr_t attr;
+	void *addr;
+	size_t size;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return GC_UNIMPLEMENTED;
+	pthread_attr_getstack(&attr, &addr, &size);
+	pthread_attr_destroy(&attr);
+	sb->mem_base = (char *)addr + size;
+	return GC_SUCCESS;
+}
+
+void *GC_call_with_stack_base(GC_stack_base_func fn, void *arg)
+{
+	struct GC_stack_base sb;
+
+	GC_get_stack_base(&sb);
+	return fn(&sb, arg);
+}
+
+void GC_allow_register_threads(void)
+{
+}
+
+int GC_register_my_thread(const struct GC_stack_base *sb)
+{
+	(void)sb;
+	GC_init();
+	if (gcthread_me)
+		return GC_DUPLICATE;
+	return gcthread_enter() ? GC_SUCCESS : GC_NO_MEMORY;
+}
+
+int GC_unregister_my_thread(void)
+{
+	gcthread_leave();
+	return GC_SUCCESS;
+}
+
+int GC_thread_is_registered(void)
+{
+	return gcthread_me ? 1 : 0;
+}
+
+void *GC_do_blocking(GC_fn_type fn, void *data)
+{
+	return shim_gc_blocked(fn, data);
+}
+
+void *GC_call_with_gc_active(GC_fn_type fn, void *data)
+{
+	return stop_active(fn, data);
+}
+
+/*
+ * A layout is for an element; objects of explicit type are arrays of it.  0 is
+ * a layout without pointers.  Layouts are never freed, in libgc neither.
+ */
+GC_descr GC_make_descriptor(const GC_word *bitmap, size_t len)
+{
+	struct shim_gc_type *type;
+	unsigned int *offset, nr = 0;
+	size_t i;
+
+	while (len && !GC_get_bit(bitmap, len - 1))
+		len--;
+	for (i = 0; i < len; i++)
+		nr += GC_get_bit(bitmap, i);
+	if (!nr)
+		return 0;
+	type = gcmeta_alloc(sizeof(*type) + nr * sizeof(*offset));
+	if (!type)
+		return 0;
+	offset = (unsigned int *)(type + 1);
+	type->size = len * sizeof(GC_word);
+	type->offset = offset;
+	for (i = 0; i < len; i++)
+		if (GC_get_bit(bitmap, i))
+			offset[type->nr++] =
+				(unsigned int)(i * sizeof(GC_word));
+	return (GC_descr)type;
+}
+
+void *GC_malloc_explicitly_typed(size_t size, GC_descr d)
+{
+	const struct shim_gc_type *type = (const void *)d;
+	struct gcspan *s;
+	void *p;
+
+	GC_init();
+	if (!type) {
+		p = GC_malloc_atomic(size);
+		return p ? memset(p, 0, size) : NULL;
+	}
+	if (size < type->size)
+		size = type->size;
+	p = size > SIZE_MAX - sizeof(type) ? NULL :
+		gcalloc(size + sizeof(type), GC_TYPED);
+	if (!p)
+		return GC_get_oom_fn()(size);
+	s = gcspan_of((uintptr_t)p);
+	__atomic_store_n((uintptr_t *)((uintptr_t)p + s->bytes - sizeof(type)),
+			 (uintptr_t)type, __ATOMIC_RELEASE);
+	return p;
+}
+
+void *GC_malloc_explicitly_typed_ignore_off_page(size_t size, GC_descr d)
+{
+	return GC_malloc_explicitly_typed(size, d);
+}
+
+/* The layout's last words without pointers are not in it: all is looked at. */
+void *GC_calloc_explicitly_typed(size_t n, size_t size, GC_descr d)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return GC_get_oom_fn()(SIZE_MAX);
+	return d ? GC_malloc(bytes) : GC_malloc_explicitly_typed(bytes, 0);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gclog: a line to the standard error, from anywhere.
+ */
+#ifndef SHIM_GCLOG_H
+#define SHIM_GCLOG_H
+
+/**
+ * gclog - write a line
+ * @fmt: as printf(), %s, %d, %u, %zu, %lu and %p only; no newline
+ *
+ * Allocates nothing and takes no lock.
+ */
+void gclog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * gclog_die - write a line and abort
+ * @fmt: as gclog()
+ */
+void gclog_die(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
+
+/**
+ * gclog_to - have lines called back instead
+ * @fn: gets each, or NULL
+ */
+void gclog_to(void (*fn)(const char *line));
+
+#endif /* SHIM_GCLOG_H */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gcmeta: memory for the collector's own records.
+ *
+ * Straight from the kernel: it may be asked for while every other thread is
+ * stopped, with malloc()'s locks in their hands, and what it holds is no root.
+ */
+#ifndef SHIM_GCMETA_H
+#define SHIM_GCMETA_H
+
+#include <stddef.h>
+
+/**
+ * gcmeta_alloc - memory that is never given back
+ * @size: bytes; 64 bytes and more are aligned to a cache line
+ *
+ * Takes its own lock, below all others of the collector.
+ *
+ * Return: zeroed memory, or NULL.
+ */
+void *gcmeta_alloc(size_t size);
+
+/**
+ * gcmeta_map - a mapping of its own
+ * @len: bytes
+ *
+ * Return: zeroed memory, to go with gcmeta_unmap(), or NULL.
+ */
+void *gcmeta_map(size_t len);
+
+/**
+ * gcmeta_grow - make a mapping longer
+ * @p: what gcmeta_map() or this returned, or NULL
+ * @len: its length
+ * @newlen: the length wanted
+ *
+ * Return: the mapping, perhaps moved, its end zeroed; NULL with nothing changed.
+ */
+void *gcmeta_grow(void *p, size_t len, size_t newlen);
+
+/**
+ * gcmeta_unmap - give a mapping back
+ * @p: what gcmeta_map() or gcmeta_grow() returned, or NULL
+ * @len: its length
+ */
+void gcmeta_unmap(void *p, size_t len);
+
+/**
+ * gcmeta_bytes - how much the records take
+ *
+ * Return: bytes mapped.
+ */
+size_t gcmeta_bytes(void);
+
+/* Around fork(). */
+void gcmeta_fork_prepare(void);
+void gcmeta_fork_done(void);
+
+#endif /* SHIM_GCMETA_H */

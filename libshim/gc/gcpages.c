@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * gcpages: where the collector's pages come from, and go back to.
+ *
+ * From libshim's page heap by the seam, so that collected and malloc()ed memory
+ * share blocks, limits and statistics.  In a process whose malloc() is
+ * another's, from the kernel: neighbours become one mapping there.
+ */
+#include "gcmeta.h"
+#include "gcpages.h"
+#include "seam/seam.h"
+#include "base/sys.h"
+
+#define PAGE		SEAM_PAGE_SIZE
+
+static const struct seam_owner owner_gc = { "collected object", SEAM_GC };
+
+static uint32_t core;		/* 0 not asked yet, 1 none, 2 there */
+
+static bool has_core(void)
+{
+	uint32_t is = __atomic_load_n(&core, __ATOMIC_RELAXED);
+
+	if (!is) {
+		is = seam_is_here() ? 2 : 1;
+		__atomic_store_n(&core, is, __ATOMIC_RELAXED);
+	}
+	return is == 2;
+}
+
+/* mmap() aligns to 4 KiB: ask for a page more and give the ends back. */
+static void *kernel_get(size_t len)
+{
+	long p = sys_mmap(0, len + PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t start;
+
+	if (sys_failed(p))
+		return NULL;
+	start = ((uintptr_t)p + PAGE - 1) & ~(PAGE - 1);
+	if (start > (uintptr_t)p)
+		sys_munmap((uintptr_t)p, start - (uintptr_t)p);
+	if ((uintptr_t)p + PAGE > start)
+		sys_munmap(start + len, (uintptr_t)p + PAGE - start);
+	return (void *)start;
+}
+
+void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero)
+{
+	struct seam_span *span;
+
+	if (!has_core()) {
+		*handle = NULL;
+		*is_zero = true;
+		return kernel_get(npages * PAGE);
+	}
+	span = seam_span_get(npages, 0, &owner_gc, owner, is_zero);
+	*handle = span;
+	return span ? (void *)span->start : NULL;
+}
+
+void gcpages_put(void *handle, void *p, size_t npages)
+{
+	if (handle)
+		seam_span_put(handle);
+	else
+		sys_munmap((uintptr_t)p, npages * PAGE);
+}

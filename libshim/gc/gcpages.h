@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gcpages: where the collector's pages come from, and go back to.
+ */
+#ifndef SHIM_GCPAGES_H
+#define SHIM_GCPAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/**
+ * gcpages_get - pages of 8 KiB
+ * @npages: how many
+ * @owner: a value that the page heap keeps with them
+ * @handle: out: what the page heap calls them
+ * @is_zero: out: all of it reads as zero
+ *
+ * Return: the first byte, aligned to a page, or NULL.
+ */
+void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero);
+
+/**
+ * gcpages_put - give pages back
+ * @handle: what gcpages_get() said
+ * @p: what gcpages_get() returned
+ * @npages: how many
+ */
+void gcpages_put(void *handle, void *p, size_t npages);
+
+#endif /* SHIM_GCPAGES_H */

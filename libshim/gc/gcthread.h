@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gcthread: what the collector knows of each thread.
+ *
+ * A thread that allocates makes its record itself; of the others, who may have
+ * been there before the library and never call it, stop makes one when it first
+ * meets them.  Records are reused, never unmapped: a signal may be under way to
+ * a thread that is gone.
+ *
+ * The list and all records that are not the caller's own are guarded by the
+ * registry's lock.  Everything in a record that its thread changes without the
+ * lock is read by others only while that thread is stopped, with the exceptions
+ * named below.
+ */
+#ifndef SHIM_GCTHREAD_H
+#define SHIM_GCTHREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gcspan.h"
+#include "base/sizeclass.h"
+
+#define GC_CLASSES	(SIZECLASS_COUNT + 1)
+#define GC_BUFFER	510	/* barrier: with its head a page */
+
+/**
+ * struct gccache - the objects of one class and kind that a thread may hand out
+ * @cur: the next object of the hole
+ * @end: behind its last
+ * @size: bytes of an object
+ * @word: where to look on in @free
+ * @base: first byte of the span
+ * @hole: while a hole is being taken out of @free: its bounds, so that a
+ *	collector that stops the thread in between finds it in one place at least
+ * @free: bit set: an object of the span that is ours and not handed out
+ * @is_zero: the span reads as zero: no need to clear a hole
+ */
+struct gccache {
+	uintptr_t cur;
+	uintptr_t end;
+	uint32_t size;
+	uint32_t word;
+	uintptr_t base;
+	uintptr_t hole[2];
+	bool is_zero;
+	uint64_t free[GC_WORDS];
+};
+
+/* struct gcthread.state: changed by the thread, and read by stop, atomically */
+enum gcthread_state {
+	GCTHREAD_RUNNING,
+	GCTHREAD_BLOCKED,	/* in shim_gc_blocked(): its stack stands still */
+};
+
+/**
+ * struct gcthread - a thread
+ * @next: list of all records
+ * @tid: as the kernel knows it, 0 if the record is not in use
+ * @is_own: made by the thread itself
+ * @seen: stop: pass in which it was last found alive
+ * @state: enum gcthread_state
+ * @asked: stop: epoch of the last signal sent
+ * @stopped: epoch in which it stands still, atomic
+ * @storing: in a store with a barrier: it stops at its end
+ * @pending: epoch that wanted to stop it meanwhile
+ * @sp: where its stack ends for now
+ * @tp: its thread pointer
+ * @low: lowest byte of its stack, 0 if not known
+ * @high: behind the highest
+ * @depth: nested shim_gc_blocked()
+ * @tiny: rest of the current block of tiny objects
+ * @tiny_end: its end
+ * @buffer: barrier: pointers to be marked
+ * @nbuffer: how many
+ * @cache: of every kind and class
+ */
+struct gcthread {
+	struct gcthread *next;
+	pid_t tid;
+	bool is_own;
+	uint32_t seen;
+	uint32_t state;
+	uint32_t asked;
+	uint32_t stopped;
+	uint32_t storing;
+	uint32_t pending;
+	uintptr_t sp;
+	uintptr_t tp;
+	uintptr_t low;
+	uintptr_t high;
+	unsigned int depth;
+	uintptr_t tiny;
+	uintptr_t tiny_end;
+	uintptr_t *buffer;
+	uint32_t nbuffer;
+	struct gccache cache[GC_KINDS][GC_CLASSES];
+};
+
+extern __thread struct gcthread *gcthread_me
+	__attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+struct gcthread *gcthread_enter(void);
+
+/**
+ * gcthread_self - the caller's record, made if need be
+ *
+ * Return: the record, or NULL if there is no memory for it.
+ */
+static inline struct gcthread *gcthread_self(void)
+{
+	return gcthread_me ? gcthread_me : gcthread_enter();
+}
+
+/**
+ * gcthread_leave - give the caller's record up
+ *
+ * Done by itself when a thread ends.
+ */
+void gcthread_leave(void);
+
+/**
+ * gcthread_set_bounds - where the caller's stack is
+ * @low: lowest byte
+ * @high: behind the highest
+ */
+void gcthread_set_bounds(uintptr_t low, uintptr_t high);
+
+/**
+ * gcthread_init - get ready to be told when a thread ends
+ *
+ * Return: 0 or an errno.
+ */
+int gcthread_init(void);
+
+/* The registry's lock, and what may be done with it held. */
+void gcthread_lock(void);
+void gcthread_unlock(void);
+
+extern struct gcthread *gcthread_all __attribute__((visibility("hidden")));
+
+/**
+ * gcthread_next - go through the records in use
+ * @t: the one before, or NULL
+ *
+ * Return: the next, or NULL.
+ */
+static inline struct gcthread *gcthread_next(struct gcthread *t)
+{
+	for (t = t ? t->next : gcthread_all; t && !t->tid; t = t->next)
+		;
+	return t;
+}
+
+/**
+ * gcthread_find - the record of a thread, made if need be
+ * @tid: the thread
+ *
+ * Lock held.
+ *
+ * Return: the record, or NULL if there is no memory for it.
+ */
+struct gcthread *gcthread_find(pid_t tid);
+
+/**
+ * gcthread_forget - the thread is gone
+ * @t: the record
+ *
+ * Lock held.  What its caches had is free after the next collection.
+ */
+void gcthread_forget(struct gcthread *t);
+
+/* Around fork(); the child has one thread. */
+void gcthread_fork_child(void);
+
+#endif /* SHIM_GCTHREAD_H */

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * mark: from roots to everything they reach.
+ *
+ * Mark bits are set with atomic or: two markers may meet at an object, and one
+ * of them must be the one that queues it.  The bit is read first: most pointers
+ * lead to what is marked already.
+ */
+#include "mark_int.h"
+#include "include/shim_gc.h"
+
+/* Larger objects are scanned in parts, so that several markers share them. */
+#define OBLET	((size_t)128 << 10)
+
+static bool interior = true;
+
+void mark_set_interior(bool on)
+{
+	__atomic_store_n(&interior, on, __ATOMIC_RELAXED);
+}
+
+static inline bool shade(struct marker *m, struct gcspan *s, unsigned int i)
+{
+	uint64_t bit = 1ull << (i % 64);
+	uint64_t *word = &s->mark[i / 64];
+
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit)
+		return false;
+	if (!(__atomic_load_n(&s->alloc[i / 64], __ATOMIC_RELAXED) & bit))
+		return false;
+	if (__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit)
+		return false;
+	m->bytes += s->bytes;
+	m->objects++;
+	if (s->kind == GC_SCAN)
+		mark_push(m, gcspan_object(s, i), s->bytes);
+	else if (s->kind == GC_TYPED)
+		mark_push(m, gcspan_object(s, i), s->bytes | MARK_TYPED);
+	return true;
+}
+
+static inline bool shade_any(struct marker *m, uintptr_t p)
+{
+	struct gcspan *s = gcspan_of(p);
+	unsigned int i;
+
+	if (!s)
+		return false;
+	i = gcspan_index(s, p);
+	if (i >= s->nobjs)
+		return false;
+	return shade(m, s, i);
+}
+
+bool mark_pointer(struct marker *m, uintptr_t p)
+{
+	return shade_any(m, p);
+}
+
+static inline void shade_exact(struct marker *m, uintptr_t p)
+{
+	struct gcspan *s = gcspan_of(p);
+	unsigned int i;
+
+	if (!s)
+		return;
+	i = gcspan_index(s, p);
+	if (i < s->nobjs && gcspan_object(s, i) == p)
+		shade(m, s, i);
+}
+
+static inline uintptr_t word_at(uintptr_t p)
+{
+	return __atomic_load_n((uintptr_t *)p, __ATOMIC_RELAXED);
+}
+
+void mark_range(struct marker *m, uintptr_t low, uintptr_t high)
+{
+	m->scanned += high - low;
+	for (; low < high; low += sizeof(uintptr_t))
+		shade_any(m, word_at(low));
+}
+
+void mark_stack(struct marker *m, uintptr_t low, uintptr_t high)
+{
+	uintptr_t p;
+
+	m->scanned += high - low;
+	for (; low < high; low += sizeof(uintptr_t)) {
+		p = word_at(low);
+		shade_any(m, p);
+		shade_any(m, p - 1);
+	}
+}
+
+/* Words of an object: whether they may point into the middle is a setting. */
+static void scan_words(struct marker *m, uintptr_t low, uintptr_t high)
+{
+	if (__builtin_expect(interior, 1)) {
+		for (; low < high; low += sizeof(uintptr_t))
+			shade_any(m, word_at(low));
+	} else {
+		for (; low < high; low += sizeof(uintptr_t))
+			shade_exact(m, word_at(low));
+	}
+}
+
+static void scan_typed(struct marker *m, uintptr_t p, size_t n)
+{
+	const struct shim_gc_type *type =
+		(void *)word_at(p + n - sizeof(uintptr_t));
+	size_t i, at, end = n - sizeof(uintptr_t);
+
+	/* no type yet: it is all zero, its maker has not got it */
+	if (!type)
+		return;
+	for (at = 0; at + type->size <= end; at += type->size) {
+		for (i = 0; i < type->nr; i++)
+			shade_any(m, word_at(p + at + type->offset[i]));
+		if (!type->repeat)
+			break;
+	}
+}
+
+static void scan(struct marker *m, struct mark_entry e)
+{
+	size_t n = e.n & ~MARK_TYPED;
+
+	m->scanned += n;
+	if (e.n & MARK_TYPED)
+		scan_typed(m, e.p, n);
+	else
+		scan_words(m, e.p, e.p + n);
+}
+
+void mark_children(struct marker *m, uintptr_t p, const struct gcspan *s)
+{
+	struct mark_entry e = { p, s->bytes };
+
+	if (s->kind == GC_TYPED)
+		e.n |= MARK_TYPED;
+	else if (s->kind != GC_SCAN)
+		return;
+	scan(m, e);
+}
+
+/* Oblets: the rest of a large object is work for others. */
+static struct mark_entry pop(struct marker *m)
+{
+	struct mark_entry e = m->stack[--m->top];
+
+	if (e.n > OBLET && !(e.n & MARK_TYPED)) {
+		mark_push(m, e.p + OBLET, e.n - OBLET);
+		e.n = OBLET;
+	}
+	return e;
+}
+
+/* One object leaves the line, another enters it. */
+static bool next(struct marker *m, struct mark_entry *out)
+{
+	struct mark_entry e;
+
+	while (m->count < MARK_LINE && m->top) {
+		e = pop(m);
+		__builtin_prefetch((void *)e.p);
+		m->line[(m->first + m->count++) % MARK_LINE] = e;
+	}
+	if (!m->count)
+		return false;
+	*out = m->line[m->first];
+	m->first = (m->first + 1) % MARK_LINE;
+	m->count--;
+	return true;
+}
+
+size_t mark_drain(struct marker *m, size_t budget)
+{
+	size_t before = m->scanned;
+	struct mark_entry e;
+
+	for (;;) {
+		while (next(m, &e)) {
+			scan(m, e);
+			if (m->top >= 2 * MARK_CHUNK && mark_is_hungry())
+				mark_share(m);
+			if (m->scanned - before >= budget)
+				goto out;
+		}
+		if (!mark_take(m))
+			break;
+	}
+out:
+	/* what was being fetched is as grey as before */
+	for (; m->count; m->count--) {
+		mark_push(m, m->line[m->first].p, m->line[m->first].n);
+		m->first = (m->first + 1) % MARK_LINE;
+	}
+	return m->scanned - before;
+}
+
+bool mark_is_marked(uintptr_t p)
+{
+	struct gcspan *s = gcspan_of(p);
+	unsigned int i;
+
+	if (!s)
+		return true;
+	i = gcspan_index(s, p);
+	return i >= s->nobjs || gcspan_bit(s->mark, i);
+}
+
+void mark_rescan(struct marker *m, struct gcspan *s)
+{
+	unsigned int i;
+
+	if (s->kind != GC_SCAN && s->kind != GC_TYPED)
+		return;
+	for (i = 0; i < s->nobjs; i++)
+		if (gcspan_bit(s->mark, i))
+			mark_children(m, gcspan_object(s, i), s);
+}

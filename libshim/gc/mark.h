@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mark: from roots to everything they reach.
+ *
+ * An object is white while its mark bit is clear, grey when it is set and the
+ * object is in some marker's queue, black when it has left the queue and all it
+ * points to is grey or black.
+ *
+ * Each marker has a queue of its own, last in first out, and gives part of it to
+ * a common pool when that runs low; a marker without work takes from the pool.
+ * Between queue and scanning an object waits in a short line while its memory
+ * is fetched.
+ */
+#ifndef SHIM_MARK_H
+#define SHIM_MARK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gcspan.h"
+
+#define MARK_CHUNK	254	/* entries that change hands: 4 KiB in all */
+#define MARK_LINE	16	/* objects being fetched */
+
+/**
+ * struct mark_entry - something grey
+ * @p: first byte
+ * @n: bytes to look at; with bit 63 set the type in the last word says where
+ */
+struct mark_entry {
+	uintptr_t p;
+	size_t n;
+};
+
+/**
+ * struct marker - one thread's part in marking
+ * @stack: what is grey
+ * @top: entries on it
+ * @max: entries it has room for
+ * @bytes: of objects marked
+ * @objects: how many
+ * @scanned: bytes looked at
+ * @line: being fetched
+ * @first: oldest in @line
+ * @count: how many in @line
+ */
+struct marker {
+	struct mark_entry *stack;
+	size_t top;
+	size_t max;
+	size_t bytes;
+	size_t objects;
+	size_t scanned;
+	struct mark_entry line[MARK_LINE];
+	unsigned int first;
+	unsigned int count;
+};
+
+/**
+ * mark_set_interior - do pointers into the middle count when found in the heap
+ * @on: yes; from roots they always do
+ */
+void mark_set_interior(bool on);
+
+/**
+ * mark_pointer - shade what a value points to, if it does
+ * @m: the caller's marker
+ * @p: any value
+ *
+ * Return: true if the object was white.
+ */
+bool mark_pointer(struct marker *m, uintptr_t p);
+
+/**
+ * mark_range - shade everything words of a range point to
+ * @m: the caller's marker
+ * @low: first byte, aligned
+ * @high: behind the last
+ */
+void mark_range(struct marker *m, uintptr_t low, uintptr_t high);
+
+/**
+ * mark_stack - the same for a stack
+ * @m: the caller's marker
+ * @low: first byte, aligned
+ * @high: behind the last
+ *
+ * A compiler may keep nothing of an object but a pointer behind its end.
+ */
+void mark_stack(struct marker *m, uintptr_t low, uintptr_t high);
+
+/**
+ * mark_children - shade what an object points to, whatever its own colour
+ * @m: the caller's marker
+ * @p: first byte of the object
+ * @s: its span
+ */
+void mark_children(struct marker *m, uintptr_t p, const struct gcspan *s);
+
+/**
+ * mark_drain - turn grey into black
+ * @m: the caller's marker
+ * @budget: stop after so many bytes scanned; SIZE_MAX: none is left
+ *
+ * Takes from the pool, too.
+ *
+ * Return: bytes scanned.
+ */
+size_t mark_drain(struct marker *m, size_t budget);
+
+/**
+ * mark_flush - put all of a marker's queue into the pool
+ * @m: the marker
+ *
+ * Return: false with some left in the marker if there is no memory.
+ */
+bool mark_flush(struct marker *m);
+
+/**
+ * mark_is_done - is nothing in the pool
+ */
+bool mark_is_done(void);
+
+/**
+ * mark_is_marked - was an object reached
+ * @p: any value
+ *
+ * Return: true as well for what is no object of ours.
+ */
+bool mark_is_marked(uintptr_t p);
+
+/**
+ * mark_overflowed - did a queue find no memory: objects are marked whose
+ *	children are not
+ *
+ * Return: true once for each time.
+ */
+bool mark_overflowed(void);
+
+/**
+ * mark_rescan - shade the children of each marked object of a span
+ * @m: the caller's marker
+ * @s: the span
+ */
+void mark_rescan(struct marker *m, struct gcspan *s);
+
+/**
+ * mark_run - mark with every worker until nothing is grey
+ * @m: the caller's marker
+ */
+void mark_run(struct marker *m);
+
+/**
+ * mark_set_workers - how many threads mark, the caller's included
+ * @n: 1 to MARK_WORKERS_MAX
+ */
+#define MARK_WORKERS_MAX	64
+void mark_set_workers(unsigned int n);
+unsigned int mark_get_workers(void);
+
+/**
+ * mark_start_workers - make sure they are there
+ *
+ * Not with the world stopped, no lock held.
+ */
+void mark_start_workers(void);
+
+void mark_fork_child(void);
+
+#endif /* SHIM_MARK_H */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mark_int: what mark, its queue and its workers share.
+ */
+#ifndef SHIM_MARK_INT_H
+#define SHIM_MARK_INT_H
+
+#include "mark.h"
+
+#define MARK_TYPED	((size_t)1 << 63)
+
+/**
+ * mark_push - remember an object that has just become grey
+ * @m: the caller's marker
+ * @p: first byte
+ * @n: bytes, perhaps with MARK_TYPED
+ */
+void mark_push(struct marker *m, uintptr_t p, size_t n);
+
+/**
+ * mark_share - give half of a long queue to the pool
+ * @m: the marker
+ */
+void mark_share(struct marker *m);
+
+/**
+ * mark_take - take a chunk from the pool
+ * @m: a marker with an empty queue
+ *
+ * Return: false if there was none.
+ */
+bool mark_take(struct marker *m);
+
+/**
+ * mark_is_hungry - does the pool want more
+ */
+bool mark_is_hungry(void);
+
+/* Workers that have nothing to do, for mark_is_hungry(). */
+extern uint32_t mark_idle __attribute__((visibility("hidden")));
+
+#endif /* SHIM_MARK_INT_H */

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * sweep: what was not reached is free.
+ */
+#include <string.h>
+
+#include "gcalloc.h"
+#include "sweep.h"
+
+uint32_t sweep_gen = 1;
+void (*sweep_on_leak)(const void *p, size_t size);
+
+static bool marking;		/* changes with all locks held */
+static size_t pages_left;	/* atomic */
+static unsigned int next_class;	/* where sweep_some() goes on, a hint */
+
+bool sweep_is_marking(void)
+{
+	return __atomic_load_n(&marking, __ATOMIC_RELAXED);
+}
+
+void sweep_set_marking(bool is)
+{
+	__atomic_store_n(&marking, is, __ATOMIC_RELAXED);
+}
+
+void sweep_begin(void)
+{
+	unsigned int i;
+
+	__atomic_store_n(&sweep_gen, sweep_gen + 1, __ATOMIC_RELAXED);
+	for (i = 0; i < GCCLASS_NR; i++) {
+		gcspan_list_join(&gcclass_nth(i)->unswept, &gcclass_nth(i)->full);
+		gcspan_list_join(&gcclass_nth(i)->unswept,
+				 &gcclass_nth(i)->partial);
+	}
+	__atomic_store_n(&pages_left, gcspan_pages(), __ATOMIC_RELAXED);
+}
+
+static void report_leaks(struct gcspan *s)
+{
+	unsigned int i;
+
+	if (s->kind == GC_TINY)
+		return;
+	for (i = 0; i < s->nobjs; i++)
+		if (gcspan_bit(s->alloc, i) && !gcspan_bit(s->mark, i))
+			sweep_on_leak((void *)gcspan_object(s, i),
+				      s->cls ? s->bytes : s->asked);
+}
+
+void sweep_span(struct gcspan *s)
+{
+	unsigned int w, n = 0;
+
+	if (__builtin_expect(!!sweep_on_leak, 0))
+		report_leaks(s);
+	for (w = 0; w < GC_WORDS; w++) {
+		s->alloc[w] = s->mark[w];
+		s->mark[w] = 0;
+		n += (unsigned int)__builtin_popcountll(s->alloc[w]);
+	}
+	s->nfree = (uint16_t)(s->nobjs - n);
+	s->sweepgen = sweep_generation();
+	__atomic_sub_fetch(&pages_left, s->npages, __ATOMIC_RELAXED);
+}
+
+static size_t sweep_class(struct gcclass *class, size_t pages)
+{
+	size_t done = 0;
+	struct gcspan *s;
+
+	if (!__atomic_load_n(&class->unswept.head, __ATOMIC_RELAXED))
+		return 0;
+	shim_lock_acquire(&class->lock);
+	while (done < pages) {
+		s = gcspan_list_pop(&class->unswept);
+		if (!s)
+			break;
+		done += s->npages;
+		sweep_span(s);
+		if (!s->nfree)
+			gcspan_list_add(&class->full, s);
+		else if (s->nfree < s->nobjs)
+			gcspan_list_add(&class->partial, s);
+		else
+			gcspan_put(s);
+	}
+	shim_lock_release(&class->lock);
+	return done;
+}
+
+size_t sweep_some(size_t pages)
+{
+	unsigned int i, at = __atomic_load_n(&next_class, __ATOMIC_RELAXED);
+	unsigned int n = GCCLASS_NR;
+	size_t done = 0;
+
+	for (i = 0; i < n && done < pages; i++)
+		done += sweep_class(gcclass_nth((at + i) % n), pages - done);
+	__atomic_store_n(&next_class, (at + i + n - 1) % n, __ATOMIC_RELAXED);
+	return done;
+}
+
+size_t sweep_pages_left(void)
+{
+	return __atomic_load_n(&pages_left, __ATOMIC_RELAXED);
+}
