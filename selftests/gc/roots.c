@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What keeps an object, and what does not.
+ */
+#include <semaphore.h>
+#include <ucontext.h>
+
+#include "gctest.h"
+
+static struct shim_gc_weak *weak[SOME];
+static void *in_bss[SOME];
+static void *in_data[SOME] = { (void *)1 };
+static __thread void *in_tls[SOME];
+
+/* Puts objects into an array, and weak references to them into weak[]. */
+static __attribute__((noinline)) void fill(void **to, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++) {
+		to[i] = shim_gc_alloc(size);
+		weak[i] = shim_gc_weak_new(to[i], SHIM_GC_SHORT);
+	}
+}
+
+static void drop(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++)
+		shim_gc_weak_free(weak[i]);
+}
+
+TEST(nobody_keeps_it)
+{
+	make_garbage(weak, SOME, 64);
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+TEST(static_data)
+{
+	fill(in_bss, 48);
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	drop();
+	fill(in_data, 48);
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	memset(in_data, 0, sizeof(in_data));
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+TEST(thread_local_data)
+{
+	fill(in_tls, 48);
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	memset(in_tls, 0, sizeof(in_tls));
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+TEST(malloc_is_no_root_until_it_is_registered)
+{
+	void **p = calloc(SOME, sizeof(*p));
+
+	fill(p, 48);
+	ASSERT_EQ(0, shim_gc_root_add(p, SOME * sizeof(*p)));
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	/* the second half no longer */
+	ASSERT_EQ(0, shim_gc_root_remove(p + SOME / 2, SOME / 2 * sizeof(*p)));
+	ASSERT_EQ(0, collect());
+	EXPECT_LE(SOME / 2, count_left(weak, SOME));
+	EXPECT_GE(SOME / 2 + STRAY, count_left(weak, SOME));
+	ASSERT_EQ(0, shim_gc_root_remove(p, SOME * sizeof(*p)));
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+	EXPECT_ERRNO_(EINVAL, shim_gc_root_add(p, 0));
+	free(p);
+}
+
+TEST(a_root_that_was_unmapped_is_left_out)
+{
+	void **p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct shim_gc_stat st;
+
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, shim_gc_root_add(p, 8192));
+	ASSERT_EQ(0, collect());
+	munmap(p, 8192);
+	ASSERT_EQ(0, collect());
+	shim_gc_get_stat(&st, sizeof(st));
+	EXPECT_EQ(1, st.roots_lost);
+	ASSERT_EQ(0, shim_gc_root_remove(p, 8192));
+	ASSERT_EQ(0, collect());
+	shim_gc_get_stat(&st, sizeof(st));
+	EXPECT_EQ(1, st.roots_lost);
+}
+
+/* Pointers that are inside, behind the end, hidden, or in data. */
+TEST(kinds_of_pointers)
+{
+	uintptr_t hidden[SOME];
+	char *inner[SOME], *after[SOME];
+	void **data;
+	unsigned int i;
+
+	fill((void **)inner, 100);
+	for (i = 0; i < SOME; i++)
+		inner[i] += 50;
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	memset(inner, 0, sizeof(inner));
+	drop();
+
+	/* on a stack only: a compiler may keep no more of an array */
+	fill((void **)after, 128);
+	for (i = 0; i < SOME; i++)
+		after[i] += 128;
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	memset(after, 0, sizeof(after));
+	drop();
+
+	fill((void **)hidden, 100);
+	for (i = 0; i < SOME; i++)
+		hidden[i] ^= ~0ul;
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+	drop();
+
+	data = shim_gc_alloc_data(SOME * sizeof(*data));
+	fill(data, 100);
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+	/* used, so that the compiler keeps them */
+	EXPECT_NE(NULL, data);
+	EXPECT_EQ(NULL, inner[0]);
+	EXPECT_EQ(NULL, after[0]);
+}
+
+TEST(typed_objects_keep_what_their_type_says)
+{
+	static const unsigned int offset[] = { 8 };
+	static const struct shim_gc_type type = {
+		.size = 24, .nr = 1, .repeat = true, .offset = offset,
+	};
+	struct elem { void *no, *yes, *neither; } *e;
+	unsigned int i;
+
+	e = shim_gc_alloc_typed(&type, SOME);
+	for (i = 0; i < SOME; i++)
+		e[i].yes = shim_gc_alloc(32);
+	for (i = 0; i < SOME; i++)
+		weak[i] = shim_gc_weak_new(e[i].yes, SHIM_GC_SHORT);
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	for (i = 0; i < SOME; i++) {
+		e[i].no = e[i].yes;
+		e[i].yes = NULL;
+	}
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+	EXPECT_NE(NULL, e[0].no);
+}
+
+TEST(pins_count)
+{
+	void **p = in_bss;
+	unsigned int i;
+
+	fill(p, 40);
+	for (i = 0; i < SOME; i++) {
+		ASSERT_EQ(0, shim_gc_pin(p[i]));
+		ASSERT_EQ(0, shim_gc_pin(p[i]));
+		p[i] = (void *)~(uintptr_t)p[i];
+	}
+	for (i = 0; i < SOME; i++)
+		ASSERT_EQ(0, shim_gc_unpin((void *)~(uintptr_t)p[i]));
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	for (i = 0; i < SOME; i++)
+		ASSERT_EQ(0, shim_gc_unpin((void *)~(uintptr_t)p[i]));
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+	EXPECT_ERRNO_(EINVAL, shim_gc_unpin(&p));
+	EXPECT_ERRNO_(EINVAL, shim_gc_pin(&p));
+}
+
+static sem_t go, there;
+static void *_Atomic hand[SOME];
+
+/* A thread that never calls the collector: it is handed the objects. */
+static void *holder(void *arg)
+{
+	void *mine[SOME];
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < SOME; i++) {
+		mine[i] = hand[i];
+		hand[i] = NULL;
+	}
+	sem_post(&there);
+	while (sem_wait(&go))
+		;
+	return mine[SOME - 1];
+}
+
+TEST(stacks_of_threads_that_never_called)
+{
+	pthread_t thread;
+
+	sem_init(&go, 0, 0);
+	sem_init(&there, 0, 0);
+	fill((void **)hand, 40);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, holder, NULL));
+	while (sem_wait(&there))
+		;
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	sem_post(&go);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+static void *wait_blocked(void *arg)
+{
+	sem_post(&there);
+	while (sem_wait(arg))
+		;
+	return NULL;
+}
+
+static void *blocked_holder(void *arg)
+{
+	void *mine[SOME];
+
+	fill(mine, 40);
+	shim_gc_blocked(wait_blocked, arg);
+	return mine[0];
+}
+
+TEST(a_blocked_thread_keeps_what_it_has)
+{
+	pthread_t thread;
+
+	sem_init(&go, 0, 0);
+	sem_init(&there, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, blocked_holder, &go));
+	while (sem_wait(&there))
+		;
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	sem_post(&go);
+	pthread_join(thread, NULL);
+}
+
+static ucontext_t out, in;
+
+static void on_other_stack(void)
+{
+	void *mine[SOME];
+
+	fill(mine, 40);
+	if (!collect())
+		in_bss[0] = (void *)(uintptr_t)count_left(weak, SOME);
+	in_bss[1] = mine[SOME - 1];
+	swapcontext(&in, &out);
+}
+
+/* A coroutine of some other library: the thread is on a stack not its own. */
+TEST(a_stack_that_is_not_the_threads)
+{
+	size_t size = 256 << 10;
+	void *mine[4];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		mine[i] = shim_gc_alloc(5000);
+	getcontext(&in);
+	in.uc_stack.ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	in.uc_stack.ss_size = size;
+	makecontext(&in, on_other_stack, 0);
+	swapcontext(&out, &in);
+	EXPECT_EQ(SOME, (uintptr_t)in_bss[0]);
+	/* and what the thread has on its own is there as well */
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(mine[i], shim_gc_base(mine[i]));
+	munmap(in.uc_stack.ss_sp, size);
+}
+
+static void *parked[SOME];
+static bool is_parked;
+
+static void each_stack(void (*fn)(const void *low, const void *high))
+{
+	if (is_parked)
+		fn(parked, parked + SOME);
+}
+
+TEST(stacks_that_a_library_tells_us)
+{
+	void **copy = calloc(SOME, sizeof(*copy));
+
+	/* parked[] is a root by itself: hide it behind a mapping */
+	shim_gc_on_stacks(each_stack);
+	fill(copy, 40);
+	is_parked = true;
+	memcpy(parked, copy, sizeof(parked));
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	free(copy);
+}
+
+static void *stubborn(void *arg)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	/* by the library's function the signal stays open, by the kernel not */
+	if (arg)
+		syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, 8);
+	else
+		pthread_sigmask(SIG_BLOCK, &all, NULL);
+	sem_post(&there);
+	while (sem_wait(&go))
+		;
+	return NULL;
+}
+
+TEST(a_thread_that_blocks_all_signals)
+{
+	struct shim_gc_opts opts = { .patience_ms = 200 };
+	struct shim_gc_stat st;
+	pthread_t thread;
+
+	ASSERT_EQ(0, shim_gc_init(&opts));
+	sem_init(&go, 0, 0);
+	sem_init(&there, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, stubborn, NULL));
+	while (sem_wait(&there))
+		;
+	/* patience may be over on a machine that has other things to do */
+	while (shim_gc_collect())
+		ASSERT_EQ(EDEADLK, errno);
+	sem_post(&go);
+	pthread_join(thread, NULL);
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, stubborn, &opts));
+	while (sem_wait(&there))
+		;
+	make_garbage(weak, SOME, 64);
+	clear_stack();
+	EXPECT_ERRNO_(EDEADLK, shim_gc_collect());
+	/* nothing is freed, the program goes on */
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	shim_gc_get_stat(&st, sizeof(st));
+	EXPECT_NE(0, st.failed);
+	sem_post(&go);
+	pthread_join(thread, NULL);
+	while (collect())
+		ASSERT_EQ(EDEADLK, errno);
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+static void *endless(void *arg)
+{
+	sem_post(arg);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void *_Atomic main_is_gone;
+
+static void *after_main(void *arg)
+{
+	unsigned int i;
+
+	(void)arg;
+	pthread_join((pthread_t)arg, NULL);
+	for (i = 0; i < 3; i++)
+		if (shim_gc_collect())
+			_exit(2);
+	_exit(0);
+}
+
+/* The first thread ends before the others: the kernel keeps listing it. */
+TEST(main_thread_ends_first)
+{
+	pthread_t thread;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		sem_init(&there, 0, 0);
+		if (pthread_create(&thread, NULL, endless, &there) ||
+		    pthread_create(&thread, NULL, after_main,
+				   (void *)pthread_self()))
+			_exit(3);
+		pthread_exit(NULL);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	(void)main_is_gone;
+}
+
+TEST(the_child_of_a_fork_collects)
+{
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	sem_init(&go, 0, 0);
+	sem_init(&there, 0, 0);
+	fill((void **)hand, 40);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, holder, NULL));
+	while (sem_wait(&there))
+		;
+	pid = fork();
+	if (!pid) {
+		/* the holder does not exist here */
+		if (collect() || shim_gc_verify())
+			_exit(2);
+		_exit(count_left(weak, SOME) > STRAY);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	sem_post(&go);
+	pthread_join(thread, NULL);
+}
+
+TEST_HARNESS_MAIN
