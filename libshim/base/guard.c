@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "conf.h"
 #include "error.h"
 #include "guard.h"
@@ -78,7 +79,7 @@ static uint64_t next_random(void)
 {
 	/* xorshift64*: any non-zero seed has a period of 2^64 - 1 */
 	if (!seed)
-		seed = (uintptr_t)&seed ^ sys_clock(CLOCK_MONOTONIC);
+		seed = (uintptr_t)&seed ^ clock_coarse();
 	seed ^= seed >> 12;
 	seed ^= seed << 25;
 	seed ^= seed >> 27;

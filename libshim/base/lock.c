@@ -107,22 +107,6 @@ void shim_lock_fork_child(struct shim_lock *lock)
 static __thread uint8_t held[SHIM_RANK_MAX]
 	__attribute__((tls_model("initial-exec")));
 
-/* The scavenger's thread has no TLS of its own: known by its stack. */
-static uintptr_t exempt_low, exempt_high;
-
-void shim_lock_debug_exempt(uintptr_t low, uintptr_t high)
-{
-	exempt_low = low;
-	exempt_high = high;
-}
-
-static bool is_exempt(void)
-{
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-
-	return sp >= exempt_low && sp < exempt_high;
-}
-
 static void complain(const char *what, size_t len)
 {
 	sys_call3(SYS_write, STDERR_FILENO, (long)what, (long)len);
@@ -135,7 +119,7 @@ void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 {
 	uint32_t r;
 
-	if (lock->rank == SHIM_RANK_NONE || is_exempt())
+	if (lock->rank == SHIM_RANK_NONE)
 		return;
 	if (lock->rank >= SHIM_RANK_MAX)
 		COMPLAIN("lock without a rank");
@@ -148,13 +132,13 @@ void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 /* Locks that the thread was interrupted with may be of any rank. */
 void shim_lock_debug_fork(struct shim_lock *lock)
 {
-	if (lock->rank != SHIM_RANK_NONE && !is_exempt())
+	if (lock->rank != SHIM_RANK_NONE)
 		held[lock->rank]++;
 }
 
 void shim_lock_debug_release(struct shim_lock *lock)
 {
-	if (lock->rank == SHIM_RANK_NONE || is_exempt())
+	if (lock->rank == SHIM_RANK_NONE)
 		return;
 	if (!held[lock->rank] || !shim_lock_is_held(lock))
 		COMPLAIN("released but not held");

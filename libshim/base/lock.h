@@ -72,7 +72,6 @@ void shim_lock_wake(struct shim_lock *lock);
 void shim_lock_debug_acquire(struct shim_lock *lock, bool nested);
 void shim_lock_debug_fork(struct shim_lock *lock);
 void shim_lock_debug_release(struct shim_lock *lock);
-void shim_lock_debug_exempt(uintptr_t low, uintptr_t high);
 #else
 static inline void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "conf.h"
 #include "meta.h"
 #include "probe.h"
@@ -75,7 +76,7 @@ bool prof_due(void)
 	if (!shim_conf.profile)
 		return false;	/* switched off by a tool just now */
 	if (!seed) {
-		seed = (uintptr_t)&seed ^ sys_clock(CLOCK_MONOTONIC) << 20;
+		seed = (uintptr_t)&seed ^ clock_coarse() << 20;
 		seed |= 1;
 		next_random();
 		/* what was counted so far belongs to the first interval */

@@ -2,10 +2,8 @@
 /*
  * sys: system calls that leave errno alone.
  *
- * free() must not change errno, and the scavenger's thread has no thread-local
- * storage to keep one in.  So the lower half of the library enters the kernel
- * by itself.  Every function returns what the kernel did: a result, or a
- * negative errno.
+ * free() must not change errno.  So the library enters the kernel by itself.
+ * Every function returns what the kernel did: a result, or a negative errno.
  */
 #ifndef SHIM_SYS_H
 #define SHIM_SYS_H
@@ -125,7 +123,10 @@ static inline long sys_mremap(uintptr_t from, size_t len, size_t newlen,
 			 flags, (long)to, 0);
 }
 
-/* A clock in nanoseconds, through the kernel: no vDSO, no errno. */
+/*
+ * A clock in nanoseconds, through the kernel.  Not for the core, whose system
+ * calls are counted: it has clock_coarse().
+ */
 static inline uint64_t sys_clock(clockid_t clock)
 {
 	struct timespec ts = { 0, 0 };

@@ -14,5 +14,6 @@
 size_t pageheap_usage(void);
 unsigned int pageheap_pressure(void);
 bool pageheap_has_time(void);
+bool pageheap_idle_due(void);
 
 #endif /* SHIM_USAGE_H */

@@ -192,13 +192,6 @@ void percpu_flush(void);
 void percpu_idle(void);
 
 /**
- * percpu_idle_others - the same by a thread that has no cache of its own
- *
- * Fit for pageheap_on_idle(): a process that sleeps has nobody who misses.
- */
-void percpu_idle_others(void);
-
-/**
  * percpu_set_budget - bytes of free objects one CPU may keep
  * @bytes: the budget; 0 means to follow the size of the heap
  */

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "percpu_int.h"
+#include "base/clock.h"
 #include "base/sys.h"
 #include "transfer.h"
 
@@ -183,7 +184,7 @@ void percpu_tidy(bool all)
 /* Is it time for a look, and nobody else's? */
 static bool tick_is_due(void)
 {
-	uint64_t now = sys_clock(CLOCK_MONOTONIC_COARSE);
+	uint64_t now = clock_coarse();
 	uint64_t due = __atomic_load_n(&percpu.tick, __ATOMIC_RELAXED);
 
 	return now >= due &&
@@ -232,12 +233,6 @@ void percpu_idle(void)
 		shim_lock_release(&percpu.lock);
 	}
 	look_around();
-}
-
-void percpu_idle_others(void)
-{
-	if (tick_is_due())
-		look_around();
 }
 
 /* Run @fn over every slab, the percpu lock being held. */

@@ -57,13 +57,12 @@ void boot_on_idle(unsigned int slot, void (*fn)(void))
 {
 	void (*none)(void) = NULL;
 
-	/* release: what @fn reads is there; pairs with the acquire in idle() */
+	/* release: what @fn reads is there; pairs with the acquire in entry_idle() */
 	__atomic_compare_exchange_n(&idle_above[slot], &none, fn, false,
 				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
-/* What the scavenger calls when there is time. */
-static void idle(void)
+void entry_idle(void)
 {
 	void (*fn)(void);
 	unsigned int i;
@@ -73,7 +72,7 @@ static void idle(void)
 		if (fn)
 			fn();
 	}
-	percpu_idle_others();
+	percpu_idle();
 	large_idle();
 	central_purge();
 }
@@ -92,7 +91,6 @@ void entry_first(void)
 	percpu_boot(shim_conf.rseq && !shim_conf.check);
 	if (shim_conf.check)
 		transfer_set_limit(0);
-	pageheap_on_idle(idle);
 	if (shim_conf.guard)
 		guard_boot();
 	alone = !shim_conf.guard && !shim_conf.check;

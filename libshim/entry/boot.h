@@ -10,7 +10,7 @@
 /**
  * boot_on_idle - have a layer above called when there is time
  * @slot: which layer
- * @fn: as for pageheap_on_idle(): runs on a thread without thread-local storage
+ * @fn: as for seam_on_idle()
  *
  * A slot is filled once; later calls change nothing.
  */

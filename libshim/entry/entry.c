@@ -20,6 +20,7 @@
 #include "base/pagemap.h"
 #include "base/prof.h"
 #include "base/sys.h"
+#include "base/usage.h"
 
 /* For a thread that reports an error: the unwinder's needs, never freed. */
 #define LAST_WORDS	((size_t)64 << 10)
@@ -81,6 +82,8 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 		entry_first();
 	if (unlikely(shim_is_dying()) && align <= 16)
 		return last_words(size);
+	if (unlikely(pageheap_idle_due()))
+		entry_idle();
 	if (unlikely(shim_conf.profile) && prof_tick(size)) {
 		p = alloc_sampled(size, align, zero);
 		if (p)
@@ -188,6 +191,8 @@ __attribute__((noinline)) void entry_free(void *p)
 
 	if (!p)
 		return;
+	if (unlikely(pageheap_idle_due()))
+		entry_idle();
 	cls = pagemap_class(p);
 	if (cls == PAGEMAP_NONE && guard_owns(p))
 		guard_free(p);

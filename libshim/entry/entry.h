@@ -45,6 +45,14 @@ extern bool entry_ready __attribute__((visibility("hidden")));
 void entry_first(void);
 
 /**
+ * entry_idle - do what is done now and then
+ *
+ * Called where pageheap_idle_due() says so, with no lock of the core held.
+ * boot.c implements it.
+ */
+void entry_idle(void) __attribute__((cold));
+
+/**
  * entry_alloc - allocate after the fast path missed
  * @size: bytes, any value
  *

@@ -496,7 +496,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 {
 	struct span *s;
 	size_t before;
-	bool ok, kick = false;
+	bool ok;
 
 	if (!npages || npages > PAGEHEAP_MAX_PAGES ||
 	    align_pages > PAGEHEAP_MAX_PAGES)
@@ -529,11 +529,9 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 		if (npages >= SPARE_SPAN)
 			make_room(0);
 		/* what is idle goes even if nothing is ever freed */
-		kick = scavenger_is_wanted();
+		scavenger_work();
 	}
 	shim_lock_release(&ph.lock);
-	if (kick)
-		scavenger_kick();
 	return s;
 fail:
 	ph.nr_fail++;
@@ -586,18 +584,14 @@ void range_free(uintptr_t at, uintptr_t end)
 
 void pageheap_free(struct span *s)
 {
-	bool kick;
-
 	if (s->state != SPAN_INUSE)
 		shim_bug("span freed that is not in use", s);
 	shim_lock_acquire(&ph.lock);
 	range_free(s->start, s->start + s->npages * PAGE_SIZE);
 	ph.spans--;
 	span_drop(s);
-	kick = scavenger_is_wanted();
+	scavenger_work();
 	shim_lock_release(&ph.lock);
-	if (kick)
-		scavenger_kick();
 }
 
 unsigned int pageheap_pressure(void)

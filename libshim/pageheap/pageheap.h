@@ -47,9 +47,8 @@
  * @nr_join: blocks made whole again
  * @nr_join_fail: blocks that could not be
  * @nr_remap: spans grown by moving their pages
- * @scavenger_ns: CPU time the scavenger has used
- * @scavenger_starts: times its thread was made
- * @scavenger_fails: times it could not be
+ * @scavenger_looks: looks that time has called for
+ * @scavenger_drains: calls that gave memory back because much of it was free
  * @nr_refused: times the kernel did not take memory back (locked by mlock())
  * @backend: name of the backend that blocks come from now
  *
@@ -80,9 +79,8 @@ struct pageheap_stat {
 	uint64_t nr_join;
 	uint64_t nr_join_fail;
 	uint64_t nr_remap;
-	uint64_t scavenger_ns;
-	uint64_t scavenger_starts;
-	uint64_t scavenger_fails;
+	uint64_t scavenger_looks;
+	uint64_t scavenger_drains;
 	uint64_t nr_refused;
 	const char *backend;
 };
@@ -144,19 +142,17 @@ bool pageheap_remap_grow(struct span *s, size_t npages);
 size_t pageheap_purge(struct span *s, uint32_t pages);
 
 /**
- * pageheap_on_idle - have a function called when there is time
- * @fn: called now and then, with no lock held, while the scavenger is at work.
- *	It runs on a thread that has no thread-local storage: no C library but
- *	memcpy() and the like, no errno, no restartable sequences
+ * pageheap_idle_due - is it time for what the layers above do now and then
  *
- * One function; called once, before there is a second thread.
+ * True for one caller every 300 ms or so, while memory is freed: caches of idle
+ * CPUs, spans that hardly anybody uses.  Takes no lock.
  */
-void pageheap_on_idle(void (*fn)(void));
+bool pageheap_idle_due(void);
 
 /**
- * pageheap_has_time - may the function of pageheap_on_idle() go on
+ * pageheap_has_time - may who was told by pageheap_idle_due() go on
  *
- * Return: false when the scavenger has used up its share of CPU time.
+ * Return: false when it has done its share; the rest is for the next time.
  */
 bool pageheap_has_time(void);
 

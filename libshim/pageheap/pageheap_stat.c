@@ -55,9 +55,8 @@ void pageheap_get_stat(struct pageheap_stat *st)
 	st->nr_remap = ph.nr_remap;
 	st->nr_refused = ph.nr_refused;
 	scavenger_get_stat(&sc);
-	st->scavenger_ns = sc.cpu_ns;
-	st->scavenger_starts = sc.starts;
-	st->scavenger_fails = sc.fails;
+	st->scavenger_looks = sc.looks;
+	st->scavenger_drains = sc.drains;
 	st->demand = sc.demand;
 	st->limit = limit_bytes();
 	st->backend = backend_ops(backend_first())->name;

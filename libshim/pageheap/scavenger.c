@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * scavenger: when to give memory back, and who does it.
+ * scavenger: when to give memory back, in the time of who frees.
  *
  * What is free and has memory is worth keeping for two reasons: it was taken
  * again within the last minute (demand), or it is not worth a block to give it
@@ -13,46 +13,49 @@
  * shrinks for good is given back at once; a heap that swings is kept for a
  * minute after its last swing.
  *
- * Time goes in ticks.  Nothing is given back that was in use within AGE_TICKS.
- * The thread's CPU time is held to one in BUDGET_SHARE of the time that passes.
+ * There is no thread.  One would make a process with one thread into one with
+ * two, for unshare() and setns() to see, keep the rights that the process gives
+ * up, and open files in its table.  So the work is done by those who free:
+ *
+ *	at once		when an eighth of what is in use and 4 MiB is free beyond
+ *			what is worth keeping: each call gives back a run of
+ *			blocks, or the idle pages of one.  A process that sleeps
+ *			after a fall has no more than that
+ *	at a tick	what nobody wanted for AGE_TICKS goes, and blocks are
+ *			joined, at most LOOK_WORK of it for a look
  *
  * Guarded by ph.lock; system calls are made without it.
  */
 #include <string.h>
-#include <sys/prctl.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "limit.h"
 #include "pageheap_int.h"
 #include "scavenger.h"
-#include "scavenger_thread.h"
-#include "base/sys.h"
 
 #define TICK_NS		150000000ull	/* some looks a second */
 #define AGE_TICKS	4u		/* 0.6 s, and up to a tick more */
 #define WINDOW_NS	30000000000ull	/* two windows make the minute */
-#define LINGER_TICKS	20u		/* 3 s without work, then the thread ends */
 #define LIMIT_TICKS	7u
 #define IDLE_TICKS	2u
 #define SLACK_SHARE	32u		/* of what is in use may be idle */
-#define KICK_PAGES	512u		/* 4 MiB: less is not worth a thread */
-#define BUDGET_SHARE	100u		/* 1 % of CPU */
-#define BUDGET_BURST	600000000ll	/* what a minute of not working saves up */
-#define CALLER_SHARE	64u		/* frees between two looks */
-#define CALLER_NS	2000000ll	/* at most 2 ms of a caller's time */
-
-enum { STATE_NONE, STATE_STARTING, STATE_RUNNING };
+#define BURST_SHARE	8u		/* and so much until it goes at once */
+#define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
+#define LOOK_CALLS	64u		/* calls between two looks at the clock */
+/*
+ * Blocks of which pages are given back in a look, 60 to 100 us each: 1 % of a
+ * tick.  Joining one copies 2 MiB.
+ */
+#define LOOK_WORK	16u
+#define JOIN_WORK	8u
+#define IDLE_STEPS	8		/* calls of pageheap_has_time() that say yes */
 
 static struct {
-	uint32_t state;
-	uint32_t pid;		/* process the state is true of */
-	uint32_t looks;		/* caller's time: frees since the last look */
-	bool no_thread;		/* none could be made: the caller's time */
-	uint32_t quiet;		/* ticks without work */
+	uint32_t calls;		/* of scavenger_work() */
+	int32_t steps;		/* of pageheap_has_time(); atomic */
+	bool due;		/* of pageheap_idle_due(); atomic */
 	uint64_t last_ns;	/* when the last tick was */
-	int64_t budget;		/* CPU time left, ns */
-	uint64_t cpu_seen;
-	uint64_t until;		/* CPU time of the thread when that is used up */
 	/* demand, in pages: ph.swing and ph.peak of the window before */
 	size_t swing;
 	size_t peak;
@@ -61,16 +64,19 @@ static struct {
 	struct scavenger_stat stat;
 } sc;
 
-static void (*on_idle)(void);	/* set once, before there is a thread */
-
-SHIM_WARM void pageheap_on_idle(void (*fn)(void))
+bool pageheap_idle_due(void)
 {
-	on_idle = fn;
+	if (__builtin_expect(!__atomic_load_n(&sc.due, __ATOMIC_RELAXED), 1))
+		return false;
+	if (!__atomic_exchange_n(&sc.due, false, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&sc.steps, IDLE_STEPS, __ATOMIC_RELAXED);
+	return true;
 }
 
 bool pageheap_has_time(void)
 {
-	return sys_clock(CLOCK_THREAD_CPUTIME_ID) < sc.until;
+	return __atomic_fetch_sub(&sc.steps, 1, __ATOMIC_RELAXED) > 0;
 }
 
 static size_t slack(void)
@@ -87,13 +93,6 @@ static size_t demand(void)
 	if (limit_pressure() == LIMIT_OVER)
 		return 0;
 	return up_to > ph.inuse ? up_to - ph.inuse : 0;
-}
-
-SHIM_WARM bool scavenger_is_wanted(void)
-{
-	if (ph.idle <= ph.inuse / SLACK_SHARE + KICK_PAGES)
-		return false;
-	return sc.state == STATE_NONE;
 }
 
 /* A window is over: what was learned before the last one is forgotten. */
@@ -118,9 +117,6 @@ static void tick(uint64_t now)
 		sc.window_ns = now;
 	if (now - sc.window_ns > WINDOW_NS)
 		demand_age(now);
-	sc.budget += (int64_t)((now - sc.last_ns) / BUDGET_SHARE);
-	if (sc.budget > BUDGET_BURST)
-		sc.budget = BUDGET_BURST;
 	sc.last_ns = now;
 	ph.tick++;
 	ph.holes = 0;
@@ -159,142 +155,63 @@ static size_t release_some(size_t keep, bool urgent)
 	return done;
 }
 
-/*
- * Do what there is to do, until @until of the thread's CPU time.
- *
- * Return: true if there was anything.
- */
-static bool work(uint64_t until)
+/* Time has passed: give back what has its age, and join what has filled up. */
+static void look(void)
 {
-	bool urgent = limit_pressure() == LIMIT_OVER;
-	bool any = false, more = true;
-
-	while (more && sys_clock(CLOCK_THREAD_CPUTIME_ID) < until) {
-		size_t keep = slack() + demand();
-
-		more = ph.idle > keep && release_some(keep, urgent);
-		if (!more)
-			more = pageheap_join_one();
-		any |= more;
-	}
-	return any;
-}
-
-static void budget_spend(void)
-{
-	uint64_t cpu = sys_clock(CLOCK_THREAD_CPUTIME_ID);
-
-	sc.budget -= (int64_t)(cpu - sc.cpu_seen);
-	sc.stat.cpu_ns += cpu - sc.cpu_seen;
-	sc.cpu_seen = cpu;
-}
-
-/* One look by the thread.  Returns false when it is not needed any more. */
-static bool thread_look(void)
-{
-	bool busy = false;
-
-	tick(sys_clock(CLOCK_MONOTONIC));
-	if (sc.budget > 0)
-		busy = work(sc.cpu_seen + (uint64_t)sc.budget);
-	budget_spend();
-	sc.until = sc.cpu_seen + (uint64_t)(sc.budget > 0 ? sc.budget : 0);
-	/* what is kept for demand now is to go when demand is forgotten */
-	if (busy || ph.idle > ph.inuse / SLACK_SHARE + KICK_PAGES)
-		sc.quiet = 0;
-	else
-		sc.quiet++;
-	return sc.quiet <= LINGER_TICKS;
-}
-
-static void thread_main(void)
-{
-	struct timespec ts = { 0, (long)TICK_NS };
-	bool go = true, look, idle;
+	uint64_t now = clock_coarse();
+	unsigned int work = 0;
+	bool urgent;
 	size_t heap;
 
-	sys_call3(SYS_prctl, PR_SET_NAME, (long)"shim-scavenger", 0);
-	shim_lock_acquire(&ph.lock);
-	sc.state = STATE_RUNNING;
-	sc.cpu_seen = 0;
-	sc.quiet = 0;
-	while (go) {
-		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
-		look = ph.tick % LIMIT_TICKS == 0;
-		idle = on_idle && ph.whole && sc.budget > 0 &&
-		       ph.tick % IDLE_TICKS == 0;
-		shim_lock_release(&ph.lock);
-		if (look)
-			limit_update(heap);
-		if (idle)
-			on_idle();
-		sys_call3(SYS_nanosleep, (long)&ts, 0, 0);
-		shim_lock_acquire(&ph.lock);
-		go = thread_look();
-	}
-	sc.state = STATE_NONE;
-	shim_lock_release(&ph.lock);
-}
-
-/* No thread to be had: a look now and then, and a short one. */
-static void caller_look(void)
-{
-	uint64_t now;
-
-	if (__atomic_fetch_add(&sc.looks, 1, __ATOMIC_RELAXED) % CALLER_SHARE)
-		return;
-	shim_lock_acquire(&ph.lock);
-	if (sc.state != STATE_NONE)
-		goto out;
-	now = sys_clock(CLOCK_MONOTONIC);
 	if (now - sc.last_ns < TICK_NS)
-		goto out;
-	sc.state = STATE_RUNNING;
+		return;
 	tick(now);
-	sc.cpu_seen = sys_clock(CLOCK_THREAD_CPUTIME_ID);
-	if (sc.budget > 0)
-		work(sc.cpu_seen + (uint64_t)(sc.budget < CALLER_NS ?
-					      sc.budget : CALLER_NS));
-	budget_spend();
-	sc.state = STATE_NONE;
-out:
-	shim_lock_release(&ph.lock);
+	sc.stat.looks++;
+	if (ph.tick % LIMIT_TICKS == 0) {
+		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+		shim_lock_release(&ph.lock);
+		limit_update(heap);
+		shim_lock_acquire(&ph.lock);
+	}
+	urgent = limit_pressure() == LIMIT_OVER;
+	while (work < LOOK_WORK) {
+		size_t keep = slack() + demand();
+
+		if (ph.idle > keep && release_some(keep, urgent))
+			work++;
+		else if (pageheap_join_one())
+			work += JOIN_WORK;
+		else
+			break;
+	}
+	if (ph.tick % IDLE_TICKS == 0 && ph.whole)
+		__atomic_store_n(&sc.due, true, __ATOMIC_RELAXED);
 }
 
-void scavenger_kick(void)
+/* Much is free: give a part of it back, old or new. */
+static void drain(void)
 {
-	uint32_t pid;
+	size_t keep = slack() + demand(), done = 0;
+	bool urgent = limit_pressure() == LIMIT_OVER;
 
-	if (!shim_conf.scavenger || sc.no_thread) {
-		caller_look();
+	if (ph.idle <= keep + ph.inuse / BURST_SHARE + BURST_PAGES)
 		return;
-	}
-	pid = (uint32_t)sys_call3(SYS_getpid, 0, 0, 0);
-	shim_lock_acquire(&ph.lock);
-	if (!sc.pid)
-		sc.pid = pid;
-	/*
-	 * A child of vfork() runs on our memory but is another process: a
-	 * thread of its would be killed by exec(), holding whatever lock.
-	 */
-	if (sc.state != STATE_NONE || sc.pid != pid) {
-		shim_lock_release(&ph.lock);
+	done = pageheap_release_runs((ph.idle - keep) / BLOCK_PAGES,
+				     RETRY_TICKS);
+	if (!done)
+		done = pageheap_release_idlest(0, urgent);
+	if (done)
+		sc.stat.drains++;
+}
+
+void scavenger_work(void)
+{
+	if (!shim_conf.scavenger)
 		return;
-	}
-	sc.state = STATE_STARTING;
-	memset(sc.runs_low, 0, sizeof(sc.runs_low));
-	shim_lock_release(&ph.lock);
-	if (scavenger_thread_start(thread_main)) {
-		__atomic_fetch_add(&sc.stat.starts, 1, __ATOMIC_RELAXED);
-		return;
-	}
-	shim_lock_acquire(&ph.lock);
-	sc.state = STATE_NONE;
-	sc.stat.fails++;
-	/* once may be the last thread that is just ending */
-	if (sc.stat.fails > sc.stat.starts + 8)
-		sc.no_thread = true;
-	shim_lock_release(&ph.lock);
+	if (++sc.calls % LOOK_CALLS == 0)
+		look();
+	if (ph.idle > ph.inuse / BURST_SHARE + BURST_PAGES)
+		drain();
 }
 
 void scavenger_get_stat(struct scavenger_stat *st)
@@ -305,9 +222,5 @@ void scavenger_get_stat(struct scavenger_stat *st)
 
 void scavenger_fork_child(void)
 {
-	sc.state = STATE_NONE;
-	sc.pid = 0;
-	sc.no_thread = false;
-	scavenger_thread_forget();
 	limit_fork_child();
 }

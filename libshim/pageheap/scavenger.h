@@ -1,46 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * scavenger: when to give memory back, and who does it.
+ * scavenger: when to give memory back, in the time of who frees.
  *
- * A part of the page heap.  Its thread exists only while there is something to
- * give back or to join; where threads are forbidden the same work is done in
- * the time of whoever frees.
+ * A part of the page heap.  There is no thread: see scavenger.c.
  */
 #ifndef SHIM_SCAVENGER_H
 #define SHIM_SCAVENGER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /**
  * struct scavenger_stat - what the scavenger has done
- * @cpu_ns: CPU time of its threads
- * @starts: threads made
- * @fails: threads that could not be made
+ * @looks: looks that time has called for
+ * @drains: calls that gave memory back because much of it was free
  * @demand: bytes kept because the last minute has shown they come back
  */
 struct scavenger_stat {
-	uint64_t cpu_ns;
-	uint64_t starts;
-	uint64_t fails;
+	uint64_t looks;
+	uint64_t drains;
 	size_t demand;
 };
 
 /**
- * scavenger_is_wanted - is there enough to do, and nobody doing it
+ * scavenger_work - pages became free, or the heap has grown
  *
- * Called with ph.lock held, after pages became free.
+ * Called with ph.lock held, which may be dropped in between, and no other of the
+ * page heap or below.  Does some of the work there is.
  */
-bool scavenger_is_wanted(void);
-
-/**
- * scavenger_kick - see to it that the work is done
- *
- * Called with no lock of the page heap or below held; locks above may be.  Makes
- * the thread, or does a part of the work itself.
- */
-void scavenger_kick(void);
+void scavenger_work(void);
 
 /**
  * scavenger_get_stat - take the numbers
@@ -51,9 +39,9 @@ void scavenger_kick(void);
 void scavenger_get_stat(struct scavenger_stat *st);
 
 /**
- * scavenger_fork_child - forget the parent's thread
+ * scavenger_fork_child - the child of a fork begins anew
  *
- * Called in the child of a fork, with ph.lock held.
+ * Called with ph.lock held.
  */
 void scavenger_fork_child(void);
 

@@ -264,9 +264,10 @@ SEAM_API void seam_on_fork(enum seam_layer layer, const struct seam_fork *ops);
 /**
  * seam_on_idle - be called when there is time
  * @layer: who
- * @fn: runs on the scavenger's thread, which has no thread-local storage: no C
- *	library but memcpy() and the like, no errno; holds no lock.  The first
- *	call counts
+ * @fn: runs in the time of a thread that allocates or frees, now and then while
+ *	memory is freed.  The core holds no lock then, but the thread may hold
+ *	any of the layer's own: try, and do not wait.  Leaves errno alone.  The
+ *	first call counts
  */
 SEAM_API void seam_on_idle(enum seam_layer layer, void (*fn)(void));
 

@@ -33,6 +33,12 @@ struct central {
 	size_t nfree;
 	uint64_t made;
 	uint64_t destroyed;
+	size_t peak;			/* objects in use, since the last burst */
+	size_t valley;			/* and at that burst */
+	uint32_t swings;		/* times they came back after one */
+	bool burst;			/* spans are to be purged, from @at on */
+	struct span *at;
+	uint8_t at_list;
 } __attribute__((aligned(64)));
 
 static struct central central[SIZECLASS_COUNT + 1] = {
@@ -99,6 +105,26 @@ static void list_update(struct central *c, struct span *s)
 		   (uint16_t)(most_free(s, s->list + 1) + 1);
 }
 
+/* Objects that are not in spans. */
+static size_t objects_used(const struct central *c)
+{
+	return c->spans * sizeclass_info[c - central].nobjs - c->nfree;
+}
+
+/* More is in use: is it again what a burst has emptied? */
+static void burst_rise(struct central *c)
+{
+	size_t used = objects_used(c);
+
+	if (used <= c->peak)
+		return;
+	c->peak = used;
+	if (c->valley && used / 2 >= c->valley) {
+		c->swings++;
+		c->valley = 0;
+	}
+}
+
 static unsigned int central_take(struct central *c, void **objs,
 				 unsigned int n)
 {
@@ -122,6 +148,7 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 
 	shim_lock_acquire(&c->lock);
 	got = central_take(c, objs, n);
+	burst_rise(c);
 	shim_lock_release(&c->lock);
 	while (got < n) {
 		unsigned int more;
@@ -137,6 +164,7 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 		c->spans++;
 		c->nfree += s->nfree;
 		list_update(c, s);
+		burst_rise(c);
 		shim_lock_release(&c->lock);
 	}
 	return got;
@@ -191,6 +219,107 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 	return run;
 }
 
+/* While the lock is held: 0.3 ms of system calls, or 40 us of looking. */
+#define PURGE_SPANS	32
+#define PURGE_LOOKS	4096
+/* Objects this small leave hardly a page without one in use. */
+#define PURGE_SIZE	256
+#define PURGE_DONE	0x8000		/* in span.seen, above any count */
+/* A burst is worth it when so much is free; who has swung so often is left. */
+#define BURST_BYTES	((size_t)1 << 20)
+#define BURST_SWINGS	2u
+
+/*
+ * Purge a span that is as it was when it was last looked at, or, in a burst, that
+ * was not since.
+ */
+static bool purge_span(struct span *s, bool burst)
+{
+	unsigned int last = s->seen;
+
+	if (last == (s->nfree | PURGE_DONE))
+		return false;
+	s->seen = s->nfree;
+	if (last != s->nfree && !burst)
+		return false;
+	s->seen |= PURGE_DONE;
+	return span_purge(s);
+}
+
+/*
+ * Look at some spans of a list, from behind *@at if that is on it still, with the
+ * lock held.  Return: true if there are more.
+ */
+static bool purge_some(struct central *c, unsigned int list, struct span **at,
+		       bool burst)
+{
+	unsigned int looks = 0, purges = 0;
+	struct span *s = *at;
+
+	if (s && s->state == SPAN_INUSE && s->sizeclass == c - central &&
+	    s->list == list)
+		s = s->next;
+	else
+		s = c->head[list];
+	for (; s && looks < PURGE_LOOKS && purges < PURGE_SPANS; s = s->next) {
+		looks++;
+		purges += purge_span(s, burst);
+		*at = s;
+	}
+	return s;
+}
+
+/*
+ * Half of what was in use is free again: give its memory back, a step with each
+ * batch that is freed.  A process that sleeps afterwards has nobody who would do
+ * it at a tick.  A class of which that came back is left to the ticks.
+ */
+static void burst_fall(struct central *c)
+{
+	size_t used = objects_used(c);
+	size_t size = sizeclass_info[c - central].size;
+
+	if (used < c->peak / 2 && size >= PURGE_SIZE &&
+	    c->nfree * size >= BURST_BYTES && c->swings < BURST_SWINGS) {
+		c->peak = used;
+		c->valley = used + 1;
+		c->burst = true;
+		c->at = NULL;
+		c->at_list = 0;
+	}
+	if (!c->burst || purge_some(c, c->at_list, &c->at, true))
+		return;
+	c->at = NULL;
+	if (++c->at_list == LIST_NONE)
+		c->burst = false;
+}
+
+void central_purge(void)
+{
+	static unsigned int turn;
+	unsigned int cls, list, i;
+
+	for (i = 0; i < SIZECLASS_COUNT; i++) {
+		cls = 1 + __atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) %
+			  SIZECLASS_COUNT;
+		if (sizeclass_info[cls].size < PURGE_SIZE)
+			continue;
+		for (list = 0; list < LIST_NONE; list++) {
+			struct central *c = &central[cls];
+			struct span *at = NULL;
+			bool more = true;
+
+			while (more) {
+				shim_lock_acquire(&c->lock);
+				more = purge_some(c, list, &at, false);
+				shim_lock_release(&c->lock);
+				if (more && !pageheap_has_time())
+					return;
+			}
+		}
+	}
+}
+
 static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
 	struct span *span[SIZECLASS_BATCH_MAX], *dead = NULL, *s;
@@ -211,6 +340,7 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 			dead = s;
 		}
 	}
+	burst_fall(c);
 	shim_lock_release(&c->lock);
 	while (dead) {
 		s = dead;
@@ -252,69 +382,6 @@ void central_get_stat(unsigned int cls, struct central_stat *st)
 	st->made = c->made;
 	st->destroyed = c->destroyed;
 	shim_lock_release(&c->lock);
-}
-
-/* While the lock is held: 0.3 ms of system calls, or 40 us of looking. */
-#define PURGE_SPANS	32
-#define PURGE_LOOKS	4096
-/* Objects this small leave hardly a page without one in use. */
-#define PURGE_SIZE	256
-#define PURGE_DONE	0x8000		/* in span.seen, above any count */
-
-/* Purge a span that is as it was when it was last looked at. */
-static bool purge_span(struct span *s)
-{
-	unsigned int last = s->seen;
-
-	if (last == (s->nfree | PURGE_DONE))
-		return false;
-	s->seen = s->nfree;
-	if (last != s->nfree)
-		return false;
-	s->seen |= PURGE_DONE;
-	return span_purge(s);
-}
-
-/*
- * Look at some spans of a list, from behind *@at if that is on it still.
- * Return: true if there are more.
- */
-static bool purge_some(struct central *c, unsigned int cls, unsigned int list,
-		       struct span **at)
-{
-	unsigned int looks = 0, purges = 0;
-	struct span *s = *at;
-
-	shim_lock_acquire(&c->lock);
-	if (s && s->state == SPAN_INUSE && s->sizeclass == cls &&
-	    s->list == list)
-		s = s->next;
-	else
-		s = c->head[list];
-	for (; s && looks < PURGE_LOOKS && purges < PURGE_SPANS; s = s->next) {
-		looks++;
-		purges += purge_span(s);
-		*at = s;
-	}
-	shim_lock_release(&c->lock);
-	return s;
-}
-
-void central_purge(void)
-{
-	unsigned int cls, list;
-
-	for (cls = SIZECLASS_COUNT; cls; cls--) {
-		if (sizeclass_info[cls].size < PURGE_SIZE)
-			continue;
-		for (list = 0; list < LIST_NONE; list++) {
-			struct span *at = NULL;
-
-			while (purge_some(&central[cls], cls, list, &at))
-				if (!pageheap_has_time())
-					return;
-		}
-	}
 }
 
 bool central_is_valid(unsigned int cls)

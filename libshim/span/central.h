@@ -80,7 +80,7 @@ bool central_is_valid(unsigned int cls);
  * Of spans whose free objects have not changed since the last call, OS pages
  * without a used object, where the page heap thinks it worth it.  Takes the
  * classes' locks in turn, each for a bounded time, as long as there is time.
- * Fit for pageheap_on_idle().
+ * Called by entry_idle().
  */
 void central_purge(void);
 

@@ -92,7 +92,7 @@ size_t large_reclaim(size_t bytes);
 /**
  * large_idle - give up what is kept if it was of no use since the last call
  *
- * Fit for pageheap_on_idle().
+ * Called by entry_idle().
  */
 void large_idle(void);
 

@@ -227,9 +227,12 @@ TEST(when_there_is_time_a_layer_is_called)
 	for (i = 0; i < s->bytes; i += 4096)
 		((char *)s->start)[i] = 1;
 	seam_span_put(s);
-	/* the harness has the patience */
-	while (!__atomic_load_n(&idled, __ATOMIC_RELAXED))
-		usleep(1000);
+	/* in the time of who frees; the harness has the patience */
+	while (!__atomic_load_n(&idled, __ATOMIC_RELAXED)) {
+		free(malloc((size_t)2 << 20));
+		if (++i % 64 == 0)
+			usleep(1000);
+	}
 }
 
 TEST(usage_follows)

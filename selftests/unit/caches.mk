@@ -3,7 +3,7 @@
 
 override CFLAGS += -I$(O)/libshim/gen
 
-side := sizeclass pagemap meta lock error
+side := sizeclass pagemap meta lock error clock
 slabs := percpu percpu_idle percpu_lock percpu_size percpu_slab
 
 PROGRAMS += sizeclass

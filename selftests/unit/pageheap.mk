@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lower half: side files, page heap, backends.
 
-# the thread sanitizer's programs take fake_scavenger_thread
-THREAD ?= scavenger_thread
-
-heap := pageheap pageheap_bits pageheap_move pageheap_block pageheap_filler pageheap_runs \
+heap := pageheap pageheap_bits pageheap_move pageheap_block \
+	pageheap_filler pageheap_runs \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
 	pageheap_transit \
-	scavenger $(THREAD) limit lock meta pagemap fake_error
+	scavenger limit lock clock meta pagemap fake_error
 
 PROGRAMS += lock
 lock := lock
+
+PROGRAMS += clock
+clock := clock
 
 PROGRAMS += meta
 meta := meta lock

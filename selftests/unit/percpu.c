@@ -280,7 +280,7 @@ TEST(idle_cpus_are_drained)
 	/* and when all sleep, somebody else looks */
 	for (i = 0; i < 10; i++) {
 		percpu.tick = 1;
-		percpu_idle_others();
+		percpu_idle();
 	}
 	percpu_get_stat(&st);
 	EXPECT_EQ(0, st.attached);

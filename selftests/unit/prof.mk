@@ -2,4 +2,4 @@
 # The sampled heap profile.
 
 PROGRAMS += prof
-prof := prof meta lock conf error sizeclass
+prof := prof meta lock conf error sizeclass clock
