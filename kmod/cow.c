@@ -6,7 +6,7 @@
  * read for ever, whatever we write.  Three steps make it so, and each has a
  * mutant in the selftests that leaves it out: faults in flight are waited for,
  * all mappings are zapped, and what is pinned (a device may write to it) is
- * copied at once.  Called by map, release and upkeep.
+ * copied at once.  Called by map and release.
  */
 #include <linux/ktime.h>
 #include <linux/pagemap.h>

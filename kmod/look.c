@@ -5,7 +5,7 @@
  * Keeps true: it only reads page tables, and clears accessed bits where asked;
  * no TLB is flushed for that, so a translation that is cached may be used once
  * more without setting the bit (what the kernel does itself on x86).  Under
- * mmap_lock for reading and the page table locks.  Called by dev.
+ * mmap_lock for reading and the page table locks.  Called by dev and remap.
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>

@@ -5,8 +5,8 @@
  * Keeps true: a fault hands the kernel a locked folio that was the table's
  * when the block's lock was held; a shared page is never mapped writable; a
  * VMA's vm_private_data is its process's arena, or NULL when fork had no
- * memory for one (every access is SIGBUS then).  Called by the kernel's mm,
- * by dev (mmap) and by upkeep.
+ * memory for one (every access is SIGBUS then).  Called by the kernel's mm
+ * through tables, by dev, upkeep and remap.
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>

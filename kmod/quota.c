@@ -5,8 +5,8 @@
  * Keeps true: pages of a quota is the sum of the folios charged to it; a quota
  * lives as long as an account names it.  The table is guarded by table_lock;
  * the counts are atomic and changed by compare-and-exchange, so that two
- * chargers cannot both take the last block.  Called by the block and reserve
- * layers, and by dev for its numbers.
+ * chargers cannot both take the last block.  Called by block, source
+ * and arena, and by dev for its numbers.
  */
 #include <linux/capability.h>
 #include <linux/cgroup.h>

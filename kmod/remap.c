@@ -6,7 +6,7 @@
  * under mmap_lock for reading; mmap() then takes it for writing and asks
  * ha_remap_check() before it unmaps anything.  ha_arena.remapper tells map's
  * close that nothing is released.  One remapper an arena, by remap_lock.
- * Called by upkeep and by dev (JOIN).
+ * Called by upkeep, by map, and by dev for JOIN.
  */
 #include <linux/file.h>
 #include <linux/mm.h>

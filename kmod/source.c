@@ -5,8 +5,8 @@
  * Keeps true: every folio on a source's lists is charged to its account and
  * to the memory cgroup of its mm, has one reference, and is zero if it is on
  * the clean list.  The lists are guarded by the source's lock, which nests
- * inside the arena's locks and outside none.  Called by the block layer in
- * faults, by the arena's upkeep, and by the shrinker.
+ * inside the arena's locks and outside none.  Called by block in
+ * faults, by arena, release and upkeep.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>

@@ -4,7 +4,8 @@
  *
  * Keeps: objects leave a slab only by its owner: a slab is taken from its CPU,
  * emptied and given back (or kept as a free one) with the percpu lock held all
- * the time.  Called by percpu.c on misses, by entry for malloc_trim(), by fork.
+ * the time.  Called by percpu on misses, by percpu_lock, and
+ * by entry where memory is short.
  */
 #include <linux/membarrier.h>
 #include <sys/auxv.h>

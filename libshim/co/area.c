@@ -2,8 +2,8 @@
 /*
  * area: address space in areas, by order; addresses back to slots.
  *
- * Called by slot.c, with the order's lock held where something is made, and by
- * fault.c from a signal handler, without.
+ * Called by slot, with the order's lock held where something is made, and by
+ * fault from a signal handler, without.
  */
 #include <stdlib.h>
 #include <string.h>

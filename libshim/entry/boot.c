@@ -7,7 +7,7 @@
  * environment may not be in place yet either; then it is found above argv.
  *
  * Keeps: entry_ready is set last; nothing before it allocates.  The boot lock is
- * held by one thread once in the life of the process.  Called by entry.
+ * held by one thread once in the life of the process.  Called by entry and seam.
  */
 #include <stdlib.h>
 #include <sys/auxv.h>

@@ -12,8 +12,8 @@
  * beside the heap, that block is made of 4 KiB memory (it is *thin*).
  *
  * ph.lock guards everything.  It is dropped only while the backend gets memory
- * for blocks that are already out of all lists.  Called by the span layer and
- * by entry (large).
+ * for blocks that are already out of all lists.  Called by span and large, by
+ * seam, and by percpu_size for the heap's size.
  */
 #include <string.h>
 

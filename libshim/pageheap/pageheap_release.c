@@ -7,7 +7,8 @@
  * after the kernel took it; no block is joined while pages of it are given
  * back, or the reverse.
  *
- * Guarded by ph.lock.  Called by the scavenger and by pageheap_trim().
+ * Guarded by ph.lock.  Called by scavenger, and by span and large for
+ * what they let go of inside a span.
  */
 #include "limit.h"
 #include "pageheap_int.h"

@@ -5,7 +5,7 @@
  * Keeps true: a call that answers false changed nothing.  What a span consists
  * of is read from its blocks: pages of PART blocks, segments of whole ones.
  *
- * Guarded by ph.lock.  Called by entry for realloc().
+ * Guarded by ph.lock.  Called by large for realloc().
  */
 #include "pageheap_int.h"
 

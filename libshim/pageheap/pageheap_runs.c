@@ -6,7 +6,7 @@
  * the last block of a run have records that know its length.  Joining looks at
  * the two neighbours, taking looks at one list: no operation walks the heap.
  *
- * Guarded by ph.lock.  Called by pageheap.c and pageheap_release.c.
+ * Guarded by ph.lock.  Called by pageheap and scavenger.
  */
 #include "pageheap_int.h"
 

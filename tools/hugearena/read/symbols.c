@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * symbols: the symbols of a file that a process has mapped.  Nothing in the file is
- * believed before it was compared with the file's size.  Called by shim, sym.
+ * believed before it was compared with the file's size.  Called by shim and stacks.
  */
 #include <elf.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * metrics: families and samples, in either dialect of Prometheus's text.
  *
  * The two differ in a counter's name in its TYPE line, in UNIT, and in the last
- * line; samples are the same.  Called by export.
+ * line; samples are the same.  Called by the other files of the noun.
  */
 #include <math.h>
 #include <stdarg.h>
