@@ -81,7 +81,7 @@ $(out)/libshim-$(1).a: $$($(1)_objects)
 	@rm -f $$@ $$($(1)_obj)/all.ro
 	@$$(AR) rcs $$@ $$($(1)_obj)/$(1).ro
 
-$(out)/libshim-$(1).pc: libshim-above.pc.in Makefile above.mk
+$(out)/libshim-$(1).pc: libshim-above.pc.tmpl Makefile above.mk
 	@sed -e 's,@PREFIX@,$$(PREFIX),' -e 's,@LIBDIR@,$$(LIBDIR),' \
 		-e 's,@VERSION@,$$(VERSION),' -e 's,@NAME@,libshim-$(1),' \
 		-e 's,@SHORT@,shim-$(1),' \

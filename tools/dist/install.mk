@@ -52,6 +52,11 @@ install-lib: lib
 		$(fill) $$pc >$(DESTDIR)$(LIBDIR)/pkgconfig/$$(basename \
 			$$pc .in) || exit 1; \
 	done
+	for pc in $(o)/libshim-*.pc; do \
+		sed -e 's,^prefix=.*,prefix=$(PREFIX),' \
+			-e 's,^libdir=.*,libdir=$(LIBDIR),' $$pc \
+			>$(DESTDIR)$(LIBDIR)/pkgconfig/$${pc##*/} || exit 1; \
+	done
 	for f in config config-version; do \
 		$(fill) $(dist)/libshim-$$f.cmake.in \
 			>$(DESTDIR)$(LIBDIR)/cmake/libshim/libshim-$$f.cmake \

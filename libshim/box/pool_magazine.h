@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pool_magazine: what each thread has at hand of each pool.
+ */
+#ifndef SHIM_POOL_MAGAZINE_H
+#define SHIM_POOL_MAGAZINE_H
+
+#include <stdint.h>
+
+#define MAGAZINE_OBJS	16
+#define MAGAZINE_POOLS	64	/* pools with magazines; the others lock */
+
+/**
+ * struct magazine - free objects of one pool, a thread's
+ * @serial: the pool's; another one means that the objects are gone
+ * @n: how many
+ * @obj: which
+ */
+struct magazine {
+	uint64_t serial;
+	uint32_t n;
+	void *obj[MAGAZINE_OBJS];
+};
+
+/* A thread's magazines, made when it first needs one. */
+struct magazines {
+	struct magazine *of[MAGAZINE_POOLS];
+};
+
+extern __thread struct magazines *magazines
+	__attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+/**
+ * magazine_get_maybe_null - this thread's magazine of a pool, made if need be
+ * @slot: the pool's, below MAGAZINE_POOLS
+ * @serial: the pool's
+ *
+ * Return: the magazine, or NULL if there is no memory for it.
+ */
+struct magazine *magazine_get_maybe_null(unsigned int slot, uint64_t serial);
+
+/* The fast half. */
+static inline struct magazine *magazine_here(unsigned int slot, uint64_t serial)
+{
+	struct magazines *m = magazines;
+
+	if (__builtin_expect(m && m->of[slot] &&
+			     m->of[slot]->serial == serial, 1))
+		return m->of[slot];
+	return magazine_get_maybe_null(slot, serial);
+}
+
+/**
+ * pool_thread_ends - take what a thread had at hand; pool.c implements it
+ * @slot: the pool's slot
+ * @m: the magazine
+ */
+void pool_thread_ends(unsigned int slot, struct magazine *m);
+
+#endif /* SHIM_POOL_MAGAZINE_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * shim_mark.h: who owns what, told to the compiler and to the reader.
+ *
+ * The first group is understood by gcc (-fanalyzer finds a leak, a double free
+ * and a use after free of what shim_malloc() marks) and by clang where it has
+ * the attribute.  The second marks what changes hands in a call; to compilers it
+ * is an annotation or nothing.
+ */
+#ifndef SHIM_MARK_H
+#define SHIM_MARK_H
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+/* Returns what only @fn may free, given as its argument number @nr. */
+#define shim_malloc(fn, nr)	__attribute__((malloc, malloc(fn, nr)))
+#else
+#define shim_malloc(fn, nr)	__attribute__((malloc))
+#endif
+
+/* Returns an object of as many bytes as argument number @nr says. */
+#define shim_alloc_size(nr)	__attribute__((alloc_size(nr)))
+/* The same for a product of two arguments. */
+#define shim_alloc_size2(n, m)	__attribute__((alloc_size(n, m)))
+#define shim_returns_nonnull	__attribute__((returns_nonnull))
+#define shim_nonnull		__attribute__((nonnull))
+#define shim_must_check		__attribute__((warn_unused_result))
+
+/*
+ * Ownership of a parameter or a result:
+ *	shim_takes	the callee owns it from now on, the caller does not
+ *	shim_gives	the caller owns it from now on
+ *	shim_borrows	it stays whose it was, and is not kept beyond the call
+ */
+#if defined(__clang__)
+#define shim_takes		__attribute__((annotate("shim_takes")))
+#define shim_gives		__attribute__((annotate("shim_gives")))
+#define shim_borrows		__attribute__((annotate("shim_borrows")))
+#else
+#define shim_takes
+#define shim_gives
+#define shim_borrows
+#endif
+
+#endif /* SHIM_MARK_H */

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * heap_shared: processes share a heap and are killed in it: after every fifth
+ * instruction of an operation, and often at any moment.  Nothing may be broken or
+ * hang, and a kill may lose the one object that it had in hand.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "patience.h"
+#include "shim_heap.h"
+
+#define LEN	((size_t)1 << 20)
+#define WORKERS	4
+#define SLOTS	64	/* of each worker */
+#define KILLS	"50"	/* of each policy; the environment may have more */
+
+/* In the heap, as its root; objects by their distance from it. */
+struct table {
+	int64_t obj[WORKERS][SLOTS];
+	uint32_t ready;
+};
+
+static void *map_shared(int fd)
+{
+	return mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+FIXTURE(shared)
+{
+	int fd;
+	void *mem;
+	struct shim_heap *heap;
+	struct table *table;
+};
+
+FIXTURE_VARIANT(shared)
+{
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(shared, first) { .flags = SHIM_HEAP_FIRST };
+FIXTURE_VARIANT_ADD(shared, next) { .flags = SHIM_HEAP_NEXT };
+FIXTURE_VARIANT_ADD(shared, best) { .flags = SHIM_HEAP_BEST };
+
+FIXTURE_SETUP(shared)
+{
+	self->fd = memfd_create("heap_shared", MFD_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ftruncate(self->fd, LEN));
+	self->mem = map_shared(self->fd);
+	ASSERT_NE(MAP_FAILED, self->mem);
+	self->heap = shim_heap_at(self->mem, LEN, variant->flags |
+				  SHIM_HEAP_SHARED);
+	ASSERT_NE(NULL, self->heap);
+	self->table = shim_heap_calloc(self->heap, 1, sizeof(*self->table));
+	ASSERT_NE(NULL, self->table);
+	shim_heap_set_root(self->heap, self->table);
+}
+
+FIXTURE_TEARDOWN(shared)
+{
+	shim_heap_destroy(self->heap);
+	munmap(self->mem, LEN);
+	close(self->fd);
+}
+
+/* An object knows where it is and how long. */
+static bool good(const struct table *t, unsigned int w, unsigned int i)
+{
+	const uint32_t *p = (const void *)((const char *)t + t->obj[w][i]);
+	uint32_t k;
+
+	if (!t->obj[w][i])
+		return true;
+	if (p[0] != w || p[1] != i || p[2] > 500)
+		return false;
+	for (k = 3; k < 3 + p[2]; k++)
+		if (p[k] != w * 1000 + i)
+			return false;
+	return true;
+}
+
+static bool change(struct shim_heap *heap, struct table *t, unsigned int w,
+		   unsigned int i, uint32_t n)
+{
+	int64_t *obj = &t->obj[w][i];
+	uint32_t *p, k;
+
+	if (*obj) {
+		if (!good(t, w, i))
+			return false;
+		p = (uint32_t *)(void *)((char *)t + *obj);
+		/* it is nobody's for a moment: may be lost then */
+		__atomic_store_n(obj, 0, __ATOMIC_RELEASE);
+		shim_heap_free(heap, p);
+		return true;
+	}
+	p = shim_heap_alloc(heap, (3 + n) * sizeof(*p));
+	if (!p)
+		return true;
+	p[0] = w;
+	p[1] = i;
+	p[2] = n;
+	for (k = 3; k < 3 + n; k++)
+		p[k] = w * 1000 + i;
+	__atomic_store_n(obj, (char *)p - (char *)t, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void work(int fd, unsigned int w, unsigned int seed)
+{
+	/* somewhere else than in the parent */
+	void *pad = mmap(NULL, (w + 1) * 65536, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *mem = map_shared(fd);
+	struct shim_heap *heap = shim_heap_open(mem, LEN);
+	struct table *t = heap ? shim_heap_root(heap) : NULL;
+
+	if (!t || pad == MAP_FAILED)
+		_exit(2);
+	__atomic_fetch_add(&t->ready, 1, __ATOMIC_RELAXED);
+	for (;;)
+		if (!change(heap, t, w, (unsigned int)rand_r(&seed) % SLOTS,
+			    (unsigned int)rand_r(&seed) % 300))
+			_exit(3);
+}
+
+static size_t live_objects(const struct table *t)
+{
+	size_t n = 1;	/* the table */
+	unsigned int w, i;
+
+	for (w = 0; w < WORKERS; w++)
+		for (i = 0; i < SLOTS; i++)
+			n += !!t->obj[w][i];
+	return n;
+}
+
+static bool all_good(const struct table *t)
+{
+	unsigned int w, i;
+
+	for (w = 0; w < WORKERS; w++)
+		for (i = 0; i < SLOTS; i++)
+			if (!good(t, w, i))
+				return false;
+	return true;
+}
+
+static pid_t start(int fd, unsigned int w, unsigned int seed)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		work(fd, w, seed);
+	return pid;
+}
+
+TEST_F(shared, killed_at_any_moment)
+{
+	const char *wish = getenv("KILLS");
+	const int kills = atoi(wish ? wish : KILLS);
+	struct shim_heap_stat st;
+	unsigned int seed = 42, w;
+	pid_t pid[WORKERS];
+	int k, status;
+
+	for (w = 0; w < WORKERS; w++)
+		pid[w] = start(self->fd, w, w);
+	for (k = 0; k < kills; k++) {
+		/* until there is something to be killed in */
+		while (__atomic_load_n(&self->table->ready, __ATOMIC_RELAXED) <
+		       (uint32_t)(WORKERS + k))
+			sched_yield();
+		usleep((useconds_t)rand_r(&seed) % 1000);
+		w = (unsigned int)rand_r(&seed) % WORKERS;
+		ASSERT_EQ(0, kill(pid[w], SIGKILL));
+		ASSERT_EQ(pid[w], waitpid(pid[w], &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+		ASSERT_TRUE(shim_heap_is_valid(self->heap));
+		pid[w] = start(self->fd, w, (unsigned int)(k + WORKERS));
+	}
+	for (w = 0; w < WORKERS; w++) {
+		ASSERT_EQ(0, kill(pid[w], SIGKILL));
+		ASSERT_EQ(pid[w], waitpid(pid[w], &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("status %x", status);
+	}
+	EXPECT_TRUE(shim_heap_is_valid(self->heap));
+	EXPECT_TRUE(all_good(self->table));
+	shim_heap_get_stat(self->heap, &st);
+	EXPECT_LE(st.objects, live_objects(self->table) +
+		  (size_t)kills + WORKERS);
+	EXPECT_GE(st.objects, live_objects(self->table));
+	EXPECT_LE(1, st.rollbacks);
+	TH_LOG("%d kills, %zu in the heap's lock, %zu objects lost", kills,
+	       (size_t)st.rollbacks, st.objects - live_objects(self->table));
+}
+
+/* Let a child do one operation, and kill it after @n instructions of it. */
+static bool step_and_kill(struct shim_heap *heap, struct table *t,
+			  unsigned int i, unsigned int n)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		change(heap, t, 0, i, 2);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return true;
+	while (n-- && !ended) {
+		ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
+		if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+			ended = true;
+	}
+	if (!ended) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	return ended;
+}
+
+TEST_F(shared, killed_all_along_an_operation)
+{
+	struct shim_heap_stat st;
+	unsigned int i, n, kills = 0, base, most = 0;
+
+	/* holes of all sizes, so that there is something to join and cut */
+	for (i = 0; i < SLOTS; i++)
+		ASSERT_TRUE(change(self->heap, self->table, 0, i, i * 7));
+	for (i = 0; i < SLOTS; i += 3)
+		ASSERT_TRUE(change(self->heap, self->table, 0, i, i * 7));
+	/* one that is free and one that is not; each policy at other steps */
+	for (i = 20; i < 22; i++) {
+		bool ended = false;
+
+		for (n = variant->flags; !ended; n += 5) {
+			bool was = self->table->obj[0][i];
+
+			ended = step_and_kill(self->heap, self->table, i, n);
+			kills += !ended;
+			ASSERT_TRUE(shim_heap_is_valid(self->heap)) {
+				TH_LOG("%s, killed after %u instructions",
+				       was ? "free" : "alloc", n);
+			}
+			ASSERT_TRUE(all_good(self->table));
+			/* the same operation again */
+			if (was != !!self->table->obj[0][i])
+				ASSERT_TRUE(change(self->heap, self->table, 0,
+						   i, 2));
+		}
+		if (n > most)
+			most = n;
+	}
+	shim_heap_get_stat(self->heap, &st);
+	base = (unsigned int)live_objects(self->table);
+	EXPECT_LE(st.objects, base + kills);
+	EXPECT_LE(10, st.rollbacks);
+	TH_LOG("%u kills, %zu in the lock, %zu objects lost", kills,
+	       (size_t)st.rollbacks, st.objects - base);
+}
+
+TEST_HARNESS_MAIN
