@@ -131,8 +131,8 @@ vm-shell: kmod lib
 demo: lib $(if $(without_module),,kmod)
 	@tools/demo $(o)
 
-## bench bench-pair bench-return bench-tlb: compare allocators on this machine
-bench bench-pair bench-return bench-tlb: lib
+## bench bench-box bench-pair bench-return bench-tlb: compare allocators on this machine
+bench bench-box bench-pair bench-return bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@
 
 ## bench-return-vm: what stays resident after free() on the module's blocks
@@ -155,6 +155,6 @@ help:
 
 .PHONY: all kmod lib tools selftests check check-unit check-layers \
 	check-style check-vm check-mutants check-debug soak check-apps \
-	fuzz vm-shell demo bench bench-pair bench-return bench-tlb \
+	fuzz vm-shell demo bench bench-box bench-pair bench-return bench-tlb \
 	bench-vm overhead clean help
 .DELETE_ON_ERROR:

@@ -15,14 +15,13 @@
 #include "seam/seam.h"
 
 static struct shim_lock list_lock = SHIM_LOCK_INIT(SHIM_RANK_BOX);
-#define HEAD(order)	{ .next = &all[order], .prev = &all[order] }
 static struct box_lock all[BOX_LOCK_ORDERS] = {
-	HEAD(BOX_LOCK_SLOTS),
-	HEAD(BOX_LOCK_OWN),
-	HEAD(BOX_LOCK_SPANS),
+	{ .next = &all[BOX_LOCK_SLOTS], .prev = &all[BOX_LOCK_SLOTS] },
+	{ .next = &all[BOX_LOCK_OWN], .prev = &all[BOX_LOCK_OWN] },
+	{ .next = &all[BOX_LOCK_SPANS], .prev = &all[BOX_LOCK_SPANS] },
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct box_once once = BOX_ONCE_INIT;
 
 static void prepare(void)
 {
@@ -69,7 +68,7 @@ static void fork_register(void)
 
 void box_lock_init(struct box_lock *l, enum box_order order)
 {
-	pthread_once(&once, fork_register);
+	box_once(&once, fork_register);
 	shim_lock_init(&l->lock, SHIM_RANK_BOX);
 	shim_lock_acquire(&list_lock);
 	l->next = &all[order];

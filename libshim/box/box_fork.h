@@ -5,6 +5,9 @@
 #ifndef SHIM_BOX_FORK_H
 #define SHIM_BOX_FORK_H
 
+#include <pthread.h>
+#include <stdbool.h>
+
 #include "base/lock.h"
 
 /* In which order fork() takes them, as everybody does. */
@@ -41,5 +44,31 @@ void box_lock_init(struct box_lock *l, enum box_order order);
  * @l: the lock, held by nobody
  */
 void box_lock_gone(struct box_lock *l);
+
+/**
+ * struct box_once - something that is done before anything else, once
+ * @once: how
+ * @done: fast: it was done
+ */
+struct box_once {
+	pthread_once_t once;
+	bool done;
+};
+
+#define BOX_ONCE_INIT	{ .once = PTHREAD_ONCE_INIT }
+
+/**
+ * box_once - do something once
+ * @o: what was done
+ * @fn: does it
+ */
+static inline void box_once(struct box_once *o, void (*fn)(void))
+{
+	/* acquire: pairs with the release below */
+	if (__builtin_expect(__atomic_load_n(&o->done, __ATOMIC_ACQUIRE), 1))
+		return;
+	pthread_once(&o->once, fn);
+	__atomic_store_n(&o->done, true, __ATOMIC_RELEASE);
+}
 
 #endif /* SHIM_BOX_FORK_H */

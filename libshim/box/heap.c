@@ -5,7 +5,7 @@
  * Keeps true: an engine is called with the heap's lock held.  A shared heap's lock
  * is a robust mutex: whoever gets it after its owner died makes the heap whole
  * before anything else.
- * @objects and @held are kept here, @used by the engines.
+ * @held is kept here, @objects and @used by the engines.
  *
  * Called by the application.
  */
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "box.h"
-#include "heap.h"
+#include "heap_seg.h"
 
 #define AT_MIN	((size_t)1 << 10)
 #define AT_MAX	((size_t)32 << 30)
@@ -22,6 +22,12 @@ void __asan_poison_memory_region(const volatile void *p, size_t n)
 	__attribute__((weak));
 void __asan_unpoison_memory_region(const volatile void *p, size_t n)
 	__attribute__((weak));
+
+/* Freed objects are poisoned, in the memory of one process. */
+static uint32_t watched(void)
+{
+	return __asan_poison_memory_region ? HEAP_WATCHED : 0;
+}
 
 static bool is_seg(const struct shim_heap *heap)
 {
@@ -108,7 +114,7 @@ BOX_EXPORT struct shim_heap *shim_heap_new(unsigned int flags)
 	if (!heap)
 		return fail(ENOMEM);
 	heap->magic = HEAP_MAGIC;
-	heap->flags = flags;
+	heap->flags = flags | watched();
 	box_lock_init(&heap->lock, BOX_LOCK_OWN);
 	box_count(BOX_HEAPS, 1);
 	box_count(BOX_HEAP_SPANS, 1);
@@ -149,7 +155,7 @@ BOX_EXPORT struct shim_heap *shim_heap_at(void *mem, size_t len,
 	len &= ~(size_t)15;
 	memset(heap, 0, sizeof(*heap));
 	heap->layout = layout();
-	heap->flags = flags;
+	heap->flags = flags | (flags & SHIM_HEAP_SHARED ? 0 : watched());
 	heap->foreign = 1;
 	heap->held = len;
 	heap->spans = 1;
@@ -212,19 +218,75 @@ static inline void *alloc(struct shim_heap *heap, size_t size, size_t align)
 	acquire(heap);
 	p = is_seg(heap) ? seg_alloc(heap, size, align) :
 			   fit_alloc(heap, size, align);
-	if (likely(p))
-		heap->objects++;
 	release(heap);
 	if (unlikely(!p))
 		return fail(ENOMEM);
-	if (unlikely(__asan_unpoison_memory_region))
+	if (unlikely(heap->flags & HEAP_WATCHED))
 		__asan_unpoison_memory_region(p, size);
 	return p;
 }
 
-BOX_EXPORT void *shim_heap_alloc(struct shim_heap *heap, size_t size)
+static __attribute__((noinline)) void *alloc_slow(struct shim_heap *heap,
+						  size_t size)
 {
 	return alloc(heap, size, 16);
+}
+
+/* Boundary tags, and nothing else to be looked at. */
+static __attribute__((noinline)) void *alloc_fit(struct shim_heap *heap,
+						 size_t size)
+{
+	void *p;
+
+	shim_lock_acquire(&heap->lock.lock);
+	p = fit_alloc(heap, size, 16);
+	shim_lock_release(&heap->lock.lock);
+	return likely(p) ? p : fail(ENOMEM);
+}
+
+/* With the lock held. */
+static __attribute__((noinline)) void *alloc_refill(struct shim_heap *heap,
+						    unsigned int class)
+{
+	void *p = seg_refill(heap, class);
+
+	shim_lock_release(&heap->lock.lock);
+	return likely(p) ? p : fail(ENOMEM);
+}
+
+/* The lock was released while another thread slept on it. */
+static __attribute__((noinline)) void *wake_with(struct shim_heap *heap,
+						 void *p)
+{
+	shim_lock_wake(&heap->lock.lock);
+	return p;
+}
+
+/* What calls is called last: so the way of most needs no frame. */
+BOX_EXPORT void *shim_heap_alloc(struct shim_heap *heap, size_t size)
+{
+	struct shim_lock *lock = &heap->lock.lock;
+	unsigned int class;
+	struct seg_run *r;
+	void *p;
+
+	if (unlikely(heap->flags))
+		return heap->flags <= SHIM_HEAP_POLICY ?
+			alloc_fit(heap, size) : alloc_slow(heap, size);
+	if (unlikely(size - 1 >= SEG_MAX || !shim_lock_try_fast(lock)))
+		return alloc_slow(heap, size);
+	class = seg_class(size);
+	r = heap->seg.cur[class];
+	if (unlikely(!r))
+		return alloc_refill(heap, class);
+	p = seg_take_maybe_null(r);
+	if (unlikely(!p))
+		return alloc_refill(heap, class);
+	/* release order: as shim_lock_release() */
+	if (unlikely(__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) &
+		     SHIM_LOCK_WAIT))
+		return wake_with(heap, p);
+	return p;
 }
 
 BOX_EXPORT void *shim_heap_aligned(struct shim_heap *heap, size_t align,
@@ -265,14 +327,13 @@ BOX_EXPORT void shim_heap_free(struct shim_heap *heap, void *p)
 		return;
 	check_owner(heap, p);
 	acquire(heap);
-	if (unlikely(__asan_poison_memory_region))
+	if (unlikely(heap->flags & HEAP_WATCHED))
 		size = is_seg(heap) ? seg_usable(heap, p) : fit_usable(heap, p);
 	if (is_seg(heap))
 		seg_free(heap, p);
 	else
 		fit_free(heap, p);
-	heap->objects--;
-	if (unlikely(size) && heap_span_owner(p) == heap)
+	if (unlikely(size) && (heap->foreign || heap_span_owner(p) == heap))
 		__asan_poison_memory_region(p, size);
 	release(heap);
 }
@@ -304,7 +365,7 @@ BOX_EXPORT void *shim_heap_realloc(struct shim_heap *heap, void *p, size_t size)
 			      fit_resize(heap, p, size);
 	release(heap);
 	if (done) {
-		if (unlikely(__asan_unpoison_memory_region))
+		if (unlikely(heap->flags & HEAP_WATCHED))
 			__asan_unpoison_memory_region(p, size);
 		return p;
 	}
@@ -345,6 +406,8 @@ BOX_EXPORT void shim_heap_get_stat(struct shim_heap *heap,
 				   struct shim_heap_stat *st)
 {
 	acquire(heap);
+	if (is_seg(heap))
+		seg_sums(heap);
 	st->used = heap->used;
 	st->objects = heap->objects;
 	st->held = heap->held;

@@ -18,6 +18,7 @@
 #include "shim_heap.h"
 
 #define HEAP_MAGIC	0x70616568u
+#define HEAP_WATCHED	(1u << 31)	/* of flags: by AddressSanitizer */
 #define HEAP_LAYOUT	1u	/* of shared memory */
 
 /* What changes with the engine. */
@@ -67,8 +68,8 @@ struct fit {
  * @mutex: guards everything then
  * @limit: see shim_heap_set_limit()
  * @held: bytes of spans, or of the caller's memory
- * @used: bytes in live objects
- * @objects: live objects
+ * @used: bytes in live objects; SEGREGATED: as of the last seg_sums()
+ * @objects: live objects; the same
  * @spans: pieces
  * @rollbacks: see struct shim_heap_stat
  * @steps: the same
@@ -125,6 +126,12 @@ bool seg_resize(struct shim_heap *heap, void *p, size_t size);
 int seg_walk(struct shim_heap *heap, int (*fn)(void *p, size_t size, void *arg),
 	     void *arg);
 bool seg_is_valid(struct shim_heap *heap);
+
+/**
+ * seg_sums - count @used and @objects of a segregated heap
+ * @heap: the heap
+ */
+void seg_sums(struct shim_heap *heap);
 
 /* First, next, best: heap_fit.c */
 struct shim_heap *fit_new(unsigned int flags);

@@ -120,6 +120,48 @@ static uint32_t units_of(size_t size)
 	return units < MIN_UNITS ? MIN_UNITS : (uint32_t)units;
 }
 
+/*
+ * The beginning of the only free block, which every policy takes: as carve(), but
+ * the tree is one node before and after.
+ */
+static struct tag *carve_alone(struct fit *f, struct tag *t, uint32_t units)
+{
+	struct tag *next = after(t), *rest;
+	uint32_t left = t->size - units;
+	struct node *n;
+
+	f->pending = off_of(f, t);
+	if (left < MIN_UNITS) {
+		units += left;
+		next->before = units;
+		set_size(t, units | USED);
+		f->root = 0;
+	} else {
+		rest = (struct tag *)(void *)((char *)t + units * UNIT);
+		rest->size = left;
+		rest->before = units;
+		next->before = left;
+		set_size(t, units | USED);
+		f->root = off_of(f, rest);
+		n = node_at(f, f->root);
+		n->left = 0;
+		n->right = 0;
+		n->max = left;
+	}
+	f->cursor = f->pending + (int64_t)(units * UNIT);
+	return t;
+}
+
+/* Is there one free block, and is it large enough? */
+static struct tag *alone_maybe_null(struct fit *f, uint32_t need)
+{
+	const struct node *n = node_at(f, f->root);
+
+	if (!f->root || n->left || n->right || n->max < need)
+		return NULL;
+	return tag_at(f, f->root);
+}
+
 void *fit_alloc(struct shim_heap *heap, size_t size, size_t align)
 {
 	struct fit *f = &heap->fit;
@@ -131,6 +173,13 @@ void *fit_alloc(struct shim_heap *heap, size_t size, size_t align)
 		return NULL;
 	units = units_of(size);
 	need = units;
+	if (align <= UNIT) {
+		t = alone_maybe_null(f, need);
+		if (t) {
+			t = carve_alone(f, t, units);
+			goto out;
+		}
+	}
 	if (align > UNIT)	/* and a gap that can be a block */
 		need += (uint32_t)(align / UNIT) + MIN_UNITS;
 	off = tree_find(heap, need);
@@ -147,7 +196,9 @@ void *fit_alloc(struct shim_heap *heap, size_t size, size_t align)
 			gap += (uint32_t)(align / UNIT);
 	}
 	t = carve(heap, off, gap, units);
+out:
 	heap->used += size_of(t) * UNIT - TAG;
+	heap->objects++;
 	return (char *)t + TAG;
 }
 
@@ -209,6 +260,7 @@ void fit_free(struct shim_heap *heap, void *p)
 	struct fit *f = &heap->fit;
 
 	heap->used -= size_of(t) * UNIT - TAG;
+	heap->objects--;
 	set_size(t, size_of(t));
 	t = join(heap, t);
 	tree_insert(heap, off_of(f, t));

@@ -10,7 +10,7 @@
  * is suspected; @used is what is handed out.  A run with free objects is
  * cur[class] or on partial[class], a full one on neither.  A chunk with free pages
  * is on avail; one of them at most, and it is @spare, has no run, but for the
- * first.  Objects above LARGE_MIN are a span each, with the same header.
+ * first.  Objects above SEG_MAX are a span each, with the same header.
  *
  * The heap itself lies in the header of its first chunk, which stays.
  *
@@ -19,27 +19,12 @@
 #include <string.h>
 
 #include "box.h"
-#include "heap.h"
+#include "heap_seg.h"
 
 #define CHUNK		HEAP_SPAN_ALIGN
 #define PAGE		((size_t)4096)
 #define PAGES		16u
 #define SEG_ALIGN	64u		/* of a run's first object, at least */
-#define LARGE_MIN	PAGE		/* larger ones: at most 1 in 8 is lost */
-
-struct seg_run {
-	void *free;
-	struct seg_run *next;
-	struct seg_run *prev;
-	uint32_t at;		/* offset in the chunk */
-	uint32_t end;
-	uint32_t size;
-	uint16_t used;
-	uint8_t class;
-	uint8_t npages;		/* 0: not a run's first page */
-	uint8_t back;		/* pages to the run's first one */
-	uint8_t listed;		/* on partial */
-};
 
 struct seg_chunk {
 	struct shim_heap *heap;
@@ -75,25 +60,14 @@ static struct seg_chunk *chunk_of(const void *p)
 	return (struct seg_chunk *)((uintptr_t)p & ~(CHUNK - 1));
 }
 
-/* 16 to 128 by 16, then four a doubling, to 4096. */
-static unsigned int class_of(size_t size)
-{
-	unsigned int shift;
-
-	if (likely(size <= 128))
-		return (unsigned int)(size - 1) >> 4;
-	shift = 63u - (unsigned int)__builtin_clzll(size - 1);
-	return 8 + (shift - 7) * 4 +
-	       ((unsigned int)((size - 1) >> (shift - 2)) & 3);
-}
+static const uint16_t sizes[SEG_CLASSES] = {
+	16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448,
+	512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096
+};
 
 static uint32_t class_size(unsigned int class)
 {
-	unsigned int k = class - 8;
-
-	if (class < 8)
-		return (class + 1) * 16;
-	return (5 + k % 4) << (5 + k / 4);
+	return sizes[class];
 }
 
 /* Eight objects at least, but those of 16 to 512 bytes have a page. */
@@ -222,6 +196,8 @@ static unsigned int find_pages(uint16_t free, unsigned int n)
 {
 	unsigned int m = free, i;
 
+	if (likely(n == 1))
+		return m ? (unsigned int)__builtin_ctz(m) : PAGES;
 	for (i = 1; i < n && m; i++)
 		m &= (unsigned int)free >> i;
 	return m ? (unsigned int)__builtin_ctz(m) : PAGES;
@@ -300,21 +276,6 @@ static bool run_has_free(const struct seg_run *r)
 	return r->free || r->at < r->end;
 }
 
-static void *run_take(struct seg_run *r)
-{
-	void **p = r->free;
-
-	if (p) {
-		r->free = p[0];
-		p[1] = NULL;
-	} else {
-		p = (void **)(void *)((char *)chunk_of(r) + r->at);
-		r->at += r->size;
-	}
-	r->used++;
-	return p;
-}
-
 static void *large_alloc(struct shim_heap *heap, size_t size, size_t align)
 {
 	size_t offset = (sizeof(struct seg_large) + 15) & ~(size_t)15, bytes;
@@ -339,7 +300,6 @@ static void *large_alloc(struct shim_heap *heap, size_t size, size_t align)
 	if (l->next)
 		l->next->prev = l;
 	heap->seg.large = l;
-	heap->used += bytes - offset;
 	return (char *)l + offset;
 }
 
@@ -358,25 +318,33 @@ run_next(struct shim_heap *heap, unsigned int class)
 	return r;
 }
 
+void *seg_refill(struct shim_heap *heap, unsigned int class)
+{
+	struct seg_run *r = run_next(heap, class);
+
+	return r ? seg_take_maybe_null(r) : NULL;
+}
+
 void *seg_alloc(struct shim_heap *heap, size_t size, size_t align)
 {
 	unsigned int class;
 	struct seg_run *r;
 
 	size += !size;
-	if (unlikely(size > LARGE_MIN || align > SEG_ALIGN))
+	if (unlikely(size > SEG_MAX || align > SEG_ALIGN))
 		return large_alloc(heap, size, align);
-	class = class_of(size);
-	while (unlikely(class_size(class) & (align - 1)))
-		class++;	/* 4096 will do */
+	class = seg_class(size);
+	if (unlikely(align > 16))
+		while (class_size(class) & (align - 1))
+			class++;	/* 4096 will do */
 	r = heap->seg.cur[class];
-	if (unlikely(!r || !run_has_free(r))) {
-		r = run_next(heap, class);
-		if (!r)
-			return NULL;
+	if (likely(r)) {
+		void *p = seg_take_maybe_null(r);
+
+		if (likely(p))
+			return p;
 	}
-	heap->used += r->size;
-	return run_take(r);
+	return seg_refill(heap, class);
 }
 
 /* The run of a live object, or the process dies. */
@@ -416,7 +384,6 @@ static void large_free(struct shim_heap *heap, struct seg_large *l, void *p)
 		heap->seg.large = l->next;
 	if (l->next)
 		l->next->prev = l->prev;
-	heap->used -= l->bytes - l->offset;
 	heap_shrink(heap, l, l->bytes, l->handle);
 }
 
@@ -439,7 +406,6 @@ void seg_free(struct shim_heap *heap, void *p)
 	q[1] = (void *)mark_of(p);
 	r->free = q;
 	r->used--;
-	heap->used -= r->size;
 	if (r == heap->seg.cur[r->class]) {
 		/* an empty one would keep its chunk */
 		if (likely(r->used || c == chunk_of(heap)))
@@ -533,9 +499,32 @@ static bool run_is_valid(const struct shim_heap *heap, const struct seg_run *r)
 	return r->used && run_has_free(r) == (r->listed != 0);
 }
 
+void seg_sums(struct shim_heap *heap)
+{
+	const struct seg_chunk *c;
+	const struct seg_large *l;
+	unsigned int i;
+
+	heap->used = 0;
+	heap->objects = 0;
+	for (c = heap->seg.chunks; c; c = c->next)
+		for (i = 0; i < PAGES; i++) {
+			const struct seg_run *r = &c->run[i];
+
+			if (c->free & 1u << i || !r->npages)
+				continue;
+			heap->used += (size_t)r->used * r->size;
+			heap->objects += r->used;
+		}
+	for (l = heap->seg.large; l; l = l->next) {
+		heap->used += l->bytes - l->offset;
+		heap->objects++;
+	}
+}
+
 bool seg_is_valid(struct shim_heap *heap)
 {
-	size_t held = 0, used = 0, spans = 0, objects = 0;
+	size_t held = 0, spans = 0;
 	const struct seg_chunk *c;
 	const struct seg_large *l;
 	unsigned int i;
@@ -545,23 +534,14 @@ bool seg_is_valid(struct shim_heap *heap)
 			return false;
 		held += CHUNK;
 		spans++;
-		for (i = 0; i < PAGES; i++) {
-			const struct seg_run *r = &c->run[i];
-
-			if (c->free & 1u << i || !r->npages)
-				continue;
-			if (!run_is_valid(heap, r))
+		for (i = 0; i < PAGES; i++)
+			if (!(c->free & 1u << i) && c->run[i].npages &&
+			    !run_is_valid(heap, &c->run[i]))
 				return false;
-			used += (size_t)r->used * r->size;
-			objects += r->used;
-		}
 	}
 	for (l = heap->seg.large; l; l = l->next) {
 		held += l->bytes;
-		used += l->bytes - l->offset;
 		spans++;
-		objects++;
 	}
-	return held == heap->held && used == heap->used &&
-	       spans == heap->spans && objects == heap->objects;
+	return held == heap->held && spans == heap->spans;
 }

@@ -6,6 +6,10 @@
  * mapping are in a hash table, by which an address finds its heap: tab.lock
  * guards it, and the handle is not used.  The table is less than half full.
  *
+ * The last few spans of 64 KiB that heaps had stay at hand for the next heap (a
+ * request's, a tenant's), and go when there is time.  They are nobody's: their
+ * data is NULL.  kept.lock guards them and is taken after a heap's.
+ *
  * Called by heap_seg and heap_fit, with the heap's lock held.
  */
 #include <pthread.h>
@@ -34,11 +38,75 @@ static struct {
 	size_t n;		/* entries that are not free */
 } tab;
 
-static pthread_once_t tab_once = PTHREAD_ONCE_INIT;
+static struct box_once tab_once = BOX_ONCE_INIT;
 
 static void tab_init(void)
 {
 	box_lock_init(&tab.lock, BOX_LOCK_SPANS);
+}
+
+#define KEEP	8u	/* spans: half a megabyte */
+
+static struct {
+	struct box_lock lock;
+	unsigned int n;
+	bool idle;		/* none was wanted since there was time */
+	struct seam_span *span[KEEP];
+} kept;
+
+static struct box_once kept_once = BOX_ONCE_INIT;
+
+/* On a thread without thread-local storage: see seam.h. */
+static void kept_idle(void)
+{
+	struct seam_span *old[KEEP];
+	unsigned int n = 0;
+
+	shim_lock_acquire_nested(&kept.lock.lock);
+	if (kept.idle)
+		while (kept.n)
+			old[n++] = kept.span[--kept.n];
+	kept.idle = true;
+	shim_lock_release(&kept.lock.lock);
+	while (n)
+		seam_span_put(old[--n]);
+}
+
+static void kept_init(void)
+{
+	box_lock_init(&kept.lock, BOX_LOCK_SPANS);
+	seam_on_idle(SEAM_BOX, kept_idle);
+}
+
+static struct seam_span *kept_take_maybe_null(struct shim_heap *heap)
+{
+	struct seam_span *span = NULL;
+
+	if (!__atomic_load_n(&kept.n, __ATOMIC_RELAXED))
+		return NULL;
+	shim_lock_acquire_nested(&kept.lock.lock);
+	kept.idle = false;
+	if (kept.n) {
+		span = kept.span[--kept.n];
+		span->data = heap;
+	}
+	shim_lock_release(&kept.lock.lock);
+	return span;
+}
+
+static bool kept_put(struct seam_span *span)
+{
+	bool full;
+
+	box_once(&kept_once, kept_init);
+	shim_lock_acquire_nested(&kept.lock.lock);
+	full = kept.n == KEEP;
+	if (!full) {
+		span->data = NULL;
+		kept.span[kept.n++] = span;
+	}
+	shim_lock_release(&kept.lock.lock);
+	return !full;
 }
 
 static size_t hash(uintptr_t granule)
@@ -149,12 +217,14 @@ void *heap_span_get(struct shim_heap *heap, size_t bytes, void **handle)
 
 	*handle = NULL;
 	if (!box_has_seam()) {
-		pthread_once(&tab_once, tab_init);
+		box_once(&tab_once, tab_init);
 		return mapping_get(heap, bytes);
 	}
-	span = seam_span_get(bytes / SEAM_PAGE_SIZE,
-			     HEAP_SPAN_ALIGN / SEAM_PAGE_SIZE, &heap_owner,
-			     heap, NULL);
+	span = bytes == HEAP_SPAN_ALIGN ? kept_take_maybe_null(heap) : NULL;
+	if (!span)
+		span = seam_span_get(bytes / SEAM_PAGE_SIZE,
+				     HEAP_SPAN_ALIGN / SEAM_PAGE_SIZE,
+				     &heap_owner, heap, NULL);
 	*handle = span;
 	return span ? (void *)span->start : NULL;
 }
@@ -179,7 +249,8 @@ void heap_span_put(void *mem, size_t bytes, void *handle)
 	if (__asan_unpoison_memory_region)
 		__asan_unpoison_memory_region(mem, bytes);
 	if (handle) {
-		seam_span_put(handle);
+		if (bytes != HEAP_SPAN_ALIGN || !kept_put(handle))
+			seam_span_put(handle);
 		return;
 	}
 	shim_lock_acquire_nested(&tab.lock.lock);

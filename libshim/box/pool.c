@@ -57,7 +57,7 @@ struct shim_pool {
 };
 
 static struct box_lock slots_lock;
-static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
+static struct box_once slots_once = BOX_ONCE_INIT;
 static struct shim_pool *pools[MAGAZINE_POOLS];
 static uint64_t last_serial;
 
@@ -68,7 +68,7 @@ static void slots_init(void)
 
 static void slots_take(void)
 {
-	pthread_once(&slots_once, slots_init);
+	box_once(&slots_once, slots_init);
 	shim_lock_acquire(&slots_lock.lock);
 }
 
