@@ -46,10 +46,19 @@ static void marks_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
 	}
 }
 
-/* Does anybody but @a map the family, or did so before the last upkeep? */
+/*
+ * Does anybody but @a map the family, or did so before the last upkeep?  The
+ * family's lock is held, so that it stays so.  A file that a child inherited
+ * keeps its maker's arena: that is nobody if it maps nothing.
+ */
 static bool arena_is_alone(struct ha_arena *a)
 {
-	return !a->cow && list_is_singular(&a->family->arenas);
+	struct ha_arena *s;
+
+	list_for_each_entry(s, &a->family->arenas, sibling)
+		if (s != a && atomic_read(&s->nvma))
+			return false;
+	return !a->cow;
 }
 
 static void record_and_clean(struct address_space *mapping, pgoff_t pgoff,
@@ -72,8 +81,6 @@ long ha_dirty_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
 	bitmap_zero(bits, n);
 	mutex_lock(&f->lock);
 	down_write(&a->rw);
-	/* forks wait for rw: who is alone stays alone */
-	mutex_unlock(&f->lock);
 	if (!arena_has_ptes_only(a)) {
 		ret = -EOPNOTSUPP;
 	} else if (arena_is_alone(a)) {
@@ -83,6 +90,7 @@ long ha_dirty_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
 		ret = bitmap_weight(bits, n);
 	}
 	up_write(&a->rw);
+	mutex_unlock(&f->lock);
 	return ret;
 }
 
