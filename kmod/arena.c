@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "compat.h"
 #include "inode.h"
+#include "trace.h"
 
 LIST_HEAD(ha_arenas);
 static DEFINE_SPINLOCK(arenas_lock);	/* writers of ha_arenas */
@@ -106,6 +107,8 @@ void ha_arena_empty(struct ha_arena *a)
 	}
 	ha_source_gone(&gone);
 	xa_destroy(&a->table);
+	atomic_long_set(&a->count[HA_A_MESHED], 0);
+	a->meshed = false;
 }
 
 void ha_arena_retire(struct ha_arena *a)
@@ -330,9 +333,27 @@ void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign)
 	ha_arena_count(a, HA_A_RESIDENT, sign * (long)ha_block_pages(b));
 }
 
+void ha_arena_unmesh(struct ha_arena *a, pgoff_t index, unsigned int n,
+		     enum ha_counter why)
+{
+	long left;
+
+	if (!n)
+		return;
+	/* an estimate while relatives share: see ha_arena_resident() */
+	left = atomic_long_sub_return(n, &a->count[HA_A_MESHED]);
+	if (left < 0)
+		atomic_long_add(-left, &a->count[HA_A_MESHED]);
+	ha_arena_count(a, HA_A_UNMESHED, n);
+	ha_stat_add(why, n);
+	trace_unmesh(a->id, index, n, why);
+}
+
 void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
 		      struct ha_block *new)
 {
+	unsigned int shares;
+
 	/* the entry exists, so that storing another one allocates nothing */
 	if (new)
 		xa_store(&a->table, index, new, GFP_NOWAIT);
@@ -343,7 +364,9 @@ void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
 	ha_arena_account(a, old, -1);
 	if (new)
 		ha_arena_account(a, new, 1);
-	ha_block_put(old, &a->source);
+	shares = ha_block_put(old, &a->source);
+	ha_arena_unmesh(a, index, shares, new ? HA_UNMESH_JOIN :
+						HA_UNMESH_RELEASE);
 }
 
 void ha_arena_upkeep_soon(struct ha_arena *a)

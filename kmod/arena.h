@@ -50,7 +50,10 @@ enum ha_arena_counter {
 	HA_A_RELEASED,		/* pages */
 	HA_A_JOINED,
 	HA_A_FORKS,
-	HA_A_RESIDENT,		/* pages, shared ones included */
+	HA_A_RESIDENT,		/* slots and whole blocks' pages; shared, too */
+	HA_A_MESHED,		/* of these without a page of their own */
+	HA_A_MESHES,
+	HA_A_UNMESHED,
 	HA_A_WHOLE,		/* whole blocks */
 	HA_A_SPLIT,		/* split blocks and overlays */
 	HA_A_SHARED,		/* blocks shared when last looked at */
@@ -134,6 +137,7 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  * @nblocks: likewise
  * @kind: likewise
  * @name: likewise
+ * @meshed: slots with one page may be there; written under @rw for writing
  * @tracked: somebody asks for its dirty bits; written once, under @rw for
  *	writing
  * @count: HA_A_COUNTERS numbers
@@ -161,6 +165,7 @@ struct ha_arena {
 	bool tables;
 	bool cow;
 	bool tracked;
+	bool meshed;
 	u64 id;
 	unsigned long ino;
 	unsigned long nblocks;
@@ -182,6 +187,17 @@ static inline void ha_arena_count(struct ha_arena *a, int counter, long n)
 static inline unsigned long ha_arena_read(const struct ha_arena *a, int counter)
 {
 	return atomic_long_read(&a->count[counter]);
+}
+
+/*
+ * 4 KiB pages of memory that the arena has; each once, if two slots have it.
+ * While it is copy-on-write with meshed pages in it, that is an estimate: which
+ * slots of a page are in blocks that a relative has dropped is not known.
+ */
+static inline unsigned long ha_arena_resident(const struct ha_arena *a)
+{
+	return max(0L, (long)(ha_arena_read(a, HA_A_RESIDENT) -
+			      ha_arena_read(a, HA_A_MESHED)));
 }
 
 /* A table entry's block, NULL for none and for a lost one. */
@@ -278,6 +294,16 @@ void ha_arena_mark_dirty(struct ha_arena *a, pgoff_t index, unsigned long n);
  * @sign: 1 or -1
  */
 void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign);
+
+/**
+ * ha_arena_unmesh() - slots have no page any more that others have
+ * @a: arena
+ * @index: their block
+ * @n: how many; 0 is no news
+ * @why: HA_UNMESH_COW, _JOIN or _RELEASE
+ */
+void ha_arena_unmesh(struct ha_arena *a, pgoff_t index, unsigned int n,
+		     enum ha_counter why);
 
 /**
  * ha_arena_replace() - put another block, or none, into the table

@@ -18,6 +18,7 @@
 
 static struct kmem_cache *cache;
 static atomic_long_t nr_whole, nr_split, nr_pages;
+static DEFINE_SPINLOCK(mesh_lock);	/* private of all 4 KiB folios */
 
 static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
 {
@@ -117,17 +118,64 @@ struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 	return b;
 }
 
-static void page_free(struct ha_block *b, struct folio *folio)
+static u64 mesh_read(const struct folio *folio)
 {
-	b->nslots--;
-	folio_detach(folio);
-	ha_source_page_put(b->account, folio);
-	atomic_long_dec(&nr_pages);
+	return (unsigned long)READ_ONCE(folio->private);
 }
 
-static void block_free_memory(struct ha_block *b, struct ha_source *src,
-			      struct ha_gone *gone)
+static void mesh_write(struct folio *folio, u64 value)
 {
+	WRITE_ONCE(folio->private, (void *)(unsigned long)value);
+}
+
+/* A slot loses its folio.  Return: false if it was the last one that had it. */
+static bool mesh_drop(struct folio *folio)
+{
+	bool shared;
+
+	if (!ha_folio_aliases(folio))
+		return false;
+	spin_lock(&mesh_lock);
+	shared = ha_folio_aliases(folio);
+	if (shared)
+		mesh_write(folio, mesh_read(folio) - 1);
+	spin_unlock(&mesh_lock);
+	return shared;
+}
+
+/* Nobody has it any more: what meshing left in it goes, too. */
+static void mesh_end(struct folio *folio)
+{
+	struct inode *inode = NULL;
+
+	if (mesh_read(folio) & HA_MESH_INODE)
+		inode = folio->mapping->host;
+	mesh_write(folio, 0);
+	folio_detach(folio);
+	iput(inode);
+}
+
+/* The folio of a slot goes.  Return: HA_FREED or HA_SHARE. */
+static int page_free(struct ha_block *b, struct folio *folio)
+{
+	b->nslots--;
+	if (mesh_drop(folio)) {
+		folio_put(folio);
+		return HA_SHARE;
+	}
+	if (mesh_read(folio))
+		mesh_end(folio);
+	else
+		folio_detach(folio);
+	ha_source_page_put(b->account, folio);
+	atomic_long_dec(&nr_pages);
+	return HA_FREED;
+}
+
+static unsigned int block_free_memory(struct ha_block *b, struct ha_source *src,
+				      struct ha_gone *gone)
+{
+	unsigned int shares = 0;
 	int i;
 
 	if (b->folio) {
@@ -135,28 +183,32 @@ static void block_free_memory(struct ha_block *b, struct ha_source *src,
 		ha_source_block_put(b->payer == src ? src : NULL, b->account,
 				    b->folio, b->pooled, gone);
 		atomic_long_dec(&nr_whole);
-		return;
+		return 0;
 	}
 	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
 	     i = slot_next(b, i + 1))
-		page_free(b, ha_block_slot(b, i));
+		shares += page_free(b, ha_block_slot(b, i)) == HA_SHARE;
 	for (i = 0; i < HA_LEAVES; i++)
 		kfree(b->leaf[i]);
 	atomic_long_dec(&nr_split);
+	return shares;
 }
 
-void ha_block_put_gone(struct ha_block *b, struct ha_source *src,
-		       struct ha_gone *gone)
+unsigned int ha_block_put_gone(struct ha_block *b, struct ha_source *src,
+			       struct ha_gone *gone)
 {
+	unsigned int shares = 0;
+
 	while (b && refcount_dec_and_test(&b->users)) {
 		struct ha_block *base = b->base;
 
-		block_free_memory(b, src, gone);
+		shares += block_free_memory(b, src, gone);
 		iput(b->home);
 		ha_account_put(b->account);
 		kmem_cache_free(cache, b);
 		b = base;
 	}
+	return shares;
 }
 
 struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
@@ -186,15 +238,130 @@ int ha_block_empty(struct ha_block *b, int i)
 	struct folio *folio = ha_block_slot(b, i), **slot;
 
 	if (!folio && !b->base)
-		return 0;
+		return HA_KEPT;
 	slot = slot_get(b, i);
 	if (!slot)
 		return -ENOMEM;
 	*slot = b->base ? HA_HOLE : NULL;
-	if (!folio)
+	return folio ? page_free(b, folio) : HA_KEPT;
+}
+
+unsigned int ha_block_meshed(const struct ha_block *b)
+{
+	unsigned int n = 0;
+	int i;
+
+	if (b->folio)
 		return 0;
-	page_free(b, folio);
-	return 1;
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
+		n += !!ha_folio_aliases(ha_block_slot(b, i));
+	return n;
+}
+
+struct folio *ha_block_unshare(struct ha_block *b, int i, struct ha_source *src)
+{
+	struct folio *old = ha_block_slot(b, i), *folio;
+
+	/* fill replaces what is in the slot: the old one is dropped by hand */
+	folio = ha_block_fill(b, i, src, folio_page(old, 0), true);
+	if (!IS_ERR(folio))
+		page_free(b, old);
+	return folio;
+}
+
+/* One more slot has @folio, which belongs to a block that is ours alone. */
+static void mesh_add(struct folio *folio)
+{
+	u64 value;
+
+	spin_lock(&mesh_lock);
+	value = mesh_read(folio) + 1;
+	if (!(value & HA_MESH_INODE))
+		ihold(folio->mapping->host);
+	mesh_write(folio, value | HA_MESH_INODE);
+	spin_unlock(&mesh_lock);
+	folio_get(folio);
+}
+
+int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j)
+{
+	struct folio *folio = ha_block_slot(from, j);
+	struct folio *old = ha_block_slot(to, i);
+
+	mesh_add(folio);
+	to->leaf[i / HA_LEAF][i % HA_LEAF] = folio;
+	to->nslots++;
+	return page_free(to, old);
+}
+
+void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n)
+{
+	int i;
+
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1)) {
+		struct folio *folio = ha_block_slot(b, i);
+
+		if (!ha_folio_aliases(folio))
+			continue;
+		spin_lock(&mesh_lock);
+		n->slots++;
+		n->pages += !(mesh_read(folio) & HA_MESH_COUNTED);
+		mesh_write(folio, mesh_read(folio) + HA_MESH_ONE);
+		spin_unlock(&mesh_lock);
+	}
+}
+
+/* Slots that were counted, of a folio. */
+static u64 mesh_counted(u64 value)
+{
+	return (value & HA_MESH_COUNTED) / HA_MESH_ONE;
+}
+
+void ha_block_mesh_check(const struct ha_block *b)
+{
+	int i;
+
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1)) {
+		struct folio *folio = ha_block_slot(b, i);
+		u64 value;
+
+		if (!mesh_counted(mesh_read(folio)))
+			continue;
+		spin_lock(&mesh_lock);
+		value = mesh_read(folio);
+		if (mesh_counted(value) < (value & HA_MESH_ALIASES) + 1)
+			mesh_write(folio, value | HA_MESH_FOREIGN);
+		spin_unlock(&mesh_lock);
+	}
+}
+
+void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
+			  void (*fn)(struct ha_block *b, int i, void *arg),
+			  void *arg)
+{
+	int i;
+
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1)) {
+		struct folio *folio = ha_block_slot(b, i);
+		u64 value;
+		bool foreign, last;
+
+		if (!mesh_counted(mesh_read(folio)))
+			continue;
+		spin_lock(&mesh_lock);
+		value = mesh_read(folio) - HA_MESH_ONE;
+		foreign = value & HA_MESH_FOREIGN;
+		last = !mesh_counted(value);
+		if (last)
+			value &= ~HA_MESH_FOREIGN;
+		mesh_write(folio, value);
+		spin_unlock(&mesh_lock);
+		if (!foreign)
+			continue;
+		n->slots--;
+		n->pages -= last;
+		fn(b, i, arg);
+	}
 }
 
 struct page *ha_block_page(struct ha_block *b, int i)
@@ -257,6 +424,31 @@ static bool folio_pinned(struct folio *folio, const struct folio *held)
 	return folio_ref_count(folio) != 1 + (folio == held);
 }
 
+/*
+ * A folio with aliases has a reference a slot, and one a mapping.  The lock
+ * keeps faults out between their reference and their mapping; an unmap drops
+ * the mapping first, so that references are read first.
+ */
+static bool page_pinned(struct folio *folio, const struct folio *held)
+{
+	unsigned int aliases = ha_folio_aliases(folio);
+	int refs;
+
+	if (!aliases)
+		return folio_pinned(folio, held);
+	folio_lock(folio);
+	refs = folio_ref_count(folio);
+	smp_rmb();	/* pairs with atomic_dec_and_test() of an unmap's put */
+	refs -= atomic_read(&folio->_mapcount) + 1;
+	folio_unlock(folio);
+	return refs != 1 + (folio == held) + (int)aliases;
+}
+
+bool ha_block_slot_pinned(const struct ha_block *b, int i)
+{
+	return page_pinned(ha_block_slot(b, i), NULL);
+}
+
 bool ha_block_pinned(const struct ha_block *b, const struct folio *held)
 {
 	int i;
@@ -265,9 +457,22 @@ bool ha_block_pinned(const struct ha_block *b, const struct folio *held)
 		return folio_pinned(b->folio, held);
 	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
 	     i = slot_next(b, i + 1))
-		if (folio_pinned(ha_block_slot(b, i), held))
+		if (page_pinned(ha_block_slot(b, i), held))
 			return true;
 	return false;
+}
+
+/* The folio is locked. */
+static void page_rehome(struct folio *folio, struct inode *home)
+{
+	struct inode *old = folio->mapping->host;
+	bool holds = mesh_read(folio) & HA_MESH_INODE;
+
+	if (holds)
+		ihold(home);
+	folio->mapping = home->i_mapping;
+	if (holds)
+		iput(old);
 }
 
 void ha_block_rehome(struct ha_block *b, struct inode *home,
@@ -290,7 +495,7 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 
 			if (folio != locked)
 				folio_lock(folio);
-			folio->mapping = home->i_mapping;
+			page_rehome(folio, home);
 			if (folio != locked)
 				folio_unlock(folio);
 		}
@@ -316,9 +521,10 @@ static void fold_whole(struct ha_block *base, const struct ha_block *b)
 }
 
 /* Move what an overlay has into a leaf of the split block below it. */
-static void fold_leaf(struct ha_block *base, struct ha_block *b, int n)
+static unsigned int fold_leaf(struct ha_block *base, struct ha_block *b, int n)
 {
 	struct folio **from = b->leaf[n], **to = base->leaf[n];
+	unsigned int shares = 0;
 	int i;
 
 	for (i = 0; i < HA_LEAF; i++) {
@@ -327,7 +533,7 @@ static void fold_leaf(struct ha_block *base, struct ha_block *b, int n)
 		if (!new)
 			new = old;
 		else if (old && old != HA_HOLE)
-			page_free(base, old);
+			shares += page_free(base, old) == HA_SHARE;
 		if (from[i] && from[i] != HA_HOLE) {
 			folio_lock(new);
 			new->mapping = base->home->i_mapping;
@@ -342,9 +548,10 @@ static void fold_leaf(struct ha_block *base, struct ha_block *b, int n)
 	base->leaf[n] = from;
 	b->leaf[n] = NULL;
 	kfree(to);
+	return shares;
 }
 
-struct ha_block *ha_block_fold(struct ha_block *b)
+struct ha_block *ha_block_fold(struct ha_block *b, unsigned int *shares)
 {
 	struct ha_block *base = b->base;
 	int n;
@@ -354,7 +561,7 @@ struct ha_block *ha_block_fold(struct ha_block *b)
 	} else {
 		for (n = 0; n < HA_LEAVES; n++)
 			if (b->leaf[n])
-				fold_leaf(base, b, n);
+				*shares += fold_leaf(base, b, n);
 	}
 	b->base = NULL;
 	ha_block_put(b, NULL);

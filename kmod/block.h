@@ -29,6 +29,30 @@
 /* A slot that reads as zero whatever the base holds: released, not resident. */
 #define HA_HOLE		((struct folio *)1UL)
 
+/*
+ * Meshing: two slots may have one 4 KiB folio.  Its private field says so:
+ *
+ *	bits 0-31	slots that have it beyond the first one
+ *	bits 32-61	slots counted so far, by ha_block_mesh_claim() only
+ *	bit 62		it holds a reference to the inode of its mapping: the
+ *			slots' blocks may have other homes
+ *	bit 63		an arena found that not all of its slots are its own
+ *
+ * Written under one lock of the module; 0 for a folio that was never meshed.
+ * Who owns a slot may read it without: what has no alias gets none meanwhile.
+ */
+#define HA_MESH_ALIASES	GENMASK_ULL(31, 0)
+#define HA_MESH_ONE	BIT_ULL(32)
+#define HA_MESH_COUNTED	GENMASK_ULL(61, 32)
+#define HA_MESH_INODE	BIT_ULL(62)
+#define HA_MESH_FOREIGN	BIT_ULL(63)
+
+/* Slots beyond the first that have a 4 KiB folio. */
+static inline unsigned int ha_folio_aliases(const struct folio *folio)
+{
+	return (unsigned long)READ_ONCE(folio->private) & HA_MESH_ALIASES;
+}
+
 /**
  * struct ha_block - content of one block
  * @users: arena tables and overlays that refer to it
@@ -91,6 +115,9 @@ static inline unsigned long ha_block_pages(const struct ha_block *b)
 	return n;
 }
 
+/* How many slots of a block have a page that another slot has, too. */
+unsigned int ha_block_meshed(const struct ha_block *b);
+
 /**
  * ha_block_new() - get memory for a block
  * @src: where from
@@ -123,14 +150,16 @@ struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
  * @src: a supply that may keep the memory for its reserve, or NULL
  * @gone: gather here what is to be freed, or NULL
  *
- * The last user's put frees the memory, and drops the base.
+ * The last user's put frees the memory, and drops the base.  Return: how many
+ * slots went without their page, which other slots have.
  */
-void ha_block_put_gone(struct ha_block *b, struct ha_source *src,
-		       struct ha_gone *gone);
+unsigned int ha_block_put_gone(struct ha_block *b, struct ha_source *src,
+			       struct ha_gone *gone);
 
-static inline void ha_block_put(struct ha_block *b, struct ha_source *src)
+static inline unsigned int ha_block_put(struct ha_block *b,
+					struct ha_source *src)
 {
-	ha_block_put_gone(b, src, NULL);
+	return ha_block_put_gone(b, src, NULL);
 }
 
 /**
@@ -151,10 +180,59 @@ struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
  * @b: split block with one user; the page is not mapped
  * @i: slot
  *
- * Under an overlay the base stays hidden.  Return: pages that went, 0 or 1, or
- * -ENOMEM when there is no memory to remember that.
+ * Under an overlay the base stays hidden.  Return: HA_KEPT when there was no
+ * page, HA_FREED when it went, HA_SHARE when another slot still has it, or
+ * -ENOMEM when there is no memory to remember a hole.
  */
 int ha_block_empty(struct ha_block *b, int i);
+
+#define HA_KEPT		0
+#define HA_FREED	1
+#define HA_SHARE	2
+
+/**
+ * ha_block_unshare() - give a slot whose page has aliases a page of its own
+ * @b: split block with one user
+ * @i: slot; settled and zapped
+ * @src: where the page comes from
+ *
+ * Return: the new folio, with the content of the old one; -EDQUOT or -ENOMEM.
+ */
+struct folio *ha_block_unshare(struct ha_block *b, int i,
+			       struct ha_source *src);
+
+/**
+ * ha_block_mesh() - give a slot the page of another one
+ * @to: split block with one user
+ * @i: slot of it, whose page is not mapped, nor needed any more
+ * @from: split block with one user, of the same arena
+ * @j: slot of it
+ *
+ * Return: HA_FREED, or HA_SHARE when another slot still has the old page.
+ */
+int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j);
+
+/**
+ * struct ha_mesh_count - what one arena has of meshed pages
+ * @slots: slots whose page has aliases
+ * @pages: pages they have between them
+ */
+struct ha_mesh_count {
+	unsigned long slots;
+	unsigned long pages;
+};
+
+/*
+ * Are all slots that have a page one arena's?  Three walks over its blocks,
+ * all of which it has for itself; one arena at a time (see ha_mesh_claim()).
+ */
+void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n);
+void ha_block_mesh_check(const struct ha_block *b);
+
+/* The last one.  @fn is called for slots whose page others have, too. */
+void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
+			  void (*fn)(struct ha_block *b, int i, void *arg),
+			  void *arg);
 
 /**
  * ha_block_page() - find the page that holds a slot's content
@@ -191,10 +269,16 @@ void ha_block_settle_range(struct ha_block *b, int start, int end);
  * @b: block with one user, settled and zapped
  * @held: a folio of it that the caller holds a reference to, or NULL
  *
+ * A page that has aliases may be mapped through them, or be faulted in there
+ * just now: that is no pin, and taken for one at worst.
+ *
  * Bases are not looked at: they were not pinned when they became bases, and
  * what pins them since can only read.
  */
 bool ha_block_pinned(const struct ha_block *b, const struct folio *held);
+
+/* The same for one slot that has a page. */
+bool ha_block_slot_pinned(const struct ha_block *b, int i);
 
 /**
  * ha_block_rehome() - give a block's folios to another inode
@@ -209,10 +293,11 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
  * ha_block_fold() - merge an overlay into its base
  * @b: overlay with one user, settled, zapped, not pinned, whose base has one
  *	user and no pins
+ * @shares: slots that went without their page are added here
  *
  * Return: the base, which takes the place of @b; @b is gone.
  */
-struct ha_block *ha_block_fold(struct ha_block *b);
+struct ha_block *ha_block_fold(struct ha_block *b, unsigned int *shares);
 
 /**
  * ha_block_flatten() - make an overlay a split block without a base

@@ -89,6 +89,7 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 	}
 	ha_arena_account(c, mine, 1);
 	if (mine != b) {
+		ha_arena_unmesh(c, index, ha_block_meshed(b), HA_UNMESH_COW);
 		ha_arena_count(c, HA_A_COW_BLOCKS, 1);
 		count->copied++;
 		return 0;
@@ -121,6 +122,8 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 		if (ha_entry_block(entry) && !ha_block_shared(entry))
 			ha_block_settle(entry);
 	ha_arena_zap(p, 0, p->family->nblocks);
+	c->meshed = p->meshed;
+	atomic_long_set(&c->count[HA_A_MESHED], ha_arena_read(p, HA_A_MESHED));
 	xa_for_each(&p->table, index, entry) {
 		err = clone_block(p, c, index, entry, &count);
 		if (err)
@@ -261,6 +264,28 @@ static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 	return b;
 }
 
+/*
+ * Slot @i of @b, which only we use, is going to be written, and its page has
+ * aliases.  A relative may have them by now, in a block that we have dropped
+ * or it has: while there are relatives, such a page is not written.
+ */
+static int slot_unshare(struct ha_arena *a, pgoff_t index, struct ha_block *b,
+			int i, struct ha_cow_page *out)
+{
+	struct folio *folio;
+
+	ha_block_settle_range(b, i, i + 1);
+	ha_arena_zap_page(a, (index << HA_BLOCK_ORDER) + i);
+	folio = ha_block_unshare(b, i, &a->source);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	ha_arena_upkeep_soon(a);
+	ha_arena_unmesh(a, index, 1, HA_UNMESH_COW);
+	out->source = HA_COW_PAGES;
+	out->page = folio_page(folio, 0);
+	return 0;
+}
+
 /* Put a page into slot @i of @b, which only we use. */
 static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 		     struct page *from, struct ha_cow_page *out)
@@ -338,6 +363,8 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		return 0;
 	}
 	if (ha_block_slot(b, i)) {
+		if (a->cow && ha_folio_aliases(ha_block_slot(b, i)))
+			return slot_unshare(a, index, b, i, out);
 		out->page = folio_page(ha_block_slot(b, i), 0);
 		return 0;
 	}
@@ -360,7 +387,9 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 		return false;
 	if (b->folio)
 		return page == folio_page(b->folio, i);
-	return ha_block_slot(b, i) && page == folio_page(ha_block_slot(b, i), 0);
+	if (!ha_block_slot(b, i) || ha_folio_aliases(ha_block_slot(b, i)))
+		return false;
+	return page == folio_page(ha_block_slot(b, i), 0);
 }
 
 /* See ha_cow_fold(); @held as for ha_cow_claim(). */
@@ -369,6 +398,7 @@ static int cow_fold(struct ha_arena *a, pgoff_t index, bool whole,
 {
 	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
 	struct ha_block *base;
+	unsigned int shares = 0;
 
 	if (!b || !b->base || ha_block_shared(b) || ha_block_shared(b->base))
 		return 0;
@@ -383,7 +413,8 @@ static int cow_fold(struct ha_arena *a, pgoff_t index, bool whole,
 		ha_stat_inc(HA_SPLITS);
 		return 1;
 	}
-	base = ha_block_fold(b);
+	base = ha_block_fold(b, &shares);
+	ha_arena_unmesh(a, index, shares, HA_UNMESH_RELEASE);
 	base->tainted = false;
 	xa_store(&a->table, index, base, GFP_NOWAIT);
 	ha_arena_account(a, base, 1);

@@ -22,6 +22,7 @@
 #include <linux/uaccess.h>
 
 #include "dev.h"
+#include "dev_mesh.h"
 #include "dirty.h"
 #include "inode.h"
 #include "map.h"
@@ -40,7 +41,7 @@ static long device_info(void __user *arg)
 	struct hugearena_info info = {
 		.features = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
 			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE |
-			    HUGEARENA_FEAT_VIEW,
+			    HUGEARENA_FEAT_VIEW | HUGEARENA_FEAT_MESH,
 		.block_size = HA_BLOCK_SIZE,
 		.max_size = MAX_SIZE,
 		.kinds = 1 << HUGEARENA_KIND_BLOCKS |
@@ -287,6 +288,8 @@ static void block_describe(struct ha_arena *a, pgoff_t index, bool admin,
 			out->flags |= HUGEARENA_BLOCK_SHARED;
 		if (b->pooled)
 			out->flags |= HUGEARENA_BLOCK_POOL;
+		if (a->meshed && ha_block_meshed(b))
+			out->flags |= HUGEARENA_BLOCK_MESHED;
 	}
 	if (b && b->folio) {
 		out->node = folio_nid(b->folio);
@@ -342,7 +345,7 @@ static long arena_stat(struct ha_family *f, struct ha_arena *a,
 	struct hugearena_stat s = {
 		.id = a->id,
 		.size = (u64)f->nblocks << HA_BLOCK_SHIFT,
-		.resident = (u64)ha_arena_read(a, HA_A_RESIDENT) << PAGE_SHIFT,
+		.resident = (u64)ha_arena_resident(a) << PAGE_SHIFT,
 		.blocks = ha_arena_read(a, HA_A_WHOLE),
 		.split = ha_arena_read(a, HA_A_SPLIT),
 		.lost = ha_arena_read(a, HA_A_LOST),
@@ -359,6 +362,9 @@ static long arena_stat(struct ha_family *f, struct ha_arena *a,
 		.forks = ha_arena_read(a, HA_A_FORKS),
 		.kind = f->kind,
 		.flags = f->flags,
+		.meshed = (u64)ha_arena_read(a, HA_A_MESHED) << PAGE_SHIFT,
+		.meshes = ha_arena_read(a, HA_A_MESHES),
+		.unmeshed = ha_arena_read(a, HA_A_UNMESHED),
 	};
 	unsigned long index;
 	void *entry;
@@ -452,6 +458,9 @@ static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case HUGEARENA_IOC_DIRTY:
 		op = arena_dirty;
 		break;
+	case HUGEARENA_IOC_MESH:
+		op = ha_dev_mesh;
+		break;
 	default:
 		return -ENOTTY;
 	}
@@ -531,7 +540,7 @@ static void arena_fdinfo(struct seq_file *m, struct file *file)
 
 	mutex_lock(&f->lock);
 	list_for_each_entry(a, &f->arenas, sibling) {
-		resident += ha_arena_read(a, HA_A_RESIDENT);
+		resident += ha_arena_resident(a);
 		whole += ha_arena_read(a, HA_A_WHOLE);
 		split += ha_arena_read(a, HA_A_SPLIT);
 		copies++;

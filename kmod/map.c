@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "cow.h"
 #include "map.h"
+#include "mesh.h"
 #include "release.h"
 #include "remap.h"
 #include "trace.h"
@@ -408,7 +409,8 @@ static bool arena_clean(struct ha_arena *a)
 		else if (b->home != a->inode)
 			ha_block_rehome(b, a->inode, NULL);
 	}
-	return clean;
+	/* pages of which a relative has an alias are not to be written, too */
+	return clean && ha_mesh_claim(a);
 }
 
 bool ha_map_uncow(struct ha_arena *a)

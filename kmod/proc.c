@@ -43,6 +43,11 @@ static const char *const counter_names[HA_COUNTERS] = {
 	[HA_HUGE_FAILED] = "HugeFailed",
 	[HA_SHRUNK] = "Shrunk",
 	[HA_COW_SPARE] = "CowSpare",
+	[HA_MESHES] = "Meshes",
+	[HA_MESH_BUSY] = "MeshBusy",
+	[HA_UNMESH_COW] = "UnmeshCow",
+	[HA_UNMESH_JOIN] = "UnmeshJoin",
+	[HA_UNMESH_RELEASE] = "UnmeshRelease",
 };
 
 static const char *const source_names[HA_SOURCES] = {
@@ -62,6 +67,7 @@ static void show_count(struct seq_file *m, const char *name, u64 n)
 static int stat_show(struct seq_file *m, void *v)
 {
 	u64 size = 0, split = 0, shared = 0, reserve = 0, spare = 0, arenas = 0;
+	u64 meshed = 0;
 	struct ha_block_totals totals;
 	struct ha_stat *s;
 	struct ha_arena *a;
@@ -77,6 +83,7 @@ static int stat_show(struct seq_file *m, void *v)
 		size += (u64)READ_ONCE(a->nblocks) << HA_BLOCK_SHIFT;
 		split += ha_arena_read(a, HA_A_SPLIT);
 		shared += ha_arena_read(a, HA_A_SHARED);
+		meshed += ha_arena_read(a, HA_A_MESHED);
 		reserve += READ_ONCE(a->source.nr_clean);
 		spare += READ_ONCE(a->source.nr_spare);
 	}
@@ -100,6 +107,7 @@ static int stat_show(struct seq_file *m, void *v)
 			show_count(m, counter_names[i], s->counter[i]);
 	}
 	show_count(m, "Spare", spare);
+	show_kb(m, "Meshed", meshed << PAGE_SHIFT);
 	kfree(s);
 	return 0;
 }
@@ -234,7 +242,7 @@ static int arenas_show(struct seq_file *m, void *v)
 	const struct ha_arena *a;
 
 	if (v == &ha_arenas) {
-		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode kind\n");
+		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode kind meshed_kb\n");
 		return 0;
 	}
 	a = list_entry(v, struct ha_arena, all);
@@ -244,11 +252,13 @@ static int arenas_show(struct seq_file *m, void *v)
 	seq_put_decimal_ll(m, " ", arena_pid(a, m));
 	seq_printf(m, " %s", a->name);
 	seq_put_decimal_ull(m, " ", (u64)a->nblocks << (HA_BLOCK_SHIFT - 10));
-	seq_put_decimal_ull(m, " ", (u64)ha_arena_read(a, HA_A_RESIDENT) <<
+	seq_put_decimal_ull(m, " ", (u64)ha_arena_resident(a) <<
 			    (PAGE_SHIFT - 10));
 	arena_show_counters(m, a);
 	seq_put_decimal_ull(m, " ", a->ino);
 	seq_puts(m, a->kind == HUGEARENA_KIND_PAGES ? " pages" : " blocks");
+	seq_put_decimal_ull(m, " ", (u64)ha_arena_read(a, HA_A_MESHED) <<
+			    (PAGE_SHIFT - 10));
 	seq_putc(m, '\n');
 	return 0;
 }

@@ -42,8 +42,13 @@ static void release_run(struct ha_arena *a, pgoff_t first, unsigned long n,
 		ha_arena_zap(a, first, n);
 	up_write(&a->rw);
 	for (i = 0; i < nr; i++) {
-		*released += (u64)ha_block_pages(block[i]) << PAGE_SHIFT;
-		ha_block_put_gone(block[i], &a->source, &gone);
+		unsigned long pages = ha_block_pages(block[i]);
+		unsigned int shares;
+
+		index = block[i]->index;
+		shares = ha_block_put_gone(block[i], &a->source, &gone);
+		ha_arena_unmesh(a, index, shares, HA_UNMESH_RELEASE);
+		*released += (u64)(pages - shares) << PAGE_SHIFT;
 	}
 	ha_source_gone(&gone);
 }
@@ -86,7 +91,7 @@ static void block_clear(struct ha_block *b, int start, int end)
 static int slots_release(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 			 int start, int end, u64 *released)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, shares = 0;
 	int i, ret, err = 0;
 
 	ha_block_settle_range(b, start, end);
@@ -95,10 +100,11 @@ static int slots_release(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 		ret = ha_block_empty(b, i);
 		if (ret < 0)
 			err = ret;
-		else
-			n += ret;
+		n += ret == HA_FREED;
+		shares += ret == HA_SHARE;
 	}
-	ha_arena_count(a, HA_A_RESIDENT, -(long)n);
+	ha_arena_count(a, HA_A_RESIDENT, -(long)(n + shares));
+	ha_arena_unmesh(a, index, shares, HA_UNMESH_RELEASE);
 	*released += (u64)n << PAGE_SHIFT;
 	if (!b->nslots && !b->base)
 		ha_arena_replace(a, index, b, NULL);
@@ -245,7 +251,8 @@ int ha_join_block(struct ha_arena *a, pgoff_t index, bool full)
 	else if (b->base || ha_block_shared(b))
 		ret = full ? 0 : -EBUSY;
 	else if (a->kind == HUGEARENA_KIND_BLOCKS &&
-		 (!full || b->nslots == HA_BLOCK_PAGES))
+		 (!full || (b->nslots == HA_BLOCK_PAGES &&
+			    !ha_block_meshed(b))))
 		ret = join_copy(a, index, b);
 out:
 	mutex_unlock(lock);

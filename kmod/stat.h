@@ -38,6 +38,11 @@ enum ha_counter {
 	HA_HUGE_FAILED,		/* no huge page, or its charge was refused */
 	HA_SHRUNK,		/* blocks given back under memory pressure */
 	HA_COW_SPARE,		/* of HA_COW_PAGES: page was allocated ahead */
+	HA_MESHES,		/* slots that were given another slot's page */
+	HA_MESH_BUSY,		/* pairs refused: a page was pinned or shared */
+	HA_UNMESH_COW,		/* such slots that got their own: a write, */
+	HA_UNMESH_JOIN,		/* a join; */
+	HA_UNMESH_RELEASE,	/* or that went */
 	HA_COUNTERS
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints of the module: hugearena:fault, fork, release, join, zero.
+ * Tracepoints of the module: hugearena:fault, fork, release, join, mesh, unmesh,
+ * zero.
  * Their fields are described in Documentation/ABI/testing/tracepoints-hugearena.
  */
 #undef TRACE_SYSTEM
@@ -12,6 +13,7 @@
 #include <linux/tracepoint.h>
 
 #include "compat.h"
+#include "stat.h"
 
 TRACE_EVENT(fault,
 	TP_PROTO(u64 arena, unsigned long address, u64 block, int source,
@@ -102,6 +104,49 @@ TRACE_EVENT(join,
 	),
 	TP_printk("arena=%llu block=%llu result=%d", __entry->arena,
 		  __entry->block, __entry->result)
+);
+
+TRACE_EVENT(mesh,
+	TP_PROTO(u64 arena, u64 dst, u64 src, u32 len, int result),
+	TP_ARGS(arena, dst, src, len, result),
+	TP_STRUCT__entry(
+		__field(u64, arena)
+		__field(u64, dst)
+		__field(u64, src)
+		__field(u32, len)
+		__field(int, result)
+	),
+	TP_fast_assign(
+		__entry->arena = arena;
+		__entry->dst = dst;
+		__entry->src = src;
+		__entry->len = len;
+		__entry->result = result;
+	),
+	TP_printk("arena=%llu dst=0x%llx src=0x%llx len=%u result=%d",
+		  __entry->arena, __entry->dst, __entry->src, __entry->len,
+		  __entry->result)
+);
+
+TRACE_EVENT(unmesh,
+	TP_PROTO(u64 arena, u64 block, unsigned int pages, int why),
+	TP_ARGS(arena, block, pages, why),
+	TP_STRUCT__entry(
+		__field(u64, arena)
+		__field(u64, block)
+		__field(unsigned int, pages)
+		__field(int, why)
+	),
+	TP_fast_assign(
+		__entry->arena = arena;
+		__entry->block = block;
+		__entry->pages = pages;
+		__entry->why = why - HA_UNMESH_COW;
+	),
+	TP_printk("arena=%llu block=%llu pages=%u why=%s", __entry->arena,
+		  __entry->block, __entry->pages,
+		  __print_symbolic(__entry->why, { 0, "cow" }, { 1, "join" },
+				   { 2, "release" }))
 );
 
 TRACE_EVENT(zero,

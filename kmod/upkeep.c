@@ -41,7 +41,8 @@ static bool block_joinable(const struct ha_arena *a, const struct ha_block *b)
 		return false;
 	if (b->base)
 		return !ha_block_shared(b->base);
-	return a->kind == HUGEARENA_KIND_BLOCKS && b->nslots == HA_BLOCK_PAGES;
+	return a->kind == HUGEARENA_KIND_BLOCKS && b->nslots == HA_BLOCK_PAGES &&
+	       !ha_block_meshed(b);	/* a join would undo it */
 }
 
 static void join_round(struct ha_arena *a, struct round *r)

@@ -34,6 +34,7 @@
 #define HUGEARENA_FEAT_RESERVE	(1ULL << 4)	/* blocks zeroed ahead */
 #define HUGEARENA_FEAT_VIEW	(1ULL << 5)	/* HUGEARENA_IOC_VIEW */
 #define HUGEARENA_FEAT_DIRTY	(1ULL << 6)	/* HUGEARENA_IOC_DIRTY */
+#define HUGEARENA_FEAT_MESH	(1ULL << 7)	/* HUGEARENA_IOC_MESH */
 
 /**
  * struct hugearena_info - what the module offers
@@ -157,6 +158,7 @@ struct hugearena_join {
 #define HUGEARENA_BLOCK_ACCESSED (1 << 2)	/* since the last clear */
 #define HUGEARENA_BLOCK_DIRTY	(1 << 3)
 #define HUGEARENA_BLOCK_POOL	(1 << 4)	/* came from the pool */
+#define HUGEARENA_BLOCK_MESHED	(1 << 5)	/* has pages that others have */
 
 /**
  * struct hugearena_block - one block as the module and the MMU see it
@@ -197,7 +199,8 @@ struct hugearena_blocks {
  * struct hugearena_stat - one arena in numbers
  * @id: the arena's number in /proc/hugearena/arenas
  * @size: bytes of address space
- * @resident: bytes with physical memory, shared ones included
+ * @resident: bytes of physical memory, what relatives share included, each
+ *	meshed page once
  * @blocks: whole blocks
  * @split: blocks kept as 4 KiB pages
  * @shared: blocks shared with a relative by fork
@@ -215,6 +218,10 @@ struct hugearena_blocks {
  * @forks: times this arena was forked
  * @kind: HUGEARENA_KIND_*
  * @flags: as at HUGEARENA_IOC_CREATE
+ * @meshed: bytes that meshing saves now: what its pages would take more if each
+ *	slot had its own
+ * @meshes: pages that were replaced by another one
+ * @unmeshed: of these: written to beside a relative, joined, or released
  * @reserved: zero
  */
 struct hugearena_stat {
@@ -238,7 +245,10 @@ struct hugearena_stat {
 	__u64 forks;
 	__u32 kind;
 	__u32 flags;
-	__u64 reserved[5];
+	__u64 meshed;
+	__u64 meshes;
+	__u64 unmeshed;
+	__u64 reserved[2];
 };
 
 /**
@@ -297,6 +307,81 @@ struct hugearena_dirty {
 	__u64 dirty;
 };
 
+/* Bytes that move from the one range of a pair to the other; see there. */
+struct hugearena_move {
+	__u32 at;		/* offset in both ranges */
+	__u32 len;		/* not 0 */
+};
+
+#define HUGEARENA_MESH_LEN_MAX		65536
+#define HUGEARENA_MESH_MAX		64
+#define HUGEARENA_MESH_MOVES_MAX	8192
+
+/**
+ * struct hugearena_pair - two ranges that are to have one range's memory
+ * @dst: byte offset of the range whose memory stays, a multiple of 4 KiB
+ * @src: byte offset of the range whose memory goes, a multiple of 4 KiB
+ * @len: bytes of each, a multiple of 4 KiB, up to HUGEARENA_MESH_LEN_MAX; neither
+ *	range may cross a multiple of the block size, nor overlap the other
+ * @nr_moves: how many of the array of moves are this pair's
+ * @result: out: 0, or a negative errno: EBUSY where a page of @src is pinned or
+ *	a relative by fork is or was about; ENOENT where a page is not there or
+ *	belongs to a whole block; EEXIST where they have one page already
+ * @pad: must be 0
+ */
+struct hugearena_pair {
+	__u64 dst;
+	__u64 src;
+	__u32 len;
+	__u32 nr_moves;
+	__s32 result;
+	__u32 pad;
+};
+
+/**
+ * struct hugearena_mesh - let pairs of ranges have one range's memory
+ * @pairs: address of an array of struct hugearena_pair, result 0 in each
+ * @moves: address of an array of struct hugearena_move, the first pair's first
+ * @nr: pairs, 1 to HUGEARENA_MESH_MAX; done one after the other
+ * @nr_moves: moves of all pairs, 0 to HUGEARENA_MESH_MOVES_MAX
+ * @flags: must be 0
+ * @pad: must be 0
+ * @meshed: in: 0; out: pairs that were meshed
+ * @busy: in: 0; out: pairs with result -EBUSY
+ * @freed: in: 0; out: bytes of memory that are free now
+ *
+ * For an allocator with two half-empty ranges whose live bytes are not at the
+ * same offsets.  For each pair the bytes that its moves name are copied from
+ * @src to @dst, and then @src has the memory of @dst: a write to either is seen
+ * in both.  All other bytes of @src are lost.  No address changes, and the
+ * program may read and write the live bytes of both ranges meanwhile: who does
+ * so in @src waits for a moment.  The caller sees to it that the live bytes do
+ * not overlap, and that none are named twice.
+ *
+ * Each pair is meshed whole or not at all.  Memory of a range that is meshed
+ * goes when the last range that has it is released; release of one leaves the
+ * others.  HUGEARENA_IOC_JOIN makes a block whole again by giving it memory of
+ * its own.  A child made by fork has copies of all, as ever.
+ *
+ * The process's VmRSS counts a page for each address it is mapped at; Pss, the
+ * memory cgroup, the quota and @resident of HUGEARENA_IOC_STAT count it once.
+ *
+ * A futex in @src that processes share (FUTEX without PRIVATE,
+ * PTHREAD_PROCESS_SHARED) is known by its page: who waits on it while it moves
+ * is not woken.  Such objects are not to be in ranges that are meshed.
+ */
+struct hugearena_mesh {
+	__u64 pairs;
+	__u64 moves;
+	__u32 nr;
+	__u32 nr_moves;
+	__u32 flags;
+	__u32 pad;
+	__u32 meshed;
+	__u32 busy;
+	__u64 freed;
+};
+
 #define HUGEARENA_IOC_MAGIC	0xC5
 
 /* on /dev/hugearena */
@@ -315,6 +400,8 @@ struct hugearena_dirty {
 				     struct hugearena_blocks)
 #define HUGEARENA_IOC_STAT	_IOR(HUGEARENA_IOC_MAGIC, 0x13, \
 				     struct hugearena_stat)
+#define HUGEARENA_IOC_MESH	_IOWR(HUGEARENA_IOC_MAGIC, 0x14, \
+				      struct hugearena_mesh)
 #define HUGEARENA_IOC_DIRTY	_IOWR(HUGEARENA_IOC_MAGIC, 0x15, \
 				      struct hugearena_dirty)
 

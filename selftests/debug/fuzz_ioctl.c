@@ -22,6 +22,7 @@
 #define FIGURE	5000000
 #define BLOCKS	6
 #define ARG_LEN	256
+#define FUZZ_PAIRS	4
 
 enum { FD_DEV, FD_ARENA, FD_VIEW, FD_OTHER, FDS };
 
@@ -33,7 +34,7 @@ static const int documented[] = {
 static const unsigned long commands[] = {
 	HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE, HUGEARENA_IOC_VIEW,
 	HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN, HUGEARENA_IOC_BLOCKS,
-	HUGEARENA_IOC_STAT, HUGEARENA_IOC_DIRTY,
+	HUGEARENA_IOC_STAT, HUGEARENA_IOC_DIRTY, HUGEARENA_IOC_MESH,
 };
 
 struct fuzz {
@@ -43,6 +44,8 @@ struct fuzz {
 	unsigned char *arg;	/* ARG_LEN bytes at the end of a mapping */
 	struct hugearena_range *ranges;
 	struct hugearena_block *blocks;
+	struct hugearena_pair pairs[FUZZ_PAIRS];
+	struct hugearena_move moves[FUZZ_PAIRS];
 };
 
 static __u64 below(struct fuzz *f, __u64 n)
@@ -107,6 +110,27 @@ static void ranges_fill(struct fuzz *f)
 	}
 }
 
+/* A move for each pair, of ranges that are often in pages by now. */
+static void mesh_fill(struct fuzz *f)
+{
+	int i;
+
+	for (i = 0; i < FUZZ_PAIRS; i++) {
+		f->pairs[i] = (struct hugearena_pair){
+			.dst = below(f, BLOCKS * BLOCK_PAGES) * OS_PAGE,
+			.src = below(f, BLOCKS * BLOCK_PAGES) * OS_PAGE,
+			.len = (1 + below(f, 4)) * OS_PAGE,
+			.nr_moves = 1,
+		};
+		f->moves[i].at = below(f, OS_PAGE);
+		f->moves[i].len = 1 + below(f, 64);
+		if (!below(f, 16))
+			f->pairs[i].dst = number(f);
+		if (!below(f, 16))
+			f->moves[i].len = number(f);
+	}
+}
+
 /* A valid argument for @cmd. */
 static void argument_valid(struct fuzz *f, unsigned long cmd)
 {
@@ -116,6 +140,7 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 	struct hugearena_join *j = (void *)f->arg;
 	struct hugearena_blocks *q = (void *)f->arg;
 	struct hugearena_dirty *d = (void *)f->arg;
+	struct hugearena_mesh *m = (void *)f->arg;
 
 	memset(f->arg, 0, ARG_LEN);
 	switch (cmd) {
@@ -150,6 +175,13 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 		d->len = (1 + below(f, BLOCKS * BLOCK_PAGES)) * OS_PAGE;
 		d->bitmap = address(f, f->ranges);
 		d->flags = HUGEARENA_DIRTY_CLEAR;
+		break;
+	case HUGEARENA_IOC_MESH:
+		mesh_fill(f);
+		m->pairs = address(f, f->pairs);
+		m->moves = address(f, f->moves);
+		m->nr = 1 + below(f, FUZZ_PAIRS);
+		m->nr_moves = m->nr;
 		break;
 	}
 }
@@ -196,7 +228,8 @@ static int call(struct fuzz *f)
 		 * What BLOCKS writes to is replaced as a whole: half of a good
 		 * address is often a good one too, that of the witness say.
 		 */
-		if (cmd == HUGEARENA_IOC_BLOCKS || cmd == HUGEARENA_IOC_DIRTY)
+		if (cmd == HUGEARENA_IOC_BLOCKS ||
+		    cmd == HUGEARENA_IOC_DIRTY || cmd == HUGEARENA_IOC_MESH)
 			at &= ~7UL;
 		memcpy(f->arg + at, &n, sizeof(n));
 	}

@@ -132,6 +132,25 @@ int arena_release(const struct arena *a, const struct hugearena_range *ranges,
 	return ret;
 }
 
+int arena_mesh(const struct arena *a, size_t dst, size_t src, size_t len,
+	       const struct hugearena_move *moves, unsigned int nr_moves)
+{
+	struct hugearena_pair p = {
+		.dst = dst,
+		.src = src,
+		.len = len,
+		.nr_moves = nr_moves,
+	};
+	struct hugearena_mesh m = {
+		.pairs = (uintptr_t)&p,
+		.moves = (uintptr_t)moves,
+		.nr = 1,
+		.nr_moves = nr_moves,
+	};
+
+	return ioctl(a->fd, HUGEARENA_IOC_MESH, &m) ? 1 : p.result;
+}
+
 long arena_dirty(const struct arena *a, size_t offset, size_t len, __u64 *bits)
 {
 	struct hugearena_dirty d = {

@@ -57,6 +57,13 @@ int arena_punch(const struct arena *a, size_t offset, size_t len);
 int arena_release(const struct arena *a, const struct hugearena_range *ranges,
 		  unsigned int nr, __u64 *released);
 
+/*
+ * HUGEARENA_IOC_MESH of one pair; its result, or 1 and errno when the call
+ * failed.
+ */
+int arena_mesh(const struct arena *a, size_t dst, size_t src, size_t len,
+	       const struct hugearena_move *moves, unsigned int nr_moves);
+
 /* HUGEARENA_IOC_DIRTY; how many bits of @bits are set, or -1 and errno. */
 long arena_dirty(const struct arena *a, size_t offset, size_t len,
 		 __u64 *bits);

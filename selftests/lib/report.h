@@ -24,6 +24,7 @@ struct arena_line {
 		f_reserve, f_pool, f_demand, f_small, f_map, cow_pages,
 		cow_blocks, released_kb, joined, reserve, forks, inode;
 	char kind[16];
+	unsigned long long meshed_kb;
 };
 
 /*

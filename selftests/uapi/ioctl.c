@@ -63,7 +63,7 @@ TEST_F(ioctl, unknown_on_an_arena)
 	static const unsigned int known[] = {
 		HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN,
 		HUGEARENA_IOC_BLOCKS, HUGEARENA_IOC_STAT,
-		HUGEARENA_IOC_DIRTY,
+		HUGEARENA_IOC_DIRTY, HUGEARENA_IOC_MESH,
 	};
 
 	EXPECT_EQ(0, unknown_all_enotty(self->a.fd, known, ARRAY_SIZE(known),

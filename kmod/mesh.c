@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Meshing; see mesh.h, and block.h for what a meshed folio carries.
+ *
+ * Keeps true: a folio that two slots have is written through them only while
+ * all of its slots are one arena's, which is not copy-on-write.  What a slot
+ * reads is what it read before, in the bytes that the caller named: they are
+ * copied when nobody can write to them any more, that is when faults in flight
+ * have landed, the range is zapped, and no page of it is pinned.  The folio's
+ * other bytes stay mapped and may be written meanwhile.
+ *
+ * No rmap walk ever looks for the mappings of our folios (nothing is mapped
+ * from the inode that they carry), so that a folio may be at two offsets.
+ * Called by dev, and by map when sharing ends.
+ */
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+
+#include "mesh.h"
+#include "trace.h"
+
+/* One arena at a time counts its slots: see HA_MESH_COUNTED. */
+static DEFINE_MUTEX(claim_lock);	/* under ha_arena.rw for writing */
+
+/* Where a range is: a block, and slots from @i on. */
+struct mesh_range {
+	struct ha_block *b;
+	int i;
+};
+
+static int range_find(struct ha_arena *a, u64 offset, struct mesh_range *r)
+{
+	struct ha_block *b;
+
+	b = ha_entry_block(xa_load(&a->table, offset >> HA_BLOCK_SHIFT));
+	if (!b || b->folio)
+		return -ENOENT;
+	if (b->base || b->tainted || ha_block_shared(b))
+		return -EBUSY;
+	r->b = b;
+	r->i = (offset >> PAGE_SHIFT) % HA_BLOCK_PAGES;
+	return 0;
+}
+
+/* Has each range all pages, none of them both's? */
+static int ranges_check(const struct mesh_range *dst,
+			const struct mesh_range *src, int n)
+{
+	int k;
+
+	for (k = 0; k < n; k++) {
+		struct folio *to = ha_block_slot(dst->b, dst->i + k);
+		struct folio *from = ha_block_slot(src->b, src->i + k);
+
+		if (!to || !from)
+			return -ENOENT;
+		if (to == from)
+			return -EEXIST;
+	}
+	return 0;
+}
+
+static bool range_is_pinned(const struct mesh_range *r, int n)
+{
+	int k;
+
+	for (k = 0; k < n; k++)
+		if (ha_block_slot_pinned(r->b, r->i + k))
+			return true;
+	return false;
+}
+
+/* The bytes of one move, page by page. */
+static void bytes_move(const struct mesh_range *dst,
+		       const struct mesh_range *src,
+		       const struct hugearena_move *move)
+{
+	u32 at = move->at, left = move->len;
+
+	while (left) {
+		u32 page = at >> PAGE_SHIFT, offset = offset_in_page(at);
+		u32 n = min_t(u32, left, PAGE_SIZE - offset);
+
+		memcpy_page(folio_page(ha_block_slot(dst->b, dst->i + page), 0),
+			    offset,
+			    folio_page(ha_block_slot(src->b, src->i + page), 0),
+			    offset, n);
+		at += n;
+		left -= n;
+	}
+}
+
+/* rw is held for writing.  Return: pages freed, or an error for the pair. */
+static int pair_mesh(struct ha_arena *a, const struct hugearena_pair *p,
+		     const struct hugearena_move *moves)
+{
+	int k, n = p->len >> PAGE_SHIFT, freed = 0, err;
+	struct mesh_range dst, src;
+	u32 m;
+
+	err = range_find(a, p->dst, &dst) ?: range_find(a, p->src, &src);
+	if (!err)
+		err = ranges_check(&dst, &src, n);
+	if (err)
+		return err;
+	ha_block_settle_range(src.b, src.i, src.i + n);
+	ha_arena_mark_dirty(a, p->src >> HA_BLOCK_SHIFT, 1);
+	ha_arena_mark_dirty(a, p->dst >> HA_BLOCK_SHIFT, 1);
+	ha_arena_zap_pages(a, p->src >> PAGE_SHIFT, n);
+	if (range_is_pinned(&src, n))
+		return -EBUSY;
+	for (m = 0; m < p->nr_moves; m++)
+		bytes_move(&dst, &src, &moves[m]);
+	for (k = 0; k < n; k++)
+		freed += ha_block_mesh(src.b, src.i + k, dst.b, dst.i + k) ==
+			 HA_FREED;
+	ha_arena_count(a, HA_A_MESHED, freed);
+	ha_arena_count(a, HA_A_MESHES, n);
+	ha_stat_add(HA_MESHES, n);
+	return freed;
+}
+
+u64 ha_mesh_pairs(struct ha_arena *a, struct hugearena_pair *pairs,
+		  unsigned int nr, const struct hugearena_move *moves)
+{
+	unsigned int i;
+	u64 freed = 0;
+
+	down_write(&a->rw);
+	for (i = 0; i < nr; i++) {
+		/* with a relative about, a page may get a slot that is its */
+		int ret = a->cow ? -EBUSY : pair_mesh(a, &pairs[i], moves);
+
+		moves += pairs[i].nr_moves;
+		pairs[i].result = min(ret, 0);
+		if (ret >= 0) {
+			a->meshed = true;
+			freed += ret;
+		}
+		ha_stat_add(HA_MESH_BUSY, ret == -EBUSY);
+		trace_mesh(a->id, pairs[i].dst, pairs[i].src, pairs[i].len,
+			   pairs[i].result);
+	}
+	up_write(&a->rw);
+	return freed << PAGE_SHIFT;
+}
+
+struct claim {
+	struct ha_arena *a;
+	bool failed;
+};
+
+static void claim_copy(struct ha_block *b, int i, void *arg)
+{
+	struct claim *c = arg;
+
+	ha_block_settle_range(b, i, i + 1);
+	ha_arena_zap_page(c->a, (b->index << HA_BLOCK_ORDER) + i);
+	if (IS_ERR(ha_block_unshare(b, i, &c->a->source)))
+		c->failed = true;
+	else
+		ha_arena_unmesh(c->a, b->index, 1, HA_UNMESH_COW);
+}
+
+bool ha_mesh_claim(struct ha_arena *a)
+{
+	struct claim c = { .a = a };
+	struct ha_mesh_count n = {};
+	unsigned long index;
+	void *entry;
+
+	if (!a->meshed)
+		return true;
+	mutex_lock(&claim_lock);
+	xa_for_each(&a->table, index, entry)
+		if (ha_entry_block(entry) && !ha_entry_block(entry)->folio)
+			ha_block_mesh_claim(entry, &n);
+	xa_for_each(&a->table, index, entry)
+		if (ha_entry_block(entry) && !ha_entry_block(entry)->folio)
+			ha_block_mesh_check(entry);
+	xa_for_each(&a->table, index, entry)
+		if (ha_entry_block(entry) && !ha_entry_block(entry)->folio)
+			ha_block_mesh_settle(entry, &n, claim_copy, &c);
+	mutex_unlock(&claim_lock);
+	/* what was an estimate while there were relatives is known again */
+	if (!c.failed)
+		atomic_long_set(&a->count[HA_A_MESHED], n.slots - n.pages);
+	return !c.failed;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Meshed pages across fork: each side keeps what it had, whichever block either
+ * of them drops, while they live together and afterwards.
+ */
+#include "objects.h"
+
+#define BLOCKS	4
+#define A	0
+#define B	(BLOCK_LEN + 6 * OS_PAGE)
+#define NONE	(3 * BLOCK_LEN - OS_PAGE)
+
+FIXTURE(fork) {
+	struct arena a;
+	/* the parent has done its part; the child may look */
+	int go, went;
+};
+
+FIXTURE_SETUP(fork)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
+	ASSERT_EQ(0, arena_split(&self->a));
+	objects_fill(&self->a, A, 0, 'a');
+	objects_fill(&self->a, B, 1, 'b');
+	ASSERT_EQ(0, objects_mesh(&self->a, A, B, 1));
+	self->go = gate_open();
+	self->went = gate_open();
+}
+
+FIXTURE_TEARDOWN(fork)
+{
+	arena_drop(&self->a);
+}
+
+/* Are both ranges as they were at the fork? */
+static int as_forked(const struct arena *a)
+{
+	return !objects_wrong(a, A, 0, 'a') && !objects_wrong(a, A, 1, 'b') &&
+	       !objects_wrong(a, B, 0, 'a') && !objects_wrong(a, B, 1, 'b');
+}
+
+/* Wait until upkeep has ended the copy-on-write; 0, or -1. */
+static int uncow_wait(const struct arena *a)
+{
+	const struct hugearena_move move = { 0, 1 };
+
+	return wait_for(arena_mesh(a, NONE, A, OS_PAGE, &move, 1), -ENOENT) ==
+	       -ENOENT ? 0 : -1;
+}
+
+TEST_F(fork, each_side_has_its_own)
+{
+	pid_t pid = child_fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		gate_wait(self->go);
+		if (!as_forked(&self->a))
+			_exit(1);
+		objects_fill(&self->a, A, 0, 'x');
+		objects_fill(&self->a, B, 1, 'y');
+		_exit(objects_wrong(&self->a, A, 0, 'x') ||
+		      objects_wrong(&self->a, B, 1, 'y') ? 2 : 0);
+	}
+	objects_fill(&self->a, A, 0, 'A');
+	objects_fill(&self->a, B, 1, 'B');
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'A'));
+	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'B'));
+}
+
+TEST_F(fork, busy_while_a_relative_lives)
+{
+	pid_t pid = child_holds(self->go);
+
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(-EBUSY, objects_mesh(&self->a, BLOCK_LEN, 2 * BLOCK_LEN, 1));
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, uncow_wait(&self->a));
+	EXPECT_EQ(0, objects_mesh(&self->a, BLOCK_LEN, 2 * BLOCK_LEN, 1));
+}
+
+/* We drop the one block, so that the other is ours alone: and write to it. */
+TEST_F(fork, parent_drops_one_and_writes_the_other)
+{
+	pid_t pid = child_fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		/* both, as they were, or one alone, as it is with us */
+		if (arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN))
+			_exit(1);
+		gate_post(self->went);
+		gate_wait(self->go);
+		_exit(objects_wrong(&self->a, A, 0, 'a') ||
+		      objects_wrong(&self->a, A, 1, 'b') ? 2 : 0);
+	}
+	gate_wait(self->went);
+	ASSERT_EQ(0, arena_punch(&self->a, 0, BLOCK_LEN));
+	objects_fill(&self->a, B, 0, 'X');
+	objects_fill(&self->a, B, 1, 'B');
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'B'));
+}
+
+/* The same, and nothing else is left: upkeep ends the copy-on-write first. */
+TEST_F(fork, each_has_one_block_and_nothing_is_shared)
+{
+	pid_t pid;
+
+	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_LEN, 2 * BLOCK_LEN));
+	pid = child_fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN))
+			_exit(1);
+		gate_post(self->went);
+		gate_wait(self->go);
+		_exit(objects_wrong(&self->a, A, 0, 'a') ||
+		      objects_wrong(&self->a, A, 1, 'b') ? 2 : 0);
+	}
+	gate_wait(self->went);
+	ASSERT_EQ(0, arena_punch(&self->a, 0, BLOCK_LEN));
+	ASSERT_EQ(0, uncow_wait(&self->a));
+	objects_fill(&self->a, B, 0, 'X');
+	objects_fill(&self->a, B, 1, 'B');
+	EXPECT_EQ(0, stat_of(&self->a).meshed);
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'B'));
+}
+
+/* The child ends with pages that carry its inode: ours must not depend on it. */
+TEST_F(fork, child_writes_beside_them_and_ends)
+{
+	pid_t pid = child_fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		gate_wait(self->go);
+		/* block 1 is the child's alone now: it takes it home */
+		pages_fill(self->a.base + BLOCK_LEN, 4 * OS_PAGE, 2);
+		_exit(as_forked(&self->a) ? 0 : 1);
+	}
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, uncow_wait(&self->a));
+	objects_fill(&self->a, A, 0, 'A');
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 1, 'b'));
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'A'));
+}
+
+TEST_F(fork, counts_are_exact_afterwards)
+{
+	size_t full = self->a.size - BLOCKS * OS_PAGE;
+	pid_t pid = child_fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct hugearena_stat st = stat_of(&self->a);
+
+		_exit(st.resident == full - RANGE_LEN &&
+		      st.meshed == RANGE_LEN ? 0 : 1);
+	}
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, uncow_wait(&self->a));
+	EXPECT_EQ(full - RANGE_LEN, stat_of(&self->a).resident);
+	EXPECT_EQ(RANGE_LEN, stat_of(&self->a).meshed);
+	objects_fill(&self->a, B, 1, 'B');
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 1, 'B'));
+	/* and with writes while the child lives: each slot gets a page */
+	pid = child_holds(self->go);
+	ASSERT_LT(0, pid);
+	objects_fill(&self->a, A, 0, 'A');
+	objects_fill(&self->a, B, 1, 'C');
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, uncow_wait(&self->a));
+	EXPECT_EQ(full, stat_of(&self->a).resident);
+	EXPECT_EQ(0, stat_of(&self->a).meshed);
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'A'));
+	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'C'));
+}
+
+TEST_HARNESS_MAIN
