@@ -8,9 +8,14 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/coredump.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#include <linux/sched/exec_state.h>
+#endif
 
 /*
  * Series that the selftests passed on, and the only ones the module loads on
@@ -86,6 +91,26 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 #define ha_assign_str(dst, src)	__assign_str(dst, src)
 #else
 #define ha_assign_str(dst, src)	__assign_str(dst)
+#endif
+
+/*
+ * May a task be traced by who has its ids?  Until 7.2 its mm says so, and since
+ * then what is kept of its last exec.  rcu_read_lock() held.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
+static inline bool ha_task_dumpable(struct task_struct *task,
+				    struct mm_struct *mm)
+{
+	return get_dumpable(mm) == SUID_DUMP_USER;
+}
+#else
+static inline bool ha_task_dumpable(struct task_struct *task,
+				    struct mm_struct *mm)
+{
+	struct task_exec_state *state = rcu_dereference(task->exec_state);
+
+	return state && READ_ONCE(state->dumpable) == TASK_DUMPABLE_OWNER;
+}
 #endif
 
 /* Gone in 6.13: what is freed since then is freed from an array. */

@@ -12,11 +12,11 @@
 #include <linux/cred.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
-#include <linux/sched/coredump.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "arena.h"
+#include "compat.h"
 #include "proc.h"
 
 static const char *const counter_names[HA_COUNTERS] = {
@@ -190,7 +190,7 @@ static bool arena_visible(const struct ha_arena *a, struct seq_file *m)
 	task = arena_task(a);
 	if (!task)
 		return false;
-	if (get_dumpable(a->mm) != SUID_DUMP_USER)
+	if (!ha_task_dumpable(task, a->mm))
 		return false;
 	cred = __task_cred(task);
 	return uid_eq(reader->fsuid, cred->uid) &&
