@@ -90,6 +90,11 @@ check:
 check-unit: selftests
 	@selftests/vm/unit $(o) $(KSFT)
 
+## check-portable: libshim by clang, LTO, on musl and older glibc, on the host
+check-portable:
+	@mkdir -p $(o)
+	@selftests/portable/run $(o)
+
 ## check-layers: no layer knows what is above it
 check-layers: lib kmod tools
 	@selftests/layers $(o)
@@ -153,7 +158,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-unit check-layers \
+.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-pair bench-return bench-tlb \
 	bench-vm overhead clean help

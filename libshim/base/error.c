@@ -6,7 +6,6 @@
  * glibc's unwinder may allocate once; a thread that dies is marked, and entry
  * serves it from a buffer of its own.  Called by every layer, with no lock held.
  */
-#include <execinfo.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "error.h"
 #include "sizeclass.h"
 #include "sys.h"
+#include "unwind.h"
 
 #define LINE_MAX_BYTES	512
 #define FRAMES_MAX	64

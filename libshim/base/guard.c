@@ -15,7 +15,6 @@
  * Keeps: a slot is on the free list or live, never both.  The guard lock guards
  * everything but the countdown.  Called by entry, by the signal handler.
  */
-#include <execinfo.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +26,7 @@
 #include "lock.h"
 #include "meta.h"
 #include "sys.h"
+#include "unwind.h"
 
 #define OS_PAGE		4096u
 #define NR_SLOTS	512u	/* 4 MiB of address space, 2 MiB of memory */

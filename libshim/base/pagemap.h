@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#undef PAGE_SIZE				/* musl's <limits.h> has one */
 #define PAGE_SHIFT	13			/* 8 KiB page of the page heap */
 #define PAGE_SIZE	((size_t)1 << PAGE_SHIFT)
 #define BLOCK_SHIFT	21

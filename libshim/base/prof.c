@@ -7,7 +7,6 @@
  * profile lock (rank ENTRY) guards everything but the countdown, which is the
  * thread's own.  Called by entry and large, read by the hugearena command.
  */
-#include <execinfo.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +16,7 @@
 #include "probe.h"
 #include "prof.h"
 #include "sys.h"
+#include "unwind.h"
 
 #define SKIP_FRAMES	1	/* prof_take; the tool knows the library's others */
 #define CHUNK_BYTES	((size_t)64 << 10)

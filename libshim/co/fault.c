@@ -7,7 +7,6 @@
  * Then the program's own handler decides; if there is none, the instruction is
  * repeated with the default action, so that a core dump shows the overflow.
  */
-#include <execinfo.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/error.h"
 #include "fault.h"
 #include "base/sys.h"
+#include "base/unwind.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ	51

@@ -28,8 +28,13 @@
  * glibc's other names of the same functions.  Some programs call them, for a
  * malloc() of their own or to pass one by; what they get is ours, since free() is.
  */
+#ifdef __clang__
+#define ENTRY_ALIAS(name) \
+	__attribute__((alias(#name), visibility("default")))
+#else
 #define ENTRY_ALIAS(name) \
 	__attribute__((alias(#name), copy(name), visibility("default")))
+#endif
 
 /* Allocations above this fail, as glibc's do. */
 #define ENTRY_MAX	((size_t)PTRDIFF_MAX)

@@ -71,6 +71,7 @@ SHIM_EXPORT void *valloc(size_t size)
 	return alloc(size, OS_PAGE);
 }
 
+SHIM_EXPORT void *pvalloc(size_t size);	/* musl declares none */
 SHIM_EXPORT void *pvalloc(size_t size)
 {
 	if (size > ENTRY_MAX - OS_PAGE) {

@@ -39,9 +39,15 @@
 #include "base/prof.h"
 #include "cache/transfer.h"
 
+#ifdef __GLIBC__
 /* glibc's, behind pthread_atfork(); without a handle it never ends. */
 int __register_atfork(void (*prepare)(void), void (*parent)(void),
 		      void (*child)(void), void *dso);
+#else
+#include <pthread.h>
+#define __register_atfork(prepare, parent, child, dso)	\
+	pthread_atfork(prepare, parent, child)
+#endif
 
 static struct shim_lock fork_lock = SHIM_LOCK_INIT(SHIM_RANK_FORK);
 

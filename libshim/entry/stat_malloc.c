@@ -16,6 +16,16 @@
 
 #define MXFAST_MAX	160	/* glibc refuses more: 80 * sizeof(size_t) / 4 */
 
+#ifdef __GLIBC__	/* what follows is glibc's alone, musl has no such types */
+#if !__GLIBC_PREREQ(2, 33)
+struct mallinfo2 {
+	size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks;
+	size_t uordblks, fordblks, keepcost;
+};
+
+SHIM_EXPORT struct mallinfo2 mallinfo2(void);
+#endif
+
 SHIM_EXPORT struct mallinfo2 mallinfo2(void)
 {
 	struct mallinfo2 info = { 0 };
@@ -49,6 +59,7 @@ SHIM_EXPORT struct mallinfo mallinfo(void)
 	info.keepcost = clamp(wide.keepcost);
 	return info;
 }
+#endif /* __GLIBC__ */
 
 static void print_class(FILE *f, unsigned int cls)
 {
@@ -64,6 +75,12 @@ static void print_class(FILE *f, unsigned int cls)
 		cls, sizeclass_info[cls].size, c.spans, c.free, t.objs,
 		percpu_class_bytes(cls));
 }
+
+#ifndef __GLIBC__
+SHIM_EXPORT int malloc_info(int options, FILE *f);
+SHIM_EXPORT void malloc_stats(void);
+SHIM_EXPORT int malloc_trim(size_t pad);
+#endif
 
 SHIM_EXPORT int malloc_info(int options, FILE *f)
 {
@@ -115,6 +132,7 @@ SHIM_EXPORT int malloc_trim(size_t pad)
 	return large_reclaim(pad) != 0;
 }
 
+#ifdef __GLIBC__
 /*
  * Nothing here has glibc's knobs.  A known one is accepted, as its effect cannot
  * be observed but in speed; an unknown one, or a value that glibc refuses, is
@@ -141,4 +159,5 @@ SHIM_EXPORT int mallopt(int param, int value)
 extern __typeof__(mallopt) __libc_mallopt ENTRY_ALIAS(mallopt);
 /* deprecated, as its name: it may not be named again */
 SHIM_EXPORT struct mallinfo __libc_mallinfo(void)
-	__attribute__((alias("mallinfo")));
+	__attribute__((alias("mallinfo"), nothrow, leaf));
+#endif /* __GLIBC__ */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * unwind: backtrace() and backtrace_symbols_fd() where the C library has none.
+ *
+ * glibc has <execinfo.h>.  musl has not: the compiler's unwinder does it there if
+ * the process has it loaded (every program of C++ has), and the list of frames
+ * is empty if not.  Names are for addr2line: an address a line.
+ */
+#ifndef SHIM_UNWIND_H
+#define SHIM_UNWIND_H
+
+#ifdef __GLIBC__
+#include <execinfo.h>
+#else
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#pragma weak _Unwind_Backtrace
+#pragma weak _Unwind_GetIP
+
+struct unwind_frames {
+	void **frame;
+	int n, max;
+};
+
+static inline _Unwind_Reason_Code unwind_frame(struct _Unwind_Context *c,
+					       void *arg)
+{
+	struct unwind_frames *f = arg;
+	uintptr_t ip = _Unwind_GetIP(c);
+
+	/* its own caller is what backtrace() begins with, too */
+	if (f->n == f->max || !ip)
+		return _URC_END_OF_STACK;
+	f->frame[f->n++] = (void *)ip;
+	return _URC_NO_REASON;
+}
+
+static inline int backtrace(void **frame, int max)
+{
+	struct unwind_frames f = { .frame = frame, .max = max };
+
+	if (_Unwind_Backtrace && _Unwind_GetIP)
+		_Unwind_Backtrace(unwind_frame, &f);
+	return f.n;
+}
+
+static inline void backtrace_symbols_fd(void *const *frame, int n, int fd)
+{
+	char line[24];
+	int i, len;
+
+	for (i = 0; i < n; i++) {
+		len = snprintf(line, sizeof(line), "[%p]\n", frame[i]);
+		if (write(fd, line, (size_t)len) != len)
+			return;
+	}
+}
+#endif
+
+#endif /* SHIM_UNWIND_H */

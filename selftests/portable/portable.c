@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a program sees of libshim, in C that every C library compiles: run on
+ * other compilers' and other libraries' builds by run.  TAP; nothing of the
+ * kselftest framework, which not all of them can build.
+ *
+ * Usage: portable [-l]	-l: sequences must not be in use (no rseq)
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/wait.h>
+
+#include "shim.h"
+
+#pragma weak shim_ctl
+
+#define THREADS	4
+#define OBJECTS	300
+
+static int cases, failed;
+
+static void check(int ok, const char *what)
+{
+	printf("%sok %d %s\n", ok ? "" : "not ", ++cases, what);
+	failed += !ok;
+}
+
+static uint64_t number(const char *name)
+{
+	uint64_t n = UINT64_MAX;
+	size_t len = sizeof(n);
+
+	if (!shim_ctl || shim_ctl(name, &n, &len, NULL, 0))
+		return UINT64_MAX;
+	return n;
+}
+
+/* Is every byte of @p as object_make() left it? */
+static int object_right(const unsigned char *p, size_t n, int seed)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (p[i] != (unsigned char)(seed + i))
+			return 0;
+	return 1;
+}
+
+static unsigned char *object_make(size_t n, int seed)
+{
+	unsigned char *p = malloc(n);
+	size_t i;
+
+	for (i = 0; p && i < n; i++)
+		p[i] = (unsigned char)(seed + i);
+	return p;
+}
+
+/* Sizes from 1 byte to some KiB, now and then more than a page. */
+static size_t size_of(int i)
+{
+	return i % 50 ? (size_t)(i * 37 % 4000) + 1 : (size_t)i * 1000 + 1;
+}
+
+/* Returns how many objects were not as they must be. */
+static void *churn(void *arg)
+{
+	unsigned char *p[OBJECTS];
+	intptr_t wrong = 0;
+	int round, i;
+
+	(void)arg;
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < OBJECTS; i++)
+			p[i] = object_make(size_of(i), round + i);
+		for (i = 0; i < OBJECTS; i++) {
+			wrong += !p[i] ||
+				 !object_right(p[i], size_of(i), round + i);
+			free(p[i]);
+		}
+	}
+	return (void *)wrong;
+}
+
+static void check_threads_and_forks(void)
+{
+	intptr_t wrong = 0, bad = 0;
+	pthread_t t[THREADS];
+	int i, status;
+	void *ret;
+
+	for (i = 0; i < THREADS; i++)
+		if (pthread_create(&t[i], NULL, churn, NULL))
+			abort();
+	for (i = 0; i < 10; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(churn(NULL) ? 1 : 0);
+		bad += pid < 0 || waitpid(pid, &status, 0) != pid || status;
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(t[i], &ret);
+		wrong += (intptr_t)ret;
+	}
+	check(!wrong, "threads find what they wrote");
+	check(!bad, "children of a process with threads allocate");
+}
+
+static void check_realloc(void)
+{
+	unsigned char *p = object_make(10, 3), *q;
+	size_t n;
+	int ok = !!p;
+
+	for (n = 20; ok && n < 5000000; n = n * 3 / 2) {
+		q = realloc(p, n);
+		ok = q && object_right(q, 10, 3);
+		p = q ? q : p;
+	}
+	free(p);
+	check(ok, "realloc() keeps what was there");
+}
+
+static void check_calloc(void)
+{
+	unsigned char *p;
+	int ok = 1, i;
+	size_t k;
+
+	for (i = 0; i < 200; i++) {
+		p = malloc(3000);
+		memset(p, 0xff, 3000);
+		free(p);
+		p = calloc(30, 100);
+		for (k = 0; k < 3000; k++)
+			ok &= !p[k];
+		free(p);
+	}
+	check(ok, "calloc() clears");
+}
+
+static void check_aligned(void)
+{
+	size_t align;
+	void *p;
+	int ok = 1;
+
+	for (align = 16; align <= (size_t)4 << 20; align *= 2) {
+		ok &= !posix_memalign(&p, align, 100) &&
+		      !((uintptr_t)p & (align - 1));
+		free(p);
+		p = aligned_alloc(align, align);
+		ok &= p && !((uintptr_t)p & (align - 1));
+		free(p);
+	}
+	check(ok, "alignments up to 4 MiB");
+}
+
+static void check_errno(void)
+{
+	volatile size_t much = SIZE_MAX / 2 + 1;
+	void *p = malloc(100);
+
+	errno = 12345;
+	free(p);
+	check(errno == 12345, "free() leaves errno alone");
+	errno = 0;
+	p = malloc(much);
+	check(!p && errno == ENOMEM, "too much is ENOMEM");
+	free(p);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t before = number("allocated"), after;
+	void *p;
+
+	(void)argv;
+	printf("TAP version 13\n");
+	check(!!shim_ctl, "libshim is what malloc() is");
+	p = malloc(1 << 20);
+	after = number("allocated");
+	check(p && after != UINT64_MAX && after >= before + (1 << 20),
+	      "an allocation is counted");
+	free(p);
+	check_threads_and_forks();
+	check_realloc();
+	check_calloc();
+	check_aligned();
+	check_errno();
+	if (argc > 1)
+		check(!number("cache.rseq"), "sequences are not in use");
+	printf("1..%d\n", cases);
+	return failed != 0;
+}
