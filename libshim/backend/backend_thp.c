@@ -10,7 +10,7 @@
  * lowers the resident size, but the kernel keeps the huge page itself until
  * memory is short; MADV_COLD on a part of it splits it for good first.
  *
- * Called by the page heap; keeps no state but what the kernel lacks.
+ * Serves the page heap; keeps no state but what the kernel lacks.
  */
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  * clock: what time it is, without a system call.
  *
  * Keeps true: the function is looked up once; two threads that do so at once find
- * the same.  No lock.  Called by cache, pageheap, guard and prof.
+ * the same.  No lock.  Called by percpu, percpu_idle, scavenger, guard and prof.
  */
 #include <elf.h>
 #include <string.h>

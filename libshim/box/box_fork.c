@@ -6,7 +6,7 @@
  * list_lock, which is taken before any of them and only here.  With libshim the
  * seam calls us, after the application's own handlers; without, glibc does.
  *
- * Called by pool and heap when they are made and when they go.
+ * Serves pool and heap when they are made and when they go.
  */
 #include <pthread.h>
 

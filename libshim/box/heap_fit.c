@@ -18,7 +18,7 @@
  * sums are made anew from it by fit_recover().  A block that was taken but not
  * handed out yet is named by @pending and freed then.
  *
- * Guarded by the heap's lock.  Called by heap.
+ * Guarded by the heap's lock.  Serves heap.
  */
 #include <string.h>
 

@@ -14,7 +14,7 @@
  *
  * The heap itself lies in the header of its first chunk, which stays.
  *
- * Guarded by the heap's lock.  Called by heap.
+ * Guarded by the heap's lock.  Serves heap.
  */
 #include <string.h>
 

@@ -10,7 +10,7 @@
  * request's, a tenant's), and go when there is time.  They are nobody's: their
  * data is NULL.  kept.lock guards them and is taken after a heap's.
  *
- * Called by heap_seg and heap_fit, with the heap's lock held.
+ * Serves heap_seg and heap_fit, with the heap's lock held.
  */
 #include <pthread.h>
 #include <string.h>

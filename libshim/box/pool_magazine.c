@@ -6,7 +6,7 @@
  * magazine whose serial is not its slot's pool's holds nothing: the pool went
  * with all its objects.  When a thread ends, the magazines go back to the pools.
  *
- * No lock.  Called by pool.
+ * No lock.  Serves pool.
  */
 #include <pthread.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
  *
  * ph.lock guards everything.  It is dropped only while the backend gets memory
  * for blocks that are already out of all lists.  Called by span and large, by
- * seam, and by percpu_size for the heap's size.
+ * seam, and by percpu_size for its size.
  */
 #include <string.h>
 
