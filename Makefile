@@ -95,6 +95,10 @@ check-portable:
 	@mkdir -p $(o)
 	@selftests/portable/run $(o)
 
+## check-examples: those in Documentation/examples, built and run
+check-examples: lib tools
+	@selftests/examples $(o)
+
 ## check-layers: no layer knows what is above it
 check-layers: lib kmod tools
 	@selftests/layers $(o)
@@ -158,7 +162,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers \
+.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-pair bench-return bench-tlb \
 	bench-vm overhead clean help
