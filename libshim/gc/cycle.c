@@ -8,7 +8,10 @@
  */
 #include <string.h>
 
-#include "cycle.h"
+#include "background.h"
+#include "barrier.h"
+#include "cycle_int.h"
+#include "dirty.h"
 #include "gc.h"
 #include "gcalloc.h"
 #include "gclog.h"
@@ -25,8 +28,6 @@
 struct cycle_stat cycle_stat;
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
-static struct marker *marker;		/* mapped: its queue is no root */
-static size_t cached;			/* bytes in caches, not handed out */
 static void (*on_begin)(void);		/* atomic */
 static int disabled;			/* atomic */
 /*
@@ -35,114 +36,36 @@ static int disabled;			/* atomic */
  */
 static size_t retry_at;			/* atomic */
 
-static void mark_cached(struct gcspan *s, unsigned int first, unsigned int n)
-{
-	cached += n * s->bytes;
-	for (; n; n--, first++)
-		__atomic_or_fetch(&s->mark[first / 64], 1ull << (first % 64),
-				  __ATOMIC_RELAXED);
-}
-
-static void mark_root(uintptr_t low, uintptr_t high, enum roots_kind kind)
-{
-	if (kind == ROOTS_STACK)
-		mark_stack(marker, low, high);
-	else
-		mark_range(marker, low, high);
-}
-
-static void rescan(struct gcspan *s, void *arg)
-{
-	mark_rescan(arg, s);
-	mark_drain(arg, SIZE_MAX);
-}
-
-/* A queue had no memory: look at all marked objects again until it had. */
-static void mark_all(void)
-{
-	mark_run(marker);
-	while (mark_overflowed()) {
-		gcalloc_each_span(rescan, marker);
-		mark_run(marker);
-	}
-}
-
-/* The world is stopped: set the mark bits of all that is reached. */
-static void mark_stopped(uintptr_t sp)
-{
-	struct gcthread *t;
-
-	marker->bytes = 0;
-	marker->objects = 0;
-	marker->scanned = 0;
-	cached = 0;
-	for (t = gcthread_next(NULL); t; t = gcthread_next(t))
-		gcalloc_each_cached(t, mark_cached);
-	special_mark_roots(marker);
-	roots_each(mark_root, true, sp);
-	mark_all();
-}
-
-static void lock_all(void)
-{
-	special_lock();
-	gcthread_lock();
-	gcalloc_lock_all();
-}
-
-static void unlock_all(void)
-{
-	gcalloc_unlock_all();
-	gcthread_unlock();
-	special_unlock();
-}
-
-static void count_pause(uint64_t ns)
-{
-	cycle_stat.pause_ns = ns;
-	cycle_stat.pause_sum_ns += ns;
-	if (ns > cycle_stat.pause_max_ns)
-		cycle_stat.pause_max_ns = ns;
-}
-
 /* Lock held, swept: one collection. */
 static __attribute__((noinline)) bool collect(uintptr_t sp)
 {
 	uint64_t begin;
 	bool stopped;
 
-	lock_all();
+	cycle_lock_all();
 	begin = sys_clock(CLOCK_MONOTONIC);
 	stopped = roots_stop();
 	if (stopped) {
-		mark_stopped(sp);
-		do {
-			special_after_mark(marker);
-			if (!mark_overflowed())
-				break;
-			gcalloc_each_span(rescan, marker);
-			mark_all();
-		} while (true);
+		cycle_mark_caches();
+		cycle_mark_roots(sp);
+		cycle_mark_all();
 		sweep_begin();
 		gcalloc_reset_since();
 		stop_start();
-		count_pause(sys_clock(CLOCK_MONOTONIC) - begin);
+		cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - begin);
 		cycle_stat.collections++;
-		cycle_stat.live = marker->bytes;
-		pacer_after(marker->bytes, roots_bytes());
-	} else if (!cycle_stat.failed++) {
-		gclog("a thread does not stop: it blocks signal %d; nothing is collected",
-		      stop_signal());
+		cycle_stat.live = cycle_marker->bytes;
+		pacer_after(cycle_marker->bytes, roots_bytes());
+	} else {
+		cycle_give_up();
 	}
-	unlock_all();
+	cycle_unlock_all();
 	return stopped;
 }
 
 static bool ready(void)
 {
-	if (!marker)
-		marker = gcmeta_map(sizeof(*marker));
-	return marker && gcthread_self();
+	return cycle_make_marker() && gcthread_self();
 }
 
 void cycle_on_begin(void (*fn)(void))
@@ -179,17 +102,58 @@ bool cycle_collect(enum cycle_reason reason)
 	return done;
 }
 
+static void go(void)
+{
+	if (cycle_run_is_on() && !background_kick())
+		return;
+	cycle_collect(CYCLE_GOAL);
+}
+
 void cycle_before_alloc(size_t bytes)
 {
 	size_t since = gcalloc_since() + bytes;
 
-	if (__builtin_expect(since < pacer_goal(), 1))
+	if (__builtin_expect(special_nr_ready() != 0, 0))
+		gc_finalize_some();
+	if (__builtin_expect(cycle_run_is_marking(), 0)) {
+		cycle_assist(bytes, since);
+		return;
+	}
+	if (__builtin_expect(since < pacer_trigger(), 1))
 		return;
 	if (__atomic_load_n(&disabled, __ATOMIC_RELAXED) > 0 ||
 	    since < __atomic_load_n(&retry_at, __ATOMIC_RELAXED))
 		return;
-	if (cycle_collect(CYCLE_GOAL))
-		gc_finalize_some();
+	/* the thread that marks has not come far: wait for it */
+	if (cycle_run_is_on() && since > 2 * pacer_goal()) {
+		cycle_wait();
+		return;
+	}
+	go();
+}
+
+void cycle_wait(void)
+{
+	shim_lock_acquire(&lock);
+	shim_lock_release(&lock);
+}
+
+bool cycle_run(void)
+{
+	bool done = false;
+
+	shim_lock_acquire(&lock);
+	if (cycle_make_marker() && cycle_run_is_due()) {
+		mark_start_workers();
+		while (sweep_some(SIZE_MAX))
+			;
+		done = cycle_run_locked();
+		__atomic_store_n(&retry_at,
+				 done ? 0 : gcalloc_since() + pacer_goal(),
+				 __ATOMIC_RELAXED);
+	}
+	shim_lock_release(&lock);
+	return done;
 }
 
 bool cycle_no_memory(void)
@@ -234,18 +198,18 @@ static void clear_marks(struct gcspan *s, void *arg)
 
 static __attribute__((noinline)) int verify(uintptr_t sp)
 {
-	lock_all();
+	cycle_lock_all();
 	if (!roots_stop()) {
-		unlock_all();
+		cycle_unlock_all();
 		return -1;
 	}
 	wrong = 0;
 	gcalloc_each_span(check_span, NULL);
-	mark_stopped(sp);
+	cycle_mark_for_check(sp);
 	gcalloc_each_span(check_span, NULL);
 	gcalloc_each_span(clear_marks, NULL);
 	stop_start();
-	unlock_all();
+	cycle_unlock_all();
 	return wrong;
 }
 
@@ -267,8 +231,9 @@ int cycle_verify(void)
 
 void cycle_fork_prepare(void)
 {
+	background_fork_prepare();
 	shim_lock_acquire(&lock);
-	lock_all();
+	cycle_lock_all();
 	roots_fork_prepare();
 	gcspan_fork_prepare();
 	gcmeta_fork_prepare();
@@ -284,8 +249,9 @@ static void fork_done(void)
 void cycle_fork_parent(void)
 {
 	fork_done();
-	unlock_all();
+	cycle_unlock_all();
 	shim_lock_release(&lock);
+	background_fork_parent();
 }
 
 /*
@@ -301,4 +267,5 @@ void cycle_fork_child(void)
 	gcthread_fork_child();
 	special_reset_child();
 	shim_lock_reset_child(&lock);
+	background_fork_child();
 }

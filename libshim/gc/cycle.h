@@ -31,7 +31,9 @@ struct cycle_stat {
 	uint64_t pause_max_ns;
 	uint64_t pause_sum_ns;
 	uint64_t live;
-	uint64_t cpu_ns;
+	uint64_t concurrent;
+	uint64_t missed;
+	uint64_t assisted;
 };
 
 extern struct cycle_stat cycle_stat __attribute__((visibility("hidden")));
@@ -60,6 +62,40 @@ int cycle_verify(void);
  * Collects if it is time.  No lock held.
  */
 void cycle_before_alloc(size_t bytes);
+
+/**
+ * cycle_run - a whole collection beside the program
+ *
+ * Called by the collector's thread, which is never stopped.
+ *
+ * Return: false if there was none, as a thread could not be stopped or nobody
+ * wants one any more.
+ */
+bool cycle_run(void);
+
+/**
+ * cycle_run_begin - want one whatever was allocated
+ */
+void cycle_run_begin(void);
+
+/**
+ * cycle_wait - until the collection that goes on has ended
+ */
+void cycle_wait(void);
+
+/**
+ * cycle_set_mode - how collections go on
+ * @mode: enum shim_gc_mode; called once
+ */
+void cycle_set_mode(unsigned int mode);
+unsigned int cycle_get_mode(void);
+
+void cycle_set_verify(bool on);
+
+/**
+ * cycle_on_event - see shim_gc_on_event()
+ */
+void cycle_on_event(void (*fn)(unsigned int event));
 
 /**
  * cycle_no_memory - there are no pages: collect

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "background.h"
+#include "barrier.h"
 #include "cycle.h"
 #include "gc.h"
 #include "gcalloc.h"
@@ -153,6 +155,29 @@ int shim_gc_collect(void)
 		;
 	gc_finalize_some();
 	return 0;
+}
+
+int shim_gc_begin(void)
+{
+	int err;
+
+	if (!gc_ready())
+		return -1;
+	if (cycle_get_mode() == SHIM_GC_STOP)
+		return shim_gc_collect();
+	cycle_run_begin();
+	err = background_kick();
+	return result(err);
+}
+
+void shim_gc_on_event(void (*fn)(enum shim_gc_event event))
+{
+	cycle_on_event((void (*)(unsigned int event))fn);
+}
+
+void shim_gc_set_verify(bool on)
+{
+	cycle_set_verify(on);
 }
 
 void shim_gc_disable(void)
@@ -337,6 +362,10 @@ void shim_gc_get_stat(struct shim_gc_stat *out, size_t size)
 	st.pause_sum_ns = cycle_stat.pause_sum_ns;
 	st.threads = stop_stat.last_threads;
 	st.workers = mark_get_workers();
+	st.mode = cycle_get_mode();
+	st.missed = cycle_stat.missed;
+	st.assisted = cycle_stat.assisted;
+	st.concurrent = cycle_stat.concurrent;
 	st.roots_lost = roots_lost();
 	st.finalized = special.finalized;
 	st.finalizers = special.finalizers;

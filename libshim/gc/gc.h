@@ -55,4 +55,9 @@ void gc_on_ready(void (*fn)(void));
  */
 void gc_finalize_some(void);
 
+/**
+ * gc_finalize_elsewhere - the same, but never by the caller
+ */
+void gc_finalize_elsewhere(void);
+
 #endif /* SHIM_GC_GC_H */

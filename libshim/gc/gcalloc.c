@@ -217,6 +217,8 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 	struct gcclass *class = &gcclass[kind][0];
 	size_t npages = (size + GC_PAGE - 1) / GC_PAGE;
 	struct gcspan *s;
+	/* on the stack, where a stopper finds it, before anybody else does */
+	volatile uintptr_t p;
 
 	if (size > (size_t)1 << 46 || !gcthread_self())
 		return NULL;
@@ -230,6 +232,7 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 		memset((void *)s->start, 0, npages * GC_PAGE);
 	s->is_zero = false;
 	s->asked = size;
+	p = s->start;
 	shim_lock_acquire(&class->lock);
 	s->sweepgen = sweep_generation();
 	s->born = s->sweepgen;
@@ -245,7 +248,7 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 	if (!s)
 		return NULL;
 	count(npages * GC_PAGE);
-	return (void *)s->start;
+	return (void *)p;
 }
 
 void *gcalloc(size_t size, enum gc_kind kind)
@@ -420,6 +423,24 @@ static void unclaim(struct gcspan *s, unsigned int first, unsigned int n)
 }
 
 /*
+ * Marking goes on: the objects stay marked until the next collection.  They are
+ * looked at by whoever checks, so they must not hold what they held before.
+ */
+static void clear_rest(struct gcspan *s, struct gccache *c)
+{
+	uint64_t bits;
+	unsigned int w;
+
+	if (s->kind == GC_DATA || s->kind == GC_TINY)
+		return;
+	for (w = 0; w < GC_WORDS; w++)
+		for (bits = c->free[w]; bits; bits &= bits - 1)
+			memset((void *)(c->base + (w * 64 +
+				       (size_t)__builtin_ctzll(bits)) *
+				       c->size), 0, c->size);
+}
+
+/*
  * The span may have been claimed, swept and given to others since: only our own
  * bits are cleared.  The rest of a tiny block stays with the block.
  */
@@ -430,8 +451,12 @@ static void flush_cache(struct gcclass *class, struct gccache *c)
 
 	shim_lock_acquire(&class->lock);
 	/* with nothing left of it the span may be another's by now */
-	if (!is_filled(c) || sweep_is_marking())
+	if (!is_filled(c))
 		goto out;
+	if (sweep_is_marking()) {
+		clear_rest(s, c);
+		goto out;
+	}
 	had = s->nfree;
 	if (s->sweepgen != sweep_generation()) {
 		gcspan_list_del(&class->unswept, s);

@@ -90,6 +90,25 @@ static bool read_number(const char *name, size_t *value)
 	return true;
 }
 
+static void read_mode(struct shim_gc_opts *opts)
+{
+	static const char *const names[] = {
+		"default", "stop", "hybrid", "deletion", "insertion", "dirty",
+	};
+	const char *text = getenv("SHIM_GC_MODE");
+	unsigned int i;
+
+	if (!text)
+		return;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			opts->mode = i;
+			return;
+		}
+	}
+	gclog("SHIM_GC_MODE=%s is no mode: ignored", text);
+}
+
 static void settings(struct shim_gc_opts *opts)
 {
 	size_t n;
@@ -100,6 +119,9 @@ static void settings(struct shim_gc_opts *opts)
 		else
 			gclog("SHIM_GC_PERCENT must be 1 to 10000: ignored");
 	}
+	read_mode(opts);
+	if (read_number("SHIM_GC_VERIFY", &n))
+		cycle_set_verify(n);
 	if (read_number("SHIM_GC_LIMIT", &n))
 		opts->limit = n;
 	if (read_number("SHIM_GC_WORKERS", &n)) {
@@ -113,7 +135,7 @@ static void settings(struct shim_gc_opts *opts)
 
 static int check(const struct shim_gc_opts *opts)
 {
-	if (opts->mode > SHIM_GC_STOP || opts->percent > 10000 ||
+	if (opts->mode > SHIM_GC_DIRTY || opts->percent > 10000 ||
 	    opts->workers > MARK_WORKERS_MAX)
 		return EINVAL;
 	if (opts->signal &&
@@ -140,6 +162,8 @@ static int start(const struct shim_gc_opts *given)
 		err = stop_init(opts.signal, opts.patience_ms);
 	if (err)
 		return err;
+	cycle_set_mode(opts.mode);
+	pacer_set_beside(cycle_get_mode() != SHIM_GC_STOP);
 	if (opts.percent)
 		pacer_set_percent(opts.percent);
 	if (opts.limit)
@@ -235,6 +259,14 @@ void gc_finalize_some(void)
 	__atomic_add_fetch(&rounds, 1, __ATOMIC_RELEASE);
 	sys_call6(SYS_futex, (long)&rounds, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1,
 		  0, 0, 0);
+}
+
+void gc_finalize_elsewhere(void)
+{
+	/* the next thread that allocates does it */
+	if (__atomic_load_n(&finalize_by, __ATOMIC_RELAXED) !=
+	    GC_FINALIZE_HERE)
+		gc_finalize_some();
 }
 
 void gc_set_finalize(enum gc_finalize by)

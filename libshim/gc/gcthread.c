@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "barrier.h"
 #include "gcalloc.h"
 #include "gcmeta.h"
 #include "gcthread.h"
@@ -80,15 +81,15 @@ struct gcthread *gcthread_find(pid_t tid)
 	return make(tid);
 }
 
-/* Everything but the link and the buffer, which stay with the record. */
+/* Everything but the link and the queue, which stay with the record. */
 void gcthread_forget(struct gcthread *t)
 {
 	struct gcthread *next = t->next;
-	uintptr_t *buffer = t->buffer;
+	struct marker *marker = t->marker;
 
 	memset(t, 0, sizeof(*t));
 	t->next = next;
-	t->buffer = buffer;
+	t->marker = marker;
 }
 
 /* Where the stack is, as far as the C library knows. */
@@ -150,6 +151,7 @@ void gcthread_leave(void)
 	if (!t)
 		return;
 	gcalloc_flush(t);
+	barrier_leave(t);
 	gcthread_lock();
 	gcthread_me = NULL;
 	gcthread_forget(t);

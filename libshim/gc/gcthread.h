@@ -24,7 +24,6 @@
 #include "base/sizeclass.h"
 
 #define GC_CLASSES	(SIZECLASS_COUNT + 1)
-#define GC_BUFFER	510	/* barrier: with its head a page */
 
 /**
  * struct gccache - the objects of one class and kind that a thread may hand out
@@ -49,6 +48,8 @@ struct gccache {
 	uint64_t free[GC_WORDS];
 };
 
+struct marker;
+
 /* struct gcthread.state: changed by the thread, and read by stop, atomically */
 enum gcthread_state {
 	GCTHREAD_RUNNING,
@@ -64,8 +65,6 @@ enum gcthread_state {
  * @state: enum gcthread_state
  * @asked: stop: epoch of the last signal sent
  * @stopped: epoch in which it stands still, atomic
- * @storing: in a store with a barrier: it stops at its end
- * @pending: epoch that wanted to stop it meanwhile
  * @sp: where its stack ends for now
  * @tp: its thread pointer
  * @low: lowest byte of its stack, 0 if not known
@@ -73,8 +72,7 @@ enum gcthread_state {
  * @depth: nested shim_gc_blocked()
  * @tiny: rest of the current block of tiny objects
  * @tiny_end: its end
- * @buffer: barrier: pointers to be marked
- * @nbuffer: how many
+ * @marker: barrier: what it has shaded and not shared, stays with the record
  * @cache: of every kind and class
  */
 struct gcthread {
@@ -85,8 +83,6 @@ struct gcthread {
 	uint32_t state;
 	uint32_t asked;
 	uint32_t stopped;
-	uint32_t storing;
-	uint32_t pending;
 	uintptr_t sp;
 	uintptr_t tp;
 	uintptr_t low;
@@ -94,8 +90,7 @@ struct gcthread {
 	unsigned int depth;
 	uintptr_t tiny;
 	uintptr_t tiny_end;
-	uintptr_t *buffer;
-	uint32_t nbuffer;
+	struct marker *marker;
 	struct gccache cache[GC_KINDS][GC_CLASSES];
 };
 

@@ -118,6 +118,14 @@ size_t mark_drain(struct marker *m, size_t budget);
 bool mark_flush(struct marker *m);
 
 /**
+ * mark_share_some - give the oldest entries of a queue to the pool
+ * @m: the marker
+ *
+ * Return: false if there is no memory for them there.
+ */
+bool mark_share_some(struct marker *m);
+
+/**
  * mark_is_done - is nothing in the pool
  */
 bool mark_is_done(void);

@@ -36,6 +36,11 @@ bool mark_take(struct marker *m);
  */
 bool mark_is_hungry(void);
 
+/**
+ * mark_dropped - something grey was not queued: mark_overflowed() will say so
+ */
+void mark_dropped(void);
+
 /* Workers that have nothing to do, for mark_is_hungry(). */
 extern uint32_t mark_idle __attribute__((visibility("hidden")));
 

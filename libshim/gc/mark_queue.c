@@ -28,7 +28,7 @@ static uint32_t nfull;			/* changed under it, read without */
 static uint32_t overflow;
 uint32_t mark_idle;
 
-static void dropped(void)
+void mark_dropped(void)
 {
 	__atomic_store_n(&overflow, 1, __ATOMIC_RELAXED);
 }
@@ -55,7 +55,7 @@ static __attribute__((noinline)) bool make_room(struct marker *m)
 void mark_push(struct marker *m, uintptr_t p, size_t n)
 {
 	if (__builtin_expect(m->top == m->max, 0) && !make_room(m)) {
-		dropped();
+		mark_dropped();
 		return;
 	}
 	m->stack[m->top++] = (struct mark_entry){ p, n };
@@ -103,6 +103,14 @@ void mark_share(struct marker *m)
 	chunk_put(c, &full);
 }
 
+bool mark_share_some(struct marker *m)
+{
+	size_t before = m->top;
+
+	mark_share(m);
+	return m->top < before;
+}
+
 bool mark_take(struct marker *m)
 {
 	struct chunk *c;
@@ -122,7 +130,7 @@ bool mark_take(struct marker *m)
 	while (m->max - m->top < c->n && make_room(m))
 		;
 	if (m->max - m->top < c->n) {
-		dropped();
+		mark_dropped();
 		c->n = m->max - m->top;
 	}
 	memcpy(m->stack + m->top, c->entry, c->n * sizeof(c->entry[0]));

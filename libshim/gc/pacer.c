@@ -16,6 +16,11 @@ static unsigned int percent = 100;
 static size_t limit;
 static size_t last_live, last_roots;
 static size_t goal = HEAP_MIN;
+static size_t trigger = HEAP_MIN;
+static double rate[4];		/* bytes allocated a byte scanned */
+static bool beside;
+
+static void set_trigger(void);
 
 static void set_goal(void)
 {
@@ -39,6 +44,7 @@ static void set_goal(void)
 			bytes = room;
 	}
 	__atomic_store_n(&goal, bytes, __ATOMIC_RELAXED);
+	set_trigger();
 }
 
 unsigned int pacer_set_percent(unsigned int pct)
@@ -63,6 +69,44 @@ void pacer_after(size_t live, size_t roots)
 	__atomic_store_n(&last_live, live, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_roots, roots, __ATOMIC_RELAXED);
 	set_goal();
+}
+
+/*
+ * As Go since 1.18: to begin so early that at the rate of before, threads come
+ * to the goal when marking comes to its end, but between 0.70 and 0.95 of the
+ * way.  The rate is the largest of the last four.
+ */
+static void set_trigger(void)
+{
+	size_t to = __atomic_load_n(&goal, __ATOMIC_RELAXED);
+	size_t runway, least = to / 64 * 45, most = to / 64 * 61, at;
+	double max = 0;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		max = rate[i] > max ? rate[i] : max;
+	runway = (size_t)(max * (double)(last_live + last_roots));
+	at = to > runway ? to - runway : 0;
+	at = at < least ? least : at > most ? most : at;
+	__atomic_store_n(&trigger, beside ? at : to, __ATOMIC_RELAXED);
+}
+
+void pacer_marked(size_t allocated, size_t scanned)
+{
+	static unsigned int next;
+
+	rate[next++ % 4] = (double)allocated / (double)(scanned + 1);
+}
+
+void pacer_set_beside(bool on)
+{
+	beside = on;
+	set_trigger();
+}
+
+size_t pacer_trigger(void)
+{
+	return __atomic_load_n(&trigger, __ATOMIC_RELAXED);
 }
 
 size_t pacer_goal(void)

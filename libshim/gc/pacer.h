@@ -33,7 +33,25 @@ size_t pacer_set_limit(size_t bytes);
 void pacer_after(size_t live, size_t roots);
 
 /**
- * pacer_goal - bytes allocated since at which to begin
+ * pacer_marked - what went on while marking
+ * @allocated: bytes
+ * @scanned: bytes
+ */
+void pacer_marked(size_t allocated, size_t scanned);
+
+/**
+ * pacer_set_beside - do collections go on beside the program
+ * @on: yes: they begin before the goal is reached
+ */
+void pacer_set_beside(bool on);
+
+/**
+ * pacer_trigger - bytes allocated since at which to begin
+ */
+size_t pacer_trigger(void);
+
+/**
+ * pacer_goal - bytes allocated since at which a collection should have ended
  */
 size_t pacer_goal(void);
 

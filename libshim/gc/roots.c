@@ -9,16 +9,22 @@
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "gclog.h"
 #include "gcmeta.h"
 #include "gcthread.h"
 #include "base/lock.h"
+#include "include/shim_co.h"
 #include "maps.h"
 #include "roots.h"
 #include "stop.h"
 #include "base/sys.h"
+
+/* In the process if libshim-co is. */
+#pragma weak shim_co_each
+#pragma weak shim_co_range
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22	/* Linux 5.14 */
@@ -308,9 +314,48 @@ static void add_tls(roots_fn fn, uintptr_t tp)
 }
 
 /*
+ * How far a stack can be read: to its guard, or its neighbour's, or @end.  A
+ * copy of ourselves by the kernel ends there without a signal.
+ */
+static uintptr_t readable_to(uintptr_t p, uintptr_t end)
+{
+	static char buf[65536];	/* under the cycle's lock */
+	struct iovec to = { buf, sizeof(buf) }, from;
+	pid_t self = (pid_t)sys_call3(SYS_getpid, 0, 0, 0);
+	long n;
+
+	do {
+		from.iov_base = (void *)p;
+		from.iov_len = end - p < sizeof(buf) ? end - p : sizeof(buf);
+		n = sys_call6(SYS_process_vm_readv, self, (long)&to, 1,
+			      (long)&from, 1, 0);
+		/* not allowed: nobody knows, so all of it */
+		if (n < 0 && n != -EFAULT)
+			return end;
+		if (n > 0)
+			p += (size_t)n;
+	} while (n == sizeof(buf) && p < end);
+	/* what was copied is no root */
+	memset(buf, 0, sizeof(buf));
+	return p;
+}
+
+/* Those that are suspended; one that runs is where its thread stands. */
+static int add_coroutine(struct shim_co *co, void *arg)
+{
+	void *low, *high;
+
+	(void)arg;
+	if (!shim_co_range(co, &low, &high))
+		add_stack(low, high);
+	return 0;
+}
+
+/*
  * The stack from where it ends for now to its other end.  A thread that is not
  * on the stack it was born with, or was not born by the C library, is on some
- * mapping: to that one's end, and then all of the stack it was born with.
+ * mapping: as far as that can be read, and then all of the stack it was born
+ * with.
  */
 static void add_thread(roots_fn fn, uintptr_t sp, uintptr_t low,
 		       uintptr_t high, uintptr_t tp)
@@ -321,7 +366,7 @@ static void add_thread(roots_fn fn, uintptr_t sp, uintptr_t low,
 		report(fn, sp, high, ROOTS_STACK);
 	} else {
 		if (maps_find(sp, &start, &end))
-			report(fn, sp, end, ROOTS_STACK);
+			report(fn, sp, readable_to(sp, end), ROOTS_STACK);
 		if (low && maps_find(high - 1, &start, &end))
 			report(fn, start > low ? start : low, high,
 			       ROOTS_STACK);
@@ -360,6 +405,8 @@ void roots_each(roots_fn fn, bool stacks, uintptr_t sp)
 	stack_fn = fn;
 	if (each)
 		each(add_stack);
+	if (shim_co_each)
+		shim_co_each(add_coroutine, NULL);
 }
 
 size_t roots_bytes(void)

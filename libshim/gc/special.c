@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "barrier.h"
 #include "gcalloc.h"
 #include "special_int.h"
 
@@ -104,6 +105,8 @@ void *special_read_link(uintptr_t *link)
 	/* with the lock held no collection is between mark and clear */
 	special_lock();
 	p = (void *)__atomic_load_n(link, __ATOMIC_RELAXED);
+	/* no longer only weakly reached, by a thread that may not be seen again */
+	barrier_shade((uintptr_t)p);
 	special_unlock();
 	return p;
 }
@@ -134,8 +137,11 @@ void *special_ephemeron_get(void *cell, void **key)
 
 	special_lock();
 	e = table_find(&ephemerons, (uintptr_t)cell);
-	if (e)
+	if (e) {
 		value = (void *)e->arg;
+		barrier_shade(e->arg);
+		barrier_shade(e->obj);
+	}
 	if (key)
 		*key = e ? (void *)e->obj : NULL;
 	special_unlock();

@@ -22,6 +22,7 @@
 #include <sys/ucontext.h>
 #include <unistd.h>
 
+#include "gc.h"
 #include "gcmeta.h"
 #include "stop.h"
 #include "base/sys.h"
@@ -36,6 +37,9 @@
 #define PATIENCE_MS	10000
 
 struct stop_stat stop_stat;
+
+/* Whose signal shim_gc_tls.pending is; the record is ours while it lasts. */
+static __thread struct gcthread *pending_record;
 
 static int signo;
 static unsigned int patience_ms = PATIENCE_MS;
@@ -89,8 +93,9 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	if (!e || info->si_code != SI_QUEUE || info->si_pid != getpid() ||
 	    !t || t->tid != self)
 		return;
-	if (t->storing) {
-		t->pending = e;
+	if (shim_gc_tls.storing) {
+		shim_gc_tls.pending = e;
+		pending_record = t;
 		return;
 	}
 	stand(t, e);
@@ -105,12 +110,10 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 void stop_point(void)
 {
-	struct gcthread *t = gcthread_me;
+	struct gcthread *t = pending_record;
 	uint32_t e;
 
-	if (!t)
-		return;
-	e = __atomic_exchange_n(&t->pending, 0, __ATOMIC_RELAXED);
+	e = __atomic_exchange_n(&shim_gc_tls.pending, 0, __ATOMIC_RELAXED);
 	if (e && e == __atomic_load_n(&epoch, __ATOMIC_ACQUIRE))
 		with_registers(stand(t, e));
 }

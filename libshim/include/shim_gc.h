@@ -28,10 +28,24 @@ extern "C" {
  * enum shim_gc_mode - how a collection goes on beside the program
  * @SHIM_GC_DEFAULT: what SHIM_GC_MODE in the environment says, else STOP
  * @SHIM_GC_STOP: it does not: every thread stands still
+ * @SHIM_GC_HYBRID: threads stand still to have their stacks looked at, go on
+ *	while the heap is marked, and stand still for the end; shim_gc_store()
+ *	shades the old and the new value
+ * @SHIM_GC_DELETION: the same; shim_gc_store() shades the old value.  What is
+ *	dropped while marking goes on stays until the next collection
+ * @SHIM_GC_INSERTION: the same; shim_gc_store() shades the new value, and roots
+ *	are looked at again at the end
+ * @SHIM_GC_DIRTY: the same without shim_gc_store(): the kernel says which pages
+ *	were written to.  Where it cannot, as STOP; struct shim_gc_stat.mode
+ *	says so
  */
 enum shim_gc_mode {
 	SHIM_GC_DEFAULT,
 	SHIM_GC_STOP,
+	SHIM_GC_HYBRID,
+	SHIM_GC_DELETION,
+	SHIM_GC_INSERTION,
+	SHIM_GC_DIRTY,
 };
 
 /**
@@ -156,6 +170,29 @@ size_t shim_gc_size(const void *p);
 int shim_gc_collect(void);
 
 /**
+ * shim_gc_begin - have a collection begin beside the program
+ *
+ * In mode STOP the same as shim_gc_collect().
+ *
+ * Return: 0, or -1 with errno as for shim_gc_collect() or pthread_create().
+ */
+int shim_gc_begin(void);
+
+/* What shim_gc_on_event() tells. */
+enum shim_gc_event {
+	SHIM_GC_EVENT_MARK,	/* roots are known, nothing is marked yet */
+	SHIM_GC_EVENT_MARKED,	/* nothing is grey; the world stops next */
+	SHIM_GC_EVENT_END,	/* the world runs, sweeping begins */
+};
+
+/**
+ * shim_gc_on_event - follow a collection beside the program
+ * @fn: called by the collector's thread, which holds nothing that the others
+ *	need; NULL for nobody
+ */
+void shim_gc_on_event(void (*fn)(enum shim_gc_event event));
+
+/**
  * shim_gc_disable - collect on request only; counts
  * shim_gc_enable - see shim_gc_disable()
  */
@@ -208,6 +245,49 @@ int shim_gc_root_remove(const void *p, size_t len);
  */
 void shim_gc_on_stacks(void (*each)(void (*fn)(const void *low,
 					       const void *high)));
+
+/*
+ * Stores.  While a collection marks beside the program (modes HYBRID, DELETION
+ * and INSERTION), a pointer in a collected object must be changed by one of
+ * these, or the object it pointed to, or points to, may be freed although it is
+ * reached.  Local variables and other roots need none.
+ */
+struct shim_gc_tls {
+	unsigned int storing;
+	unsigned int pending;
+};
+
+extern unsigned int shim_gc_barrier;
+extern __thread struct shim_gc_tls shim_gc_tls
+	__attribute__((tls_model("initial-exec")));
+void shim_gc_shade(void *slot, void *value);
+void shim_gc_point(void);
+
+/**
+ * shim_gc_store - change a pointer in a collected object
+ * @slot: where it is
+ * @value: the new pointer
+ */
+static inline void shim_gc_store(void *slot, void *value)
+{
+	shim_gc_tls.storing++;
+	__asm__ volatile("" ::: "memory");
+	if (__builtin_expect(__atomic_load_n(&shim_gc_barrier,
+					     __ATOMIC_RELAXED), 0))
+		shim_gc_shade(slot, value);
+	__atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
+	__asm__ volatile("" ::: "memory");
+	if (__builtin_expect(!--shim_gc_tls.storing && shim_gc_tls.pending, 0))
+		shim_gc_point();
+}
+
+/**
+ * shim_gc_copy - memmove() for memory with pointers
+ * @to: in a collected object
+ * @from: anywhere
+ * @n: bytes, a multiple of 8 as both addresses are
+ */
+void shim_gc_copy(void *to, const void *from, size_t n);
 
 /**
  * shim_gc_blocked - call a function during which the caller need not be stopped
@@ -339,6 +419,10 @@ void *shim_gc_ephemeron_get(struct shim_gc_ephemeron *e, void **key);
  * @pause_sum_ns: see above
  * @threads: stopped last
  * @workers: that mark
+ * @mode: enum shim_gc_mode that is in force
+ * @missed: objects that shim_gc_set_verify() found not marked
+ * @assisted: bytes that allocating threads have marked
+ * @concurrent: collections beside the program, of all
  * @roots_lost: registered ranges that could not be read
  * @finalized: finalizers called
  * @finalizers: that objects have
@@ -363,6 +447,10 @@ struct shim_gc_stat {
 	uint64_t pause_sum_ns;
 	uint64_t threads;
 	uint64_t workers;
+	uint64_t mode;
+	uint64_t missed;
+	uint64_t assisted;
+	uint64_t concurrent;
 	uint64_t roots_lost;
 	uint64_t finalized;
 	uint64_t finalizers;
@@ -390,6 +478,16 @@ void shim_gc_get_stat(struct shim_gc_stat *st, size_t size);
  * shim_gc_collect().
  */
 int shim_gc_verify(void);
+
+/**
+ * shim_gc_set_verify - check each mark that went on beside the program
+ * @on: yes; as SHIM_GC_VERIFY=1 in the environment
+ *
+ * With the world stopped all marked objects are looked at again.  A pointer from
+ * one of them to what is not marked was stored without shim_gc_store(): it is
+ * written to the standard error, with the place, and what it points to is kept.
+ */
+void shim_gc_set_verify(bool on);
 
 /**
  * shim_gc_find_leaks - report what nobody reaches instead of only freeing it

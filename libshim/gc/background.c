@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * background: the thread that collects beside the program.
+ *
+ * The word that says in which process it was made is all that a fork leaves of
+ * it: the child makes its own.
+ */
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "background.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "cycle.h"
+#include "gc.h"
+#include "stop.h"
+#include "sweep.h"
+
+static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
+static pid_t process;			/* that it was made in, under the lock */
+static uint32_t wanted;			/* futex: rises with each kick */
+static uint32_t is_ready;		/* exempt from stops */
+
+static void *background_main(void *arg)
+{
+	uint32_t seen = 0, now;
+
+	(void)arg;
+	stop_exempt((pid_t)sys_call3(SYS_gettid, 0, 0, 0), true);
+	__atomic_store_n(&is_ready, 1, __ATOMIC_RELEASE);
+	for (;;) {
+		now = __atomic_load_n(&wanted, __ATOMIC_ACQUIRE);
+		if (now == seen) {
+			sys_call6(SYS_futex, (long)&wanted,
+				  FUTEX_WAIT | FUTEX_PRIVATE_FLAG, seen, 0, 0,
+				  0);
+			continue;
+		}
+		seen = now;
+		if (!cycle_run())
+			continue;
+		gc_finalize_elsewhere();
+		/* a little at a time: threads that allocate sweep as well */
+		while (sweep_some(64))
+			sched_yield();
+	}
+	return NULL;
+}
+
+/* Lock held. */
+static int make(pid_t self)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	is_ready = 0;
+	wanted = 0;
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, 8,
+		  0, 0);
+	err = pthread_create(&thread, &attr, background_main, NULL);
+	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
+	pthread_attr_destroy(&attr);
+	if (err)
+		return err;
+	while (!__atomic_load_n(&is_ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	process = self;
+	return 0;
+}
+
+int background_kick(void)
+{
+	pid_t self = (pid_t)sys_call3(SYS_getpid, 0, 0, 0);
+	int err = 0;
+
+	shim_lock_acquire(&lock);
+	if (process != self)
+		err = make(self);
+	shim_lock_release(&lock);
+	if (err)
+		return err;
+	__atomic_add_fetch(&wanted, 1, __ATOMIC_RELEASE);
+	sys_call6(SYS_futex, (long)&wanted, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1,
+		  0, 0, 0);
+	return 0;
+}
+
+void background_fork_prepare(void)
+{
+	shim_lock_acquire(&lock);
+}
+
+void background_fork_parent(void)
+{
+	shim_lock_release(&lock);
+}
+
+void background_fork_child(void)
+{
+	shim_lock_reset_child(&lock);
+}

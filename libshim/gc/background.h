@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * background: the thread that collects beside the program.
+ *
+ * It is never stopped, blocks every signal and is no root.  Made when it is
+ * first wanted, in each process anew.
+ */
+#ifndef SHIM_GC_BACKGROUND_H
+#define SHIM_GC_BACKGROUND_H
+
+#include <stdbool.h>
+
+/**
+ * background_kick - have it collect, once
+ *
+ * Nothing happens if it is at it.
+ *
+ * Return: 0, or an errno of pthread_create().
+ */
+int background_kick(void);
+
+/* Around fork(). */
+void background_fork_prepare(void);
+void background_fork_parent(void);
+void background_fork_child(void);
+
+#endif /* SHIM_GC_BACKGROUND_H */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * barrier: what a store tells the marker while it is at work.
+ *
+ * An object is lost when a black object comes to point to it and no grey one
+ * leads to it any more.  Either half of the barrier makes that impossible:
+ *
+ *	shade the old value	deletion: what was reached when marking began
+ *				is marked, whatever happens to the pointers
+ *	shade the new value	insertion: nothing black points to white;
+ *				stacks are looked at again at the end
+ *
+ * Shading is done by the thread that stores, into a queue of its own, which it
+ * shares when it grows.  A thread in a store is not stopped: it stops behind.
+ */
+#ifndef SHIM_GC_BARRIER_H
+#define SHIM_GC_BARRIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gcthread.h"
+#include "mark.h"
+
+/* shim_gc_barrier, which stores test. */
+#define BARRIER_OLD	1u
+#define BARRIER_NEW	2u
+
+/**
+ * barrier_set - from now on stores shade this
+ * @what: BARRIER_*, 0 for nothing
+ *
+ * The world is stopped.
+ */
+void barrier_set(unsigned int what);
+
+/**
+ * barrier_begin - the caller is not stopped from here
+ * barrier_end - to here
+ */
+void barrier_begin(void);
+void barrier_end(void);
+
+/**
+ * barrier_marker - the queue of the calling thread
+ *
+ * Between barrier_begin() and barrier_end().
+ *
+ * Return: the queue, or NULL if there is no memory for one.
+ */
+struct marker *barrier_marker(void);
+
+/**
+ * barrier_shade - keep what a value points to, if marking is under way
+ * @p: any value, about to be used by the calling thread
+ */
+void barrier_shade(uintptr_t p);
+
+/**
+ * barrier_leave - share all of a thread's queue: it ends
+ * @t: the caller's record
+ */
+void barrier_leave(struct gcthread *t);
+
+/**
+ * barrier_gather - share the queues of all threads
+ * @m: gets the numbers that they counted
+ *
+ * The world is stopped.
+ */
+void barrier_gather(struct marker *m);
+
+#endif /* SHIM_GC_BARRIER_H */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cycle_int: the parts that collections are made of.
+ *
+ * The cycle's lock is held for all of them.
+ */
+#ifndef SHIM_GC_CYCLE_INT_H
+#define SHIM_GC_CYCLE_INT_H
+
+#include "cycle.h"
+
+/* Mapped: its queue is no root. */
+extern struct marker *cycle_marker __attribute__((visibility("hidden")));
+
+/**
+ * cycle_make_marker - see to it that there is one
+ *
+ * Return: false if there is no memory.
+ */
+bool cycle_make_marker(void);
+
+/**
+ * cycle_lock_all - take the locks that stopped threads must not have
+ */
+void cycle_lock_all(void);
+void cycle_unlock_all(void);
+
+/* World stopped, from here on. */
+
+/**
+ * cycle_mark_caches - begin to mark: what threads have and did not hand out
+ */
+void cycle_mark_caches(void);
+
+/**
+ * cycle_mark_roots - shade what roots point to
+ * @sp: where the caller's own stack ends
+ */
+void cycle_mark_roots(uintptr_t sp);
+
+/**
+ * cycle_mark_all - turn all grey black, then do what specials want
+ */
+void cycle_mark_all(void);
+
+/**
+ * cycle_mark_for_check - mark from the beginning, without specials
+ * @sp: where the caller's own stack ends
+ */
+void cycle_mark_for_check(uintptr_t sp);
+
+/**
+ * cycle_check_marks - does something black point to something white
+ *
+ * Reports the first, and marks all.
+ *
+ * Return: objects that were not marked.
+ */
+unsigned int cycle_check_marks(void);
+
+/* Collections beside the program: cycle_run.c. */
+bool cycle_run_is_on(void);
+bool cycle_run_is_marking(void);
+bool cycle_run_is_due(void);
+bool cycle_run_locked(void);
+
+/**
+ * cycle_assist - a thread that allocates marks along
+ * @bytes: it allocates
+ * @since: bytes allocated since the last collection
+ */
+void cycle_assist(size_t bytes, size_t since);
+
+void cycle_count_pause(uint64_t ns);
+
+/**
+ * cycle_give_up - a thread did not stop
+ */
+void cycle_give_up(void);
+
+#endif /* SHIM_GC_CYCLE_INT_H */

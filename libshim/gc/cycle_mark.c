@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * cycle_mark: the parts that collections are made of, with the world stopped.
+ */
+#include <string.h>
+
+#include "cycle_int.h"
+#include "gcalloc.h"
+#include "gclog.h"
+#include "gcmeta.h"
+#include "mark.h"
+#include "pacer.h"
+#include "roots.h"
+#include "special.h"
+#include "stop.h"
+#include "sweep.h"
+
+struct marker *cycle_marker;
+
+static size_t cached;			/* bytes in caches, not handed out */
+
+static void mark_cached(struct gcspan *s, unsigned int first, unsigned int n)
+{
+	cached += n * s->bytes;
+	for (; n; n--, first++)
+		__atomic_or_fetch(&s->mark[first / 64], 1ull << (first % 64),
+				  __ATOMIC_RELAXED);
+}
+
+static void each_cached(void (*fn)(struct gcspan *s, unsigned int first,
+				   unsigned int n))
+{
+	struct gcthread *t;
+
+	for (t = gcthread_next(NULL); t; t = gcthread_next(t))
+		gcalloc_each_cached(t, fn);
+}
+
+static void mark_root(uintptr_t low, uintptr_t high, enum roots_kind kind)
+{
+	if (kind == ROOTS_STACK)
+		mark_stack(cycle_marker, low, high);
+	else
+		mark_range(cycle_marker, low, high);
+}
+
+bool cycle_make_marker(void)
+{
+	if (!cycle_marker)
+		cycle_marker = gcmeta_map(sizeof(*cycle_marker));
+	return cycle_marker;
+}
+
+void cycle_lock_all(void)
+{
+	special_lock();
+	gcthread_lock();
+	gcalloc_lock_all();
+}
+
+void cycle_unlock_all(void)
+{
+	gcalloc_unlock_all();
+	gcthread_unlock();
+	special_unlock();
+}
+
+void cycle_mark_caches(void)
+{
+	cycle_marker->bytes = 0;
+	cycle_marker->objects = 0;
+	cycle_marker->scanned = 0;
+	cached = 0;
+	each_cached(mark_cached);
+}
+
+void cycle_mark_roots(uintptr_t sp)
+{
+	special_mark_roots(cycle_marker);
+	roots_each(mark_root, true, sp);
+}
+
+static void rescan(struct gcspan *s, void *arg)
+{
+	mark_rescan(arg, s);
+	mark_drain(arg, SIZE_MAX);
+}
+
+/* A queue had no memory: look at all marked objects again until it had. */
+static void mark_all(void)
+{
+	mark_run(cycle_marker);
+	while (mark_overflowed()) {
+		gcalloc_each_span(rescan, cycle_marker);
+		mark_run(cycle_marker);
+	}
+}
+
+void cycle_mark_all(void)
+{
+	mark_all();
+	for (;;) {
+		special_after_mark(cycle_marker);
+		if (!mark_overflowed())
+			break;
+		gcalloc_each_span(rescan, cycle_marker);
+		mark_all();
+	}
+}
+
+void cycle_mark_for_check(uintptr_t sp)
+{
+	cycle_mark_caches();
+	cycle_mark_roots(sp);
+	mark_all();
+}
+
+void cycle_count_pause(uint64_t ns)
+{
+	cycle_stat.pause_ns = ns;
+	cycle_stat.pause_sum_ns += ns;
+	if (ns > cycle_stat.pause_max_ns)
+		cycle_stat.pause_max_ns = ns;
+}
+
+void cycle_give_up(void)
+{
+	if (!cycle_stat.failed++)
+		gclog("a thread does not stop: it blocks signal %d; nothing is collected",
+		      stop_signal());
+}
+
+/* What is black and points to white. */
+struct missing {
+	unsigned int n;
+};
+
+static void check_object(struct gcspan *s, uintptr_t p, struct missing *missing)
+{
+	uintptr_t at, value;
+
+	/* a typed object's other words are no pointers */
+	if (s->kind != GC_SCAN) {
+		mark_children(cycle_marker, p, s);
+		return;
+	}
+	for (at = p; at < p + s->bytes; at += sizeof(at)) {
+		value = __atomic_load_n((uintptr_t *)at, __ATOMIC_RELAXED);
+		if (!mark_pointer(cycle_marker, value))
+			continue;
+		if (!missing->n++)
+			gclog("no shim_gc_store(): %p + %zu of %zu bytes, age %u, to %p",
+			      (void *)p, (size_t)(at - p), s->bytes,
+			      sweep_generation() - s->born, (void *)value);
+	}
+}
+
+static void check_span(struct gcspan *s, void *arg)
+{
+	unsigned int i;
+
+	if (s->kind != GC_SCAN && s->kind != GC_TYPED)
+		return;
+	for (i = 0; i < s->nobjs; i++)
+		if (gcspan_bit(s->mark, i))
+			check_object(s, gcspan_object(s, i), arg);
+}
+
+/* What was not handed out holds what it held before: it is no object yet. */
+static void hide_cached(struct gcspan *s, unsigned int first, unsigned int n)
+{
+	for (; n; n--, first++) {
+		s->alloc[first / 64] &= ~(1ull << (first % 64));
+		s->mark[first / 64] &= ~(1ull << (first % 64));
+	}
+}
+
+static void show_cached(struct gcspan *s, unsigned int first, unsigned int n)
+{
+	for (; n; n--, first++) {
+		s->alloc[first / 64] |= 1ull << (first % 64);
+		s->mark[first / 64] |= 1ull << (first % 64);
+	}
+}
+
+unsigned int cycle_check_marks(void)
+{
+	struct missing missing = { 0 };
+	size_t before = cycle_marker->objects;
+
+	each_cached(hide_cached);
+	gcalloc_each_span(check_span, &missing);
+	mark_all();
+	each_cached(show_cached);
+	return (unsigned int)(cycle_marker->objects - before);
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * cycle_run: a collection beside the program.
+ *
+ *	stop: caches black, roots grey, barrier on, new objects black | mark |
+ *	stop: queues of threads, specials, sweeping begins, barrier off
+ *
+ * Whatever was reached at the first stop, or made since, is marked at the
+ * second.  With the deletion barrier this is so because every pointer that is
+ * removed from the heap was shaded; the hybrid shades the new one, too.  With
+ * the insertion barrier nothing black points to white but from roots, which
+ * are looked at again; and so with dirty pages, after marked objects on pages
+ * that were written to have been looked at again.
+ */
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "barrier.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "cycle_int.h"
+#include "dirty.h"
+#include "gc.h"
+#include "gcalloc.h"
+#include "gclog.h"
+#include "mark.h"
+#include "pacer.h"
+#include "roots.h"
+#include "stop.h"
+#include "sweep.h"
+
+/* Scanned at a time: some 100 us. */
+#define QUANTUM		((size_t)256 << 10)
+/* An assist is no longer than this, so that no allocation is slow. */
+#define ASSIST_MAX	((size_t)64 << 10)
+/* Queued by threads meanwhile: fewer are marked with the world stopped. */
+#define FEW		64
+#define ROUNDS		4
+#define OS_PAGE		((uintptr_t)4096)
+
+static unsigned int mode = SHIM_GC_STOP;
+static bool verify;
+static bool marking;			/* atomic */
+static bool forced;			/* atomic */
+static void (*on_event)(unsigned int event);
+static size_t expected;			/* bytes to scan in this cycle */
+static size_t done;			/* atomic: bytes scanned */
+
+void cycle_set_mode(unsigned int m)
+{
+	if (m == SHIM_GC_DIRTY && !dirty_init())
+		m = SHIM_GC_STOP;
+	mode = m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m;
+}
+
+unsigned int cycle_get_mode(void)
+{
+	return mode;
+}
+
+void cycle_set_verify(bool on)
+{
+	__atomic_store_n(&verify, on, __ATOMIC_RELAXED);
+}
+
+void cycle_on_event(void (*fn)(unsigned int event))
+{
+	__atomic_store_n(&on_event, fn, __ATOMIC_RELEASE);
+}
+
+static void event(unsigned int what)
+{
+	void (*fn)(unsigned int event);
+
+	fn = __atomic_load_n(&on_event, __ATOMIC_ACQUIRE);
+	if (fn)
+		fn(what);
+}
+
+bool cycle_run_is_on(void)
+{
+	return mode != SHIM_GC_STOP;
+}
+
+bool cycle_run_is_marking(void)
+{
+	return __atomic_load_n(&marking, __ATOMIC_RELAXED);
+}
+
+void cycle_run_begin(void)
+{
+	__atomic_store_n(&forced, true, __ATOMIC_RELAXED);
+}
+
+bool cycle_run_is_due(void)
+{
+	return __atomic_exchange_n(&forced, false, __ATOMIC_RELAXED) ||
+	       gcalloc_since() >= pacer_trigger();
+}
+
+static unsigned int barrier_of_mode(void)
+{
+	switch (mode) {
+	case SHIM_GC_HYBRID:
+		return BARRIER_OLD | BARRIER_NEW;
+	case SHIM_GC_DELETION:
+		return BARRIER_OLD;
+	case SHIM_GC_INSERTION:
+		return BARRIER_NEW;
+	default:
+		return 0;
+	}
+}
+
+static bool sees_roots_again(void)
+{
+	return mode == SHIM_GC_INSERTION || mode == SHIM_GC_DIRTY;
+}
+
+/* Objects that are marked, on pages that were written to. */
+static void rescan_pages(uintptr_t low, uintptr_t high, void *arg)
+{
+	struct gcspan *s = arg;
+	uintptr_t p, from, to;
+	unsigned int i, end;
+
+	i = gcspan_index(s, low);
+	end = gcspan_index(s, high - 1);
+	for (; i <= end && i < s->nobjs; i++) {
+		if (!gcspan_bit(s->mark, i))
+			continue;
+		p = gcspan_object(s, i);
+		if (s->kind == GC_TYPED) {
+			mark_children(cycle_marker, p, s);
+			continue;
+		}
+		from = p > low ? p : low;
+		to = p + s->bytes < high ? p + s->bytes : high;
+		mark_range(cycle_marker, from, to);
+	}
+}
+
+static void rescan_span(struct gcspan *s, void *arg)
+{
+	(void)arg;
+	if (s->kind != GC_SCAN && s->kind != GC_TYPED)
+		return;
+	dirty_each(s->start, s->start + s->npages * GC_PAGE, rescan_pages, s);
+}
+
+static bool begin(void)
+{
+	uint64_t start;
+
+	cycle_lock_all();
+	start = sys_clock(CLOCK_MONOTONIC);
+	if (!roots_stop()) {
+		cycle_give_up();
+		cycle_unlock_all();
+		return false;
+	}
+	if (mode == SHIM_GC_DIRTY && !dirty_clear()) {
+		stop_start();
+		cycle_unlock_all();
+		gclog("soft-dirty bits cannot be cleared: stopping the world from now on");
+		mode = SHIM_GC_STOP;
+		return false;
+	}
+	cycle_mark_caches();
+	cycle_mark_roots(0);
+	gcalloc_set_black(true);
+	sweep_set_marking(true);
+	barrier_set(barrier_of_mode());
+	stop_start();
+	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
+	cycle_unlock_all();
+	return true;
+}
+
+/*
+ * A quarter of the processors' time: on two processors, rest as long as was
+ * worked.  Not when threads have allocated what they may.
+ */
+static void rest(uint64_t worked)
+{
+	struct timespec ts = { 0, (long)(worked < 1000000 ? worked : 1000000) };
+
+	if (gcalloc_since() < pacer_goal())
+		nanosleep(&ts, NULL);
+}
+
+static void mark_beside(void)
+{
+	uint64_t start;
+	size_t n;
+
+	do {
+		start = sys_clock(CLOCK_THREAD_CPUTIME_ID);
+		n = mark_drain(cycle_marker, QUANTUM);
+		__atomic_add_fetch(&done, n, __ATOMIC_RELAXED);
+		if (n >= QUANTUM)
+			rest(sys_clock(CLOCK_THREAD_CPUTIME_ID) - start);
+	} while (n || !mark_is_done());
+}
+
+/* The world is stopped, and nothing is grey but what threads have queued. */
+static void finish(size_t since)
+{
+	if (mode == SHIM_GC_DIRTY)
+		gcalloc_each_span(rescan_span, NULL);
+	if (sees_roots_again())
+		cycle_mark_roots(0);
+	cycle_mark_all();
+	if (__atomic_load_n(&verify, __ATOMIC_RELAXED))
+		cycle_stat.missed += cycle_check_marks();
+	barrier_set(0);
+	gcalloc_set_black(false);
+	sweep_set_marking(false);
+	cycle_stat.live = cycle_marker->bytes + gcalloc_since() - since;
+	pacer_marked(gcalloc_since() - since, cycle_marker->scanned);
+	pacer_after(cycle_stat.live, roots_bytes());
+	sweep_begin();
+	gcalloc_reset_since();
+	cycle_stat.collections++;
+	cycle_stat.concurrent++;
+}
+
+/*
+ * The second stop; if threads have queued much, it is only to get at that, and
+ * marking goes on.  Return: true at the end.
+ */
+static bool stop_again(unsigned int round, size_t since)
+{
+	uint64_t start;
+	bool last;
+
+	cycle_lock_all();
+	start = sys_clock(CLOCK_MONOTONIC);
+	while (!roots_stop()) {
+		/* no way back: who does not stop now will */
+		cycle_give_up();
+		cycle_unlock_all();
+		sched_yield();
+		cycle_lock_all();
+		start = sys_clock(CLOCK_MONOTONIC);
+	}
+	barrier_gather(cycle_marker);
+	last = mark_is_done() || round == ROUNDS;
+	if (last) {
+		__atomic_store_n(&marking, false, __ATOMIC_RELAXED);
+		finish(since);
+	}
+	stop_start();
+	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
+	cycle_unlock_all();
+	return last;
+}
+
+bool cycle_run_locked(void)
+{
+	size_t since = gcalloc_since();
+	unsigned int round = 0;
+
+	if (mode == SHIM_GC_STOP || !begin())
+		return false;
+	expected = cycle_stat.live + ((size_t)1 << 20);
+	__atomic_store_n(&done, 0, __ATOMIC_RELAXED);
+	event(SHIM_GC_EVENT_MARK);
+	__atomic_store_n(&marking, true, __ATOMIC_RELAXED);
+	do {
+		mark_beside();
+		event(SHIM_GC_EVENT_MARKED);
+	} while (!stop_again(++round, since));
+	event(SHIM_GC_EVENT_END);
+	return true;
+}
+
+/*
+ * What is left to scan for each byte that may still be allocated, as Go does:
+ * marking ends before the goal is reached, whoever does it.
+ */
+void cycle_assist(size_t bytes, size_t since)
+{
+	size_t goal = pacer_goal(), left, work;
+	size_t scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
+	struct marker *m;
+
+	if (since > 2 * goal) {
+		cycle_wait();
+		return;
+	}
+	left = scanned < expected ? expected - scanned : (size_t)64 << 10;
+	goal = since + QUANTUM < goal ? goal - since : QUANTUM;
+	work = (size_t)((double)left / (double)goal * (double)bytes);
+	if (work > ASSIST_MAX)
+		work = ASSIST_MAX;
+	barrier_begin();
+	m = barrier_marker();
+	if (m && cycle_run_is_marking()) {
+		work = mark_drain(m, work);
+		__atomic_add_fetch(&done, work, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&cycle_stat.assisted, work,
+				   __ATOMIC_RELAXED);
+		while (m->top >= MARK_CHUNK)
+			if (!mark_share_some(m))
+				break;
+	}
+	barrier_end();
+}
