@@ -4,6 +4,8 @@
  * forks go on.  Every object carries what it must hold; one that was freed while
  * it was reached, or handed out twice, is noticed when it is next visited.
  *
+ * SHIM_GC_MODE, SHIM_GC_VERIFY and SHIM_GC_PERCENT make it another torture.
+ *
  * Usage: torture [-s SECONDS | -n ROUNDS] [-t THREADS] [-f FORKS] [-c COLLECTS]
  */
 #include <pthread.h>
@@ -65,7 +67,7 @@ static uint64_t magic_of(const struct node *n)
 
 static void store(struct node **slot, struct node *v)
 {
-	*slot = v;
+	shim_gc_store(slot, v);
 }
 
 static struct node *make(uint64_t *seed)
@@ -314,6 +316,10 @@ int main(int argc, char **argv)
 	if (shim_gc_verify())
 		bad++;
 	shim_gc_get_stat(&st, sizeof(st));
+	if (st.missed) {
+		fprintf(stderr, "%lu objects were not marked\n", st.missed);
+		bad++;
+	}
 	printf("made %lu visited %lu lost %lu bad %u\n"
 	       "collections %lu failed %lu heap %lu live %lu MiB, longest stop %lu us\n",
 	       atomic_load(&made), atomic_load(&visited), atomic_load(&lost),

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The object that is lost, step by step, in every mode.
+ *
+ *	before		black A		grey B -> white C
+ *	the program	A = C's only holder: A -> C, B -> nothing
+ *	after		nobody who is grey leads to C
+ *
+ * The collector's thread stands still in its event while the program does that:
+ * A is new, so black; B is an old object that is not scanned yet.  Stored by
+ * plain assignments, C is lost with a barrier that the program does not call.
+ */
+#include <semaphore.h>
+
+#include "gctest.h"
+
+struct node {
+	struct node *next;
+	uint64_t check;
+};
+
+#define CHECK	0x1122334455667788ull
+
+static sem_t reached, go_on, ended;
+static struct node *root_b[SOME], *root_a[SOME];
+static struct shim_gc_weak *weak[SOME];
+static bool hold;
+
+static void wait_for(sem_t *sem)
+{
+	while (sem_wait(sem))
+		;
+}
+
+static void on_event(enum shim_gc_event event)
+{
+	if (!hold)
+		return;
+	if (event == SHIM_GC_EVENT_MARK) {
+		sem_post(&reached);
+		wait_for(&go_on);
+	} else if (event == SHIM_GC_EVENT_END) {
+		sem_post(&ended);
+	}
+}
+
+static __attribute__((noinline)) void prepare(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++) {
+		root_b[i] = shim_gc_alloc(sizeof(struct node));
+		root_b[i]->next = shim_gc_alloc(sizeof(struct node));
+		root_b[i]->next->check = CHECK;
+		weak[i] = shim_gc_weak_new(root_b[i]->next, SHIM_GC_SHORT);
+	}
+}
+
+/* What the drawing shows, with the barrier or past it. */
+static __attribute__((noinline)) void move_edges(bool barrier)
+{
+	struct node *a;
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++) {
+		a = shim_gc_alloc(sizeof(*a));
+		if (barrier) {
+			shim_gc_store(&a->next, root_b[i]->next);
+			shim_gc_store(&root_b[i]->next, NULL);
+		} else {
+			*(struct node *volatile *)&a->next = root_b[i]->next;
+			*(struct node *volatile *)&root_b[i]->next = NULL;
+		}
+		root_a[i] = a;
+	}
+}
+
+static __attribute__((noinline)) void drop_edges(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++)
+		shim_gc_store(&root_b[i]->next, NULL);
+}
+
+/* How many of the C's are whole. */
+static __attribute__((noinline)) unsigned int count_whole(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < SOME; i++)
+		n += shim_gc_base(root_a[i]->next) == root_a[i]->next &&
+		     root_a[i]->next->check == CHECK;
+	return n;
+}
+
+static int init(unsigned int mode)
+{
+	struct shim_gc_opts opts = { .mode = mode };
+
+	sem_init(&reached, 0, 0);
+	sem_init(&go_on, 0, 0);
+	sem_init(&ended, 0, 0);
+	return shim_gc_init(&opts);
+}
+
+/* One collection, with @fn in the middle. */
+static int run_cycle(void (*fn)(bool arg), bool arg)
+{
+	shim_gc_on_event(on_event);
+	hold = true;
+	clear_stack();
+	if (shim_gc_begin())
+		return -1;
+	wait_for(&reached);
+	fn(arg);
+	clear_stack();
+	sem_post(&go_on);
+	wait_for(&ended);
+	hold = false;
+	return 0;
+}
+
+FIXTURE(colours) {
+};
+
+FIXTURE_VARIANT(colours) {
+	unsigned int mode;
+};
+
+FIXTURE_VARIANT_ADD(colours, hybrid) {
+	.mode = SHIM_GC_HYBRID,
+};
+
+FIXTURE_VARIANT_ADD(colours, deletion) {
+	.mode = SHIM_GC_DELETION,
+};
+
+FIXTURE_VARIANT_ADD(colours, insertion) {
+	.mode = SHIM_GC_INSERTION,
+};
+
+FIXTURE_SETUP(colours)
+{
+	ASSERT_EQ(0, init(variant->mode));
+	prepare();
+}
+
+FIXTURE_TEARDOWN(colours)
+{
+}
+
+TEST_F(colours, kept_with_the_barrier)
+{
+	struct shim_gc_stat st;
+
+	shim_gc_set_verify(true);
+	ASSERT_EQ(0, run_cycle(move_edges, true));
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	EXPECT_EQ(SOME, count_whole());
+	shim_gc_get_stat(&st, sizeof(st));
+	EXPECT_EQ(0, st.missed);
+	EXPECT_EQ(1, st.concurrent);
+	EXPECT_EQ(variant->mode, st.mode);
+	EXPECT_EQ(0, shim_gc_verify());
+}
+
+/* The test of the test. */
+TEST_F(colours, lost_without)
+{
+	ASSERT_EQ(0, run_cycle(move_edges, false));
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+/* The verifier finds the stores, says so, and keeps what they hold. */
+TEST_F(colours, found_by_the_verifier)
+{
+	struct shim_gc_stat st;
+
+	shim_gc_set_verify(true);
+	ASSERT_EQ(0, run_cycle(move_edges, false));
+	shim_gc_get_stat(&st, sizeof(st));
+	EXPECT_LE(SOME - STRAY, st.missed);
+	EXPECT_EQ(SOME, count_whole());
+}
+
+static void drop_all(bool arg)
+{
+	(void)arg;
+	drop_edges();
+}
+
+/*
+ * What is dropped while marking goes on stays with the deletion barrier, which
+ * has shaded it, until the next time; with the insertion barrier it goes at
+ * once.
+ */
+TEST_F(colours, floating_garbage)
+{
+	unsigned int left;
+
+	ASSERT_EQ(0, run_cycle(drop_all, false));
+	left = count_left(weak, SOME);
+	if (variant->mode == SHIM_GC_INSERTION) {
+		EXPECT_GE(STRAY, left);
+	} else {
+		EXPECT_EQ(SOME, left);
+	}
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(STRAY, count_left(weak, SOME));
+}
+
+static void copy_edges(bool arg)
+{
+	struct node **a = shim_gc_alloc(SOME * sizeof(*a));
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < SOME; i++)
+		shim_gc_copy(&a[i], &root_b[i]->next, sizeof(*a));
+	drop_edges();
+	/* an array in the end, each of its own node, for count_whole() */
+	for (i = 0; i < SOME; i++)
+		root_a[i] = (struct node *)&a[i];
+}
+
+TEST_F(colours, kept_by_copy)
+{
+	ASSERT_EQ(0, run_cycle(copy_edges, false));
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	EXPECT_EQ(SOME, count_whole());
+}
+
+/* A weak reference makes a strong one while marking goes on. */
+static void revive(bool arg)
+{
+	struct node *a;
+	unsigned int i;
+
+	(void)arg;
+	drop_edges();
+	for (i = 0; i < SOME; i++) {
+		a = shim_gc_alloc(sizeof(*a));
+		shim_gc_store(&a->next, shim_gc_weak_get(weak[i]));
+		root_a[i] = a;
+	}
+}
+
+TEST_F(colours, kept_through_a_weak_reference)
+{
+	ASSERT_EQ(0, run_cycle(revive, false));
+	EXPECT_EQ(SOME, count_whole());
+}
+
+/*
+ * No barrier at all: the kernel knows the pages.  Where it does not, the mode is
+ * STOP, and says so.
+ */
+TEST(dirty_pages)
+{
+	struct shim_gc_stat st;
+
+	ASSERT_EQ(0, init(SHIM_GC_DIRTY));
+	prepare();
+	shim_gc_get_stat(&st, sizeof(st));
+	if (st.mode == SHIM_GC_STOP) {
+		/* all the same, nothing may be lost */
+		move_edges(false);
+		ASSERT_EQ(0, shim_gc_begin());
+		EXPECT_EQ(SOME, count_whole());
+		return;
+	}
+	ASSERT_EQ(SHIM_GC_DIRTY, st.mode);
+	ASSERT_EQ(0, run_cycle(move_edges, false));
+	EXPECT_EQ(SOME, count_left(weak, SOME));
+	EXPECT_EQ(SOME, count_whole());
+}
+
+TEST_HARNESS_MAIN
