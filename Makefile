@@ -141,7 +141,8 @@ demo: lib $(if $(without_module),,kmod)
 	@tools/demo $(o)
 
 ## bench bench-box bench-pair bench-return bench-tlb: compare allocators on this machine
-bench bench-box bench-pair bench-return bench-tlb: lib
+## bench-gc: compare collectors, ours, libgc's and Go's (ROUNDS=3)
+bench bench-box bench-gc bench-pair bench-return bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@
 
 ## bench-return-vm: what stays resident after free() on the module's blocks
@@ -164,6 +165,6 @@ help:
 
 .PHONY: all kmod lib tools selftests check check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
-	fuzz vm-shell demo bench bench-box bench-pair bench-return bench-tlb \
+	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
 	bench-vm overhead clean help
 .DELETE_ON_ERROR:

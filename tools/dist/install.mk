@@ -46,6 +46,10 @@ install-lib: lib
 	done
 	install -m 644 $(o)/libshim*.a $(DESTDIR)$(LIBDIR)/
 	install -m 644 libshim/include/*.h $(DESTDIR)$(PREFIX)/include/
+	install -d $(DESTDIR)$(PREFIX)/include/shim-gc/gc
+	install -m 644 libshim/compat/*.h $(DESTDIR)$(PREFIX)/include/shim-gc/
+	install -m 644 libshim/compat/gc/*.h \
+		$(DESTDIR)$(PREFIX)/include/shim-gc/gc/
 	install -D -m 644 kmod/uapi/hugearena.h \
 		$(DESTDIR)$(PREFIX)/include/linux/hugearena.h
 	for pc in libshim/*.pc.in; do \
