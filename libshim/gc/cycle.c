@@ -267,5 +267,6 @@ void cycle_fork_child(void)
 	gcthread_fork_child();
 	special_reset_child();
 	shim_lock_reset_child(&lock);
+	cycle_run_fork_child();
 	background_fork_child();
 }

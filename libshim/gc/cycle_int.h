@@ -63,6 +63,7 @@ bool cycle_run_is_on(void);
 bool cycle_run_is_marking(void);
 bool cycle_run_is_due(void);
 bool cycle_run_locked(void);
+void cycle_run_fork_child(void);
 
 /**
  * cycle_assist - a thread that allocates marks along

@@ -24,6 +24,7 @@
 #include "gc.h"
 #include "gcalloc.h"
 #include "gclog.h"
+#include "gcpages.h"
 #include "mark.h"
 #include "pacer.h"
 #include "roots.h"
@@ -49,9 +50,17 @@ static size_t done;			/* atomic: bytes scanned */
 
 void cycle_set_mode(unsigned int m)
 {
-	if (m == SHIM_GC_DIRTY && !dirty_init())
+	if (m == SHIM_GC_DIRTY && !dirty_init(gcpages_are_own()))
 		m = SHIM_GC_STOP;
 	mode = m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m;
+}
+
+void cycle_run_fork_child(void)
+{
+	if (mode == SHIM_GC_DIRTY && !dirty_fork_child()) {
+		mode = SHIM_GC_STOP;
+		pacer_set_beside(false);
+	}
 }
 
 unsigned int cycle_get_mode(void)
@@ -149,6 +158,25 @@ static void rescan_span(struct gcspan *s, void *arg)
 	dirty_each(s->start, s->start + s->npages * GC_PAGE, rescan_pages, s);
 }
 
+static void clear_span(struct gcspan *s, void *arg)
+{
+	bool *ok = arg;
+
+	if (s->kind == GC_SCAN || s->kind == GC_TYPED)
+		*ok &= dirty_clear_range(s->start,
+					 s->start + s->npages * GC_PAGE);
+}
+
+static bool clear_all(void)
+{
+	bool ok = true;
+
+	if (!dirty_is_by_range())
+		return dirty_clear();
+	gcalloc_each_span(clear_span, &ok);
+	return ok;
+}
+
 static bool begin(void)
 {
 	uint64_t start;
@@ -160,10 +188,11 @@ static bool begin(void)
 		cycle_unlock_all();
 		return false;
 	}
-	if (mode == SHIM_GC_DIRTY && !dirty_clear()) {
+	if (mode == SHIM_GC_DIRTY && !clear_all()) {
 		stop_start();
 		cycle_unlock_all();
-		gclog("soft-dirty bits cannot be cleared: stopping the world from now on");
+		gclog("pages cannot be watched: stopping the world from now on");
+		pacer_set_beside(false);
 		mode = SHIM_GC_STOP;
 		return false;
 	}

@@ -5,6 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+
 #include "base/sys.h"
 #include "dirty.h"
 #include "gcmeta.h"
@@ -12,6 +16,42 @@
 #define OS_PAGE		((uintptr_t)4096)
 #define SOFT_DIRTY	(1ull << 55)	/* of a word of pagemap */
 #define WORDS		512		/* read at once: of 2 MiB */
+#define REGIONS		64
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY	1
+#endif
+#define FEATURE_WP_UNPOPULATED	(1ull << 13)	/* Linux 6.4 */
+#define FEATURE_WP_ASYNC	(1ull << 15)	/* Linux 6.7 */
+
+/* ioctl() of pagemap, Linux 6.7 */
+struct scan {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t start;
+	uint64_t end;
+	uint64_t walk_end;
+	uint64_t vec;
+	uint64_t vec_len;
+	uint64_t max_pages;
+	uint64_t category_inverted;
+	uint64_t category_mask;
+	uint64_t category_anyof_mask;
+	uint64_t return_mask;
+};
+
+struct region {
+	uint64_t start;
+	uint64_t end;
+	uint64_t categories;
+};
+
+#define SCAN			_IOWR('f', 16, struct scan)
+#define SCAN_PROTECT		1ull
+#define SCAN_CHECK_ASYNC	2ull
+#define SCAN_WRITTEN		2ull
+
+static int uffd = -1;		/* kept open: closing it ends the watch */
 
 static bool write_4(void)
 {
@@ -47,8 +87,60 @@ static bool is_dirty(uintptr_t p)
 	return word & SOFT_DIRTY;
 }
 
+static long scan(uintptr_t low, uintptr_t high, uint64_t flags,
+		 struct region *region, uintptr_t *end)
+{
+	struct scan arg = {
+		.size = sizeof(arg),
+		.flags = flags | SCAN_CHECK_ASYNC,
+		.start = low,
+		.end = high,
+		.vec = (uintptr_t)region,
+		.vec_len = region ? REGIONS : 0,
+		.category_mask = SCAN_WRITTEN,
+		.return_mask = SCAN_WRITTEN,
+	};
+	long fd = open_pagemap(), n;
+
+	if (fd < 0)
+		return fd;
+	n = sys_call3(SYS_ioctl, fd, SCAN, (long)&arg);
+	sys_call3(SYS_close, fd, 0, 0);
+	*end = arg.walk_end;
+	return n;
+}
+
+static bool has_uffd(uintptr_t page)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = FEATURE_WP_UNPOPULATED | FEATURE_WP_ASYNC,
+	};
+	struct region region[REGIONS];
+	uintptr_t end;
+	long fd;
+
+	fd = sys_call3(SYS_userfaultfd,
+		       O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY, 0, 0);
+	if (fd < 0)
+		return false;
+	if (!sys_call3(SYS_ioctl, fd, UFFDIO_API, (long)&api)) {
+		uffd = (int)fd;
+		dirty_add(page, page + OS_PAGE);
+		if (dirty_clear_range(page, page + OS_PAGE) &&
+		    !scan(page, page + OS_PAGE, 0, region, &end)) {
+			*(volatile char *)page = 1;
+			if (scan(page, page + OS_PAGE, 0, region, &end) == 1)
+				return true;
+		}
+	}
+	sys_call3(SYS_close, fd, 0, 0);
+	uffd = -1;
+	return false;
+}
+
 /* A kernel without soft-dirty bits accepts the write, or does not: try it. */
-bool dirty_init(void)
+bool dirty_init(bool own)
 {
 	volatile char *page = gcmeta_map(OS_PAGE);
 	bool ok = false;
@@ -60,13 +152,71 @@ bool dirty_init(void)
 		page[0] = 2;
 		ok = is_dirty((uintptr_t)page);
 	}
+	if (!ok && own)
+		ok = has_uffd((uintptr_t)page);
 	gcmeta_unmap((void *)page, OS_PAGE);
 	return ok;
+}
+
+bool dirty_is_by_range(void)
+{
+	return uffd >= 0;
+}
+
+/* One that cannot be watched is found out by dirty_clear_range(). */
+void dirty_add(uintptr_t low, uintptr_t high)
+{
+	struct uffdio_register arg = {
+		.range = { low, high - low },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+
+	if (uffd >= 0)
+		sys_call3(SYS_ioctl, uffd, UFFDIO_REGISTER, (long)&arg);
+}
+
+void dirty_remove(uintptr_t low, uintptr_t high)
+{
+	struct uffdio_range arg = { low, high - low };
+
+	if (uffd >= 0)
+		sys_call3(SYS_ioctl, uffd, UFFDIO_UNREGISTER, (long)&arg);
+}
+
+bool dirty_clear_range(uintptr_t low, uintptr_t high)
+{
+	uintptr_t end;
+
+	return scan(low, high, SCAN_PROTECT, NULL, &end) >= 0 && end == high;
 }
 
 bool dirty_clear(void)
 {
 	return write_4();
+}
+
+static long each_written(uintptr_t low, uintptr_t high,
+			 void (*fn)(uintptr_t low, uintptr_t high, void *arg),
+			 void *arg)
+{
+	struct region region[REGIONS];
+	long n, i, pages = 0;
+	uintptr_t end;
+
+	while (low < high) {
+		n = scan(low, high, 0, region, &end);
+		if (n < 0 || end <= low) {
+			fn(low, high, arg);
+			return -1;
+		}
+		for (i = 0; i < n; i++) {
+			fn(region[i].start, region[i].end, arg);
+			pages += (long)((region[i].end - region[i].start) /
+					OS_PAGE);
+		}
+		low = end;
+	}
+	return pages;
 }
 
 long dirty_each(uintptr_t low, uintptr_t high,
@@ -75,8 +225,11 @@ long dirty_each(uintptr_t low, uintptr_t high,
 {
 	uint64_t word[WORDS];
 	uintptr_t from = 0, p;
-	long fd = open_pagemap(), n, i, pages = 0;
+	long fd, n, i, pages = 0;
 
+	if (uffd >= 0)
+		return each_written(low, high, fn, arg);
+	fd = open_pagemap();
 	if (fd < 0) {
 		fn(low, high, arg);
 		return -1;
@@ -109,4 +262,13 @@ long dirty_each(uintptr_t low, uintptr_t high,
 		fn(from, high, arg);
 	sys_call3(SYS_close, fd, 0, 0);
 	return pages;
+}
+
+bool dirty_fork_child(void)
+{
+	if (uffd < 0)
+		return true;
+	sys_call3(SYS_close, uffd, 0, 0);
+	uffd = -1;
+	return false;
 }

@@ -28,6 +28,11 @@ static bool has_core(void)
 	return is == 2;
 }
 
+bool gcpages_are_own(void)
+{
+	return !has_core();
+}
+
 /* mmap() aligns to 4 KiB: ask for a page more and give the ends back. */
 static void *kernel_get(size_t len)
 {

@@ -9,6 +9,11 @@
 #include <stddef.h>
 
 /**
+ * gcpages_are_own - do pages come from the kernel, not from libshim
+ */
+bool gcpages_are_own(void);
+
+/**
  * gcpages_get - pages of 8 KiB
  * @npages: how many
  * @owner: a value that the page heap keeps with them

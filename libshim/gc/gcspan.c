@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "dirty.h"
 #include "gcmeta.h"
 #include "gcpages.h"
 #include "gcspan.h"
@@ -104,14 +105,17 @@ bool gcspan_publish(struct gcspan *s)
 		gcspan_put(s);
 		return false;
 	}
+	dirty_add(s->start, end);
 	set_pages(s, s);
 	return true;
 }
 
 void gcspan_put(struct gcspan *s)
 {
-	if (gcspan_of(s->start) == s)
+	if (gcspan_of(s->start) == s) {
+		dirty_remove(s->start, s->start + s->npages * GC_PAGE);
 		set_pages(s, NULL);
+	}
 	__atomic_sub_fetch(&nr_pages, s->npages, __ATOMIC_RELAXED);
 	gcpages_put(s->seam, (void *)s->start, s->npages);
 	s->nobjs = 0;

@@ -321,9 +321,10 @@ int main(int argc, char **argv)
 		bad++;
 	}
 	printf("made %lu visited %lu lost %lu bad %u\n"
-	       "collections %lu failed %lu heap %lu live %lu MiB, longest stop %lu us\n",
+	       "collections %lu, %lu of them beside, failed %lu\n"
+	       "heap %lu live %lu MiB, longest stop %lu us, mode %lu\n",
 	       atomic_load(&made), atomic_load(&visited), atomic_load(&lost),
-	       bad, st.collections, st.failed, st.heap >> 20, st.live >> 20,
-	       st.pause_max_ns / 1000);
+	       bad, st.collections, st.concurrent, st.failed, st.heap >> 20,
+	       st.live >> 20, st.pause_max_ns / 1000, st.mode);
 	return atomic_load(&lost) || bad;
 }
