@@ -336,7 +336,8 @@ static long ask_all(int dir, pid_t self, uint32_t pass)
 			if (stop_is_stopped(t))
 				continue;
 			if (t->asked == epoch) {
-				busy += !is_dead(tid);
+				/* any other is off the list in a moment */
+				busy += tid != getpid() || !is_dead(tid);
 				continue;
 			}
 			busy++;
@@ -348,6 +349,18 @@ static long ask_all(int dir, pid_t self, uint32_t pass)
 	if (n < 0)
 		return n;
 	return busy || is_complete(dir, entries) ? busy : -EAGAIN;
+}
+
+/* Is a thread with a record alive that the kernel's list did not show? */
+static bool is_one_missing(pid_t self, uint32_t pass)
+{
+	struct gcthread *t;
+
+	for (t = gcthread_next(NULL); t; t = gcthread_next(t))
+		if (t->seen != pass && t->tid != self && !is_exempt(t->tid) &&
+		    sys_call3(SYS_tgkill, getpid(), t->tid, 0) != -ESRCH)
+			return true;
+	return false;
 }
 
 /* Records of threads that ended without telling us. */
@@ -408,6 +421,8 @@ bool stop_world(void)
 		 * was read: one look must find all of them still.
 		 */
 		busy = ask_all((int)dir, self, ++pass);
+		if (!busy && is_one_missing(self, pass))
+			busy = -EAGAIN;
 		if (busy <= 0 && busy != -EAGAIN)
 			break;
 		if (busy == -EAGAIN)
