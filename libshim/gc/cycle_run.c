@@ -48,9 +48,23 @@ static void (*on_event)(unsigned int event);
 static size_t expected;			/* bytes to scan in this cycle */
 static size_t done;			/* atomic: bytes scanned */
 
+/* Tried on memory of the heap's own kind. */
+static bool can_watch(void)
+{
+	bool is_zero, ok;
+	void *handle, *page;
+
+	page = gcpages_get(1, NULL, &handle, &is_zero);
+	if (!page)
+		return false;
+	ok = dirty_init(page, gcpages_are_own());
+	gcpages_put(handle, page, 1);
+	return ok;
+}
+
 void cycle_set_mode(unsigned int m)
 {
-	if (m == SHIM_GC_DIRTY && !dirty_init(gcpages_are_own()))
+	if (m == SHIM_GC_DIRTY && !can_watch())
 		m = SHIM_GC_STOP;
 	mode = m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m;
 }

@@ -11,7 +11,6 @@
 
 #include "base/sys.h"
 #include "dirty.h"
-#include "gcmeta.h"
 
 #define OS_PAGE		((uintptr_t)4096)
 #define SOFT_DIRTY	(1ull << 55)	/* of a word of pagemap */
@@ -140,22 +139,22 @@ static bool has_uffd(uintptr_t page)
 }
 
 /* A kernel without soft-dirty bits accepts the write, or does not: try it. */
-bool dirty_init(bool own)
+bool dirty_init(void *page, bool own)
 {
-	volatile char *page = gcmeta_map(OS_PAGE);
-	bool ok = false;
+	volatile char *byte = page;
+	int i;
 
-	if (!page)
-		return false;
-	page[0] = 1;
-	if (write_4() && !is_dirty((uintptr_t)page)) {
-		page[0] = 2;
-		ok = is_dirty((uintptr_t)page);
+	byte[0] = 1;
+	for (i = 0; i < 2; i++) {
+		if (!write_4() || is_dirty((uintptr_t)page))
+			break;
+		byte[0] = 2;
+		if (!is_dirty((uintptr_t)page))
+			break;
 	}
-	if (!ok && own)
-		ok = has_uffd((uintptr_t)page);
-	gcmeta_unmap((void *)page, OS_PAGE);
-	return ok;
+	if (i == 2)
+		return true;
+	return own && has_uffd((uintptr_t)page);
 }
 
 bool dirty_is_by_range(void)

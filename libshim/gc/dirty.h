@@ -19,13 +19,15 @@
 
 /**
  * dirty_init - can the kernel say
+ * @page: 4 KiB of memory as will be watched, to try it with: the module's may
+ *	behave differently from the kernel's own
  * @own: all memory to be watched is mappings of our own: with libshim's spans,
  *	which lie between malloc()'s, registering splits mappings and huge pages
  *	so much that a fork or a stop takes seconds
  *
  * Return: false if it cannot.
  */
-bool dirty_init(bool own);
+bool dirty_init(void *page, bool own);
 
 /**
  * dirty_is_by_range - are pages cleared a range at a time
