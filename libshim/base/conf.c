@@ -40,6 +40,7 @@ static const struct option options[] = {
 	OPTION(backend, KIND_BACKEND),
 	OPTION(cache, KIND_BYTES),
 	OPTION(check, KIND_BOOL),
+	OPTION(deepbind, KIND_BOOL),
 	OPTION(guard, KIND_COUNT),
 	OPTION(limit, KIND_BYTES),
 	OPTION(limit_hard, KIND_BOOL),

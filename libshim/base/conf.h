@@ -34,6 +34,7 @@ struct shim_conf {
 	bool populate;
 	bool scavenger;
 	bool check;
+	bool deepbind;
 	bool rseq;
 	bool stats;
 	bool verbose;

@@ -3,7 +3,7 @@
  * error: what the library says when it must speak, and how it dies.
  *
  * Keeps: nothing here allocates, takes a lock or touches the heap, except that
- * glibc's unwinder may allocate once; a thread that dies is marked, and entry
+ * glibc's unwinder may allocate once; a thread that is at it is marked, and entry
  * serves it from a buffer of its own.  Called by every layer, with no lock held.
  */
 #include <stdbool.h>
@@ -148,6 +148,8 @@ static void die(unsigned int skip)
 	if (!dying) {
 		dying = true;
 		shim_backtrace(skip + 1);
+		/* a handler of SIGABRT may go on, and allocate as before */
+		dying = false;
 	}
 	abort();
 }

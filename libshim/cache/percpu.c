@@ -47,6 +47,9 @@ struct percpu_hot percpu_hot SHIM_BSS_HEAD __attribute__((aligned(64)));
 struct percpu_slab percpu_none SHIM_BSS_LARGE __attribute__((aligned(64)));
 struct percpu percpu = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU) };
 
+/* glibc 2.32 and later. */
+extern char __libc_single_threaded __attribute__((weak));
+
 /* Did this thread go into percpu.threads? */
 static __thread bool thread_counted
 	__attribute__((tls_model("initial-exec")));
@@ -64,34 +67,45 @@ static uint64_t stamp_now(void)
  * restarts the one it finds there; pairs with the load of the slab pointer at
  * the start of each sequence.
  */
-static void percpu_fence(unsigned int cpu)
+static bool percpu_fence(unsigned int cpu)
 {
+	const char *single = &__libc_single_threaded;
 	long ret;
 
+	/* one thread, and it is here: a sandbox need not allow the call */
+	if (single && *single)
+		return true;
 	ret = sys_call3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
 			MEMBARRIER_CMD_FLAG_CPU, (long)cpu);
 	if (ret)	/* before Linux 5.10: all CPUs */
 		ret = sys_call3(SYS_membarrier,
 				MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0);
-	if (ret)
-		shim_bug("membarrier failed", (void *)ret);
+	return !ret;
 }
 
 /**
  * percpu_take - take a CPU's slab for oneself
  * @cpu: any CPU; the lock is held
  *
- * Return: the slab, which no sequence uses any more, or NULL.
+ * Return: the slab, which no sequence uses any more, or NULL if there is none or
+ * the kernel, which let us register for it at boot, refuses the fence: a sandbox
+ * that was entered later.  Then each CPU keeps the slab that it has.
  */
 struct percpu_slab *percpu_take(unsigned int cpu)
 {
 	struct percpu_slab *slab = percpu_hot.slab[cpu];
 
-	if (slab == &percpu_none)
+	if (slab == &percpu_none || percpu.no_fence)
 		return NULL;
 	__atomic_store_n(&percpu_hot.slab[cpu], (void *)&percpu_none,
 			 __ATOMIC_RELEASE);
-	percpu_fence(cpu);
+	if (!percpu_fence(cpu)) {
+		/* nobody else has had it meanwhile: the lock is held */
+		percpu.no_fence = true;
+		__atomic_store_n(&percpu_hot.slab[cpu], (void *)slab,
+				 __ATOMIC_RELEASE);
+		return NULL;
+	}
 	slab->cpu = -1;
 	return slab;
 }
@@ -145,6 +159,10 @@ static struct percpu_slab *slab_steal(void)
 	}
 	if (!oldest)
 		return NULL;
+	if (percpu.no_fence) {
+		percpu.limit = percpu.ncpus;	/* none can be had: make one */
+		return NULL;
+	}
 	if (now - percpu.steal_window > STEAL_WINDOW_NS) {
 		percpu.steal_window = now;
 		percpu.steal_count = 0;

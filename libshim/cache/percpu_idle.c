@@ -57,8 +57,10 @@ static void cpus_count(void)
 			     (long)mask);
 	unsigned int i;
 
-	if (sys_failed(ret))
+	if (sys_failed(ret)) {
+		percpu.ncpus = PERCPU_MAX_CPUS;	/* none can have a higher one */
 		return;
+	}
 	percpu.ncpus = (unsigned int)ret * 8;
 	for (i = 0; i < (unsigned int)ret / sizeof(mask[0]); i++)
 		percpu.nallowed += __builtin_popcountl(mask[i]);
@@ -72,10 +74,12 @@ void percpu_boot(bool use_rseq)
 	percpu.limit = 1;
 	percpu_hot.rseq_off = (uintptr_t)&no_rseq - thread_pointer();
 	if (&__rseq_offset && &__rseq_size) {
-		percpu_hot.rseq_off = (uintptr_t)__rseq_offset;
-		percpu.rseq = RSEQ_HAVE && use_rseq && percpu.ncpus &&
-			      rseq_cpu(percpu_hot.rseq_off) >= 0 &&
+		uintptr_t off = (uintptr_t)__rseq_offset;
+
+		percpu.rseq = RSEQ_HAVE && use_rseq && rseq_cpu(off) >= 0 &&
 			      fence_register();
+		if (percpu.rseq)
+			percpu_hot.rseq_off = off;
 		percpu.mm_cid = percpu.rseq &&
 				getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
 				RSEQ_MM_CID_END;
@@ -150,6 +154,8 @@ static void cpu_look(unsigned int cpu)
 	if (++slab->quiet < QUIET_TICKS)
 		return;
 	slab = percpu_take(cpu);
+	if (!slab)
+		return;
 	slab_empty(slab);
 	slab->next = percpu.free;
 	percpu.free = slab;

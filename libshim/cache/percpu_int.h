@@ -26,6 +26,7 @@
  * @free: slabs that are empty and on no CPU
  * @threads: threads seen, where the kernel does not tell the concurrency
  * @rseq: sequences are in use; written at boot
+ * @no_fence: the kernel refuses percpu_take()'s fence
  * @mm_cid: rseq_mm_cid() is maintained; written at boot
  * @budget: from percpu_set_budget()
  * @steal_window: when the current 10 ms of counting steals began
@@ -41,6 +42,7 @@ struct percpu {
 	struct percpu_slab *free;
 	uint32_t threads;
 	bool rseq;
+	bool no_fence;
 	bool mm_cid;
 	size_t budget;
 	uint64_t steal_window;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * boot: the first allocation of the process.
+ * boot: the first allocation of the process, or the first constructor.
  *
- * Everything the library needs is set up here and nowhere else: constructors
- * come too late, because the dynamic linker allocates before it runs any.  The
- * environment may not be in place yet either; then it is found above argv.
+ * Everything the library needs is set up here and nowhere else, by whichever
+ * comes first: the dynamic linker may allocate before it runs constructors.  The
+ * environment may not be in place yet then; it is found above argv.
  *
  * Keeps: entry_ready is set last; nothing before it allocates.  The boot lock is
  * held by one thread once in the life of the process.  Called by entry and seam.
@@ -87,6 +87,7 @@ void entry_first(void)
 		return;
 	}
 	conf_load(CONF_PATH, environment());
+	pageheap_boot();
 	percpu_set_budget(shim_conf.cache);
 	percpu_boot(shim_conf.rseq && !shim_conf.check);
 	if (shim_conf.check)
@@ -104,6 +105,21 @@ void entry_first(void)
 	if (shim_conf.verbose)
 		shim_say("ready: caches by %s", percpu_has_rseq() ?
 			 "restartable sequences" : "locks");
+}
+
+/*
+ * Whoever enters a sandbox in main() finds the files read and the device opened,
+ * or not, by then.  And handlers of fork() run in the reverse order of their
+ * registration before it: who comes first locks last, and everybody else's may
+ * allocate.  The shared library is linked with -z initfirst, so that this is the
+ * first constructor of the process; in a program that has the archive, one of the
+ * first.
+ */
+__attribute__((constructor(101))) static void first(void)
+{
+	fork_register();
+	if (!__atomic_load_n(&entry_ready, __ATOMIC_ACQUIRE))
+		entry_first();
 }
 
 __attribute__((destructor)) static void last(void)

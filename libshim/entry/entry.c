@@ -27,10 +27,15 @@
 
 bool entry_ready;
 
+static char last_buf[LAST_WORDS] __attribute__((aligned(16))) SHIM_BSS_LARGE;
+
+static bool is_last_word(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)last_buf < LAST_WORDS;
+}
+
 static void *last_words(size_t size)
 {
-	static char buf[LAST_WORDS] __attribute__((aligned(16)))
-		SHIM_BSS_LARGE;
 	static size_t used;
 	size_t need = (size + 15) & ~(size_t)15;
 	size_t at;
@@ -38,7 +43,7 @@ static void *last_words(size_t size)
 	if (need < size || need > LAST_WORDS)
 		return NULL;
 	at = __atomic_fetch_add(&used, need, __ATOMIC_RELAXED);
-	return at <= LAST_WORDS - need ? buf + at : NULL;
+	return at <= LAST_WORDS - need ? last_buf + at : NULL;
 }
 
 static void *alloc_class(unsigned int cls)
@@ -196,10 +201,10 @@ __attribute__((noinline)) void entry_free(void *p)
 	cls = pagemap_class(p);
 	if (cls == PAGEMAP_NONE && guard_owns(p))
 		guard_free(p);
-	else if (cls == PAGEMAP_NONE && !shim_is_dying())
-		entry_unknown(p);
+	else if (cls == PAGEMAP_NONE && is_last_word(p))
+		return;
 	else if (cls == PAGEMAP_NONE)
-		return;		/* one of last_words() */
+		entry_unknown(p);
 	else if (cls == PAGEMAP_LARGE)
 		large_free(p);
 	else if (shim_conf.check)

@@ -188,15 +188,3 @@ void fork_register(void)
 	if (__register_atfork(fork_prepare, fork_parent, fork_child, NULL))
 		shim_say("fork handlers could not be registered");
 }
-
-/*
- * Handlers run in the reverse order of their registration before a fork: who
- * comes first locks last, and everybody else's handlers may allocate.  The
- * shared library is linked with -z initfirst, so that this is the first
- * constructor of the process; in a program that has the archive, one of the
- * first.
- */
-__attribute__((constructor(101))) static void first(void)
-{
-	fork_register();
-}

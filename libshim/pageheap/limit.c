@@ -42,6 +42,7 @@ static uint32_t pressure;	/* the answers; words that readers need no lock */
 static size_t lowest;		/* for */
 static uint32_t worst;		/* under way, guarded by lock */
 static size_t smallest;
+static bool seen;		/* the limits were read once */
 
 /* Read a small file.  Returns its length, 0 if there is none. */
 static size_t file_read(const char *path, char *buf, size_t room)
@@ -153,20 +154,20 @@ static void group_note(const struct cgroup *c, const char *dir, size_t len)
 }
 
 /* Lines of /proc/self/cgroup: "0::/path" or "4:memory:/path". */
-static void groups_note(void)
+static bool groups_note(void)
 {
 	char path[PATH_ROOM], text[2048];
 	char *line, *next, *colon;
 
 	if (!path_make(path, "/proc/self", "", 0, "cgroup") ||
 	    !file_read(path, text, sizeof(text)))
-		return;
+		return false;
 	for (line = text; *line; line = next) {
 		size_t len;
 
 		next = strchr(line, '\n');
 		if (!next)
-			return;		/* cut off */
+			break;		/* cut off */
 		*next++ = '\0';
 		colon = strchr(line, ':');
 		if (!colon || colon[1] == '\0')
@@ -179,6 +180,7 @@ static void groups_note(void)
 			group_note(&cgroups[2], colon + 8, strlen(colon + 8));
 		}
 	}
+	return true;
 }
 
 void limit_update(size_t heap)
@@ -189,10 +191,18 @@ void limit_update(size_t heap)
 	smallest = 0;
 	worst = LIMIT_FAR;
 	note(heap, shim_conf.limit);
-	groups_note();
+	/* refused, by a sandbox: the limit is there, what is used is not known */
+	if (!groups_note())
+		note(heap, lowest);
 	__atomic_store_n(&lowest, smallest, __ATOMIC_RELAXED);
 	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
+	__atomic_store_n(&seen, true, __ATOMIC_RELAXED);
 	shim_lock_release(&lock);
+}
+
+bool limit_wanted(void)
+{
+	return !__atomic_load_n(&seen, __ATOMIC_RELAXED) || limit_bytes();
 }
 
 void limit_fork_child(void)

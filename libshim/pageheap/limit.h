@@ -29,6 +29,16 @@ enum limit_pressure {
 void limit_update(size_t heap);
 
 /**
+ * limit_wanted - is limit_update() of any use
+ *
+ * A process that had no limit when they were first read is left alone with the
+ * files they are in: a sandbox may kill for opening them.
+ *
+ * Return: false if the first look has found none.
+ */
+bool limit_wanted(void);
+
+/**
  * limit_pressure - the answer of the last limit_update()
  *
  * Needs no lock.

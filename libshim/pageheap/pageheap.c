@@ -246,7 +246,7 @@ bool blocks_take(struct taken *t, size_t npages, size_t align)
 				len = npages * PAGE_SIZE;
 			make_room(len / PAGE_SIZE);
 			ph.fresh += len;
-			look = ph.fresh >= LIMIT_STEP;
+			look = ph.fresh >= LIMIT_STEP && limit_wanted();
 			if (look)
 				ph.fresh = 0;
 			heap = (ph.inuse + ph.idle) * PAGE_SIZE + len;

@@ -86,6 +86,14 @@ struct pageheap_stat {
 };
 
 /**
+ * pageheap_boot - ask the system what it has
+ *
+ * Reads limits and chooses the backend: what has to be opened for that is opened
+ * here.  Called once, before any other function.
+ */
+void pageheap_boot(void);
+
+/**
  * pageheap_alloc - get a span
  * @npages: length in pages, 1 to PAGEHEAP_MAX_PAGES
  * @align_pages: alignment in pages, a power of two; 0 and 1 mean none

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pageheap_stat: the page heap in numbers, and around fork().
+ * pageheap_stat: the page heap in numbers, at boot and around fork().
  *
  * Every figure is a sum that is kept anyway: reading them takes the lock for
  * some hundred instructions.
@@ -60,6 +60,14 @@ void pageheap_get_stat(struct pageheap_stat *st)
 	st->demand = sc.demand;
 	st->limit = limit_bytes();
 	st->backend = backend_ops(backend_first())->name;
+	shim_lock_release(&ph.lock);
+}
+
+void pageheap_boot(void)
+{
+	limit_update(0);
+	shim_lock_acquire(&ph.lock);
+	backend_first();
 	shim_lock_release(&ph.lock);
 }
 

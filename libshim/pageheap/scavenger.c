@@ -167,7 +167,7 @@ static void look(void)
 		return;
 	tick(now);
 	sc.stat.looks++;
-	if (ph.tick % LIMIT_TICKS == 0) {
+	if (ph.tick % LIMIT_TICKS == 0 && limit_wanted()) {
 		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
 		shim_lock_release(&ph.lock);
 		limit_update(heap);

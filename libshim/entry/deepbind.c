@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * deepbind: plugins that are opened with RTLD_DEEPBIND use our malloc(), too.
+ *
+ * The flag lets a plugin prefer the symbols of its own dependencies to those of
+ * the program.  The C library is one of them: the plugin's free() is the C
+ * library's then, and gets what the program's malloc(), which is ours, has
+ * returned.  No allocator in another library can work so; the flag is dropped.
+ * deepbind=1 keeps it, for programs whose plugins need their own symbols more
+ * than they share memory.
+ *
+ * Keeps true: the C library finds out by the return address who calls dlopen(),
+ * and looks for libraries as that caller would (RUNPATH, namespace).  So it is
+ * jumped to, not called.  Not part of the archive.  Called by the application.
+ */
+#include <dlfcn.h>
+#include <stddef.h>
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "entry.h"
+
+typedef void *(*open_fn)(const char *file, int flags);
+
+static open_fn real_open;
+
+/* Not inlined: the frame must be gone when dlopen() goes on. */
+static __attribute__((noinline)) open_fn real_find(void)
+{
+	open_fn fn = (open_fn)dlsym(RTLD_NEXT, "dlopen");
+
+	if (!fn)
+		shim_bug("dlopen: the C library has none", NULL);
+	__atomic_store_n(&real_open, fn, __ATOMIC_RELAXED);
+	return fn;
+}
+
+SHIM_EXPORT void *dlopen(const char *file, int flags)
+{
+	open_fn fn = __atomic_load_n(&real_open, __ATOMIC_RELAXED);
+
+	if (!fn)
+		fn = real_find();
+	if (!shim_conf.deepbind)
+		flags &= ~RTLD_DEEPBIND;
+	return fn(file, flags);
+}
