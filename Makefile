@@ -95,10 +95,6 @@ check-portable:
 	@mkdir -p $(o)
 	@selftests/portable/run $(o)
 
-## check-examples: those in Documentation/examples, built and run
-check-examples: lib tools
-	@selftests/examples $(o)
-
 ## check-layers: no layer knows what is above it
 check-layers: lib kmod tools
 	@selftests/layers $(o)
@@ -163,7 +159,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers check-examples \
+.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
 	bench-vm overhead clean help

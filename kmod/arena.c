@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "compat.h"
 #include "inode.h"
+#include "mmu.h"
 #include "trace.h"
 
 LIST_HEAD(ha_arenas);
@@ -315,16 +316,13 @@ void ha_arena_mark_dirty(struct ha_arena *a, pgoff_t index, unsigned long n)
 void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n)
 {
 	ha_arena_mark_dirty(a, index, n);
-	unmap_mapping_range(a->family->inode->i_mapping,
-			    (loff_t)index << HA_BLOCK_SHIFT,
-			    (loff_t)n << HA_BLOCK_SHIFT, 0);
+	ha_mmu_zap(a->family->inode->i_mapping, a->mm, index << HA_BLOCK_ORDER,
+		   n << HA_BLOCK_ORDER);
 }
 
 void ha_arena_zap_pages(struct ha_arena *a, pgoff_t pgoff, unsigned long n)
 {
-	unmap_mapping_range(a->family->inode->i_mapping,
-			    (loff_t)pgoff << PAGE_SHIFT,
-			    (loff_t)n << PAGE_SHIFT, 0);
+	ha_mmu_zap(a->family->inode->i_mapping, a->mm, pgoff, n);
 }
 
 void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign)

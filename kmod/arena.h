@@ -12,7 +12,7 @@
  *
  *	0  ha_arena.remap_lock		replacing VMAs
  *	1  mmap_lock, per-VMA lock	the kernel's
- *	2  ha_family.lock		list of arenas; fork
+ *	2  ha_family.lock		list of arenas
  *	3  ha_arena.rw			read: fault, release, join; write: fork,
  *					release of whole blocks
  *	4  ha_arena.locks[]		one block's table entry and content
@@ -21,7 +21,8 @@
  *	7  ha_source.lock, pool and quota spinlocks
  *
  * A parent's rw is taken for fork while the child's arena is not yet visible
- * to anybody; two arenas are never locked together otherwise.
+ * to anybody; two arenas are never locked together otherwise.  fork() holds the
+ * mmap_lock of both for writing, so that no other one can get in between.
  */
 #ifndef _HUGEARENA_ARENA_H
 #define _HUGEARENA_ARENA_H
@@ -67,7 +68,7 @@ enum ha_arena_counter {
 /**
  * struct ha_family - an arena file
  * @ref: the file and every arena
- * @lock: guards @arenas and forks
+ * @lock: guards @arenas; held for look-ups and not for work
  * @arenas: every arena of the family
  * @inode: the file's inode, with a reference; its mapping knows all VMAs
  * @account: whose quota pays
@@ -264,8 +265,8 @@ struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f);
 struct ha_arena *ha_arena_get_by_id_maybe_null(u64 id);
 
 /**
- * ha_arena_zap() - take blocks out of every page table of the family
- * @a: an arena of the family
+ * ha_arena_zap() - take blocks out of the page tables of an arena's process
+ * @a: the arena
  * @index: first block
  * @n: blocks
  */

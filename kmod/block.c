@@ -13,8 +13,10 @@
 #include <linux/page-flags.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "block.h"
+#include "compat.h"
 
 static struct kmem_cache *cache;
 static atomic_long_t nr_whole, nr_split, nr_pages;
@@ -211,6 +213,25 @@ unsigned int ha_block_put_gone(struct ha_block *b, struct ha_source *src,
 	return shares;
 }
 
+/*
+ * Copy a page that nobody may be waiting for.  On x86, copy_mc_to_kernel() comes
+ * back from a machine check; elsewhere it is memcpy().
+ */
+static int page_copy(struct page *to, struct page *from)
+{
+	void *src, *dst;
+	unsigned long left;
+
+	if (PageHWPoison(from))
+		return -EHWPOISON;
+	src = kmap_local_page(from);
+	dst = kmap_local_page(to);
+	left = copy_mc_to_kernel(dst, src, PAGE_SIZE);
+	kunmap_local(dst);
+	kunmap_local(src);
+	return left ? -EHWPOISON : 0;
+}
+
 struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 			    struct page *from, bool spare)
 {
@@ -218,14 +239,21 @@ struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 
 	if (!slot)
 		return ERR_PTR(-ENOMEM);
+	if (from && PageHWPoison(from))
+		return ERR_PTR(-EHWPOISON);
 	if (from && spare)
 		folio = ha_source_spare(src);
 	if (!folio)
 		folio = ha_source_page(src, !from);
 	if (IS_ERR(folio))
 		return folio;
-	if (from)
+	/* a fault waits for the spare page's copy: the shortest way */
+	if (from && spare) {
 		copy_highpage(folio_page(folio, 0), from);
+	} else if (from && page_copy(folio_page(folio, 0), from)) {
+		ha_source_page_put(src->account, folio);
+		return ERR_PTR(-EHWPOISON);
+	}
 	folio_attach(folio, b->home, (b->index << HA_BLOCK_ORDER) + i);
 	*slot = folio;
 	b->nslots++;
@@ -378,20 +406,21 @@ struct page *ha_block_page(struct ha_block *b, int i)
 	return NULL;
 }
 
-void ha_block_copy(struct ha_block *to, struct ha_block *from)
+int ha_block_copy(struct ha_block *to, struct ha_block *from)
 {
 	int i;
 
 	for (i = 0; i < HA_BLOCK_PAGES; i++) {
 		struct page *page = ha_block_page(from, i);
 
-		if (page)
-			copy_highpage(folio_page(to->folio, i), page);
-		else
+		if (!page)
 			clear_highpage(folio_page(to->folio, i));
+		else if (page_copy(folio_page(to->folio, i), page))
+			return -EHWPOISON;
 		if (!(i % 32))
 			cond_resched();
 	}
+	return 0;
 }
 
 static void folio_settle(struct folio *folio)
@@ -419,9 +448,16 @@ void ha_block_settle(struct ha_block *b)
 	ha_block_settle_range(b, 0, HA_BLOCK_PAGES);
 }
 
+/*
+ * References first: a mapping that goes meanwhile is then counted as a pin, which
+ * costs another try.  None can come, see ha_block_pinned().
+ */
 static bool folio_pinned(struct folio *folio, const struct folio *held)
 {
-	return folio_ref_count(folio) != 1 + (folio == held);
+	int refs = folio_ref_count(folio);
+
+	smp_rmb();	/* pairs with the order of unmapping: rmap, then put */
+	return refs != 1 + ha_folio_mapcount(folio) + (folio == held);
 }
 
 /*
@@ -504,8 +540,11 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 	iput(old);
 }
 
-/* Copy what an overlay has into the whole block below it. */
-static void fold_whole(struct ha_block *base, const struct ha_block *b)
+/*
+ * Copy what an overlay has into the whole block below it.  What fails half way
+ * does no harm: all that was written is below the overlay's own pages.
+ */
+static int fold_whole(struct ha_block *base, const struct ha_block *b)
 {
 	int i;
 
@@ -515,9 +554,10 @@ static void fold_whole(struct ha_block *base, const struct ha_block *b)
 
 		if (folio == HA_HOLE)
 			clear_highpage(page);
-		else if (folio)
-			copy_highpage(page, folio_page(folio, 0));
+		else if (folio && page_copy(page, folio_page(folio, 0)))
+			return -EHWPOISON;
 	}
+	return 0;
 }
 
 /* Move what an overlay has into a leaf of the split block below it. */
@@ -557,7 +597,8 @@ struct ha_block *ha_block_fold(struct ha_block *b, unsigned int *shares)
 	int n;
 
 	if (base->folio) {
-		fold_whole(base, b);
+		if (ha_block_is_bad(base->folio) || fold_whole(base, b))
+			return NULL;
 	} else {
 		for (n = 0; n < HA_LEAVES; n++)
 			if (b->leaf[n])

@@ -170,7 +170,8 @@ static inline unsigned int ha_block_put(struct ha_block *b,
  * @from: page to copy, or NULL for zero
  * @spare: a page of the stock will do for a copy: one at a time, in a fault
  *
- * Return: the folio, -EDQUOT or -ENOMEM.
+ * Return: the folio, -EDQUOT, -ENOMEM, or -EHWPOISON where memory failed in
+ * @from.
  */
 struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 			    struct page *from, bool spare);
@@ -243,8 +244,12 @@ void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
  */
 struct page *ha_block_page(struct ha_block *b, int i);
 
-/* Copy the whole content of @from into the folio of @to, a whole block. */
-void ha_block_copy(struct ha_block *to, struct ha_block *from);
+/*
+ * Copy the whole content of @from into the folio of @to, a whole block.  Return:
+ * 0, or -EHWPOISON where memory failed in what was to be read; that takes down
+ * neither the copier nor the machine where the kernel has copy_mc_to_kernel().
+ */
+int ha_block_copy(struct ha_block *to, struct ha_block *from);
 
 /**
  * ha_block_settle() - wait for faults that hold a page but have not mapped it
@@ -266,7 +271,7 @@ void ha_block_settle_range(struct ha_block *b, int start, int end);
 
 /**
  * ha_block_pinned() - does anybody hold a page of a block that is not mapped?
- * @b: block with one user, settled and zapped
+ * @b: block with one user, settled, and no new mapping can come
  * @held: a folio of it that the caller holds a reference to, or NULL
  *
  * A page that has aliases may be mapped through them, or be faulted in there
@@ -295,7 +300,8 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
  *	user and no pins
  * @shares: slots that went without their page are added here
  *
- * Return: the base, which takes the place of @b; @b is gone.
+ * Return: the base, which takes the place of @b; @b is gone.  NULL when memory
+ * failed in either; then @b is what it was.
  */
 struct ha_block *ha_block_fold(struct ha_block *b, unsigned int *shares);
 

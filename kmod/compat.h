@@ -24,7 +24,48 @@
  */
 #define HA_TESTED	"6.1 6.12"
 
+/*
+ * The trick of mmu.c was read and tried on these.  Later kernels may take VM_PFNMAP
+ * on a VMA for more than it says; there everybody's mappings are zapped.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define HA_ZAP_ONE
+#endif
+
+/*
+ * How often a folio is mapped, each mapping holding one reference.  6.1 has no
+ * such number of its own: there a mapping by PMD counts in each of the pages.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline int ha_folio_mapcount(struct folio *folio)
+{
+	int whole, sum, i;
+
+	if (!folio_test_large(folio))
+		return atomic_read(&folio->_mapcount) + 1;
+	whole = folio_entire_mapcount(folio);
+	/* by PMD, once, and by nothing else: the usual case needs no sum */
+	if (whole <= 1 && folio_ref_count(folio) == 1 + whole)
+		return whole;
+	sum = whole - whole * folio_nr_pages(folio);
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		sum += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	return sum;
+}
+#else
+static inline int ha_folio_mapcount(struct folio *folio)
+{
+	return folio_mapcount(folio);
+}
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_init(struct vm_area_struct *vma,
+				 unsigned long flags)
+{
+	vma->vm_flags = flags;
+}
+
 static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 {
 	vma->vm_flags |= flags;
@@ -85,6 +126,14 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 {
 	shrinker_free(s);
 }
+#endif
+
+/* What get_policy() of a VMA is given. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define HA_POLICY_ARGS	struct vm_area_struct *vma, unsigned long addr
+#else
+#define HA_POLICY_ARGS	struct vm_area_struct *vma, unsigned long addr, \
+			pgoff_t *ilx
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)

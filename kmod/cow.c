@@ -5,14 +5,15 @@
  * Keeps true: what a relative can read in a block when fork() returns, it can
  * read for ever, whatever we write.  Three steps make it so, and each has a
  * mutant in the selftests that leaves it out: faults in flight are waited for,
- * all mappings are zapped, and what is pinned (a device may write to it) is
- * copied at once.  Called by map and release.
+ * what the parent maps becomes read-only, and what is pinned (a device may write
+ * to it) is copied at once.  Called by map and release.
  */
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 
 #include "cow.h"
+#include "mmu.h"
 #include "trace.h"
 
 /* What fork did to the blocks of one arena. */
@@ -45,8 +46,12 @@ static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 	if (!b)
 		return ERR_PTR(-ENOMEM);
 	if (b->folio) {
-		ha_block_copy(b, from);
-		return b;
+		int err = ha_block_copy(b, from);
+
+		if (!err)
+			return b;
+		ha_block_put(b, NULL);
+		return ERR_PTR(err);
 	}
 	for (i = 0; i < HA_BLOCK_PAGES; i++) {
 		struct page *page = ha_block_page(from, i);
@@ -63,7 +68,7 @@ static struct ha_block *block_dup(struct ha_arena *to, pgoff_t index,
 	return b;
 }
 
-/* Parent's rw held for writing, everything zapped. */
+/* Parent's rw held for writing, all of it settled and mapped read-only. */
 static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 		       void *entry, struct clone_count *count)
 {
@@ -100,6 +105,44 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 	return 0;
 }
 
+/*
+ * What is ours alone may be mapped writable: not any more.  It stays mapped, so
+ * that the process keeps its RSS and reads on without a fault; what is shared
+ * from earlier forks is read-only already, and no other process maps any of it.
+ */
+static void arena_protect(struct ha_arena *p)
+{
+	unsigned long end = p->base + (p->nblocks << HA_BLOCK_SHIFT);
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool done = true;
+
+	vma_iter_init(&vmi, p->mm, p->base);
+	for_each_vma_range(vmi, vma, end) {
+		pgoff_t first = vma->vm_pgoff >> HA_BLOCK_ORDER;
+		pgoff_t last = (vma->vm_pgoff + vma_pages(vma) - 1) >>
+			       HA_BLOCK_ORDER;
+		unsigned long index;
+		void *entry;
+
+		if (vma->vm_private_data != p)
+			continue;
+		xa_for_each_range(&p->table, index, entry, first, last) {
+			unsigned long addr = p->base + (index << HA_BLOCK_SHIFT);
+			struct ha_block *b = ha_entry_block(entry);
+
+			if (!b || ha_block_shared(b))
+				continue;
+			ha_arena_mark_dirty(p, index, 1);
+			done &= ha_mmu_protect(vma, max(vma->vm_start, addr),
+					       min(vma->vm_end, addr +
+							HA_BLOCK_SIZE));
+		}
+	}
+	if (!done)
+		ha_arena_zap(p, 0, p->nblocks);
+}
+
 struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 {
 	struct clone_count count = {};
@@ -121,7 +164,7 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	xa_for_each(&p->table, index, entry)
 		if (ha_entry_block(entry) && !ha_block_shared(entry))
 			ha_block_settle(entry);
-	ha_arena_zap(p, 0, p->family->nblocks);
+	arena_protect(p);
 	c->meshed = p->meshed;
 	atomic_long_set(&c->count[HA_A_MESHED], ha_arena_read(p, HA_A_MESHED));
 	xa_for_each(&p->table, index, entry) {
@@ -130,7 +173,7 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 			break;
 	}
 	p->cow = true;
-	/* the child has no PTE yet, and its parent's dirty bits are lost */
+	/* the child has no PTE yet, and its parent's are not its own */
 	c->tracked = p->tracked;
 	ha_arena_mark_dirty(c, 0, c->nblocks);
 	atomic_long_set(&p->count[HA_A_SHARED], count.shared);
@@ -139,7 +182,9 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	if (err)
 		goto failed_put;
 
+	mutex_lock(&p->family->lock);
 	ha_arena_publish(c);
+	mutex_unlock(&p->family->lock);
 	ha_arena_count(p, HA_A_FORKS, 1);
 	ha_stat_inc(HA_FORKS);
 	ha_stat_add(HA_FORK_COPIED, count.copied);
@@ -152,6 +197,9 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 failed_put:
 	ha_arena_put(c);
 failed:
+	/* the VMAs are copy-on-write by now: upkeep makes them plain again */
+	WRITE_ONCE(p->cow, true);
+	ha_arena_upkeep_soon(p);
 	ha_stat_inc(HA_FORK_FAILED);
 	return NULL;
 }
@@ -186,7 +234,6 @@ bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 {
 	if (b->tainted) {
 		ha_block_settle(b);
-		ha_arena_zap(a, index, 1);
 		b->tainted = ha_block_pinned(b, held);
 	}
 	return !b->tainted;
@@ -414,6 +461,10 @@ static int cow_fold(struct ha_arena *a, pgoff_t index, bool whole,
 		return 1;
 	}
 	base = ha_block_fold(b, &shares);
+	if (!base) {
+		ha_arena_account(a, b, 1);
+		return -EHWPOISON;
+	}
 	ha_arena_unmesh(a, index, shares, HA_UNMESH_RELEASE);
 	base->tainted = false;
 	xa_store(&a->table, index, base, GFP_NOWAIT);

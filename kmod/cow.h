@@ -2,8 +2,8 @@
 /*
  * Copy-on-write: sharing blocks at fork, and ending the sharing.
  *
- * fork() shares every block of the parent's table with the child's and takes
- * them out of all page tables; pinned ones are copied.  From then on a write
+ * fork() shares every block of the parent's table with the child's and makes
+ * what the parent maps read-only; pinned ones are copied.  From then on a write
  * to a shared block puts an overlay in its place, which owns the 4 KiB that
  * were written and reads the rest from the base below.
  *
@@ -19,8 +19,8 @@
 
 /**
  * ha_cow_clone() - an arena for a forked child
- * @parent: the forking process's arena, its family's lock held
- * @mm: the child's mm
+ * @parent: the forking process's arena, all its VMAs copy-on-write
+ * @mm: the child's mm; the mmap_locks of both are held for writing
  *
  * Return: the child's arena, published, with one reference, or NULL without
  * memory (the parent is as it was).
@@ -89,8 +89,8 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, const struct folio *held);
  * @held: a folio of it that the caller holds a reference to, or NULL
  *
  * A relative that is gone may have left a pin (a page in a pipe, say) whose
- * holder must not see what is written from now on.  Unmaps the block to find
- * out.  Return: false while there is a pin.
+ * holder must not see what is written from now on.  Return: false while there
+ * is a pin.
  */
 bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 		  const struct folio *held);
@@ -128,7 +128,7 @@ struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
  * the released part is cleared and stays.
  *
  * Return: 1 when the table's block has a layer less, 0 when there is nothing
- * to fold, -EBUSY when a page is pinned.
+ * to fold, -EBUSY when a page is pinned, -EHWPOISON when memory failed in one.
  */
 int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole);
 

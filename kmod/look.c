@@ -12,34 +12,17 @@
 #include <linux/sched/mm.h>
 
 #include "map.h"
+#include "mmu.h"
 
 #ifdef CONFIG_X86_64
-/* A PMD of the arena, not locked, or NULL where there is no such table. */
-static pmd_t *pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(mm, addr);
-	p4d_t *p4d;
-	pud_t *pud;
-
-	if (pgd_none(*pgd))
-		return NULL;
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(*p4d))
-		return NULL;
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud))
-		return NULL;
-	return pmd_offset(pud, addr);
-}
-
-bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
-		       pgoff_t first, pgoff_t end)
+pgoff_t ha_map_find_table(struct ha_arena *a, struct vm_area_struct *vma,
+			  pgoff_t first, pgoff_t end)
 {
 	unsigned long index = first;
 	bool found = false;
 
 	rcu_read_lock();
-	while (!found && index < end) {
+	for (; index < end; index++) {
 		void *entry = xa_find(&a->table, &index, end - 1, XA_PRESENT);
 		unsigned long addr = a->base + (index << HA_BLOCK_SHIFT);
 		struct ha_block *b = ha_entry_block(entry);
@@ -51,7 +34,7 @@ bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
 		/* a block may be gone: it is RCU-freed, and this is a look */
 		if (b && READ_ONCE(b->folio) && addr >= vma->vm_start &&
 		    addr + HA_BLOCK_SIZE <= vma->vm_end) {
-			pmd = pmd_get_maybe_null(a->mm, addr);
+			pmd = ha_mmu_pmd_get_maybe_null(a->mm, addr);
 			if (pmd) {
 				ptl = pmd_lock(a->mm, pmd);
 				found = !pmd_none(*pmd) &&
@@ -59,10 +42,11 @@ bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
 				spin_unlock(ptl);
 			}
 		}
-		index++;
+		if (found)
+			break;
 	}
 	rcu_read_unlock();
-	return found;
+	return found ? index : end;
 }
 
 static bool bit_take(unsigned long *entry, int bit, bool clear)
@@ -90,7 +74,7 @@ static void look_ptes(pmd_t *pmd, unsigned long addr, bool clear,
 static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 		       struct hugearena_block *b)
 {
-	pmd_t *pmd = pmd_get_maybe_null(mm, addr);
+	pmd_t *pmd = ha_mmu_pmd_get_maybe_null(mm, addr);
 	spinlock_t *ptl;	/* the page table's own */
 
 	if (!pmd)
@@ -108,10 +92,10 @@ static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 	spin_unlock(ptl);
 }
 #else
-bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
-		       pgoff_t first, pgoff_t end)
+pgoff_t ha_map_find_table(struct ha_arena *a, struct vm_area_struct *vma,
+			  pgoff_t first, pgoff_t end)
 {
-	return false;
+	return end;
 }
 #endif /* CONFIG_X86_64 */
 

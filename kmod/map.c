@@ -9,6 +9,7 @@
  * through tables, by dev, upkeep and remap.
  */
 #include <linux/ktime.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
@@ -30,6 +31,8 @@ static bool vma_is_cow(const struct vm_area_struct *vma)
 
 static vm_fault_t fault_error(int err)
 {
+	if (err == -EHWPOISON)
+		return VM_FAULT_HWPOISON;	/* SIGBUS, BUS_MCEERR_AR */
 	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 }
 
@@ -49,6 +52,12 @@ static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 {
 	struct folio *folio = page_folio(page);
 
+	if (unlikely(PageHWPoison(page))) {
+		/* so that the kernel maps no PMD over it for a neighbour */
+		if (folio_test_large(folio))
+			folio_set_has_hwpoisoned(folio);
+		return VM_FAULT_HWPOISON;
+	}
 	folio_get(folio);
 	folio_lock(folio);
 	if (write && folio->mapping != a->inode->i_mapping)
@@ -196,30 +205,43 @@ static void vma_set_plain(struct vm_area_struct *vma)
 	WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
 }
 
+/* Call @op on the VMAs of @a that have @ops; mmap_lock held for writing. */
+static void arena_vmas_do(struct ha_arena *a,
+			  const struct vm_operations_struct *ops,
+			  void (*op)(struct vm_area_struct *vma))
+{
+	unsigned long end = a->base + (a->nblocks << HA_BLOCK_SHIFT);
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, a->mm, a->base);
+	for_each_vma_range(vmi, vma, end)
+		if (vma->vm_ops == ops && vma->vm_private_data == a)
+			op(vma);
+}
+
 /*
  * fork() copies a VMA: @vma is the child's, and both mmap_locks are held for
  * writing.  Page tables of a shared mapping are not copied.  The first VMA of
- * an arena clones it and zaps everything; until its turn comes, other threads
- * may fault in another one under its lock, and get memory of their own there.
+ * an arena clones it.  Before that all of the parent's must ask before they make
+ * a page writable, and faults that hold one by its own lock must have ended.
  */
 static void vma_fork(struct ha_arena *p, struct vm_area_struct *vma)
 {
 	struct ha_family *f = p->family;
-	struct vm_area_struct *pv;
 	struct ha_arena *c;
 
 	mutex_lock(&f->lock);
 	c = ha_arena_find(f, vma->vm_mm);
-	if (!c)
+	mutex_unlock(&f->lock);
+	if (!c) {
+		arena_vmas_do(p, &plain_ops, vma_set_cow);
 		c = ha_cow_clone(p, vma->vm_mm);
+	}
 	if (c)
 		atomic_inc(&c->nvma);
-	mutex_unlock(&f->lock);
 	vma->vm_private_data = c;
 	vma_set_cow(vma);
-	pv = find_vma(p->mm, vma->vm_start);
-	if (!WARN_ON_ONCE(!pv || pv->vm_private_data != p))
-		vma_set_cow(pv);
 }
 
 static void ha_vm_open(struct vm_area_struct *vma)
@@ -286,10 +308,30 @@ static int ha_vm_mremap(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
+#ifdef CONFIG_NUMA
+/*
+ * NUMA balancing asks for the policy of a VMA to see whether it should take away
+ * mappings now and then, and move the pages that another node then faults in.
+ * Ours cannot be moved: the faults would be for nothing.
+ */
+static struct mempolicy *ha_get_policy(HA_POLICY_ARGS)
+{
+	static struct mempolicy no_hints = {
+		.refcnt = ATOMIC_INIT(1),
+		.mode = MPOL_LOCAL,
+	};
+
+	return vma->vm_policy ?: &no_hints;
+}
+#endif
+
 static const struct vm_operations_struct plain_ops = {
 	.open = ha_vm_open,
 	.close = ha_vm_close,
 	.mremap = ha_vm_mremap,
+#ifdef CONFIG_NUMA
+	.get_policy = ha_get_policy,
+#endif
 	.fault = ha_fault,
 	.map_pages = ha_map_pages,
 };
@@ -298,6 +340,9 @@ static const struct vm_operations_struct cow_ops = {
 	.open = ha_vm_open,
 	.close = ha_vm_close,
 	.mremap = ha_vm_mremap,
+#ifdef CONFIG_NUMA
+	.get_policy = ha_get_policy,
+#endif
 	.fault = ha_fault,
 	.map_pages = ha_map_pages,
 	.page_mkwrite = ha_page_mkwrite,
@@ -376,19 +421,6 @@ static bool arena_shares(struct ha_arena *a)
 	return false;
 }
 
-/* Call @op on the copy-on-write VMAs of @a; mmap_lock held for writing. */
-static void arena_vmas_do(struct ha_arena *a,
-			  void (*op)(struct vm_area_struct *vma))
-{
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-
-	vma_iter_init(&vmi, a->mm, 0);
-	for_each_vma(vmi, vma)
-		if (vma_is_cow(vma) && vma->vm_private_data == a)
-			op(vma);
-}
-
 /*
  * A plain VMA makes pages writable without asking us.  So what was shared must
  * be clean first, and at home (nobody will rehome it later).
@@ -421,12 +453,12 @@ bool ha_map_uncow(struct ha_arena *a)
 		return true;	/* exiting: nothing to do any more */
 	mmap_write_lock(a->mm);
 	/* no fork can come now; faults wait for rw, so the VMAs first */
-	arena_vmas_do(a, vma_start_write);
+	arena_vmas_do(a, &cow_ops, vma_start_write);
 	down_write(&a->rw);
 	if (!arena_shares(a)) {
 		done = arena_clean(a);
 		if (done) {
-			arena_vmas_do(a, vma_set_plain);
+			arena_vmas_do(a, &cow_ops, vma_set_plain);
 			a->cow = false;
 		}
 	}

@@ -51,14 +51,16 @@ unsigned long ha_map_unmapped_area(struct file *file, unsigned long addr,
 void ha_map_lost(struct ha_arena *a);
 
 /**
- * ha_map_has_tables() - is a whole block of a VMA mapped by PTEs?
+ * ha_map_find_table() - which whole block of a VMA is mapped by PTEs?
  * @a: arena, mmap_lock held
  * @vma: a VMA of it
  * @first: first block to look at
  * @end: one past the last
+ *
+ * Return: the first such block, or @end when there is none.
  */
-bool ha_map_has_tables(struct ha_arena *a, struct vm_area_struct *vma,
-		       pgoff_t first, pgoff_t end);
+pgoff_t ha_map_find_table(struct ha_arena *a, struct vm_area_struct *vma,
+			  pgoff_t first, pgoff_t end);
 
 /**
  * ha_map_look() - what a process's page tables say about blocks

@@ -5,7 +5,7 @@
  * Keeps true: a block on a clean list is zero and has one reference; clean,
  * dirty and out of a node together are what the pool owns there.  Every list
  * and number is guarded by its node's lock, a spinlock that nests in nothing
- * and inside which nothing is called.  Called by source and arena,
+ * and inside which nothing is called.  Called by source, block and arena,
  * and by who writes the parameters.
  */
 #include <linux/highmem.h>
@@ -17,12 +17,11 @@
 #include <linux/wait.h>
 
 #include "compat.h"
+#include "node.h"
 #include "pool.h"
 #include "scarcity.h"
 #include "stat.h"
 #include "trace.h"
-
-#define MB_PER_BLOCK	(HA_BLOCK_SIZE >> 20)
 
 struct pool_node {
 	spinlock_t lock;	/* guards all below */
@@ -32,6 +31,7 @@ struct pool_node {
 	unsigned long dirty;
 	unsigned long out;
 	unsigned long failed;
+	unsigned long bad;
 	unsigned long target;	/* the administrator's word */
 	unsigned long lent;	/* of target: given up until there is memory */
 	unsigned long floor;
@@ -43,7 +43,6 @@ static struct task_struct *worker;
 static struct shrinker *shrinker;
 static bool shrinker_registered;
 static DECLARE_WAIT_QUEUE_HEAD(worker_wait);
-static bool ready;	/* parameters may be set; under kernel_param_lock() */
 
 static unsigned long node_total(const struct pool_node *p)
 {
@@ -63,15 +62,52 @@ static unsigned long node_held(const struct pool_node *p)
 	       HA_BLOCK_PAGES;
 }
 
-void ha_block_zero(struct folio *folio)
+bool ha_block_is_bad(struct folio *folio)
+{
+	struct page *page = folio_page(folio, 0);
+	int i;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return false;
+	for (i = 0; i < HA_BLOCK_PAGES; i++)
+		if (unlikely(PageHWPoison(page + i)))
+			return true;
+	return false;
+}
+
+void ha_pool_bad(struct folio *folio)
+{
+	struct pool_node *p = &nodes[folio_nid(folio)];
+
+	pr_warn_ratelimited("hugearena: memory failed in block %#lx, never used again\n",
+			    folio_pfn(folio));
+	spin_lock(&p->lock);
+	p->bad++;
+	spin_unlock(&p->lock);
+	ha_stat_inc(HA_BAD);
+}
+
+void ha_block_free(struct folio *folio)
+{
+	if (unlikely(ha_block_is_bad(folio)))
+		ha_pool_bad(folio);
+	else
+		folio_put(folio);
+}
+
+bool ha_block_zero(struct folio *folio)
 {
 	int i;
 
+	/* to write to memory that failed may be what takes the machine down */
+	if (ha_block_is_bad(folio))
+		return false;
 	for (i = 0; i < HA_BLOCK_PAGES; i++) {
 		clear_highpage(folio_page(folio, i));
 		if (!(i % 32))
 			cond_resched();
 	}
+	return !ha_block_is_bad(folio);
 }
 
 static bool node_wants(const struct pool_node *p)
@@ -100,18 +136,21 @@ static struct folio *node_take(struct pool_node *p)
 
 struct folio *ha_pool_get(int node)
 {
+	nodemask_t seen = NODE_MASK_NONE;
 	struct folio *folio;
-	int i;
+	int nid = node;
 
 	if (READ_ONCE(nodes[node].clean)) {
 		folio = node_take(&nodes[node]);
 		if (folio)
 			return folio;
 	}
-	for (i = 0; i < nr_node_ids; i++) {
-		if (i == node || !READ_ONCE(nodes[i].clean))
+	node_set(node, seen);
+	while (nr_online_nodes > 1 &&
+	       (nid = ha_node_next(node, &seen)) != NUMA_NO_NODE) {
+		if (!READ_ONCE(nodes[nid].clean))
 			continue;
-		folio = node_take(&nodes[i]);
+		folio = node_take(&nodes[nid]);
 		if (folio)
 			return folio;
 	}
@@ -140,7 +179,7 @@ void ha_pool_put(struct folio *folio)
 		ha_stat_inc(HA_RECYCLED);
 		wake_up(&worker_wait);
 	} else {
-		folio_put(folio);
+		ha_block_free(folio);
 	}
 }
 
@@ -166,6 +205,7 @@ void ha_pool_info(int node, struct ha_pool_info *info)
 	info->out = p->out;
 	info->failed = p->failed;
 	info->lent = p->lent;
+	info->bad = p->bad;
 	spin_unlock(&p->lock);
 }
 
@@ -200,7 +240,7 @@ static unsigned long node_drain(struct pool_node *p, unsigned long nr,
 		spin_unlock(&p->lock);
 		if (!folio)
 			break;
-		folio_put(folio);
+		ha_block_free(folio);
 		n++;
 		cond_resched();
 	}
@@ -212,6 +252,7 @@ static bool node_clean_one(int nid)
 {
 	struct pool_node *p = &nodes[nid];
 	struct folio *folio;
+	bool clean;
 
 	spin_lock(&p->lock);
 	folio = first_or_null(&p->dirty_list);
@@ -220,14 +261,53 @@ static bool node_clean_one(int nid)
 	spin_unlock(&p->lock);
 	if (!folio)
 		return false;
-	ha_block_zero(folio);
+	clean = ha_block_zero(folio);
 	trace_zero(nid, 1);
 	spin_lock(&p->lock);
 	p->dirty--;
-	p->clean++;
-	list_add_tail(&folio->lru, &p->clean_list);
+	if (clean) {
+		p->clean++;
+		list_add_tail(&folio->lru, &p->clean_list);
+	}
 	spin_unlock(&p->lock);
+	if (!clean)
+		ha_pool_bad(folio);
 	return true;
+}
+
+/*
+ * Memory fails while it waits, too.  A GiB of it is looked at each time: no
+ * great work for an idle thread, and nothing is left out for long.
+ */
+#define CHECK_BLOCKS	512
+
+static void node_check(int nid)
+{
+	struct pool_node *p = &nodes[nid];
+	unsigned long i, n = min_t(unsigned long, READ_ONCE(p->clean),
+				   CHECK_BLOCKS);
+
+	for (i = 0; i < n; i++) {
+		struct folio *folio;
+		bool bad;
+
+		spin_lock(&p->lock);
+		folio = first_or_null(&p->clean_list);
+		if (folio) {
+			list_move_tail(&folio->lru, &p->clean_list);
+			bad = ha_block_is_bad(folio);
+			if (bad) {
+				list_del_init(&folio->lru);
+				p->clean--;
+			}
+		}
+		spin_unlock(&p->lock);
+		if (!folio)
+			break;
+		if (bad)
+			ha_pool_bad(folio);
+		cond_resched();
+	}
 }
 
 /* Move @nid one block towards its target.  Return: whether it moved. */
@@ -321,8 +401,10 @@ static int pool_thread(void *unused)
 					    kthread_should_stop(),
 					    RETRY_JIFFIES))
 			continue;
-		for_each_online_node(nid)
+		for_each_online_node(nid) {
+			node_check(nid);
 			node_recover(nid);
+		}
 	}
 	return 0;
 }
@@ -408,8 +490,7 @@ static struct notifier_block oom_notifier = {
 	.notifier_call = pool_oom,
 };
 
-/* Set the target or the floor of a node, as the administrator says. */
-static void limit_set(int nid, unsigned long blocks, bool floor)
+void ha_pool_set(int nid, unsigned long blocks, bool floor)
 {
 	struct pool_node *p = &nodes[nid];
 
@@ -422,96 +503,8 @@ static void limit_set(int nid, unsigned long blocks, bool floor)
 	}
 	p->full = false;
 	spin_unlock(&p->lock);
-}
-
-/* Spread @blocks over the nodes with memory, the first ones getting the rest */
-static void pool_set_all(unsigned long blocks, bool floor)
-{
-	unsigned int n = num_node_state(N_MEMORY), i = 0;
-	int nid;
-
-	for_each_node_state(nid, N_MEMORY)
-		limit_set(nid, blocks / n + (i++ < blocks % n), floor);
-}
-
-/*
- * "512" spreads 512 MiB over all nodes, "256,0,256" says it node by node.
- * Nothing changes when any of the text is wrong.
- */
-static int pool_param_set(const char *val, const struct kernel_param *kp)
-{
-	bool floor = *(bool *)kp->arg;
-	unsigned long *mb;
-	int nid, n = 0, err = 0;
-	char *text, *rest, *word;
-
-	if (!ready)	/* on insmod's command line: pool_mb= is for that */
-		return -EINVAL;
-	text = kstrdup(val, GFP_KERNEL);
-	mb = kcalloc(nr_node_ids, sizeof(*mb), GFP_KERNEL);
-	if (!text || !mb) {
-		err = -ENOMEM;
-		goto out;
-	}
-	rest = strim(text);
-	while (!err && (word = strsep(&rest, ","))) {
-		if (n == nr_node_ids)
-			err = -EINVAL;
-		else
-			err = kstrtoul(word, 0, &mb[n++]);
-	}
-	for (nid = 0; !err && nid < n; nid++) {
-		if (mb[nid] % MB_PER_BLOCK ||
-		    mb[nid] > (totalram_pages() >> (20 - PAGE_SHIFT)))
-			err = -EINVAL;
-		if (mb[nid] && n > 1 && !node_state(nid, N_MEMORY))
-			err = -ENODEV;
-	}
-	if (err)
-		goto out;
-	if (n == 1) {
-		pool_set_all(mb[0] / MB_PER_BLOCK, floor);
-	} else {
-		for (nid = 0; nid < n; nid++)
-			limit_set(nid, mb[nid] / MB_PER_BLOCK, floor);
-	}
 	wake_up(&worker_wait);
-out:
-	kfree(mb);
-	kfree(text);
-	return err;
 }
-
-static int pool_param_get(char *buf, const struct kernel_param *kp)
-{
-	bool floor = *(bool *)kp->arg;
-	int nid, len = 0;
-
-	if (!ready)
-		return -ENODEV;
-	for_each_online_node(nid) {
-		unsigned long blocks = floor ? READ_ONCE(nodes[nid].floor) :
-					       READ_ONCE(nodes[nid].target);
-
-		len += sysfs_emit_at(buf, len, "%s%lu", len ? "," : "",
-				     blocks * MB_PER_BLOCK);
-	}
-	return len + sysfs_emit_at(buf, len, "\n");
-}
-
-static const struct kernel_param_ops pool_param_ops = {
-	.set = pool_param_set,
-	.get = pool_param_get,
-};
-
-static bool is_target;
-static bool is_floor = true;
-module_param_cb(pool_target_mb, &pool_param_ops, &is_target, 0644);
-MODULE_PARM_DESC(pool_target_mb,
-		 "MiB of zeroed blocks to hold, in all or node by node (a,b,...)");
-module_param_cb(pool_floor_mb, &pool_param_ops, &is_floor, 0644);
-MODULE_PARM_DESC(pool_floor_mb,
-		 "MiB of the pool that memory pressure leaves, in all or node by node");
 
 static ulong pool_mb;
 module_param(pool_mb, ulong, 0444);
@@ -521,7 +514,7 @@ int ha_pool_init(void)
 {
 	int nid, err = -ENOMEM;
 
-	if (pool_mb % MB_PER_BLOCK ||
+	if (pool_mb % HA_MB_PER_BLOCK ||
 	    pool_mb > (totalram_pages() >> (20 - PAGE_SHIFT))) {
 		pr_err("hugearena: pool_mb=%lu is odd or more than there is\n",
 		       pool_mb);
@@ -535,7 +528,7 @@ int ha_pool_init(void)
 		INIT_LIST_HEAD(&nodes[nid].clean_list);
 		INIT_LIST_HEAD(&nodes[nid].dirty_list);
 	}
-	pool_set_all(pool_mb / MB_PER_BLOCK, false);
+	ha_pool_set_all(pool_mb / HA_MB_PER_BLOCK, false);
 
 	shrinker = ha_shrinker_alloc(SHRINKER_NUMA_AWARE);
 	if (!shrinker)
@@ -558,9 +551,7 @@ int ha_pool_init(void)
 		goto err_worker;
 	set_user_nice(worker, MAX_NICE);
 	wake_up_process(worker);
-	kernel_param_lock(THIS_MODULE);
-	ready = true;
-	kernel_param_unlock(THIS_MODULE);
+	ha_pool_param_enable(true);
 	return 0;
 
 err_worker:
@@ -578,9 +569,7 @@ void ha_pool_exit(void)
 {
 	int nid;
 
-	kernel_param_lock(THIS_MODULE);
-	ready = false;
-	kernel_param_unlock(THIS_MODULE);
+	ha_pool_param_enable(false);
 	unregister_oom_notifier(&oom_notifier);
 	kthread_stop(worker);
 	ha_shrinker_free(shrinker, shrinker_registered);

@@ -17,6 +17,7 @@
 #define HA_BLOCK_SHIFT	PMD_SHIFT
 #define HA_BLOCK_SIZE	PMD_SIZE
 #define HA_BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+#define HA_MB_PER_BLOCK	(HA_BLOCK_SIZE >> 20)
 #define HA_BLOCK_PAGES	((int)(HA_BLOCK_SIZE / PAGE_SIZE))
 
 /*
@@ -35,6 +36,7 @@
  * @floor: what a shortage of memory leaves
  * @out: handed out and not back
  * @failed: asked for and not there
+ * @bad: kept for good, wherever they came from: memory failed in them
  * @lent: of @target: given up in a shortage, taken back when it is over
  */
 struct ha_pool_info {
@@ -45,11 +47,13 @@ struct ha_pool_info {
 	unsigned long out;
 	unsigned long failed;
 	unsigned long lent;
+	unsigned long bad;
 };
 
 /**
  * ha_pool_get() - take a zeroed block
- * @node: NUMA node to look at first; the others follow
+ * @node: NUMA node to look at first (ha_node_prefer()); the others of which the
+ *	current task may have memory follow by distance
  *
  * Never sleeps, never clears.  Return: a folio with one reference, the
  * caller's, or NULL when the pool is empty.
@@ -72,6 +76,26 @@ void ha_pool_put(struct folio *folio);
 void ha_pool_forget(struct folio *folio);
 
 /**
+ * ha_pool_bad() - a block with a page that memory failed in is kept for good
+ * @folio: not to be used, nor freed, by anybody
+ */
+void ha_pool_bad(struct folio *folio);
+
+/**
+ * ha_block_is_bad() - did memory fail in any page of a block?
+ * @folio: the block
+ *
+ * The kernel marks the page that failed, not the block: all 512 are looked at,
+ * some two thousand instructions.  It asks no driver before it does so, and may
+ * do so at any time; so a block is looked at whenever it changes hands and
+ * whenever its content is about to be read or cleared.
+ */
+bool ha_block_is_bad(struct folio *folio);
+
+/* Give a block back to the page allocator, unless memory failed in it. */
+void ha_block_free(struct folio *folio);
+
+/**
  * ha_pool_shortage() - is any node short of memory?
  *
  * Only then is there a reason to give up what was allocated ahead: shrinkers
@@ -83,11 +107,22 @@ bool ha_pool_shortage(void);
  * ha_block_zero() - clear a block
  * @folio: the block
  *
- * Sleeps between pieces, for a thread that has time.
+ * Sleeps between pieces, for a thread that has time.  Return: false when memory
+ * failed in it; it is not to be used then.
  */
-void ha_block_zero(struct folio *folio);
+bool ha_block_zero(struct folio *folio);
 
 void ha_pool_info(int node, struct ha_pool_info *info);
+
+/* Set the target, or the floor, of a node, in blocks. */
+void ha_pool_set(int nid, unsigned long blocks, bool floor);
+
+/* Spread a target, or a floor, over all nodes with memory. */
+void ha_pool_set_all(unsigned long blocks, bool floor);
+
+/* The parameters may be written from now on, or not any more. */
+void ha_pool_param_enable(bool enable);
+
 int ha_pool_init(void);
 void ha_pool_exit(void);
 

@@ -48,6 +48,7 @@ static const char *const counter_names[HA_COUNTERS] = {
 	[HA_UNMESH_COW] = "UnmeshCow",
 	[HA_UNMESH_JOIN] = "UnmeshJoin",
 	[HA_UNMESH_RELEASE] = "UnmeshRelease",
+	[HA_BAD] = "Bad",
 };
 
 static const char *const source_names[HA_SOURCES] = {
@@ -100,6 +101,8 @@ static int stat_show(struct seq_file *m, void *v)
 	show_count(m, "Shared", shared);
 	show_count(m, "Reserve", reserve);
 	for (i = 0; i < HA_COUNTERS; i++) {
+		if (i == HA_BAD)
+			continue;	/* it came after Spare did */
 		if (i == HA_RELEASED_PAGES)
 			show_kb(m, counter_names[i],
 				s->counter[i] << PAGE_SHIFT);
@@ -108,6 +111,7 @@ static int stat_show(struct seq_file *m, void *v)
 	}
 	show_count(m, "Spare", spare);
 	show_kb(m, "Meshed", meshed << PAGE_SHIFT);
+	show_count(m, counter_names[HA_BAD], s->counter[HA_BAD]);
 	kfree(s);
 	return 0;
 }
@@ -146,12 +150,12 @@ static int pool_show(struct seq_file *m, void *v)
 	struct ha_pool_info p;
 	int nid;
 
-	seq_puts(m, "# node clean dirty target floor out failed lent\n");
+	seq_puts(m, "# node clean dirty target floor out failed lent bad\n");
 	for_each_online_node(nid) {
 		ha_pool_info(nid, &p);
-		seq_printf(m, "%d %lu %lu %lu %lu %lu %lu %lu\n", nid, p.clean,
+		seq_printf(m, "%d %lu %lu %lu %lu %lu %lu %lu %lu\n", nid, p.clean,
 			   p.dirty, p.target, p.floor, p.out, p.failed,
-			   p.lent);
+			   p.lent, p.bad);
 	}
 	return 0;
 }

@@ -226,7 +226,10 @@ static int join_copy(struct ha_arena *a, pgoff_t index, struct ha_block *b)
 		ha_block_put(whole, NULL);
 		return -ENOMEM;
 	}
-	ha_block_copy(whole, b);
+	if (ha_block_copy(whole, b)) {
+		ha_block_put(whole, NULL);
+		return -EHWPOISON;
+	}
 	ha_arena_replace(a, index, b, whole);
 	return 1;
 }

@@ -2,7 +2,7 @@
 /*
  * Replacing VMAs to get their PMDs back; see remap.h.
  *
- * Keeps true: what is replaced is exactly what was looked at.  The look is
+ * Keeps true: what is replaced is a part of what was looked at.  The look is
  * under mmap_lock for reading; mmap() then takes it for writing and asks
  * ha_remap_check() before it unmaps anything.  ha_arena.remapper tells map's
  * close that nothing is released.  One remapper an arena, by remap_lock.
@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 #include <linux/sched/mm.h>
 
 #include "remap.h"
@@ -39,21 +40,53 @@ int ha_remap_check(struct ha_arena *a, unsigned long addr, unsigned long len,
 	vma = find_vma(a->mm, addr);
 	if (a->remap_hole)
 		return vma && vma->vm_start < addr + len ? -EAGAIN : 1;
-	if (vma && vma->vm_start == addr && vma->vm_end == addr + len &&
-	    vma->vm_pgoff == pgoff && vma_is_replaceable(a, vma))
+	if (vma && vma->vm_start <= addr && vma->vm_end >= addr + len &&
+	    vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) == pgoff &&
+	    vma_is_replaceable(a, vma))
 		return 1;
 	return -EAGAIN;
 }
 
 #define FILL_TRIES	100
 
-/* A VMA worth replacing, as it was when we looked. */
+/*
+ * A window is 32 blocks, what an arena's address space grows by.  1,024 of them,
+ * each cut out twice at worst, are a thirtieth of the mappings that a process may
+ * have (vm.max_map_count, 65,530).
+ */
+#define WINDOW_BLOCKS	32
+#define WINDOWS_MAX	1024
+
+static unsigned long window_blocks(const struct ha_arena *a)
+{
+	unsigned long n = WINDOW_BLOCKS;
+
+	while (n * WINDOWS_MAX < a->nblocks)
+		n *= 2;
+	return n;
+}
+
+/* A part of a VMA worth replacing, as it was when we looked. */
 struct candidate {
 	struct file *file;
 	unsigned long start;
 	unsigned long len;
 	unsigned long offset;
 };
+
+/* The window of @vma around block @index. */
+static void candidate_set(const struct ha_arena *a, struct vm_area_struct *vma,
+			  pgoff_t index, struct candidate *c)
+{
+	unsigned long n = window_blocks(a), first = round_down(index, n);
+	unsigned long start = a->base + (first << HA_BLOCK_SHIFT);
+	unsigned long end = start + (n << HA_BLOCK_SHIFT);
+
+	c->file = get_file(vma->vm_file);
+	c->start = max(start, vma->vm_start);
+	c->len = min(end, vma->vm_end) - c->start;
+	c->offset = c->start - a->base;
+}
 
 /* The first one with blocks from *@index to @end; *@index moves past it. */
 static bool candidate_find(struct ha_arena *a, pgoff_t *index, pgoff_t end,
@@ -65,7 +98,7 @@ static bool candidate_find(struct ha_arena *a, pgoff_t *index, pgoff_t end,
 	while (!found && *index < end) {
 		unsigned long addr = a->base + (*index << HA_BLOCK_SHIFT);
 		struct vm_area_struct *vma = find_vma(a->mm, addr);
-		pgoff_t next;
+		pgoff_t next, at;
 
 		if (!vma || vma->vm_private_data != a) {
 			/* past our VMAs, or somebody else's between them */
@@ -77,12 +110,12 @@ static bool candidate_find(struct ha_arena *a, pgoff_t *index, pgoff_t end,
 			continue;
 		}
 		next = (vma->vm_end - a->base) >> HA_BLOCK_SHIFT;
-		if (vma_is_replaceable(a, vma) &&
-		    ha_map_has_tables(a, vma, *index, min(next, end))) {
-			c->file = get_file(vma->vm_file);
-			c->start = vma->vm_start;
-			c->len = vma->vm_end - vma->vm_start;
-			c->offset = vma->vm_pgoff << PAGE_SHIFT;
+		at = min(next, end);
+		if (vma_is_replaceable(a, vma))
+			at = ha_map_find_table(a, vma, *index, at);
+		if (at < min(next, end)) {
+			candidate_set(a, vma, at, c);
+			next = (c->start + c->len - a->base) >> HA_BLOCK_SHIFT;
 			found = true;
 		}
 		*index = max(*index + 1, next);
@@ -104,7 +137,11 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 	mutex_lock(&a->remap_lock);
 	while (candidate_find(a, &index, end, &c)) {
 		unsigned int flags = memalloc_noreclaim_save();
+		unsigned int personality = current->personality;
 		unsigned long ret;
+
+		/* else what is read is executable, and we map no such thing */
+		current->personality &= ~READ_IMPLIES_EXEC;
 
 		/*
 		 * Between unmapping and mapping the kernel allocates; failing
@@ -121,6 +158,7 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 				      c.offset);
 		WRITE_ONCE(a->remapper, NULL);
 		memalloc_noreclaim_restore(flags);
+		current->personality = personality;
 		done += !IS_ERR_VALUE(ret);
 		if (a->remap_hole) {
 			pr_warn_ratelimited("hugearena: lost a mapping\n");

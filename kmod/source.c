@@ -13,6 +13,7 @@
 #include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
 
+#include "node.h"
 #include "source.h"
 #include "trace.h"
 
@@ -32,7 +33,7 @@ MODULE_PARM_DESC(reserve_max,
 
 static int source_node(const struct ha_source *src)
 {
-	return src->node == NUMA_NO_NODE ? numa_mem_id() : src->node;
+	return ha_node_prefer(src->node);
 }
 
 /* Charged to the memory cgroup of the caller, or the active one. */
@@ -43,7 +44,8 @@ static struct folio *block_alloc(int node, unsigned int how)
 	/* with init_on_alloc, clearing it ourselves would clear it twice */
 	if (how & HA_ZERO)
 		gfp |= __GFP_ZERO;
-	return __folio_alloc(gfp | __GFP_ACCOUNT, HA_BLOCK_ORDER, node, NULL);
+	return __folio_alloc(gfp | __GFP_ACCOUNT, HA_BLOCK_ORDER, node,
+			     ha_node_mask());
 }
 
 static struct folio *list_take(struct list_head *list, unsigned int *nr)
@@ -91,10 +93,20 @@ static void clean_add(struct ha_source *src, struct folio *folio, bool was_dirty
 	spin_unlock(&src->lock);
 }
 
+/* Memory failed in a dirty block: it is gone, and no quota pays for it. */
+static void dirty_lose(struct ha_source *src, struct folio *folio)
+{
+	spin_lock(&src->lock);
+	src->nr_dirty--;
+	ha_account_uncharge(src->account, HA_BLOCK_PAGES);
+	spin_unlock(&src->lock);
+	ha_pool_bad(folio);
+}
+
 /* Where to fill the reserve: not where the worker is, but where faults are. */
 static int reserve_node(const struct ha_source *src)
 {
-	return src->node == NUMA_NO_NODE ? READ_ONCE(src->near) : src->node;
+	return READ_ONCE(src->near);
 }
 
 static bool wants_spare(struct ha_source *src)
@@ -152,7 +164,10 @@ static void source_work(struct work_struct *work)
 	old = set_active_memcg(memcg);
 	spare_fill(src);
 	while ((folio = dirty_take(src))) {
-		ha_block_zero(folio);
+		if (!ha_block_zero(folio)) {
+			dirty_lose(src, folio);
+			continue;
+		}
 		trace_zero(folio_nid(folio), false);
 		clean_add(src, folio, true);
 	}
@@ -183,7 +198,7 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 	src->mm = mm;
 	src->account = account;
 	src->node = node;
-	src->near = numa_mem_id();
+	src->near = ha_node_prefer(node);
 }
 
 /*
@@ -210,7 +225,7 @@ static unsigned long source_trim(struct ha_source *src, unsigned int keep,
 		spin_unlock(&src->lock);
 		if (!folio)
 			break;
-		folio_put(folio);
+		ha_block_free(folio);
 	}
 	return n;
 }
@@ -274,7 +289,7 @@ static struct folio *reserve_take(struct ha_source *src)
 	kick = src->nr_clean + src->nr_dirty < (src->goal + 1) / 2;
 	spin_unlock(&src->lock);
 	if (kick) {
-		WRITE_ONCE(src->near, numa_mem_id());
+		WRITE_ONCE(src->near, source_node(src));
 		queue_work(ha_wq, &src->work);
 	}
 	return folio;
@@ -312,8 +327,7 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 /* Make a used folio look fresh.  Fails when anybody else holds a reference. */
 static bool folio_reclaim_flags(struct folio *folio)
 {
-	if (folio_test_mlocked(folio) || folio_test_hwpoison(folio) ||
-	    folio_test_has_hwpoisoned(folio) || !folio_ref_freeze(folio, 1))
+	if (folio_test_mlocked(folio) || !folio_ref_freeze(folio, 1))
 		return false;
 	folio_clear_uptodate(folio);
 	folio_clear_dirty(folio);
@@ -358,18 +372,19 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 			 struct folio *folio, bool pooled,
 			 struct ha_gone *gone)
 {
-	bool clean = folio_reclaim_flags(folio);
+	bool bad = ha_block_is_bad(folio);
+	bool clean = !bad && folio_reclaim_flags(folio);
 
-	if (!clean)
-		ha_stat_inc(HA_PINNED);
 	/*
 	 * Freed, a block with a bad page in it would be handed out again: the
 	 * page allocator looks for those among single pages only.  So the last
 	 * reference stays.
 	 */
-	if (folio_test_hwpoison(folio) || folio_test_has_hwpoisoned(folio)) {
-		clean = false;	/* it may have gone bad just now */
+	if (bad) {
 		folio_get(folio);
+		ha_pool_bad(folio);
+	} else if (!clean) {
+		ha_stat_inc(HA_PINNED);
 	}
 	if (pooled) {
 		if (clean) {
@@ -401,7 +416,7 @@ struct folio *ha_source_page(struct ha_source *src, bool zero)
 	if (ha_account_charge(src->account, 1, true))
 		return ERR_PTR(-EDQUOT);
 	folio = __folio_alloc(zero ? gfp | __GFP_ZERO : gfp, 0,
-			      source_node(src), NULL);
+			      source_node(src), ha_node_mask());
 	if (folio)
 		return folio;
 	ha_account_uncharge(src->account, 1);
@@ -422,7 +437,7 @@ struct folio *ha_source_spare(struct ha_source *src)
 	kick = src->nr_spare < src->spare_goal / 2;
 	spin_unlock(&src->lock);
 	if (kick) {
-		WRITE_ONCE(src->near, numa_mem_id());
+		WRITE_ONCE(src->near, source_node(src));
 		queue_work(ha_wq, &src->work);
 	}
 	if (folio)

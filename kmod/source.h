@@ -42,7 +42,7 @@
  * @mm: whose memory cgroup pays; the arena holds it
  * @account: whose quota pays; the family holds it
  * @node: NUMA node to prefer, or NUMA_NO_NODE for the local one
- * @near: the local one of the fault that last woke the worker
+ * @near: the one that the fault that last woke the worker was to have
  */
 struct ha_source {
 	spinlock_t lock;	/* guards those up to the worker */

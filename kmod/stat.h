@@ -43,6 +43,7 @@ enum ha_counter {
 	HA_UNMESH_COW,		/* such slots that got their own: a write, */
 	HA_UNMESH_JOIN,		/* a join; */
 	HA_UNMESH_RELEASE,	/* or that went */
+	HA_BAD,			/* blocks kept for good: memory failed in them */
 	HA_COUNTERS
 };
 

@@ -248,9 +248,9 @@ static int pool_walk(int (*fn)(const struct pool_line *l, void *arg),
 	while (!ret && fgets(line, sizeof(line), f)) {
 		if (line[0] == '#')
 			continue;
-		if (sscanf(line, "%d %llu %llu %llu %llu %llu %llu %llu %1s",
+		if (sscanf(line, "%d %llu %llu %llu %llu %llu %llu %llu %llu %1s",
 			   &l.node, &l.clean, &l.dirty, &l.target, &l.floor,
-			   &l.out, &l.failed, &l.lent, rest) != 8) {
+			   &l.out, &l.failed, &l.lent, &l.bad, rest) != 9) {
 			ret = -1;
 			break;
 		}
@@ -289,6 +289,7 @@ static int pool_line_add(const struct pool_line *l, void *arg)
 	sum->out += l->out;
 	sum->failed += l->failed;
 	sum->lent += l->lent;
+	sum->bad += l->bad;
 	return 0;
 }
 

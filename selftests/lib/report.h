@@ -32,7 +32,7 @@ struct arena_line {
  */
 struct pool_line {
 	int node;
-	unsigned long long clean, dirty, target, floor, out, failed, lent;
+	unsigned long long clean, dirty, target, floor, out, failed, lent, bad;
 };
 
 /* The number after "@key:" at the start of a line of @path; -1 if none. */

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables of one process; see mmu.h.
+ *
+ * Keeps true: it changes no entry but those of the VMAs it was asked for, under
+ * the locks of the page tables.  Called by arena, cow and look.
+ */
+#include <linux/fs.h>
+#include <linux/interval_tree_generic.h>
+#include <linux/pgtable.h>
+
+#include "compat.h"
+#include "mmu.h"
+
+#ifdef HA_ZAP_ONE
+static unsigned long vma_first(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static unsigned long vma_last(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+/* The tree of the kernel's mm/interval_tree.c; only its readers are used. */
+INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
+		     shared.rb_subtree_last, vma_first, vma_last,
+		     static __maybe_unused, ha_vma_tree)
+
+/*
+ * zap_vma_ptes() is for VMAs of page frame numbers, and looks at the flag to be
+ * sure.  It gets a copy that has it, without the file, so that the pages are
+ * counted out of RSS and their mapcounts as those of any file: the kernel takes
+ * a VMA with both for one whose huge pages it does not count.
+ */
+static void vma_zap(const struct vm_area_struct *vma, unsigned long start,
+		    unsigned long end)
+{
+	struct vm_area_struct copy;
+
+	memcpy(&copy, vma, sizeof(copy));
+	vm_flags_init(&copy, vma->vm_flags | VM_PFNMAP);
+	copy.vm_file = NULL;
+	zap_vma_ptes(&copy, start, end - start);
+}
+
+void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
+		pgoff_t first, unsigned long nr)
+{
+	pgoff_t last = first + nr - 1;
+	struct vm_area_struct *vma;
+
+	/* as in unmap_mapping_range(): it keeps the VMAs as they are */
+	i_mmap_lock_read(mapping);
+	for (vma = ha_vma_tree_iter_first(&mapping->i_mmap, first, last); vma;
+	     vma = ha_vma_tree_iter_next(vma, first, last)) {
+		pgoff_t from = max(first, vma_first(vma));
+		pgoff_t to = min(last, vma_last(vma)) + 1;
+
+		if (vma->vm_mm != mm)
+			continue;
+		vma_zap(vma,
+			vma->vm_start + ((from - vma->vm_pgoff) << PAGE_SHIFT),
+			vma->vm_start + ((to - vma->vm_pgoff) << PAGE_SHIFT));
+	}
+	i_mmap_unlock_read(mapping);
+}
+#else
+void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
+		pgoff_t first, unsigned long nr)
+{
+	unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
+			    (loff_t)nr << PAGE_SHIFT, 0);
+}
+#endif /* HA_ZAP_ONE */
+
+pmd_t *ha_mmu_pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (pgd_none(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud))
+		return NULL;
+	return pmd_offset(pud, addr);
+}
+
+#ifdef CONFIG_X86_64
+/*
+ * Read-only, and clean: mprotect() takes a dirty entry of a shared mapping for one
+ * that asked before, and makes it writable again without asking.  The CPU may set
+ * the accessed bit meanwhile.
+ */
+static void protect_pte(pte_t *pte)
+{
+	pte_t old = READ_ONCE(*pte), new;
+
+	do {
+		if (!pte_present(old) || (!pte_write(old) && !pte_dirty(old)))
+			return;
+		new = pte_mkclean(pte_wrprotect(old));
+	} while (!try_cmpxchg((long *)&pte->pte, (long *)&old, *(long *)&new));
+}
+
+static void protect_pmd(pmd_t *pmd)
+{
+	pmd_t old = READ_ONCE(*pmd), new;
+
+	do {
+		new = pmd_mkclean(pmd_wrprotect(old));
+	} while (!try_cmpxchg((long *)pmd, (long *)&old, *(long *)&new));
+}
+
+static void protect_ptes(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+			 unsigned long end)
+{
+	spinlock_t *ptl = pte_lockptr(mm, pmd);	/* the page table's own */
+	pte_t *pte = pte_offset_kernel(pmd, addr);
+
+	spin_lock(ptl);
+	for (; addr < end; addr += PAGE_SIZE, pte++)
+		protect_pte(pte);
+	spin_unlock(ptl);
+}
+
+bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
+		    unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr, next;
+
+	for (addr = start; addr < end; addr = next) {
+		pmd_t *pmd = ha_mmu_pmd_get_maybe_null(mm, addr);
+		spinlock_t *ptl;	/* the page table's own */
+		bool table = false;
+
+		next = min(end, (addr & PMD_MASK) + PMD_SIZE);
+		if (!pmd)
+			continue;
+		ptl = pmd_lock(mm, pmd);
+		if (pmd_trans_huge(*pmd)) {
+			if (pmd_write(*pmd) || pmd_dirty(*pmd))
+				protect_pmd(pmd);
+		} else {
+			table = !pmd_none(*pmd) && !pmd_bad(*pmd);
+		}
+		spin_unlock(ptl);
+		/* the table stays: mmap_lock is held for writing */
+		if (table)
+			protect_ptes(mm, pmd, addr, next);
+	}
+	return true;
+}
+#else
+bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
+		    unsigned long end)
+{
+	return false;
+}
+#endif /* CONFIG_X86_64 */

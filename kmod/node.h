@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * On which NUMA nodes the current task may have memory.
+ *
+ * The kernel's page allocator obeys the task's cpuset, and its callers the
+ * task's memory policy; what we hand out ourselves has to obey both.  A policy
+ * of a VMA (mbind) is not looked at.  A side file.
+ */
+#ifndef _HUGEARENA_NODE_H
+#define _HUGEARENA_NODE_H
+
+#include <linux/nodemask.h>
+#include <linux/types.h>
+
+/* May the current task have memory of @nid?  True for kernel threads. */
+bool ha_node_is_allowed(int nid);
+
+/* What the current task's policy binds it to, or NULL: for the allocator. */
+nodemask_t *ha_node_mask(void);
+
+/**
+ * ha_node_prefer() - where to look for memory first
+ * @want: a node that was asked for, or NUMA_NO_NODE
+ *
+ * Return: @want, or what the policy prefers, or the local node; where the task
+ * may not have memory of that, the nearest node of which it may.
+ */
+int ha_node_prefer(int want);
+
+/**
+ * ha_node_next() - go through the allowed nodes by distance
+ * @from: where to start; that is the first
+ * @seen: the ones that were returned; empty at first
+ *
+ * Return: the nearest one that was not seen, or NUMA_NO_NODE after the last.
+ */
+int ha_node_next(int from, nodemask_t *seen);
+
+#endif /* _HUGEARENA_NODE_H */

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What fork() changes in the parent's page tables: write bits.  Its memory stays
+ * mapped, so that it stays in its RSS, where the OOM killer looks for it, and is
+ * read without a fault.
+ */
+#include "harness.h"
+#include <sys/resource.h>
+
+#define BLOCKS	16
+#define KB	(BLOCKS * BLOCK_LEN / 1024)
+
+ARENA_FIXTURE(rss, BLOCKS)
+
+static long minor_faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+/* Faults of reading a byte of every OS page. */
+static long faults_of_reading(struct arena *a)
+{
+	long before = minor_faults();
+	size_t i;
+
+	for (i = 0; i < a->size; i += OS_PAGE)
+		(void)byte_read(a->base + i);
+	return minor_faults() - before;
+}
+
+TEST_F(rss, stays_while_there_is_a_child)
+{
+	int release = gate_open();
+	pid_t pid;
+
+	pages_fill(self->a.base, self->a.size, 1);
+	ASSERT_LE(KB, status_read("RssShmem"));
+	pid = child_holds(release);
+	ASSERT_LT(0, pid);
+	EXPECT_LE(KB, status_read("RssShmem"));
+	EXPECT_EQ(0, faults_of_reading(&self->a));
+	EXPECT_EQ(BLOCKS, arena_mapped(&self->a));
+	gate_post(release);
+	child_wait(pid);
+}
+
+TEST_F(rss, stays_when_the_child_has_gone)
+{
+	int release = gate_open();
+	struct hugearena_stat st;
+	pid_t pid;
+
+	pages_fill(self->a.base, self->a.size, 1);
+	pid = child_holds(release);
+	ASSERT_LT(0, pid);
+	gate_post(release);
+	child_wait(pid);
+	EXPECT_LE(KB, status_read("RssShmem"));
+	/* upkeep sees that nothing is shared, and unmaps nothing either */
+	EXPECT_EQ(0, wait_for((arena_stat(&self->a, &st), st.shared), 0));
+	/* two rounds of it: too few would see too little, and fail nothing */
+	sleep(3);
+	EXPECT_LE(KB, status_read("RssShmem"));
+	EXPECT_EQ(0, faults_of_reading(&self->a));
+	/* and it is as writable as before, and its alone */
+	pages_fill(self->a.base, self->a.size, 2);
+	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 2));
+	EXPECT_EQ(BLOCKS, arena_count(&self->a, HUGEARENA_BLOCK_WHOLE));
+}
+
+TEST_F(rss, split_blocks_stay_too)
+{
+	int release = gate_open();
+	size_t i;
+	pid_t pid;
+
+	pages_fill(self->a.base, self->a.size, 1);
+	for (i = 0; i < BLOCKS; i++)
+		ASSERT_EQ(0, arena_punch(&self->a, i * BLOCK_LEN, OS_PAGE));
+	for (i = 0; i < BLOCKS; i++)
+		ASSERT_EQ(0, pages_wrong(self->a.base + i * BLOCK_LEN + OS_PAGE,
+					 BLOCK_LEN - OS_PAGE, 1));
+	for (i = 0; i < self->a.size; i += OS_PAGE)
+		(void)byte_read(self->a.base + i);
+	pid = child_holds(release);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, faults_of_reading(&self->a));
+	gate_post(release);
+	child_wait(pid);
+}
+
+TEST_HARNESS_MAIN
