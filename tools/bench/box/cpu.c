@@ -14,6 +14,7 @@
 
 #include "cases.h"
 #include "shim_heap.h"
+#include "shim_rc.h"
 #include "shim_region.h"
 
 #define DEPTH	18
@@ -149,9 +150,109 @@ static int destroy_million(void)
 	return 0;
 }
 
+#define COUNTS	20000000
+
+/* Least CPU time of several turns, in nanoseconds a pair. */
+static double pairs(void (*run)(void *p), void *p)
+{
+	double best = 1e9;
+	int turn;
+
+	for (turn = 0; turn < 5; turn++) {
+		double start = now();
+
+		run(p);
+		if (now() - start < best)
+			best = now() - start;
+	}
+	return best * 1e6 / COUNTS;
+}
+
+static void bare_atomic(void *p)
+{
+	uint32_t *n = p;
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(n, 1, __ATOMIC_ACQ_REL);
+	}
+}
+
+static void bare_plain(void *p)
+{
+	volatile uint32_t *n = p;
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		*n = *n + 1;
+		*n = *n - 1;
+	}
+}
+
+static void count_atomic(void *p)
+{
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		shim_rc_get_atomic(p);
+		shim_rc_put_atomic(p);
+	}
+}
+
+static void count_either(void *p)
+{
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		shim_rc_get(p);
+		shim_rc_put(p);
+	}
+}
+
+static void count_plain(void *p)
+{
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		shim_rc_get_plain(p);
+		__asm__ volatile("" : : : "memory");
+		shim_rc_put_plain(p);
+		__asm__ volatile("" : : : "memory");
+	}
+}
+
+static int counts(void)
+{
+	static const struct shim_rc_type atomic = {
+		"atomic", 48, SHIM_RC_ATOMIC, NULL, NULL
+	};
+	static const struct shim_rc_type plain = { "plain", 48, 0, NULL, NULL };
+	void *a = shim_rc_new(&atomic), *p = shim_rc_new(&plain);
+	static uint32_t n;
+	double bare, ours;
+
+	if (!a || !p)
+		err(1, "rc");
+	bare = pairs(bare_atomic, &n);
+	ours = pairs(count_atomic, a);
+	printf("%-28s %8.1f ns, two bare atomics %.1f, ratio %.2f\n",
+	       "get and put, atomic", ours, bare, ours / bare);
+	ours = pairs(count_either, a);
+	printf("%-28s %8.1f ns, two bare atomics %.1f, ratio %.2f\n",
+	       "the same, type not known", ours, bare, ours / bare);
+	bare = pairs(bare_plain, &n);
+	ours = pairs(count_plain, p);
+	printf("%-28s %8.1f ns, two plain adds %.1f, ratio %.2f\n",
+	       "get and put, plain", ours, bare, ours / bare);
+	shim_rc_put(a);
+	shim_rc_put(p);
+	return 0;
+}
+
 int cpu_names(void)
 {
-	puts("cpu trees\ncpu destroy");
+	puts("cpu trees\ncpu destroy\ncpu counts");
 	return 0;
 }
 
@@ -161,6 +262,8 @@ int cpu_case(const char *name)
 		return binary_trees();
 	if (!strcmp(name, "cpu destroy"))
 		return destroy_million();
+	if (!strcmp(name, "cpu counts"))
+		return counts();
 	fprintf(stderr, "no case %s\n", name);
 	return 2;
 }
