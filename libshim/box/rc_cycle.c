@@ -160,14 +160,20 @@ BOX_EXPORT void shim_rc_put_cyclic(void *p)
 		shim_rc_last(p);
 		return;
 	}
-	/* its memory stays until the buffer is looked at */
 	rc_weak_end(h);
-	h->bits |= DEAD;
 	paint(h, BLACK);
 	type = rc_type(h);
 	if (type->fini)
 		type->fini(p);
+	/* which may collect, and take it out of the buffer */
 	type->trace(p, visit_put, NULL);
+	if (h->bits & BUFFERED) {
+		/* its memory stays until the buffer is looked at */
+		h->bits |= DEAD;
+	} else {
+		rc_cycle_gone();
+		free(h);
+	}
 }
 
 static void trace(struct shim_rc *h, void (*visit)(void *child, void *arg),

@@ -17,6 +17,8 @@
 /* Other mallocs that tell what they would give. */
 size_t mi_good_size(size_t size) __attribute__((weak));
 size_t nallocx(size_t size, int flags) __attribute__((weak));
+/* AddressSanitizer's gives what was asked for, and watches the rest. */
+void __asan_init(void) __attribute__((weak));
 
 /* The layout of every SHIM_SLICE(), whatever its @p points to. */
 struct slice {
@@ -36,6 +38,8 @@ BOX_EXPORT size_t shim_good_size(size_t size)
 	size += !size;
 	if (box_has_seam())
 		return seam_good_size(size);
+	if (__asan_init)
+		return size;
 	if (mi_good_size)
 		return mi_good_size(size);
 	if (nallocx)

@@ -6,8 +6,10 @@
 #define SELFTESTS_BOX_FAIL_H
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Fail the allocation after so many; negative: none.  Counts down. */
 static long fail_after = -1;
@@ -62,10 +64,13 @@ void *__wrap_aligned_alloc(size_t align, size_t size)
 	return fail_now() ? NULL : fail_count(__real_aligned_alloc(align, size));
 }
 
+/* What is freed is overwritten, so that whoever uses it after notices. */
 void __wrap_free(void *p)
 {
-	if (p)
+	if (p) {
 		__atomic_fetch_add(&fail_frees, 1, __ATOMIC_RELAXED);
+		memset(p, 0xdd, malloc_usable_size(p));
+	}
 	__real_free(p);
 }
 
