@@ -373,6 +373,9 @@ BOX_EXPORT void *shim_heap_realloc(struct shim_heap *heap, void *p, size_t size)
 	q = alloc(heap, size, 16);
 	if (!q)
 		return NULL;
+	/* what it may use beyond what was asked for goes along */
+	if (unlikely(heap->flags & HEAP_WATCHED))
+		__asan_unpoison_memory_region(p, have);
 	memcpy(q, p, have < size ? have : size);
 	shim_heap_free(heap, p);
 	return q;

@@ -186,7 +186,7 @@ TEST_F(policy, objects_are_apart_and_stay_as_they_are)
 static bool as_blocks(unsigned int policy, size_t len)
 {
 	static struct blocks b;
-	char *mem = aligned_alloc(4096, len), *p, *base = NULL;
+	char *mem = aligned_alloc(16, len), *p, *base = NULL;
 	struct shim_heap *heap = shim_heap_at(mem, len, policy);
 	struct shim_heap_stat st;
 	bool good = heap;
