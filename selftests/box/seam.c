@@ -106,7 +106,7 @@ TEST(no_memory_is_said)
 {
 	EXPECT_EQ(NULL, seam_span_get(0, 1, &owner, NULL, NULL));
 	EXPECT_EQ(NULL, seam_span_get(SIZE_MAX, 1, &owner, NULL, NULL));
-	EXPECT_EQ(NULL, seam_span_get((size_t)1 << 31, 1, &owner, NULL, NULL));
+	EXPECT_EQ(NULL, seam_span_get((size_t)1 << 40, 1, &owner, NULL, NULL));
 }
 
 /* What a child that frees @p writes to standard error. */
