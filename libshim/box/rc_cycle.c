@@ -15,7 +15,8 @@
  * that stacks of as many entries as there are objects suffice; they are allocated
  * before anything changes.
  *
- * All of it is the thread's own: no lock.  Called by rc, and through shim_rc.h.
+ * All of it is the thread's own: no lock.  Called by the application, through
+ * shim_rc.h, and by the end of an object.
  */
 #include <errno.h>
 #include <pthread.h>
