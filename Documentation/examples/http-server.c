@@ -66,7 +66,7 @@ static struct conn {
 
 static struct tenant tenants[TENANTS];
 static unsigned long answered;
-static volatile sig_atomic_t stop;
+static int stop;
 
 #ifdef BY_HAND
 /* What a request allocates, to be freed one by one. */
@@ -383,7 +383,7 @@ static int readable(int fd)
 static void on_term(int sig)
 {
 	(void)sig;
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 }
 
 static int listen_on(int port)
@@ -434,7 +434,7 @@ int main(int argc, char **argv)
 	if (!region)
 		err(1, "region");
 #endif
-	while (!stop) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		n = epoll_wait(ep, ev, 64, -1);
 		for (i = 0; i < n; i++) {
 			if (ev[i].data.fd == listener)
