@@ -15,5 +15,7 @@ size_t pageheap_usage(void);
 unsigned int pageheap_pressure(void);
 bool pageheap_has_time(void);
 bool pageheap_idle_due(void);
+bool pageheap_is_due(size_t bytes);
+bool pageheap_look(size_t bytes);
 
 #endif /* SHIM_USAGE_H */

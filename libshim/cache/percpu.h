@@ -184,6 +184,11 @@ void percpu_open(bool open);
 void percpu_flush(void);
 
 /**
+ * percpu_squeeze - the same, and give back the memory of what is free below
+ */
+void percpu_squeeze(void);
+
+/**
  * percpu_idle - do what is due when time has passed
  *
  * Empties slabs of idle CPUs and idle stacks of busy ones, lets the transfer

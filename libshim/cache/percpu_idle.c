@@ -122,6 +122,12 @@ void percpu_flush(void)
 	transfer_flush();
 }
 
+void percpu_squeeze(void)
+{
+	percpu_flush();
+	transfer_squeeze();
+}
+
 /* A stack that was not touched since the last look keeps a quarter. */
 static void slab_trim_idle(struct percpu_slab *slab)
 {

@@ -181,6 +181,12 @@ void transfer_flush(void)
 		transfer_drain(cls, UINT32_MAX);
 }
 
+void transfer_squeeze(void)
+{
+	transfer_flush();
+	central_squeeze();
+}
+
 void transfer_get_stat(unsigned int cls, struct transfer_stat *st)
 {
 	struct transfer *t = &transfer[cls];

@@ -69,6 +69,11 @@ void transfer_plunder(void);
 void transfer_flush(void);
 
 /**
+ * transfer_squeeze - the same, and the memory of what is free below
+ */
+void transfer_squeeze(void);
+
+/**
  * transfer_set_limit - bytes that the cache of a class may hold
  * @bytes: the limit; 0 means that every object goes to the central list
  */

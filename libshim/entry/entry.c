@@ -74,6 +74,13 @@ void entry_reclaim(void)
 	large_reclaim(0);
 }
 
+/* The same near a limit, before more is taken: what lies between objects, too. */
+static __attribute__((cold, noinline)) void give_back(void)
+{
+	percpu_squeeze();
+	large_reclaim(0);
+}
+
 /* Everything but the fast path; no errno. */
 static void *alloc_any(size_t size, size_t align, bool *zero)
 {
@@ -89,6 +96,8 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 		return last_words(size);
 	if (unlikely(pageheap_idle_due()))
 		entry_idle();
+	if (unlikely(pageheap_is_due(size)) && pageheap_look(size))
+		give_back();
 	if (unlikely(shim_conf.profile) && prof_tick(size)) {
 		p = alloc_sampled(size, align, zero);
 		if (p)

@@ -19,29 +19,33 @@
 #include "base/sys.h"
 
 #define PATH_ROOM	1024
+#define STAT_ROOM	6144	/* 60 lines of about 30 bytes, and as many to come */
 
 struct cgroup {
 	const char *mount;	/* where its files may be */
 	const char *limit[2];	/* files with limits, lowest wins */
 	const char *usage;
+	const char *files;	/* key in memory.stat: file pages to be had back */
 };
 
 static const struct cgroup cgroups[] = {
-	{ "/sys/fs/cgroup", { "memory.high", "memory.max" }, "memory.current" },
+	{ "/sys/fs/cgroup", { "memory.high", "memory.max" },
+	  "memory.current", "\ninactive_file " },
 	{ "/sys/fs/cgroup/unified", { "memory.high", "memory.max" },
-	  "memory.current" },
+	  "memory.current", "\ninactive_file " },
 	{ "/sys/fs/cgroup/memory",
 	  { "memory.limit_in_bytes", "memory.soft_limit_in_bytes" },
-	  "memory.usage_in_bytes" },
+	  "memory.usage_in_bytes", "\ntotal_inactive_file " },
 };
 
 const char *limit_root = "";
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
 static uint32_t pressure;	/* the answers; words that readers need no lock */
-static size_t lowest;		/* for */
+static size_t lowest;
+static size_t nearest;		/* and bytes left below it; SIZE_MAX: no limit */
 static uint32_t worst;		/* under way, guarded by lock */
-static size_t smallest;
+static size_t smallest, left;
 static bool seen;		/* the limits were read once */
 
 /* Read a small file.  Returns its length, 0 if there is none. */
@@ -128,6 +132,32 @@ static void note(size_t used, size_t limit)
 		smallest = limit;
 	if (p > worst)
 		worst = p;
+	if (used > limit)
+		used = limit;
+	if (limit - used < left)
+		left = limit - used;
+}
+
+/*
+ * What a group uses, near its limit without the file pages that nobody has used
+ * lately: the kernel drops these before it lets anybody wait or die.
+ */
+static size_t group_usage(const struct cgroup *c, const char *dir, size_t len,
+			  size_t limit)
+{
+	/* guarded by lock, and not on the stack of a thread that has 16 KiB */
+	static char text[STAT_ROOM] SHIM_BSS_LARGE;
+	char path[PATH_ROOM];
+	size_t used = file_number(c->mount, dir, len, c->usage), files;
+	const char *at;
+
+	if (judge(used, limit) == LIMIT_FAR ||
+	    !path_make(path, c->mount, dir, len, "memory.stat") ||
+	    !file_read(path, text, sizeof(text)))
+		return used;
+	at = strstr(text, c->files);
+	files = at ? number(at + strlen(c->files)) : 0;
+	return used > files ? used - files : 0;
 }
 
 /* A group and those it is inside of: the limit of each counts. */
@@ -143,8 +173,7 @@ static void group_note(const struct cgroup *c, const char *dir, size_t len)
 						   c->limit[i]);
 
 			if (limit)
-				note(file_number(c->mount, dir, len, c->usage),
-				     limit);
+				note(group_usage(c, dir, len, limit), limit);
 		}
 		if (!len)
 			return;
@@ -189,12 +218,14 @@ void limit_update(size_t heap)
 	if (!shim_lock_try(&lock))
 		return;
 	smallest = 0;
+	left = SIZE_MAX;
 	worst = LIMIT_FAR;
 	note(heap, shim_conf.limit);
 	/* refused, by a sandbox: the limit is there, what is used is not known */
 	if (!groups_note())
 		note(heap, lowest);
 	__atomic_store_n(&lowest, smallest, __ATOMIC_RELAXED);
+	__atomic_store_n(&nearest, left, __ATOMIC_RELAXED);
 	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
 	__atomic_store_n(&seen, true, __ATOMIC_RELAXED);
 	shim_lock_release(&lock);
@@ -213,6 +244,13 @@ void limit_fork_child(void)
 SHIM_WARM enum limit_pressure limit_pressure(void)
 {
 	return __atomic_load_n(&pressure, __ATOMIC_RELAXED);
+}
+
+size_t limit_room(void)
+{
+	size_t room = __atomic_load_n(&nearest, __ATOMIC_RELAXED);
+
+	return limit_bytes() ? room : SIZE_MAX;
 }
 
 size_t limit_bytes(void)

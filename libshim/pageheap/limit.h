@@ -22,9 +22,8 @@ enum limit_pressure {
  * limit_update - read the limits and what is used of them
  * @heap: bytes the heap has from the system
  *
- * Some system calls; called by the scavenger once a second and by the page heap
- * when it has taken 64 MiB since the last time.  No lock of the page heap is
- * held.
+ * Some system calls; called by the scavenger once a second and by whoever
+ * allocates when pageheap_is_due() says so.  No lock of the page heap is held.
  */
 void limit_update(size_t heap);
 
@@ -51,6 +50,13 @@ enum limit_pressure limit_pressure(void);
  * Return: bytes, or 0 for none.
  */
 size_t limit_bytes(void);
+
+/**
+ * limit_room - what was left below the nearest limit at the last limit_update()
+ *
+ * Return: bytes, or SIZE_MAX for no limit.
+ */
+size_t limit_room(void);
 
 /**
  * limit_allows - may the heap have more

@@ -13,7 +13,7 @@
  *
  * ph.lock guards everything.  It is dropped only while the backend gets memory
  * for blocks that are already out of all lists.  Called by span and large, by
- * seam, and by percpu_size for its size.
+ * seam, and by entry and percpu_size for its size.
  */
 #include <string.h>
 
@@ -30,8 +30,6 @@
  * (2 of 16 MiB).
  */
 #define SMALL_HEAP	((size_t)16 << 20)
-/* Between two looks at the limits: 64 MiB take 4 ms to clear, a look 0.1. */
-#define LIMIT_STEP	((size_t)64 << 20)
 /*
  * Pages given back that a tick may take again one by one: a fault each.  Who
  * wants more than a block of them is better served by a fresh one.
@@ -212,6 +210,28 @@ bool taken_back(const struct taken *t)
 }
 
 /**
+ * wants_whole - is new memory to come in blocks
+ * @len: bytes of them
+ *
+ * Near a limit what is left of them would be too much.
+ */
+bool wants_whole(size_t len)
+{
+	return ph.whole && limit_pressure() != LIMIT_OVER &&
+	       limit_allows((ph.inuse + ph.idle) * PAGE_SIZE, len);
+}
+
+/* What may be a block by an advice of before is to be pages. */
+static void taken_in_pages(const struct taken *t)
+{
+	const struct backend_ops *ops = backend_ops(t->backend);
+	size_t i;
+
+	for (i = 0; ops->pages && i < t->blocks; i++)
+		ops->pages(t->start + i * BLOCK_SIZE);
+}
+
+/**
  * blocks_take - take whole blocks in a row for a span
  * @t: out: what was taken
  * @npages: pages of the span
@@ -226,11 +246,9 @@ bool blocks_take(struct taken *t, size_t npages, size_t align)
 {
 	size_t blocks = (npages + BLOCK_PAGES - 1) / BLOCK_PAGES;
 	size_t len = blocks * BLOCK_SIZE;
-	size_t heap = (ph.inuse + ph.idle) * PAGE_SIZE;
-	/* what is left of a last block would be beyond a hard limit */
-	bool whole = ph.whole && limit_allows(heap, len);
+	bool whole = wants_whole(len);
 	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
-	bool ok, look;
+	bool ok;
 	int way;
 
 	t->blocks = blocks;
@@ -239,23 +257,19 @@ bool blocks_take(struct taken *t, size_t npages, size_t align)
 		backend = BACKEND_THP;
 	for (;;) {
 		if (take_from(t, backend, align, whole)) {
+			if (t->kind == RUN_RETURNED && !whole && ph.whole)
+				taken_in_pages(t);
 			if (t->kind != RUN_RETURNED || !whole)
 				return true;
 			taken_thin(t, npages);
 			if (t->thin)
 				len = npages * PAGE_SIZE;
 			make_room(len / PAGE_SIZE);
-			ph.fresh += len;
-			look = ph.fresh >= LIMIT_STEP && limit_wanted();
-			if (look)
-				ph.fresh = 0;
-			heap = (ph.inuse + ph.idle) * PAGE_SIZE + len;
+			fresh_add(len);
 			way = transit_leave(&(struct transit_of){
 				.what = TRANSIT_RUN, .kind = RUN_RETURNED,
 				.backend = backend, .start = t->start,
 				.blocks = blocks });
-			if (look)
-				limit_update(heap);
 			ok = taken_back(t);
 			transit_enter(way);
 			if (ok)
@@ -305,7 +319,7 @@ static struct block *find_part(unsigned int n)
 
 	if (!b) {
 		b = filler_find(FILLER_PAGES, n);
-		if (b && ph.whole && b->nidle < n && ph.holes > HOLES_MAX &&
+		if (b && wants_whole(BLOCK_SIZE) && b->nidle < n && ph.holes > HOLES_MAX &&
 		    !leaves_much(n))
 			b = NULL;
 	}
@@ -592,6 +606,36 @@ void pageheap_free(struct span *s)
 	span_drop(s);
 	scavenger_work();
 	shim_lock_release(&ph.lock);
+}
+
+bool pageheap_is_due(size_t bytes)
+{
+	size_t fresh = __atomic_load_n(&ph.fresh, __ATOMIC_RELAXED);
+	size_t step = __atomic_load_n(&ph.step, __ATOMIC_RELAXED);
+
+	return fresh + bytes >= (step ? step : LIMIT_STEP);
+}
+
+bool pageheap_look(size_t bytes)
+{
+	size_t room, step;
+
+	__atomic_store_n(&ph.fresh, 0, __ATOMIC_RELAXED);
+	if (limit_wanted())
+		limit_update(pageheap_usage());
+	room = limit_room();
+	step = room / 2;
+	if (step > LIMIT_STEP)
+		step = LIMIT_STEP;
+	if (step < LIMIT_STEP_MIN)
+		step = LIMIT_STEP_MIN;
+	__atomic_store_n(&ph.step, step, __ATOMIC_RELAXED);
+	return limit_pressure() == LIMIT_OVER || room < bytes;
+}
+
+void pageheap_retaken(size_t bytes)
+{
+	fresh_add(bytes);
 }
 
 unsigned int pageheap_pressure(void)

@@ -143,7 +143,8 @@ bool pageheap_remap_grow(struct span *s, size_t npages);
  * @pages: bit n: OS page n of it
  *
  * The pages stay the span's and read as zero afterwards.  Nothing is done in a
- * block that is whole: a PMD is worth more.
+ * block that is whole, as a PMD is worth more; unless hardly anything is left below
+ * a limit: then it is split.
  *
  * Return: bytes given back.
  */
@@ -194,6 +195,32 @@ size_t pageheap_usage(void);
  * 2 when they should be given up.
  */
 unsigned int pageheap_pressure(void);
+
+/**
+ * pageheap_is_due - is it time to look at the limits before memory is taken
+ * @bytes: that are asked for
+ *
+ * It is when half of what was left, or 64 MiB, has been taken since the last
+ * look.  Takes no lock.
+ */
+bool pageheap_is_due(size_t bytes);
+
+/**
+ * pageheap_look - look at the limits
+ * @bytes: that are about to be taken
+ *
+ * Takes no lock of this layer while files are read.
+ *
+ * Return: true if all that is free, here and in the layers above, should be given
+ * back first.
+ */
+bool pageheap_look(size_t bytes);
+
+/**
+ * pageheap_retaken - memory that was purged is used again
+ * @bytes: of it
+ */
+void pageheap_retaken(size_t bytes);
 
 #ifdef SHIM_DEBUG
 /**

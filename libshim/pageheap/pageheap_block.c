@@ -94,6 +94,20 @@ void block_joined(struct block *b)
 }
 
 /**
+ * block_split - a block's memory is 4 KiB pages from here on
+ * @b: a PART block that is whole
+ */
+void block_split(struct block *b)
+{
+	block_detach(b);
+	part_count(b, -1);
+	b->whole = false;
+	part_count(b, 1);
+	block_attach(b);
+	ph.nr_split++;
+}
+
+/**
  * block_init_part - start to use a block page by page
  * @b: a record whose memory was just taken from a run
  * @from: the kind of that run
@@ -195,6 +209,8 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n)
 	ph.idle -= idle;
 	if (!b->whole) {
 		ph.holes += n - idle;
+		if (n > idle)
+			fresh_add((n - idle) * PAGE_SIZE);
 		if (b->nused >= JOIN_PAGES && ph.whole && !b->queued)
 			join_queue(b);
 	}

@@ -174,7 +174,8 @@ struct pageheap {
 	size_t asked;		/* pages that spans took, for make_room() */
 	size_t made;		/* pages that it gave back since ph.whole */
 	size_t holes;		/* pages of memory given back that were used */
-	size_t fresh;		/* pages of memory taken since limit_update() */
+	size_t fresh;		/* bytes taken since pageheap_look(); no lock */
+	size_t step;		/* of them, until it is to look again; no lock */
 	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */
 	struct block *age_tail[2][AGES];
 	struct block *joins;	/* blocks that have filled up again */
@@ -186,6 +187,20 @@ struct pageheap {
 };
 
 extern struct pageheap ph;
+
+/*
+ * Between two looks at the limits: 64 MiB take 4 ms to clear, a look 0.1 to 0.2.
+ * Near a limit half of what is left may be taken, but 512 KiB at least: these
+ * are as long to clear as a look is.
+ */
+#define LIMIT_STEP	((size_t)64 << 20)
+#define LIMIT_STEP_MIN	((size_t)512 << 10)
+
+/* Memory is about to be touched that was not there before. */
+static inline void fresh_add(size_t bytes)
+{
+	__atomic_fetch_add(&ph.fresh, bytes, __ATOMIC_RELAXED);
+}
 
 /*
  * Demand is learned as it happens: a rise from a valley, up to the peak before,
@@ -240,6 +255,7 @@ size_t block_drop_idle(struct block *b, const struct backend_range *r,
 		       unsigned int nr, unsigned int done);
 
 void block_joined(struct block *b);
+void block_split(struct block *b);
 
 /* pageheap_filler.c: PART blocks, to be found by what is free in them */
 void filler_insert(struct block *b);
@@ -334,6 +350,7 @@ struct taken {
 };
 
 bool pageheap_allows(size_t npages);
+bool wants_whole(size_t len);
 bool blocks_take(struct taken *t, size_t npages, size_t align);
 void taken_thin(struct taken *t, size_t npages);
 bool taken_back(const struct taken *t);

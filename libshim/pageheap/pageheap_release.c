@@ -211,6 +211,7 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	struct transit_of of = { 0 };
 	struct block *b;
 	size_t bytes = 0;
+	bool split;
 	int way;
 
 	for (i = 0; pages >> i; i++) {
@@ -229,14 +230,21 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	}
 	shim_lock_acquire(&ph.lock);
 	b = block_at(s->start);
-	if (!nr || b->state != BLOCK_PART || b->whole || b->joining || b->stuck) {
+	split = b->whole && limit_pressure() == LIMIT_OVER &&
+		ph.part_pages < SPLIT_MAX;
+	if (!nr || b->state != BLOCK_PART || (b->whole && !split) ||
+	    b->joining || b->stuck) {
 		shim_lock_release(&ph.lock);
 		return 0;
 	}
+	if (split)
+		block_split(b);
 	b->releasing++;
 	of.what = TRANSIT_PURGE;
 	of.block = b;
 	way = transit_leave(&of);
+	if (split && backend_ops(b->backend)->pages)
+		backend_ops(b->backend)->pages(b->start);
 	done = backend_ops(b->backend)->release(r, nr);
 	transit_enter(way);
 	for (i = 0; i < done; i++)

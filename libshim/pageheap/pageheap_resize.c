@@ -59,7 +59,14 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 		if (!runs_take_at(at, t.blocks, &t.backend, &t.kind))
 			return false;
 		t.whole = t.kind == RUN_WHOLE ||
-			  (t.kind == RUN_RETURNED && ph.whole);
+			  (t.kind == RUN_RETURNED &&
+			   wants_whole(t.blocks * BLOCK_SIZE +
+				       head * PAGE_SIZE));
+		/* arenas have blocks only, and a heap of blocks takes others */
+		if (t.kind == RUN_RETURNED && !t.whole && ph.whole) {
+			runs_insert(at, t.blocks, t.backend, t.kind);
+			return false;
+		}
 		taken_thin(&t, n);
 		if (!taken_prepare(&t, 0, n) ||
 		    (t.kind == RUN_RETURNED && t.whole && !taken_back(&t))) {

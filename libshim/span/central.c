@@ -229,18 +229,20 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 #define BURST_BYTES	((size_t)1 << 20)
 #define BURST_SWINGS	2u
 
-/*
- * Purge a span that is as it was when it was last looked at, or, in a burst, that
- * was not since.
- */
-static bool purge_span(struct span *s, bool burst)
+enum purge {
+	PURGE_QUIET,		/* spans as they were when they were last looked at */
+	PURGE_BURST,		/* or that were not since */
+	PURGE_NOW,		/* all, for a limit: more can be had then */
+};
+
+static bool purge_span(struct span *s, enum purge how)
 {
 	unsigned int last = s->seen;
 
-	if (last == (s->nfree | PURGE_DONE))
+	if (last == (s->nfree | PURGE_DONE) && how != PURGE_NOW)
 		return false;
 	s->seen = s->nfree;
-	if (last != s->nfree && !burst)
+	if (last != s->nfree && how == PURGE_QUIET)
 		return false;
 	s->seen |= PURGE_DONE;
 	return span_purge(s);
@@ -251,7 +253,7 @@ static bool purge_span(struct span *s, bool burst)
  * lock held.  Return: true if there are more.
  */
 static bool purge_some(struct central *c, unsigned int list, struct span **at,
-		       bool burst)
+		       enum purge how)
 {
 	unsigned int looks = 0, purges = 0;
 	struct span *s = *at;
@@ -263,7 +265,7 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 		s = c->head[list];
 	for (; s && looks < PURGE_LOOKS && purges < PURGE_SPANS; s = s->next) {
 		looks++;
-		purges += purge_span(s, burst);
+		purges += purge_span(s, how);
 		*at = s;
 	}
 	return s;
@@ -287,7 +289,7 @@ static void burst_fall(struct central *c)
 		c->at = NULL;
 		c->at_list = 0;
 	}
-	if (!c->burst || purge_some(c, c->at_list, &c->at, true))
+	if (!c->burst || purge_some(c, c->at_list, &c->at, PURGE_BURST))
 		return;
 	c->at = NULL;
 	if (++c->at_list == LIST_NONE)
@@ -311,10 +313,32 @@ void central_purge(void)
 
 			while (more) {
 				shim_lock_acquire(&c->lock);
-				more = purge_some(c, list, &at, false);
+				more = purge_some(c, list, &at, PURGE_QUIET);
 				shim_lock_release(&c->lock);
 				if (more && !pageheap_has_time())
 					return;
+			}
+		}
+	}
+}
+
+void central_squeeze(void)
+{
+	unsigned int cls, list;
+
+	for (cls = SIZECLASS_COUNT; cls; cls--) {
+		struct central *c = &central[cls];
+
+		if (sizeclass_info[cls].size < PURGE_SIZE)
+			continue;
+		for (list = 0; list < LIST_NONE; list++) {
+			struct span *at = NULL;
+			bool more = true;
+
+			while (more) {
+				shim_lock_acquire(&c->lock);
+				more = purge_some(c, list, &at, PURGE_NOW);
+				shim_lock_release(&c->lock);
 			}
 		}
 	}

@@ -84,6 +84,13 @@ bool central_is_valid(unsigned int cls);
  */
 void central_purge(void);
 
+/**
+ * central_squeeze - the same at once, and for every span
+ *
+ * For whoever allocates near a limit.
+ */
+void central_squeeze(void);
+
 void central_fork_prepare(void);
 void central_fork_parent(void);
 void central_fork_child(void);

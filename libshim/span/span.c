@@ -18,6 +18,8 @@
 #include "base/sizeclass.h"
 #include "span.h"
 
+#define OS_PAGE	4096u
+
 /* The smallest size fills the bitmap exactly: 8 KiB of 16 bytes are 512. */
 #define SPAN_WORDS	(sizeof(((struct span *)0)->bitmap) / 8)
 _Static_assert(PAGE_SIZE / 16 == SPAN_WORDS * 64, "bitmap fits 16 bytes");
@@ -78,7 +80,11 @@ unsigned int span_take(struct span *s, void **objs, unsigned int n)
 		s->bitmap[i] = bits;
 	}
 	s->nfree -= got;
-	s->purged = 0;
+	if (s->purged) {
+		pageheap_retaken((unsigned int)__builtin_popcount(s->purged) *
+				 OS_PAGE);
+		s->purged = 0;
+	}
 	return got;
 }
 
@@ -124,8 +130,6 @@ unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 	*err = i < n ? span_check(s, objs[i]) : SPAN_OK;
 	return i;
 }
-
-#define OS_PAGE	4096u
 
 /* Are all objects that touch this OS page free? */
 static bool page_is_free(const struct span *s, unsigned int page)

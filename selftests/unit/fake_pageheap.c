@@ -102,3 +102,8 @@ bool pageheap_has_time(void)
 {
 	return true;
 }
+
+void pageheap_retaken(size_t bytes)
+{
+	fake_pageheap.retaken += bytes;
+}

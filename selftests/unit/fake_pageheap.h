@@ -10,12 +10,14 @@
  * @fail_after: spans that may still be had; negative: any number
  * @spans: spans handed out now
  * @purged: bytes inside of spans given back, ever
+ * @retaken: of these, told to be in use again
  * @bad: frees of what is no span, or still in the pagemap; always 0
  */
 struct fake_pageheap {
 	long fail_after;
 	unsigned long spans;
 	unsigned long purged;
+	unsigned long retaken;
 	unsigned long bad;
 };
 

@@ -69,6 +69,10 @@ void transfer_flush(void)
 {
 }
 
+void transfer_squeeze(void)
+{
+}
+
 size_t pageheap_usage(void)
 {
 	return fake_transfer.usage;

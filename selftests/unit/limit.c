@@ -136,6 +136,57 @@ TEST_F(limit, version_1)
 	EXPECT_EQ(200 * MIB, limit_bytes());
 }
 
+/* What the kernel drops before anybody dies is not pressure. */
+TEST_F(limit, file_pages)
+{
+	put(self->root, "/proc/self/cgroup", "0::/a\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "1073741824\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.current", "1073000000\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.stat",
+	    "anon 273000000\nfile 800000000\ninactive_anon 5\n"
+	    "inactive_file 500000000\nactive_file 300000000\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(1024 * MIB - 573000000, limit_room());
+	/* active ones are somebody's */
+	put(self->root, "/sys/fs/cgroup/a/memory.stat",
+	    "anon 973000000\ninactive_file 1000000\nactive_file 99000000\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+	EXPECT_EQ(1024 * MIB - 1072000000, limit_room());
+}
+
+TEST_F(limit, file_pages_version_1)
+{
+	put(self->root, "/proc/self/cgroup", "4:memory:/y\n");
+	put(self->root, "/sys/fs/cgroup/memory/y/memory.limit_in_bytes",
+	    "209715200\n");
+	put(self->root, "/sys/fs/cgroup/memory/y/memory.usage_in_bytes",
+	    "209000000\n");
+	/* the group's own, then with those inside of it */
+	put(self->root, "/sys/fs/cgroup/memory/y/memory.stat",
+	    "cache 1\ninactive_file 7\ntotal_cache 1\n"
+	    "total_inactive_file 150000000\n");
+	limit_update(MIB);
+	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(209715200 - 59000000, limit_room());
+}
+
+TEST_F(limit, room_is_of_the_nearest)
+{
+	EXPECT_EQ(SIZE_MAX, limit_room());
+	shim_conf.limit = 100 * MIB;
+	limit_update(70 * MIB);
+	EXPECT_EQ(30 * MIB, limit_room());
+	limit_update(170 * MIB);
+	EXPECT_EQ(0, limit_room());
+	put(self->root, "/proc/self/cgroup", "0::/a\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "1073741824\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.current", "1073741000\n");
+	limit_update(70 * MIB);
+	EXPECT_EQ(824, limit_room());
+}
+
 /* Inside a container the path is the host's, the files are at the root. */
 TEST_F(limit, path_of_the_host)
 {

@@ -163,8 +163,8 @@ TEST(limit_growing_in_place)
 	s = pageheap_alloc(BLOCK_PAGES, 1);
 	for (n = s->npages; pageheap_resize(s, n + 100); n += 100)
 		EXPECT_GE(LIMIT, heap_now());
-	/* it was the limit that ended it */
-	EXPECT_LE(LIMIT, heap_now() + MIB);
+	/* it was the limit that ended it, and no block fits below it */
+	EXPECT_LE(LIMIT, heap_now() + MIB + BLOCK_SIZE);
 	EXPECT_TRUE(pageheap_is_valid());
 	shim_conf.limit_hard = false;
 	EXPECT_TRUE(pageheap_resize(s, n + 100));
@@ -390,6 +390,60 @@ TEST(many_moves)
 	}
 	EXPECT_GE((s->npages * PAGE_SIZE + i * PAGE_SIZE) * 115 / 100, most);
 	EXPECT_LT(0, ph.moved);
+}
+
+/*
+ * Near a limit: looks are close together, memory comes in pages, holes are used,
+ * and what is free inside blocks can be had.
+ */
+TEST(near_a_limit)
+{
+	struct span *s, *part;
+	size_t mapped;
+	unsigned int i;
+
+	outgrow();
+	s = pageheap_alloc(90 * MIB / PAGE_SIZE, 1);
+	ASSERT_NE(NULL, s);
+	part = pageheap_alloc(2, 1);
+	ASSERT_TRUE(block_at(part->start)->whole);
+	EXPECT_EQ(0, pageheap_purge(part, 1));
+	EXPECT_FALSE(pageheap_look(0));
+	EXPECT_FALSE(pageheap_is_due(0));
+	EXPECT_TRUE(pageheap_is_due(64 * MIB));
+	shim_conf.limit = 100 * MIB;
+	EXPECT_FALSE(pageheap_look(0));
+	EXPECT_TRUE(pageheap_look(9 * MIB));
+	/* half of 8 MiB that are left */
+	EXPECT_FALSE(pageheap_is_due(3 * MIB));
+	EXPECT_TRUE(pageheap_is_due(4 * MIB));
+	s = pageheap_alloc(7 * MIB / PAGE_SIZE, 1);
+	EXPECT_TRUE(pageheap_is_due(0));
+	EXPECT_TRUE(pageheap_look(0));
+	/* a page of a block that is whole */
+	EXPECT_EQ(4096, pageheap_purge(part, 1));
+	EXPECT_FALSE(block_at(part->start)->whole);
+	pageheap_trim(0);
+	mapped = stat_now().mapped;
+	fake.whole = 0;
+	for (i = 0; i < 1000; i++)
+		pageheap_alloc(1, 1);
+	EXPECT_EQ(0, fake.whole);
+	EXPECT_GE(107 * MIB, heap_now());
+	EXPECT_GE(mapped + 16 * MIB, stat_now().mapped);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* Memory that comes back into use counts for the next look. */
+TEST(what_was_purged_counts)
+{
+	pageheap_look(0);
+	pageheap_retaken(64 * MIB - 1);
+	EXPECT_FALSE(pageheap_is_due(0));
+	pageheap_retaken(1);
+	EXPECT_TRUE(pageheap_is_due(0));
+	pageheap_look(0);
+	EXPECT_FALSE(pageheap_is_due(0));
 }
 
 TEST_HARNESS_MAIN
