@@ -50,7 +50,6 @@ static bool area_map(struct area *a, size_t bytes)
 	a->bytes = bytes;
 	a->slots = bytes >> a->order;
 	a->made = 0;
-	a->fd = -1;
 	a->records = records_map(a->slots);
 	if (!a->records)
 		return false;

@@ -51,7 +51,6 @@ extern const struct area_kind area_arena __attribute__((visibility("hidden")));
  * @made: how many it has; written with the order's lock held
  * @kind: how
  * @order: of all its slots
- * @fd: the arena, or -1
  */
 struct area {
 	char *base;
@@ -61,7 +60,6 @@ struct area {
 	size_t made;
 	const struct area_kind *kind;
 	uint32_t order;
-	int fd;
 };
 
 /**

@@ -146,7 +146,7 @@ static void anon_guard(struct area *a, size_t first, size_t nr)
 	if (want == SHIM_STACK_GUARD_MADVISE) {
 		if (guard_madvise(a, first, nr)) {
 			for (i = 0; i < nr; i++)
-				a->records[first + i].guard = want;
+				slot_set_guard(&a->records[first + i], want);
 			return;
 		}
 		best = SHIM_STACK_GUARD_MPROTECT;
@@ -157,7 +157,7 @@ static void anon_guard(struct area *a, size_t first, size_t nr)
 			best = SHIM_STACK_GUARD_NONE;
 			want = best;
 		}
-		a->records[i].guard = want;
+		slot_set_guard(&a->records[i], want);
 	}
 	if (want == SHIM_STACK_GUARD_NONE &&
 	    !__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))

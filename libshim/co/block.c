@@ -75,7 +75,7 @@ int block_wait(struct block *b, int64_t timeout)
 	/* others write into its stack */
 	me->flags |= CO_PINNED;
 	run_block(me, &b->w, timeout);
-	me->flags &= (uint16_t)~CO_PINNED;
+	me->flags &= (uint8_t)~CO_PINNED;
 	return __atomic_load_n(&b->claimed, __ATOMIC_ACQUIRE);
 }
 

@@ -81,10 +81,16 @@ static void setup(void)
 
 void co_thread_begin(struct co_thread *t)
 {
+	struct shim_co want = { .slot_state = SLOT_CO };
+
 	/* kept in a forked child, whose one thread has these coroutines still */
 	t->root.tid = (uint32_t)sys_call3(SYS_gettid, 0, 0, 0);
-	co_set_state(&t->root, SHIM_CO_RUNNING);
 	t->self = &t->root;
+	want.tid = t->root.tid;
+	want.state = SHIM_CO_SUSPENDED;
+	t->resumable = want.word;
+	want.state = SHIM_CO_RUNNING;
+	t->running = want.word;
 	if (co_tools)
 		co_tools_begin(t);
 }
@@ -121,7 +127,9 @@ EXPORT struct shim_co *shim_co_new(shim_co_fn fn, void *arg,
 	if (attr && attr->name)
 		strncpy(top->name, attr->name, CO_NAME_LEN - 1);
 	co->sp = frame_new(co, top);
-	co->flags = (uint16_t)(SHIM_CO_NEW | flags);
+	co->state = SHIM_CO_NEW;
+	co->flags = (uint8_t)(flags | (co_tools ? CO_QUEUE : 0));
+	co->pad = 0;
 	co->tid = 0;
 	co->queue = NULL;
 	co->wait = NULL;
@@ -190,7 +198,6 @@ void *co_enter(struct shim_co *co, void *value)
 	struct co_thread *t = &co_thread;
 	struct shim_co *me = t->self;
 
-	co_set_state(me, SHIM_CO_RESUMING);
 	co_set_state(co, SHIM_CO_RUNNING);
 	co->caller = me;
 	t->self = co;
@@ -218,20 +225,35 @@ static __attribute__((noinline)) int resume_slow(struct co_thread *t,
 	return co->queue ? EBUSY : 0;
 }
 
+static __attribute__((noinline)) void *resume_other(struct shim_co *co,
+						    void *value)
+{
+	int err = resume_slow(&co_thread, co);
+
+	if (err) {
+		errno = err;
+		return NULL;
+	}
+	return co_enter(co, value);
+}
+
+/*
+ * One comparison tells that a coroutine is suspended, of this thread (which has
+ * begun), and that there is nothing special about it.  The switch is the last
+ * thing that is done here and in shim_co_yield(): it goes on in the function
+ * that called the other one, not by a ret that would be predicted wrong.
+ */
 EXPORT void *shim_co_resume(struct shim_co *co, void *value)
 {
 	struct co_thread *t = &co_thread;
-	int err;
+	struct shim_co *me = t->self;
 
-	if (unlikely(co_state(co) != SHIM_CO_SUSPENDED || co->queue ||
-		     co->tid != t->root.tid)) {
-		err = resume_slow(t, co);
-		if (err) {
-			errno = err;
-			return NULL;
-		}
-	}
-	return co_enter(co, value);
+	if (unlikely(co->word != t->resumable))
+		return resume_other(co, value);
+	co->word = t->running;
+	co->caller = me;
+	t->self = co;
+	return co_switch(&me->sp, co->sp, value);
 }
 
 void *co_leave(struct shim_co *me, void *value)
@@ -239,17 +261,14 @@ void *co_leave(struct shim_co *me, void *value)
 	struct shim_co *to = me->caller;
 
 	co_thread.self = to;
-	co_set_state(to, SHIM_CO_RUNNING);
 	if (unlikely(co_tools))
 		return co_tools_switch(me, to, value, false);
 	return co_switch(&me->sp, to->sp, value);
 }
 
-EXPORT void *shim_co_yield(void *value)
+static __attribute__((noinline)) void *yield_slow(struct shim_co *me, void *value)
 {
-	struct shim_co *me = co_thread.self;
-
-	if (unlikely(!me || !me->where)) {
+	if (!me || !me->where) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -261,6 +280,25 @@ EXPORT void *shim_co_yield(void *value)
 	return value;
 }
 
+EXPORT void *shim_co_yield(void *value)
+{
+	struct co_thread *t = &co_thread;
+	struct shim_co *me = t->self, *to;
+
+	if (unlikely(!me || me->word != t->running))
+		return yield_slow(me, value);
+	to = me->caller;
+	me->word = t->resumable;
+	t->self = to;
+#ifdef CO_REDIRECT
+	return co_switch(&me->sp, to->sp, value);
+#else
+	value = co_switch(&me->sp, to->sp, value);
+	co_cancel_point(me);
+	return value;
+#endif
+}
+
 void co_end(struct shim_co *me, void *value)
 {
 	struct shim_co *to = me->caller;
@@ -268,7 +306,6 @@ void co_end(struct shim_co *me, void *value)
 	co_locals_end(me);
 	co_set_state(me, SHIM_CO_DONE);
 	co_thread.self = to;
-	co_set_state(to, SHIM_CO_RUNNING);
 	if (unlikely(co_tools))
 		co_tools_switch(me, to, value, true);
 	else
@@ -296,5 +333,8 @@ EXPORT struct shim_co *shim_co_self(void)
 
 EXPORT enum shim_co_state shim_co_state(const struct shim_co *co)
 {
+	if (co_state(co) == SHIM_CO_RUNNING && co != co_thread.self &&
+	    co->tid == co_thread.root.tid)
+		return SHIM_CO_RESUMING;
 	return co_state(co);
 }

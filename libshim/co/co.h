@@ -33,15 +33,23 @@
 
 #define CO_NAME_LEN	24
 
-/* struct shim_co.flags: enum shim_co_state in the low bits, and */
-#define CO_STATE	0x07u
-#define CO_CANCEL	0x08u	/* unwind at the end of the next yield */
-#define CO_UNWINDING	0x10u	/* clean-ups run: not a second time */
-#define CO_EXCEPTIONS	0x20u	/* SHIM_CO_EXCEPTIONS */
-#define CO_PARKED	0x40u
-#define CO_PINNED	0x80u	/* others use pointers into its stack */
-#define CO_AUTO		0x100u	/* freed by who sees it end */
-#define CO_READY	0x200u	/* in a queue's list */
+/*
+ * shim_co_yield() does not look whether it was cancelled: co_redirect() makes a
+ * suspended coroutine go on elsewhere.
+ */
+#if defined(__x86_64__)
+#define CO_REDIRECT
+#endif
+
+/* struct shim_co.flags: none of them where resume and yield are fast */
+#define CO_CANCEL	0x01u	/* unwind at the end of the next yield */
+#define CO_UNWINDING	0x02u	/* clean-ups run: not a second time */
+#define CO_EXCEPTIONS	0x04u	/* SHIM_CO_EXCEPTIONS */
+#define CO_PARKED	0x08u
+#define CO_PINNED	0x10u	/* others use pointers into its stack */
+#define CO_AUTO		0x20u	/* freed by its queue */
+#define CO_READY	0x40u	/* in a queue's list */
+#define CO_QUEUE	0x80u	/* belongs to a queue, or co_tools is set */
 #define CO_SLOW		(CO_EXCEPTIONS | CO_PARKED)
 
 /**
@@ -49,9 +57,11 @@
  * @next: in a list of its queue
  * @where: the slot
  * @slot_state: SLOT_CO
- * @guard: the slot's
+ * @state: enum shim_co_state; SHIM_CO_RUNNING also while one runs that it resumed
  * @flags: CO_*
+ * @pad: 0
  * @tid: of its thread, 0 until the first resume
+ * @word: the five above at once
  * @sp: stack pointer while it does not run
  * @caller: who resumed it
  * @result: in place of it, while it waits in a queue: what the wait came to
@@ -63,10 +73,16 @@
 struct shim_co {
 	struct shim_co *next;
 	uintptr_t where;
-	uint8_t slot_state;
-	uint8_t guard;
-	uint16_t flags;
-	uint32_t tid;
+	union {
+		struct {
+			uint8_t slot_state;
+			uint8_t state;
+			uint8_t flags;
+			uint8_t pad;
+			uint32_t tid;
+		};
+		uint64_t word;
+	};
 	void *sp;
 	union {
 		struct shim_co *caller;
@@ -120,6 +136,8 @@ struct co_top {
  * struct co_thread - a thread's share
  * @self: who runs, &@root outside of coroutines; NULL before the first resume
  * @queue: whose shim_co_run() runs here, or NULL
+ * @resumable: struct shim_co.word of what shim_co_resume() need not look at twice
+ * @running: and that of such a one while it runs
  * @root: stands for the thread itself
  * @low: of the thread's own stack, for ASan
  * @size: and its size
@@ -128,6 +146,8 @@ struct co_top {
 struct co_thread {
 	struct shim_co *self;
 	struct shim_co_queue *queue;
+	uint64_t resumable;
+	uint64_t running;
 	struct shim_co root;
 	const void *low;
 	size_t size;
@@ -137,7 +157,7 @@ struct co_thread {
 extern __thread struct co_thread co_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Some of ASan, TSan, valgrind is there: resume and yield take the slow way. */
+/* Some of ASan, TSan, valgrind is there: every coroutine is CO_QUEUE, so slow. */
 extern bool co_tools __attribute__((visibility("hidden")));
 
 void *co_switch(void **from, void *to, void *value);
@@ -151,12 +171,12 @@ static inline struct slot *co_slot(const struct shim_co *co)
 
 static inline enum shim_co_state co_state(const struct shim_co *co)
 {
-	return co->flags & CO_STATE;
+	return co->state;
 }
 
 static inline void co_set_state(struct shim_co *co, enum shim_co_state state)
 {
-	co->flags = (uint16_t)((co->flags & ~CO_STATE) | state);
+	co->state = state;
 }
 
 /* Where its struct co_top would be if it were not parked. */

@@ -8,9 +8,45 @@
  * and destructors run in the order in which they were begun, backwards.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "co.h"
 #include "run.h"
+
+#ifdef CO_REDIRECT
+static void __attribute__((noreturn)) cancelled(void)
+{
+	co_unwind(co_thread.self);
+}
+
+/*
+ * As if the code behind its shim_co_yield() called cancelled(): the frame that
+ * co_switch() restores moves down by one word, the function's address comes
+ * behind it, and what was the address to go on at is where it would return to.
+ */
+static void co_redirect(struct shim_co *co)
+{
+	uint64_t *sp = co->sp;
+
+	/* control words, six registers */
+	memmove(sp - 2, sp - 1, 7 * sizeof(*sp));
+	sp[5] = (uintptr_t)cancelled;
+	co->sp = sp - 1;
+}
+#endif
+
+/* Has it yielded by the fast half of shim_co_yield()? */
+static void cancel_point_make(struct shim_co *co)
+{
+#ifdef CO_REDIRECT
+	if (!(co->flags & (CO_QUEUE | CO_EXCEPTIONS | CO_CANCEL))) {
+		if (co->flags & CO_PARKED)
+			co_unpark(co);
+		co_redirect(co);
+	}
+#endif
+	co->flags |= CO_CANCEL;
+}
 
 static void cleanups_run(struct shim_co *me, const void *below)
 {
@@ -100,7 +136,7 @@ EXPORT int shim_co_cancel(struct shim_co *co)
 	}
 	if (co->queue)
 		return run_cancel(co);
-	co->flags |= CO_CANCEL;
+	cancel_point_make(co);
 	co_enter(co, NULL);
 	if (co_state(co) == SHIM_CO_DONE)
 		return 0;

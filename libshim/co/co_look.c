@@ -85,7 +85,7 @@ static int stat_one(struct shim_co *co, void *arg)
 {
 	struct shim_co_stat *st = arg;
 
-	st->coroutines[co_state(co)]++;
+	st->coroutines[shim_co_state(co)]++;
 	if (co->flags & CO_PARKED) {
 		st->parked++;
 		st->parked_bytes += *(size_t *)co->park;

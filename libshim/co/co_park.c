@@ -79,5 +79,5 @@ void co_park_drop(struct shim_co *co)
 {
 	free(co->park);
 	co->park = NULL;
-	co->flags &= (uint16_t)~CO_PARKED;
+	co->flags &= (uint8_t)~CO_PARKED;
 }

@@ -67,7 +67,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 	/* si_code > 0: the kernel's, with an address */
 	s = info->si_code > 0 ? area_slot(at) : NULL;
-	if (s && s->guard != SHIM_STACK_GUARD_NONE && at < slot_low(s))
+	if (s && slot_guard(s) != SHIM_STACK_GUARD_NONE && at < slot_low(s))
 		report(s, at);
 	pass_on(sig, info, context);
 }

@@ -104,7 +104,7 @@ static ssize_t by_kernel(struct run_op *op, int64_t timeout, bool *done)
 	me->queue->io->op(me->queue, me, op);
 	me->flags |= CO_PINNED;
 	ret = run_block(me, &op->w, timeout);
-	me->flags &= (uint16_t)~CO_PINNED;
+	me->flags &= (uint8_t)~CO_PINNED;
 	co_cancel_point(me);
 	/* O_NONBLOCK, or an operation that this kernel has not */
 	if (ret == -EAGAIN || ret == -EOPNOTSUPP)

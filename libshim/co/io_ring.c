@@ -92,6 +92,9 @@ static int ring_begin(struct shim_co_queue *q)
 	err = sys_call6(SYS_io_uring_register, r->ring.ring_fd,
 			IORING_REGISTER_ENABLE_RINGS, 0, 0, 0, 0);
 	r->enabled = !err;
+	/* the kernel need not look the file up each time; where it can */
+	if (!err)
+		io_uring_register_ring_fd(&r->ring);
 	return (int)-err;
 }
 

@@ -131,6 +131,7 @@ EXPORT int shim_co_post(struct shim_co_queue *q, struct shim_co *co)
 	}
 	shim_co_hold(q);
 	co->queue = q;
+	co->flags |= CO_QUEUE;
 	co->timer = TIMER_NONE;
 	run_wake(co);
 	return 0;
@@ -173,7 +174,7 @@ static void posts_take(struct shim_co_queue *q)
 /* Run one coroutine until it waits or ends. */
 static void turn(struct shim_co_queue *q, struct shim_co *co, uint32_t tid)
 {
-	co->flags &= (uint16_t)~CO_READY;
+	co->flags &= (uint8_t)~CO_READY;
 	if (co_state(co) == SHIM_CO_NEW) {
 		co->tid = tid;
 		if (co->flags & CO_CANCEL)
@@ -191,6 +192,8 @@ static void turn(struct shim_co_queue *q, struct shim_co *co, uint32_t tid)
 	if (co_state(co) != SHIM_CO_DONE)
 		return;
 	co->queue = NULL;
+	if (!co_tools)
+		co->flags &= (uint8_t)~CO_QUEUE;
 	if (co->flags & CO_AUTO)
 		shim_co_free(co);
 	__atomic_sub_fetch(&q->live, 1, __ATOMIC_RELEASE);
@@ -233,7 +236,6 @@ EXPORT int shim_co_run(struct shim_co_queue *q)
 	while (__atomic_load_n(&q->live, __ATOMIC_ACQUIRE) &&
 	       !__atomic_load_n(&q->stop, __ATOMIC_ACQUIRE)) {
 		posts_take(q);
-		next = timers_run(q);
 		if (q->head) {
 			/* those of now; what they make ready has its turn next */
 			last = (struct shim_co *)q->tail;
@@ -244,11 +246,9 @@ EXPORT int shim_co_run(struct shim_co_queue *q)
 					q->tail = &q->head;
 				turn(q, co, t->root.tid);
 			} while (co != last && q->head);
-			next = 0;
 		}
-		if (next && q->head)
-			next = 0;
-		if (!next)
+		next = timers_run(q);
+		if (q->head)
 			q->io->poll(q, 0);
 		else
 			sleep_until(q, next);
@@ -266,8 +266,7 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 	me->result = 0;
 	me->timer = TIMER_NONE;
 	/* without memory for a deadline: at once, as if it had passed */
-	if (timeout >= 0 && !timer_add(q, me, sys_clock(CLOCK_MONOTONIC) +
-					      (uint64_t)timeout)) {
+	if (timeout >= 0 && !timer_add(q, me, run_clock() + (uint64_t)timeout)) {
 		me->result = -ETIME;
 		if (w->cancel)
 			w->cancel(me, w);
@@ -278,7 +277,6 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 	co_set_state(me, SHIM_CO_SUSPENDED);
 	/* the caller is where the result goes: the thread itself, as ever */
 	co_thread.self = caller;
-	co_set_state(caller, SHIM_CO_RUNNING);
 	if (unlikely(co_tools))
 		co_tools_switch(me, caller, NULL, false);
 	else

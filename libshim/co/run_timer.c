@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "run.h"
-#include "base/sys.h"
 
 static void place(struct shim_co_queue *q, uint32_t i, struct run_timer t)
 {
@@ -81,7 +80,7 @@ int64_t timers_run(struct shim_co_queue *q)
 
 	if (!q->nr_timers)
 		return -1;
-	now = sys_clock(CLOCK_MONOTONIC);
+	now = run_clock();
 	while (q->nr_timers && q->timers[0].at <= now) {
 		co = q->timers[0].co;
 		timer_remove(q, co);

@@ -433,7 +433,7 @@ static void stat_area(struct shim_stack_stat *st, const struct area *a)
 	st->reserved += a->bytes;
 	st->stacks += made;
 	for (i = 0; i < made; i++)
-		st->guarded[a->records[i].guard]++;
+		st->guarded[slot_guard(&a->records[i])]++;
 }
 
 __attribute__((visibility("default"))) void shim_stack_get_stat(struct shim_stack_stat *st)

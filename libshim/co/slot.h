@@ -41,26 +41,39 @@ enum slot_state {
 /**
  * struct slot - the record of one slot
  * @next: in a free list or a cache; its user's otherwise
- * @where: the slot's address, and its order in the low bits
+ * @where: the slot's address; in the low bits its order, and above that its
+ *	enum shim_stack_guard
  * @state: enum slot_state
- * @guard: enum shim_stack_guard
- * @own: its user's, who also has @flags and @tid
+ * @pad: its user's, as are @tid and @own
  */
 struct slot {
 	struct slot *next;
 	uintptr_t where;
 	uint8_t state;
-	uint8_t guard;
-	uint16_t flags;
+	uint8_t pad[3];
 	uint32_t tid;
 	uint64_t own[5];
 };
 
 _Static_assert(sizeof(struct slot) == 64, "a cache line, none shared");
 
+#define SLOT_ORDER	0xffu
+#define SLOT_GUARD	8	/* where the guard's kind begins */
+
 static inline unsigned int slot_order(const struct slot *s)
 {
-	return s->where & (SLOT_PAGE - 1);
+	return s->where & SLOT_ORDER;
+}
+
+static inline enum shim_stack_guard slot_guard(const struct slot *s)
+{
+	return (s->where & (SLOT_PAGE - 1)) >> SLOT_GUARD;
+}
+
+/* Once, before the slot is given out. */
+static inline void slot_set_guard(struct slot *s, enum shim_stack_guard guard)
+{
+	s->where |= (uintptr_t)guard << SLOT_GUARD;
 }
 
 /* The lowest usable byte: above the guard. */
