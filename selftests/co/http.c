@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * http: the example server, spoken to.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "patience.h"
+
+FIXTURE(http) {
+	pid_t pid;
+	int port;
+};
+
+FIXTURE_VARIANT(http) {
+	const char *option;
+};
+
+FIXTURE_VARIANT_ADD(http, plain) {
+	.option = NULL,
+};
+
+FIXTURE_VARIANT_ADD(http, parked) {
+	.option = "-k",
+};
+
+FIXTURE_SETUP(http)
+{
+	int out[2], n = 0;
+	FILE *f;
+
+	ASSERT_EQ(0, pipe(out));
+	self->pid = fork();
+	if (!self->pid) {
+		dup2(out[1], 1);
+		close(out[0]);
+		execl("obj/http_server", "http_server", variant->option, NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	f = fdopen(out[0], "r");
+	n = fscanf(f, "listening on port %d", &self->port);
+	ASSERT_EQ(1, n);
+	fclose(f);
+}
+
+FIXTURE_TEARDOWN(http)
+{
+	int status;
+
+	kill(self->pid, SIGTERM);
+	waitpid(self->pid, &status, 0);
+	/* it had not died before */
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static int dial(int port)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
+		.sin_port = htons((unsigned short)port),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Read until @want answers are there, or the end; how many there are. */
+static int answers(int fd, int want, char *buf, size_t len)
+{
+	size_t at = 0;
+	int n = 0;
+	ssize_t got;
+	char *p;
+
+	while (n < want && (got = read(fd, buf + at, len - 1 - at)) > 0) {
+		at += (size_t)got;
+		buf[at] = '\0';
+		for (n = 0, p = buf; (p = strstr(p, "from a coroutine\n")); p++)
+			n++;
+	}
+	buf[at] = '\0';
+	return n;
+}
+
+static const char get[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST_F(http, keeps_alive)
+{
+	char buf[8192];
+	int fd[100], i, round;
+
+	for (i = 0; i < 100; i++) {
+		fd[i] = dial(self->port);
+		ASSERT_LE(0, fd[i]);
+	}
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 100; i++)
+			ASSERT_EQ(sizeof(get) - 1,
+				  (size_t)write(fd[i], get, sizeof(get) - 1));
+		for (i = 0; i < 100; i++) {
+			EXPECT_EQ(1, answers(fd[i], 1, buf, sizeof(buf)));
+			EXPECT_EQ(&buf[0], strstr(buf, "HTTP/1.1 200 OK\r\n"));
+		}
+		/* those that may be are parked meanwhile */
+		if (variant->option && !round)
+			usleep(2500000);
+	}
+	for (i = 0; i < 100; i++)
+		close(fd[i]);
+}
+
+TEST_F(http, in_pieces_and_pipelined)
+{
+	int fd = dial(self->port), i;
+	char many[30 * sizeof(get)] = "", buf[16384];
+
+	for (i = 0; i < (int)sizeof(get) - 1; i++) {
+		ASSERT_EQ(1, write(fd, get + i, 1));
+		if (i % 9 == 0)
+			usleep(1000);
+	}
+	EXPECT_EQ(1, answers(fd, 1, buf, sizeof(buf)));
+	for (i = 0; i < 30; i++)
+		strcat(many, get);
+	ASSERT_EQ(strlen(many), (size_t)write(fd, many, strlen(many)));
+	EXPECT_EQ(30, answers(fd, 30, buf, sizeof(buf)));
+	close(fd);
+}
+
+/* What ends a connection: a wish, nonsense, too long a request, a hang-up. */
+TEST_F(http, ends)
+{
+	static const char bye[] = "GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+	static const char bad[] = "BREW /pot HTTP/1.1\r\n\r\n";
+	char buf[8192], junk[5000];
+	int fd;
+
+	fd = dial(self->port);
+	ASSERT_LT(0, write(fd, bye, sizeof(bye) - 1));
+	EXPECT_EQ(1, answers(fd, 2, buf, sizeof(buf)));
+	EXPECT_NE(NULL, strstr(buf, "Connection: close"));
+	close(fd);
+	fd = dial(self->port);
+	ASSERT_LT(0, write(fd, bad, sizeof(bad) - 1));
+	answers(fd, 2, buf, sizeof(buf));
+	EXPECT_EQ(&buf[0], strstr(buf, "HTTP/1.1 400 "));
+	close(fd);
+	fd = dial(self->port);
+	memset(junk, 'x', sizeof(junk));
+	send(fd, junk, sizeof(junk), MSG_NOSIGNAL);
+	EXPECT_EQ(0, answers(fd, 1, buf, sizeof(buf)));
+	close(fd);
+	fd = dial(self->port);
+	ASSERT_LT(0, write(fd, "GET", 3));
+	close(fd);
+	/* and it goes on */
+	fd = dial(self->port);
+	ASSERT_LT(0, write(fd, get, sizeof(get) - 1));
+	EXPECT_EQ(1, answers(fd, 1, buf, sizeof(buf)));
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
