@@ -146,6 +146,10 @@ bench bench-box bench-gc bench-pair bench-return bench-tlb: lib
 bench-vm bench-return-vm: lib kmod
 	@$(MAKE) -C tools/bench O=$(o) KERNELS='$(kernels)' $@
 
+## bench-co: a million coroutines of libshim-co, Boost, Go, ucontext
+bench-co bench-co-http: lib
+	@$(MAKE) -C tools/bench/co O=$(o) $@
+
 ## overhead: what a service pays for being watched (redis-server, paired)
 overhead: lib tools
 	@tools/overhead $(o)
@@ -162,5 +166,5 @@ help:
 .PHONY: all kmod lib tools selftests check check-portable check-unit check-layers \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
-	bench-vm overhead clean help
+	bench-vm bench-co bench-co-http overhead clean help
 .DELETE_ON_ERROR:
