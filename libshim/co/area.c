@@ -13,6 +13,13 @@
 #include "base/sys.h"
 
 struct area_table shim_co_areas;
+const struct co_inspect shim_co_inspect = {
+	.magic = CO_INSPECT_MAGIC,
+	.layout = CO_INSPECT_LAYOUT,
+	.area_bytes = sizeof(struct area),
+	.areas = &shim_co_areas,
+};
+
 enum shim_stack_guard area_guard_best = SHIM_STACK_GUARD_ARENA;
 
 void area_setup(void)

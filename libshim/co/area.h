@@ -74,6 +74,26 @@ struct area_table {
 
 extern struct area_table shim_co_areas __attribute__((visibility("hidden")));
 
+#define CO_INSPECT_MAGIC	"shim-co"
+#define CO_INSPECT_LAYOUT	1	/* changes with what tools read */
+
+/**
+ * struct co_inspect - where tools begin, by the name shim_co_inspect
+ * @magic: CO_INSPECT_MAGIC
+ * @layout: CO_INSPECT_LAYOUT
+ * @area_bytes: of a struct area, against a tool that disagrees
+ * @areas: the table
+ */
+struct co_inspect {
+	char magic[8];
+	uint32_t layout;
+	uint32_t area_bytes;
+	const struct area_table *areas;
+};
+
+extern const struct co_inspect shim_co_inspect
+	__attribute__((visibility("default")));
+
 /**
  * area_make - make new slots
  * @order: of which order; its lock is held

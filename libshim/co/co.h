@@ -132,6 +132,20 @@ struct co_top {
 	char name[CO_NAME_LEN];
 } __attribute__((aligned(16)));
 
+_Static_assert(sizeof(struct co_top) - offsetof(struct co_top, name) == 32,
+	       "tools/gdb/hugearena-co.py reads the name");
+
+/**
+ * struct co_park - where a parked stack is; the bytes follow
+ * @bytes: of the allocation
+ * @live: of the stack, up to its top
+ */
+struct co_park {
+	size_t bytes;
+	size_t live;
+	char stack[];
+};
+
 /**
  * struct co_thread - a thread's share
  * @self: who runs, &@root outside of coroutines; NULL before the first resume

@@ -88,7 +88,7 @@ static int stat_one(struct shim_co *co, void *arg)
 	st->coroutines[shim_co_state(co)]++;
 	if (co->flags & CO_PARKED) {
 		st->parked++;
-		st->parked_bytes += *(size_t *)co->park;
+		st->parked_bytes += ((struct co_park *)co->park)->bytes;
 	}
 	return 0;
 }

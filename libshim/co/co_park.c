@@ -15,15 +15,9 @@
 
 #define RED_ZONE	16	/* control words at sp - 8; 16 keep it aligned */
 
-struct park {
-	size_t bytes;	/* of the allocation; tools read it */
-	size_t live;	/* of the stack */
-	char stack[];
-};
-
 struct co_top *co_top_now(const struct shim_co *co)
 {
-	struct park *p = co->park;
+	struct co_park *p = co->park;
 
 	if (!(co->flags & CO_PARKED))
 		return co_top(co);
@@ -34,7 +28,7 @@ EXPORT int shim_co_park(struct shim_co *co)
 {
 	char *low = (char *)co->sp - RED_ZONE, *top = slot_top(co_slot(co));
 	size_t live = (size_t)(top - low), bytes = 64;
-	struct park *p;
+	struct co_park *p;
 
 	if (co->slot_state != SLOT_CO || co_state(co) != SHIM_CO_SUSPENDED) {
 		errno = EINVAL;
@@ -69,7 +63,7 @@ EXPORT int shim_co_park(struct shim_co *co)
 
 void co_unpark(struct shim_co *co)
 {
-	struct park *p = co->park;
+	struct co_park *p = co->park;
 
 	memcpy(slot_top(co_slot(co)) - p->live, p->stack, p->live);
 	co_park_drop(co);

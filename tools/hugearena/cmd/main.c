@@ -28,6 +28,7 @@ static const struct cmd cmds[] = {
 	{ "report", cmd_report, "turn a recording into a page to look at" },
 	{ "profile", cmd_profile, "sampled heap profile by call stack" },
 	{ "leak", cmd_leak, "objects that nothing points to any more" },
+	{ "co", cmd_co, "coroutines: states, depths, where they wait" },
 	{ "wss", cmd_wss, "a process's working set by accessed bits" },
 	{ "pool", cmd_pool, "show or set the pool of zeroed blocks" },
 	{ "export", cmd_export, "metrics for Prometheus" },

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * coroutines: those of a process on libshim-co, read from outside.
+ *
+ * By the records that libshim-co keeps beside its stacks, through /proc/PID/mem.
+ * The process should stand (stop.h): a stack that is unwound while it runs
+ * gives nonsense, never a crash here.
+ */
+#ifndef TOOLS_COROUTINES_H
+#define TOOLS_COROUTINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define COROUTINE_FRAMES	32
+
+/**
+ * struct coroutine - one
+ * @addr: its handle in the process
+ * @state: enum shim_co_state
+ * @flags: CO_* of libshim/co/co.h
+ * @tid: its thread, 0 if it never ran
+ * @name: what the program calls it, or ""
+ * @fn: the function it runs, or will
+ * @low: lowest usable byte of its stack
+ * @top: behind the highest
+ * @sp: its stack pointer while it is suspended
+ * @depth: bytes of its stack that have memory, from the lowest such page up
+ * @park: where its bytes are while it is parked, else 0
+ * @live: how many these are
+ * @frame: return addresses, innermost first, once coroutines_unwind() was called
+ * @frames: how many
+ */
+struct coroutine {
+	uint64_t addr;
+	unsigned int state, flags;
+	pid_t tid;
+	char name[24];
+	uint64_t fn, low, top, sp, depth, park, live;
+	uint64_t frame[COROUTINE_FRAMES];
+	unsigned int frames;
+};
+
+/**
+ * struct coroutines - all of a process
+ * @pid: the process
+ * @mem: its memory
+ * @v: by address of the stack
+ * @n: how many
+ * @stacks: slots made, whoever has them
+ * @free: of them, free
+ * @unguarded: of them, without a guard
+ * @dwfl: libdwfl's session, or NULL
+ * @unwound: the one that is being unwound
+ */
+struct coroutines {
+	pid_t pid;
+	int mem;
+	struct coroutine *v;
+	size_t n;
+	uint64_t stacks, free, unguarded;
+	struct Dwfl *dwfl;
+	size_t unwound;
+};
+
+/**
+ * coroutines_read - read all coroutines of a process
+ * @c: filled in; coroutines_free() it
+ * @pid: the process
+ *
+ * Return: 0; -ENOENT when it has no libshim-co, -EPROTO when it is of another
+ * version; -EPERM or -EACCES; -ESRCH; -ENOMEM.
+ */
+int coroutines_read(struct coroutines *c, pid_t pid);
+void coroutines_free(struct coroutines *c);
+
+/**
+ * coroutines_unwind - find where a suspended coroutine is
+ * @c: all of them
+ * @i: which; its frames are filled in
+ *
+ * A new one is at the function that it will run.
+ *
+ * Return: 0 or a negative errno: -EINVAL if it is not suspended.
+ */
+int coroutines_unwind(struct coroutines *c, size_t i);
+
+/**
+ * coroutines_name - a return address by name
+ * @c: from which
+ * @frame: the address
+ * @buf: "function+0x12 (file.c:34)", "?" if it is not known
+ * @len: of @buf
+ */
+void coroutines_name(struct coroutines *c, uint64_t frame, char *buf,
+		     size_t len);
+
+/* "suspended" and so on. */
+const char *coroutine_state(const struct coroutine *co);
+
+#endif
