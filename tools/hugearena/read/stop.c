@@ -4,7 +4,7 @@
  *
  * Threads are made while others are being stopped, so the list is read until
  * one reading finds none that is new.  If this command dies, the kernel lets all of
- * them go.  Called by leak.
+ * them go.  Called by cmd_co and leak.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * symbols: the symbols of a file that a process has mapped.  Nothing in the file is
- * believed before it was compared with the file's size.  Called by shim and stacks.
+ * believed before it was compared with the file's size.  Called by coroutines, shim and
+ * stacks.
  */
 #include <elf.h>
 #include <errno.h>
