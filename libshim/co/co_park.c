@@ -2,8 +2,8 @@
 /*
  * co_park: stacks on the heap.
  *
- * A parked coroutine is its record and one malloc() of a power of two: a header of
- * its size, then the bytes from the red zone below its stack pointer to the top of
+ * A parked coroutine is its record and one malloc(): a header of its size, then the
+ * bytes from the red zone below its stack pointer to the top of
  * its stack.  All of the stack's memory is the kernel's meanwhile.  It returns
  * to the same address, so that pointers from the stack into the stack are right.
  */
@@ -27,7 +27,7 @@ struct co_top *co_top_now(const struct shim_co *co)
 EXPORT int shim_co_park(struct shim_co *co)
 {
 	char *low = (char *)co->sp - RED_ZONE, *top = slot_top(co_slot(co));
-	size_t live = (size_t)(top - low), bytes = 64;
+	size_t live = (size_t)(top - low), bytes;
 	struct co_park *p;
 
 	if (co->slot_state != SLOT_CO || co_state(co) != SHIM_CO_SUSPENDED) {
@@ -41,11 +41,9 @@ EXPORT int shim_co_park(struct shim_co *co)
 		errno = EBUSY;
 		return -1;
 	}
-	while (bytes < live + sizeof(*p))
-		bytes *= 2;
-	/* a power of two above half of the pages saves nothing */
-	if (2 * bytes > ((live + SLOT_PAGE - 1) & -(size_t)SLOT_PAGE) +
-			SLOT_PAGE) {
+	/* malloc() has classes of its own: a power of two would waste a third */
+	bytes = live + sizeof(*p);
+	if (bytes > ((live + SLOT_PAGE - 1) & -(size_t)SLOT_PAGE) / 2) {
 		errno = E2BIG;
 		return -1;
 	}

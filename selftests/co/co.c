@@ -498,7 +498,7 @@ TEST(park)
 	shim_co_get_stat(&st);
 	EXPECT_EQ(1, st.coroutines[SHIM_CO_SUSPENDED]);
 	EXPECT_EQ(1, st.parked);
-	EXPECT_LE(512, st.parked_bytes);
+	EXPECT_LE(200, st.parked_bytes);
 	EXPECT_GE(1024, st.parked_bytes);
 	EXPECT_EQ(0, shim_co_trim(co));
 	EXPECT_EQ(NULL, shim_co_resume(co, NULL));

@@ -74,12 +74,13 @@ static double cpu_ns(void)
 
 static void memory(long (*make)(long n), long n)
 {
-	long before, mine, got, after;
+	long before, mine, got, after, maps;
 
 	/* what it needs once is not what each needs */
 	make(100);
 	before = machine();
 	mine = own();
+	maps = mappings();
 	got = make(n);
 	after = machine();
 	printf("made %ld coroutines\n", got);
@@ -89,7 +90,7 @@ static void memory(long (*make)(long n), long n)
 	       (double)(before - after) * 1024 / (double)got);
 	printf("own %.0f bytes each (resident and page tables)\n",
 	       (double)(own() - mine) * 1024 / (double)got);
-	printf("mappings %ld\n", mappings());
+	printf("mappings %ld\n", mappings() - maps);
 }
 
 static void timed(const char *what, void (*fn)(long n), long n, int parts)

@@ -39,6 +39,11 @@ func own() int64 {
 		field("/proc/self/status", "VmPTE")
 }
 
+func mappings() int {
+	data, _ := os.ReadFile("/proc/self/maps")
+	return strings.Count(string(data), "\n")
+}
+
 func cpu() float64 {
 	var u syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -85,14 +90,14 @@ func main() {
 	case "memory":
 		suspend(100)
 		before, mine := machine(), own()
+		maps := mappings()
 		suspend(n)
 		fmt.Printf("made %d coroutines\n", n)
 		fmt.Printf("memory %d bytes each (MemFree)\n",
 			(before-machine())*1024/int64(n))
 		fmt.Printf("own %d bytes each (resident and page tables)\n",
 			(own()-mine)*1024/int64(n))
-		data, _ := os.ReadFile("/proc/self/maps")
-		fmt.Printf("mappings %d\n", strings.Count(string(data), "\n"))
+		fmt.Printf("mappings %d\n", mappings()-maps)
 	case "switch":
 		runtime.GOMAXPROCS(1)
 		to, from := make(chan int), make(chan int)
