@@ -212,7 +212,8 @@ size_t shim_co_trim(struct shim_co *co);
  * shim_co_park - move a suspended coroutine's stack to the heap
  * @co: suspended; nobody but itself uses pointers into its stack
  *
- * The bytes in use go to a malloc(), the stack's memory back to the kernel.  The next resume puts them back at the same address.  One
+ * The bytes in use go to a malloc(), the stack's memory back to the kernel.  The
+ * next resume puts them back at the same address.  One
  * that waits for the kernel to write into its stack cannot be parked.
  *
  * Return: 0, or -1 with errno EINVAL (not suspended), EBUSY (it waits for I/O or
