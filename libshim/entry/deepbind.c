@@ -20,6 +20,10 @@
 #include "base/error.h"
 #include "entry.h"
 
+#ifndef RTLD_DEEPBIND
+#define RTLD_DEEPBIND	0	/* musl has no such thing */
+#endif
+
 typedef void *(*open_fn)(const char *file, int flags);
 
 static open_fn real_open;
