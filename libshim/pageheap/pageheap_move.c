@@ -218,6 +218,8 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	s->start = to;
 	s->npages = (uint32_t)npages;
 	ph.nr_remap++;
+	/* what was copied is idle where it was: beyond a hard limit it goes */
+	pageheap_allows(0);
 	shim_lock_release(&ph.lock);
 	return true;
 no:

@@ -266,12 +266,21 @@ static bool has_arena(const struct maps *maps)
 	return false;
 }
 
+/* Has it anything from libshim? */
+static bool is_used(const struct shim *shim)
+{
+	struct pageheap heap;
+
+	return shim_read(shim, (uintptr_t)shim->at.heap, &heap,
+			 sizeof(heap)) || heap.inuse;
+}
+
 static void libshim_check(struct doctor *d, pid_t pid, const struct unit *unit,
 			  const struct maps *maps, struct shim *shim)
 {
 	const char *rival = rival_find(maps);
 
-	if (shim_ready(shim) <= 0) {
+	if (shim_ready(shim) <= 0 || !is_used(shim)) {
 		if (rival)
 			doctor_add(d, DOCTOR_BAD, "other_malloc",
 				   "take the other library out of LD_PRELOAD, or build the program without it",
