@@ -32,11 +32,11 @@ MAKEFLAGS += --no-print-directory
 without_module := $(filter thp,$(BACKEND))$(filter 0,$(VM))
 
 # One sentence that names the fix, before anything fails for a lesser reason.
-ifeq ($(filter help clean,$(MAKECMDGOALS)),)
+ifeq ($(filter help clean docs,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(CC)),)
 $(error no C compiler: 'sh tools/up $(or $(firstword $(MAKECMDGOALS)),all)' installs what is needed)
 endif
-ifeq ($(kernels)$(without_module)$(filter lib tools dist deb docs \
+ifeq ($(kernels)$(without_module)$(filter lib tools dist deb \
 	install-lib install-tools install-doc install-device install-dkms,$(MAKECMDGOALS)),)
 $(error no kernel headers$(if $(KERNELS), of $(KERNELS)): 'apt-get install linux-headers-amd64' installs some)
 endif
@@ -154,6 +154,14 @@ bench-co bench-co-http: lib
 overhead: lib tools
 	@tools/overhead $(o)
 
+## docs: Documentation/ as HTML, in build/docs
+docs:
+	@command -v sphinx-build >/dev/null || { \
+		echo "no sphinx-build: 'apt-get install python3-sphinx' installs it" >&2; \
+		exit 1; }
+	@sphinx-build -q -W -b html -d $(o)/docs/.doctrees Documentation $(o)/docs
+	@echo "  DOCS    $(o)/docs/index.html"
+
 include tools/dist/install.mk
 
 clean:
@@ -166,5 +174,5 @@ help:
 .PHONY: all kmod lib tools selftests check check-portable check-unit check-layers \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
-	bench-vm bench-co bench-co-http overhead clean help
+	bench-vm bench-co bench-co-http overhead docs clean help
 .DELETE_ON_ERROR:
