@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * backend: which one, and where in the address space.
+ * backend: the choice of a backend, and its place in the address space.
  *
  * Each backend fills a window of addresses from the bottom.  A window is found
- * by mapping a terabyte without access and unmapping it: the kernel chooses
- * the place, at random as always, and mappings of the application fill the
- * hole from its top, so that the two meet late.  When they do, or when the
- * window is full, another window is found.
+ * by mapping a terabyte without access and unmapping it: the kernel chooses the
+ * place, at random as always.  Mappings of the application fill the hole from
+ * its top, so the two meet late; when they do, or when the window is full,
+ * another window is found.
  *
- * Everything here is guarded by the PAGEHEAP lock, held by the callers.
+ * The PAGEHEAP lock, held by the callers, protects everything here.
  */
 #include "backend.h"
 #include "base/conf.h"

@@ -3,8 +3,8 @@
  * backend: where blocks come from.
  *
  * Two of them: kmod, arenas of /dev/hugearena, and thp, anonymous memory with
- * transparent huge pages.  backend.c chooses and finds address space; the
- * page heap is the only caller, and says for each block which one it is of.
+ * transparent huge pages.  backend.c chooses one and finds address space.  The
+ * page heap is the only caller, and names the backend of each block.
  */
 #ifndef SHIM_BACKEND_H
 #define SHIM_BACKEND_H

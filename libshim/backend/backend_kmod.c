@@ -4,15 +4,16 @@
  *
  * A window of address space is one arena: offset 0 of the file is the window's
  * base, so that all mappings of an arena agree about it, as the module demands.
- * A fault past the quota or without memory is SIGBUS; so every block is
- * populated before it is used, and one that cannot be is not.
+ * A fault past the quota or without memory is SIGBUS, so every block is
+ * populated before it is used, and a block that cannot be populated is not
+ * used.
  *
- * The application may close our descriptor (a daemon that closes all of them)
- * and get the number again for a file of its own.  Before each use the
- * descriptor is compared with what it was; once it is not ours any more, memory
- * still comes from what is mapped and goes by madvise().
+ * The application may close our descriptor, as a daemon that closes all of them
+ * does, and get the same number for a file of its own.  So before each use the
+ * descriptor is checked to be the file that we opened.  Once it is not, memory
+ * still comes from what is mapped, and is given back by madvise().
  *
- * Guarded by the PAGEHEAP lock where state changes (open, window, map,
+ * Protected by the PAGEHEAP lock where state changes (open, window, map,
  * fork_child); the other calls only read it.
  */
 #include <fcntl.h>

@@ -3,14 +3,15 @@
  * backend_thp: blocks from anonymous memory.
  *
  * A block used as a block is advised MADV_HUGEPAGE, one used as 4 KiB pages
- * MADV_NOHUGEPAGE: khugepaged would otherwise fill what was given back.
- * Adjacent mappings of one advice are one mapping for the kernel.
+ * MADV_NOHUGEPAGE: otherwise khugepaged would fill what was given back.  The
+ * kernel merges adjacent mappings with the same advice into one.
  *
  * Giving pages of a huge page back takes two steps.  MADV_DONTNEED alone
  * lowers the resident size, but the kernel keeps the huge page itself until
  * memory is short; MADV_COLD on a part of it splits it for good first.
  *
- * Serves the page heap; keeps no state but what the kernel lacks.
+ * Serves the page heap.  Its only state records which features the kernel
+ * lacks.
  */
 #include <errno.h>
 

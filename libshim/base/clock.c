@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * clock: what time it is, without a system call.
+ * clock: the time, without a system call.
  *
- * Keeps true: the function is looked up once; two threads that do so at once find
- * the same.  No lock.  Called by percpu, percpu_idle, scavenger, guard and prof.
+ * Keeps true: the vDSO's function is looked up once; two threads that do so at
+ * the same time find the same one, so no lock is needed.  Called by percpu,
+ * percpu_idle, scavenger, guard and prof.
  */
 #include <elf.h>
 #include <string.h>

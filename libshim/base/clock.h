@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * clock: what time it is, without a system call.
+ * clock: the time, without a system call.
  */
 #ifndef SHIM_CLOCK_H
 #define SHIM_CLOCK_H

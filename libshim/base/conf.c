@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * conf: what the administrator and the user asked for.
+ * conf: the options of the administrator and the user.
  *
  * Runs once inside the first allocation of the process: no malloc(), no stdio,
- * no locale.  No lock: boot calls it alone.  Called by boot.
+ * no locale.  It needs no lock, because boot calls it from one thread only.
+ * Called by boot.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * conf: what the administrator and the user asked for.
+ * conf: the options of the administrator and the user.
  *
- * Read once, at the first allocation, without malloc(): /etc/hugearena.conf, then
- * SHIM_OPTIONS, then SHIM_BACKEND, SHIM_LIMIT and SHIM_GUARD; what comes later
- * wins.  A program that runs with raised privileges reads the file only.
+ * Read once, at the first allocation, without malloc(): /etc/hugearena.conf,
+ * then SHIM_OPTIONS, then SHIM_BACKEND, SHIM_LIMIT and SHIM_GUARD; where two of
+ * them set the same option, the later one wins.  A program that runs with
+ * raised privileges reads the file only.
  */
 #ifndef SHIM_CONF_H
 #define SHIM_CONF_H

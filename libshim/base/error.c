@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * error: what the library says when it must speak, and how it dies.
+ * error: messages on standard error, and how the library ends the process.
  *
- * Keeps: nothing here allocates, takes a lock or touches the heap, except that
- * glibc's unwinder may allocate once; a thread that is at it is marked, and entry
- * serves it from a buffer of its own.  Called by every layer, with no lock held.
+ * Keeps true: nothing here allocates, takes a lock or touches the heap.  The
+ * one exception is glibc's unwinder, which may allocate once: the thread that
+ * runs it is marked, and entry serves it from a separate buffer.  Called by
+ * every layer, with no lock held.
  */
 #include <stdbool.h>
 #include <stdlib.h>

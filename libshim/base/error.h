@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * error: what the library says when it must speak, and how it dies.
+ * error: messages on standard error, and how the library ends the process.
  *
- * Everything here writes to standard error with write(2) only, takes no lock of
- * ours and allocates nothing.  Callers hold no lock when they die, so that a
- * handler of SIGABRT may still use malloc().
+ * Everything here writes to standard error with write(2) only, takes none of
+ * our locks and allocates nothing.  Callers hold no lock when they end the
+ * process, so that a handler of SIGABRT may still use malloc().
  */
 #ifndef SHIM_ERROR_H
 #define SHIM_ERROR_H

@@ -2,18 +2,20 @@
 /*
  * guard: one allocation in many on a page of its own, between pages that fault.
  *
- * The range is cut into slots of two OS pages: one for an object, which ends
- * where the other begins, and that one never readable:
+ * The range is cut into slots of two OS pages.  The first is a guard, never
+ * readable; the second holds an object, placed so that it ends where the next
+ * guard begins:
  *
  *   | guard |  object| guard |  object| guard | ...
  *
- * A free slot's object page is not readable either; slots are used again oldest
- * first, so that a use after free faults for as long as possible.  The bytes
- * that alignment leaves between object and guard are filled and looked at when
- * the object is freed.
+ * The object page of a free slot is not readable either.  Slots are reused
+ * oldest first, so that a use after free faults for as long as possible.  The
+ * bytes that alignment leaves between an object and its guard are filled with a
+ * pattern, which is checked when the object is freed.
  *
- * Keeps: a slot is on the free list or live, never both.  The guard lock guards
- * everything but the countdown.  Called by entry, by the signal handler.
+ * Keeps true: a slot is on the free list or live, never both.  The guard lock
+ * protects everything but the countdown.  Called by entry, by the signal
+ * handler.
  */
 #include <signal.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 /*
  * guard: one allocation in many on a page of its own, between pages that fault.
  *
- * SHIM_GUARD=N picks one allocation in N on average.  An overflow, or a use
- * after free, of such an object faults at once; the report has the stack of the
- * access, of the allocation and of the free.
+ * SHIM_GUARD=N picks one allocation in N on average.  An overflow or a use
+ * after free of such an object faults at once; the report shows the call stacks
+ * of the access, the allocation and the free.
  */
 #ifndef SHIM_GUARD_H
 #define SHIM_GUARD_H

@@ -2,9 +2,10 @@
 /*
  * lock: the slow half of the mutex, and the rank checker of debug builds.
  *
- * Called by every layer through lock.h.  SHIM_LOCK_WAIT means that somebody may
- * sleep: whoever takes the lock on the slow path sets it, because others may
- * sleep beside it; the release that finds it wakes one.
+ * Called by every layer through lock.h.  SHIM_LOCK_WAIT means that a thread may
+ * be sleeping.  Whoever takes the lock on the slow path sets it, because other
+ * threads may still be sleeping on the same lock; the release that finds it set
+ * wakes one of them.
  */
 #include <linux/futex.h>
 

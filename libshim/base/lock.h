@@ -2,11 +2,11 @@
 /*
  * lock: the mutex of every layer, and the one list of lock ranks.
  *
- * Four bytes of state, zero-initialised means free, usable before main() and
- * inside malloc(): it calls nothing but futex(2).  A thread may take a lock
- * only of a higher rank than every lock it holds; a debug build (SHIM_DEBUG)
- * checks that and aborts.  The ranks are the order of the layers, of the
- * includes and of fork.
+ * The state is four bytes, and zero means free.  The mutex works before main()
+ * and inside malloc(), because it calls nothing but futex(2).  A thread may
+ * take a lock only of a higher rank than every lock it holds; a debug build
+ * (SHIM_DEBUG) checks this and aborts where it does not hold.  The ranks are
+ * the order of the layers, of the includes and of fork.
  */
 #ifndef SHIM_LOCK_H
 #define SHIM_LOCK_H

@@ -3,12 +3,13 @@
  * meta: memory for the allocator's own records.
  *
  * Records are cut from the front of a chunk and, once freed, kept on a list of
- * their rounded size.  Nothing is ever unmapped.  One lock, the last of the
- * rank order, guards everything here.  Called by every layer that needs a
- * record: spans, blocks, area maps, bitmaps of long spans.
+ * their rounded size.  Nothing is ever unmapped.  One lock, the last in rank
+ * order, protects everything here.  Called by every layer that needs a record:
+ * spans, blocks, area maps, bitmaps of long spans.
  *
- * A chunk is address space; only what is touched costs memory.  Huge pages are
- * declined: an empty process would pay 2 MiB for its first record.
+ * A chunk reserves address space; only the pages that are touched cost memory.
+ * Huge pages are declined, because an empty process would pay 2 MiB for its
+ * first record.
  */
 #include <string.h>
 

@@ -2,10 +2,10 @@
 /*
  * meta: memory for the allocator's own records.
  *
- * It comes from anonymous maps of its own, never through malloc(), and is never
- * unmapped: a record that was freed stays readable and is given out again only
- * for a record of the same rounded size.  So a stale pointer to a span reads
- * some span, never a fault.
+ * The memory comes from separate anonymous mappings, never through malloc(),
+ * and is never unmapped.  A freed record stays readable and is reused only for
+ * a record of the same rounded size, so a read through a stale span pointer
+ * finds some span and never faults.
  */
 #ifndef SHIM_META_H
 #define SHIM_META_H

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pagemap: the slow half: making maps, entering and removing spans.
+ * pagemap, the slow half: making maps, entering and removing spans.
  *
- * A map is published once, zeroed, and stays.  An entry belongs to the owner of
- * its page: the page heap while the page is free (the entry is then empty), the
- * layer that holds the span otherwise.
+ * A map is zeroed before it is published, and is never removed.  An entry
+ * belongs to the owner of its page: the page heap while the page is free (the
+ * entry is then empty), the layer that holds the span otherwise.
  *
  * A large span fills the entry of its first page and no other: entering a
- * terabyte costs one write, and the areas it covers need no map.  Who wants the
- * span around an interior pointer looks back for the entry before.
+ * terabyte costs one write, and the areas it covers need no map.  To find the
+ * span around an interior pointer, search backwards for the nearest entry.
  */
 #include "meta.h"
 #include "pagemap.h"

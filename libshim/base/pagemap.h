@@ -5,11 +5,11 @@
  * The address space is cut into areas of 64 MiB.  A static array indexed by
  * address bits 26 to 46 holds a pointer to a map for each area that was ever
  * part of the heap; the map has a class byte and a span pointer for each page.
- * Any pointer value may be asked about: what is not the heap's has class 0 and
- * no span.  Maps are never freed, so that readers need no lock.
+ * Any pointer value may be looked up: an address outside the heap has class 0
+ * and no span.  Maps are never freed, so readers need no lock.
  *
- * Writers (pagemap_set, pagemap_clear) are the owner of the span, who knows
- * that nobody else can hold a valid pointer into it: no lock either.
+ * The writer (pagemap_set, pagemap_clear) is always the owner of the span.
+ * Nobody else can hold a valid pointer into it, so writers need no lock either.
  * pagemap_add() is called by the page heap with its lock held.
  */
 #ifndef SHIM_PAGEMAP_H

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * probe: places where tracers can look in.
+ * probe: places where tracers can attach.
  *
- * Each is one nop in the code, and an ELF note that tells bpftrace, perf and
- * gdb where it is and where its arguments are ("SystemTap" probes, version 3 of
- * the note).  Nothing runs there until a tracer asks.  All belong to the provider
- * "libshim":
+ * Each is one nop in the code and an ELF note that tells bpftrace, perf and gdb
+ * where the nop and the arguments are ("SystemTap" probes, version 3 of the
+ * note).  Nothing runs there until a tracer attaches.  All belong to the
+ * provider "libshim":
  *
  *   large_alloc    bytes, address      a large object was allocated
  *   large_free     bytes, address      and freed
  *   span_make      class, address      a span for objects of a class was made
  *   span_destroy   class, address      and given back
- *   cache_miss     class, kind         a CPU's cache had no object (1) or no room (2)
+ *   cache_miss     class, kind         a CPU's cache was empty (1) or full (2)
  *   sample         bytes, record       a sample of the profile
  *
  * They are on paths that take hundreds of instructions, never on the fast one.

@@ -2,10 +2,11 @@
 /*
  * prof: the sampled heap profile.
  *
- * Keeps: live of a record, and of the whole, is what prof_take() counted and
- * prof_drop() did not; a record is complete when it is linked, and stays.  The
- * profile lock (rank ENTRY) guards everything but the countdown, which is the
- * thread's own.  Called by entry and large, read by the hugearena command.
+ * Keeps true: the live count of a record, and of the whole profile, is what
+ * prof_take() has added and prof_drop() has not yet subtracted.  A record is
+ * complete when it is linked, and is never unlinked.  The profile lock (rank
+ * ENTRY) protects everything but the countdown, which belongs to its thread.
+ * Called by entry and large, read by the hugearena command.
  */
 #include <string.h>
 #include <time.h>

@@ -2,15 +2,15 @@
 /*
  * prof: the sampled heap profile.
  *
- * With the option profile=N, each byte that is asked for is picked with a
- * chance of 1 in N, and an allocation that has a picked byte is a sample: it
- * becomes a span of its own, flagged SPAN_SAMPLED, and its call stack is
- * remembered.  An allocation of s bytes is a sample with a chance of
- * 1 - exp(-s / N), which is what a reader divides by.
+ * With the option profile=N, each requested byte is picked with a chance of 1
+ * in N, and an allocation that contains a picked byte is a sample: it gets its
+ * own span, flagged SPAN_SAMPLED, and its call stack is recorded.  An
+ * allocation of s bytes is a sample with a chance of 1 - exp(-s / N), which is
+ * what a reader divides by.
  *
  * Samples are counted by call stack and size.  A tool reads the table from
- * outside (inspect.h); it can also switch sampling on in a process that runs,
- * by writing shim_conf.profile and shutting the fast paths.
+ * outside (inspect.h).  It can also switch sampling on in a running process, by
+ * writing shim_conf.profile and closing the fast paths.
  */
 #ifndef SHIM_PROF_H
 #define SHIM_PROF_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sizeclass: which rounded size serves a request.
+ * sizeclass: the rounded size that serves a request.
  *
  * Constant tables, computed and checked by tools/mksizeclasses.c, which states
- * what they keep true.  Class 0 is none; 1 to SIZECLASS_COUNT are sizes in
- * rising order.
+ * their invariants.  Class 0 means no class; classes 1 to SIZECLASS_COUNT are
+ * in rising order of size.
  */
 #ifndef SHIM_SIZECLASS_H
 #define SHIM_SIZECLASS_H

@@ -2,8 +2,9 @@
 /*
  * sys: system calls that leave errno alone.
  *
- * free() must not change errno.  So the library enters the kernel by itself.
- * Every function returns what the kernel did: a result, or a negative errno.
+ * free() must not change errno, so the library makes its system calls itself,
+ * not through the C library.  Every function returns what the kernel returned:
+ * a result, or a negative errno.
  */
 #ifndef SHIM_SYS_H
 #define SHIM_SYS_H

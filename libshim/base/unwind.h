@@ -2,9 +2,9 @@
 /*
  * unwind: backtrace() and backtrace_symbols_fd() where the C library has none.
  *
- * glibc has <execinfo.h>.  musl has not: the compiler's unwinder does it there if
- * the process has it loaded (every program of C++ has), and the list of frames
- * is empty if not.  Names are for addr2line: an address a line.
+ * glibc has <execinfo.h>.  musl does not: there the compiler's unwinder is used
+ * if the process has it loaded, as every C++ program has; otherwise the list of
+ * frames is empty.  Instead of names each line has an address, for addr2line.
  */
 #ifndef SHIM_UNWIND_H
 #define SHIM_UNWIND_H

@@ -3,7 +3,8 @@
  * usage: what every layer may ask the page heap for.
  *
  * A side file, so that a cache can follow the heap's size without including the
- * page heap.  No function takes a lock.  pageheap.h has their contracts.
+ * page heap.  None of the functions takes a lock; their contracts are in
+ * pageheap.h.
  */
 #ifndef SHIM_USAGE_H
 #define SHIM_USAGE_H

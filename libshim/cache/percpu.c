@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * percpu: each CPU's stacks of free objects: misses, and who has which slab.
+ * percpu: each CPU's stacks of free objects: misses, and which CPU has which
+ * slab.
  *
- * Keeps: a slab is on at most one CPU; percpu_hot.slab[cpu] is that slab or
- * percpu_none.  A slab on a CPU is changed by sequences on that CPU only.  The
- * percpu lock guards every change of who has what, and every slab that is off
- * its CPU while somebody changes it.  Called by entry.
+ * Keeps true: a slab is attached to at most one CPU; percpu_hot.slab[cpu] is
+ * that slab or percpu_none.  An attached slab is changed only by sequences on
+ * its CPU.  The percpu lock protects every attach and detach, and a detached
+ * slab while it is being changed.  Called by entry.
  *
- * There are no more slabs than the process has had threads running at a time:
- * where the kernel maintains concurrency ids (mm_cid), the highest one seen says
- * so, elsewhere the number of threads does.  A thread that finds itself on a CPU
- * without a slab takes the one that was idle longest from its CPU.  So a
- * process of one thread has one slab whichever CPUs it visits, and caches stay
- * as few as with mm_cid as the index, while the index stays the CPU number,
- * which the kernel sets to -1 or -2 where a thread has no sequences.
+ * The process gets no more slabs than it has had threads running at the same
+ * time.  Where the kernel maintains concurrency ids (mm_cid), the highest one
+ * seen gives that number; elsewhere the number of threads does.  A thread on a
+ * CPU without a slab takes over the slab that has been idle longest on another
+ * CPU.  So a process of one thread has one slab whichever CPUs it visits.
+ * There are as few caches as if mm_cid were the index, yet the index stays the
+ * CPU number, because the kernel sets that to -1 or -2 where a thread has no
+ * sequences.
  */
 #include <linux/membarrier.h>
 #include <sched.h>

@@ -2,10 +2,10 @@
 /*
  * percpu: each CPU's stacks of free objects.
  *
- * The inline functions are the fast path: a restartable sequence, no lock and no
- * atomic instruction.  They miss when the stack is empty or full, when the CPU
- * has no slab yet, when the thread has no rseq, and before boot.  After a miss
- * the caller goes to percpu_get() or percpu_put().
+ * The inline functions are the fast path: a restartable sequence, no lock and
+ * no atomic instruction.  They miss when the stack is empty or full, when the
+ * CPU has no slab yet, when the thread has no rseq, and before boot.  After a
+ * miss the caller calls percpu_get() or percpu_put().
  */
 #ifndef SHIM_PERCPU_H
 #define SHIM_PERCPU_H

@@ -2,9 +2,9 @@
 /*
  * percpu_idle: emptying caches, the numbers, boot and fork.
  *
- * Keeps: objects leave a slab only by its owner: a slab is taken from its CPU,
- * emptied and given back (or kept as a free one) with the percpu lock held all
- * the time.  Called by percpu on misses, by percpu_lock, and
+ * Keeps true: only the owner of a slab takes objects out of it.  A slab is
+ * detached from its CPU, emptied, and attached again or kept as a free one, all
+ * with the percpu lock held.  Called by percpu on misses, by percpu_lock, and
  * by entry where memory is short.
  */
 #include <linux/membarrier.h>

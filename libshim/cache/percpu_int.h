@@ -3,7 +3,7 @@
  * percpu_int: what the files of the percpu layer share.
  *
  *   percpu.c       sequences on attached slabs, misses, attaching
- *   percpu_size.c  how large a stack may be, for who has a slab alone
+ *   percpu_size.c  how large a stack may be; the caller owns the slab
  *   percpu_lock.c  the fallback: slabs behind locks, never attached
  *   percpu_idle.c  emptying caches: idle CPUs, fork, flush, numbers
  *   percpu_slab.c  the slab itself

@@ -2,16 +2,17 @@
 /*
  * percpu_lock: the cache of threads that have no restartable sequences.
  *
- * Where glibc did not register (GLIBC_TUNABLES=glibc.pthread.rseq=0, a kernel
- * or a filter without rseq or membarrier) that is every thread, elsewhere it is
- * a thread made by a bare clone().  The same slabs serve, as many as there are
- * CPUs, each with a lock and never attached to a CPU.  A thread keeps to one of
- * them and moves on to the next when it finds it held.
+ * Where glibc did not register rseq (GLIBC_TUNABLES=glibc.pthread.rseq=0), or
+ * where the kernel or a filter refuses rseq or membarrier, that is every
+ * thread; elsewhere it is only a thread made by a bare clone().  The slabs are
+ * of the same form, as many as there are CPUs, each with a lock and never
+ * attached to a CPU.  A thread stays with one of them and moves on to the next
+ * when it finds the lock held.
  *
- * Keeps: a slab changes only with its lock held.  The locks are of the percpu
- * rank and are taken together by fork alone, in order of index.  The table
- * changes with the percpu lock held; an entry, once set, stays.  Called by
- * percpu.c.
+ * Keeps true: a slab changes only with its lock held.  These locks have the
+ * percpu rank; only fork takes several of them, in order of index.  The table
+ * changes with the percpu lock held; an entry, once set, never changes.  Called
+ * by percpu.c.
  */
 #include "base/error.h"
 #include "base/meta.h"

@@ -4,16 +4,16 @@
  *
  * A stack begins with room for a few objects and doubles, miss by miss, up to
  * one batch.  Beyond that it grows, by half, only if the class missed in both
- * directions: a stack that only runs empty, or only runs full, passes objects
- * on and would not miss less often if it were deeper.
+ * directions: a stack that only runs empty, or only runs full, merely passes
+ * objects on, and a deeper one would not miss less often.
  *
- * All stacks of a slab together hold no more than the budget, a part of the
- * heap.  A stack that must grow beyond it takes room from classes that did not
- * miss since the hand last passed.
+ * All stacks of a slab together hold no more than the budget, which is a part
+ * of the heap.  Where the budget is used up, a stack that grows takes room from
+ * classes that have not missed since the clock hand last passed them.
  *
- * Keeps: a stack of more than the first few objects never takes slab->bytes past
- * the budget.  No lock of its own: the functions that change a slab want it
- * detached or locked.
+ * Keeps true: no stack that grows past its first few objects takes slab->bytes
+ * over the budget.  There is no lock here: a function that changes a slab
+ * requires it to be detached or locked.
  */
 #include "percpu_int.h"
 #include "transfer.h"

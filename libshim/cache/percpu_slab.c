@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * percpu_slab: stacks of free objects, for one who has the slab alone.
+ * percpu_slab: stacks of free objects, for a caller that owns the slab.
  *
- * Keeps the layout drawn in percpu_slab.h.  No lock: the caller has detached
- * the slab or holds its lock.  Called by percpu.c and percpu_lock.c.
+ * Keeps true: the layout drawn in percpu_slab.h.  There is no lock here: the
+ * caller has detached the slab or holds its lock.  Called by percpu.c and
+ * percpu_lock.c.
  */
 #include <string.h>
 

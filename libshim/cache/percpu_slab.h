@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * percpu_slab: one CPU's stacks of free objects, and what may be done to them
- * by somebody who has the slab alone.
+ * percpu_slab: one CPU's stacks of free objects, and the operations of a caller
+ * that owns the slab exclusively.
  *
  * While a slab is attached to a CPU, it is changed only by the restartable
- * sequences of rseq_*.h running on that CPU.  Everything in this file wants the
- * slab detached (or behind a lock, as percpu_lock.c has it).
+ * sequences of rseq_*.h running on that CPU.  Everything in this file requires
+ * the slab to be detached, or its lock to be held, as in percpu_lock.c.
  *
  * A slab is an array of 8-byte slots whose first part is this header:
  *
@@ -18,15 +18,16 @@
  *   slots             the stacks, in order of class, without gaps
  *
  * A stack of capacity n is n + 1 slots: a NULL at the bottom, then its objects.
- * cur points to the top object; to the bottom's NULL when the stack is empty, so
- * that pop finds out by what it loads.  A stack without room has cur and end at
- * slot 0, and every pop and push misses: percpu_none has no other.
+ * cur points to the top object, or to the NULL at the bottom when the stack is
+ * empty, so that pop learns this from the value it loads.  A stack without room
+ * has cur and end at slot 0, and every pop and push of it misses; all stacks of
+ * percpu_none are of this kind.
  *
- * cur and end are pointers, one array each, for the processor's sake.  What one
- * free() writes the next malloc() reads: recent x86 hands a value from a store
- * on to a load in no time, but only of 4 or 8 bytes, at an address that is one
- * register and a constant.  With slot numbers of 2 bytes, at a base and an index,
- * a pair took twice as long on Golden Cove.
+ * cur and end are pointers, in one array each, because of store forwarding.
+ * What one free() writes, the next malloc() reads.  Recent x86 processors
+ * forward a stored value to a load at once, but only a value of 4 or 8 bytes
+ * whose address is one register and a constant.  With slot numbers of 2 bytes,
+ * at a base and an index, a pair took twice as long on Golden Cove.
  */
 #ifndef SHIM_PERCPU_SLAB_H
 #define SHIM_PERCPU_SLAB_H

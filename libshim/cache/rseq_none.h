@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * rseq_none: what percpu uses on processors whose sequences nobody has written.
+ * rseq_none: what percpu uses on processors for which no sequences are written.
  *
  * Every function misses and no thread is registered, so percpu_lock.c serves
- * everything.  The contracts are in rseq_x86_64.h.
+ * every request.  The contracts are in rseq_x86_64.h.
  */
 #ifndef SHIM_RSEQ_NONE_H
 #define SHIM_RSEQ_NONE_H

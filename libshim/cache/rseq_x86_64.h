@@ -28,10 +28,10 @@
  *      the exits, which leave it pointing here (the library is never unloaded:
  *      -z nodelete).
  *
- * Whoever wants a slab for himself replaces it in percpu_hot.slab[] and waits
- * until every sequence that may have loaded the old pointer was restarted: his
- * own CPU's by doing so in a sequence (rseq_detach), another's by
- * membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ).
+ * To own a slab exclusively, a thread replaces it in percpu_hot.slab[] and
+ * makes sure that every sequence that may have loaded the old pointer has been
+ * restarted: on its own CPU by replacing it in a sequence (rseq_detach), on
+ * another CPU by membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ).
  *
  *              pop    push   batches  detach   owner of a detached slab
  *   pop        same CPU only: never at once    never

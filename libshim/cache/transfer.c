@@ -2,13 +2,13 @@
 /*
  * transfer: free objects in passing between CPUs.
  *
- * A stack of pointers for each class.  What one CPU's cache spills, another's
- * refill takes, without a look at the objects or their spans.
+ * A stack of pointers for each class.  What one CPU's cache spills, the refill
+ * of another takes, without touching the objects or their spans.
  *
- * Keeps: 0 <= low <= objs <= room <= max, where low is the least objs was since
- * the last plunder; slot[] has room for room pointers and is doubled on demand.
- * One lock a class guards all of it; it is not held while the central list is
- * called.  Called by percpu.
+ * Keeps true: 0 <= low <= objs <= room <= max, where low is the lowest value of
+ * objs since the last plunder; slot[] has space for room pointers and is
+ * doubled on demand.  One lock for each class protects all of it; the lock is
+ * not held while the central list is called.  Called by percpu.
  */
 #include <string.h>
 

@@ -2,12 +2,13 @@
 /*
  * boot: the first allocation of the process, or the first constructor.
  *
- * Everything the library needs is set up here and nowhere else, by whichever
- * comes first: the dynamic linker may allocate before it runs constructors.  The
- * environment may not be in place yet then; it is found above argv.
+ * Everything the library needs is set up here and nowhere else, by whichever of
+ * the two comes first: the dynamic linker may allocate before it runs
+ * constructors.  The environment may not be set yet at that time; it is found
+ * above argv.
  *
- * Keeps: entry_ready is set last; nothing before it allocates.  The boot lock is
- * held by one thread once in the life of the process.  Called by entry and seam.
+ * Keeps true: entry_ready is set last; nothing before it allocates.  The boot
+ * lock is taken once in the life of the process.  Called by entry and seam.
  */
 #include <stdlib.h>
 #include <sys/auxv.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * boot: what is set up before the first allocation, and by whom it is called.
+ * boot: what is set up before the first allocation, and who calls it.
  */
 #ifndef SHIM_BOOT_H
 #define SHIM_BOOT_H

@@ -3,15 +3,16 @@
  * deepbind: plugins that are opened with RTLD_DEEPBIND use our malloc(), too.
  *
  * The flag lets a plugin prefer the symbols of its own dependencies to those of
- * the program.  The C library is one of them: the plugin's free() is the C
- * library's then, and gets what the program's malloc(), which is ours, has
- * returned.  No allocator in another library can work so; the flag is dropped.
- * deepbind=1 keeps it, for programs whose plugins need their own symbols more
- * than they share memory.
+ * the program.  The C library is one of them: the plugin then calls the C
+ * library's free() for memory that the program's malloc(), which is ours, has
+ * returned.  No replacement allocator can work that way, so the flag is
+ * dropped.  The option deepbind=1 keeps it, for plugins that need their own
+ * symbols more than they need to exchange memory with the program.
  *
- * Keeps true: the C library finds out by the return address who calls dlopen(),
- * and looks for libraries as that caller would (RUNPATH, namespace).  So it is
- * jumped to, not called.  Not part of the archive.  Called by the application.
+ * Keeps true: the C library's dlopen() sees the original caller.  It identifies
+ * its caller by the return address and searches for libraries as that caller
+ * would (RUNPATH, namespace); so we jump to it instead of calling it.  Not part
+ * of the static archive.  Called by the application.
  */
 #include <dlfcn.h>
 #include <stddef.h>

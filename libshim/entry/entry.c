@@ -2,9 +2,9 @@
 /*
  * entry: malloc, free and calloc.
  *
- * The fast paths are a table look-up and a restartable sequence each; whatever
- * they cannot do is done by entry_alloc() and entry_free().  The features that
- * must see every request (guard, check, profile) keep the fast paths shut.
+ * Each fast path is a table look-up and a restartable sequence; entry_alloc()
+ * and entry_free() do whatever the fast paths cannot.  The features that must
+ * see every request (guard, check, profile) keep the fast paths closed.
  *
  * No lock of its own.  Called by the application, at any time from any thread.
  */

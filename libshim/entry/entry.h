@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * entry: what malloc(), new and their kin share.
+ * entry: what malloc(), operator new and related functions share.
  *
  *   entry.c        malloc, free, calloc
- *   entry_size.c   realloc and its kin, malloc_usable_size
+ *   entry_size.c   realloc and related functions, malloc_usable_size
  *   entry_align.c  aligned allocation
  *   new.c          operator new and delete
  *
- * Return values, errno and overflow are those of glibc 2.36, with aligned_alloc()
- * as strict as glibc 2.38 made it.
+ * Return values, errno and overflow are those of glibc 2.36, with
+ * aligned_alloc() as strict as glibc 2.38 made it.
  */
 #ifndef SHIM_ENTRY_H
 #define SHIM_ENTRY_H

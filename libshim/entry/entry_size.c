@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * entry_size: changing the size of an object, and asking for it.
+ * entry_size: changing the size of an object, and reporting it.
  *
  * Called by the application.
  */

@@ -3,26 +3,28 @@
  * fork: every lock of the library held across fork().
  *
  * Before a fork the locks are taken in the order of their ranks, after it they
- * are released in reverse.  So the child, which has this one thread, finds every
- * structure whole.  What other threads had in hand at that moment (a batch
- * between two layers, an object being pushed) stays allocated in the child.
+ * are released in reverse.  So the child, whose only thread is the one that
+ * forked, finds every structure consistent.  Objects that other threads were
+ * moving at that moment (a batch between two layers, an object being pushed)
+ * stay allocated in the child.
  *
  * The C library runs our handlers, and then takes the lock of its list of
- * streams.  Who holds that one may be waiting for us (fflush(NULL), and a stream
- * that allocates), so it is taken first, as the C library does for its own
- * malloc.  It is recursive.  With one thread nobody else can hold it: then it is
- * left alone, because a fork inside of a stream's write function is legal.
+ * streams.  The holder of that lock may be waiting for one of ours
+ * (fflush(NULL), and a stream that allocates), so it is taken first, as the C
+ * library does for its own malloc.  The lock is recursive.  In a process with
+ * one thread nobody else can hold it, so it is not taken: a fork inside a
+ * stream's write function is legal.
  *
  * A fork in a signal handler may interrupt the very thread that holds some of
- * the locks: they stay held, see shim_lock_fork_prepare().  If it interrupts a
- * fork, the locks are the outer one's business.
+ * the locks: they stay held, see shim_lock_fork_prepare().  If it interrupts
+ * another fork, the locks are left to that one.
  *
  * vfork() and posix_spawn() run no handlers and need none: parent and child
  * share the memory and the locks, and the parent waits.
  *
- * The layers above the core have a slot each.  fork_lock is held from before
- * their turn until after it, so that what was called before a fork is what is
- * called after it, whoever registers meanwhile.
+ * Each library above the core has a slot.  fork_lock is held from before their
+ * handlers run until after, so that the handlers that ran before a fork are
+ * those that run after it, whoever registers meanwhile.
  *
  * Called by glibc.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * inspect: where a tool outside the process finds what the library knows.
+ * inspect: where a tool outside the process finds the data of the library.
  *
  * Data only; nothing in the library uses it.
  */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * inspect: where a tool outside the process finds what the library knows.
+ * inspect: where a tool outside the process finds the data of the library.
  *
  * The hugearena command finds the symbol shim_inspect in the library's file,
  * and reads the process's memory through /proc/PID/mem from there on.  The
- * process notices nothing, holds nothing, needs no thread and pays nothing; what
- * the tool reads is a snapshot in which counts may be off by what happened
- * meanwhile.  The tool is compiled with the library's headers, and compares
- * INSPECT_LAYOUT before it believes a word.
+ * process does not notice: it takes no lock for this, needs no thread and pays
+ * nothing.  What the tool reads is a snapshot whose counts may be off by what
+ * happened meanwhile.  The tool is compiled with the library's headers, and
+ * compares INSPECT_LAYOUT before it trusts any data.
  */
 #ifndef SHIM_INSPECT_H
 #define SHIM_INSPECT_H

@@ -3,9 +3,9 @@
  * new: C++'s operator new and delete, every form, without libstdc++.
  *
  * The functions have their mangled names.  What a failing new must do (call the
- * new handler, throw std::bad_alloc) is libstdc++'s, found by weak references:
- * a program that calls operator new has it.  Built with -fexceptions, so that
- * what the handler throws passes through.
+ * new handler, throw std::bad_alloc) is in libstdc++, which is found by weak
+ * references: a program that calls operator new has it.  The file is built with
+ * -fexceptions, so that an exception of the handler passes through.
  *
  * Called by the application.
  */

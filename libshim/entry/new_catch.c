@@ -3,9 +3,10 @@
  * new_catch: C++'s "catch (...)" around a call, without a C++ compiler.
  *
  * The function below is what try and catch are for the unwinder: a table of one
- * call, its landing pad, and a list of types whose one entry, none, stands for all
- * of them.  The personality routine that reads it is libstdc++'s, found by a weak
- * reference: who throws has it.  See the C++ ABI's chapter on exceptions.
+ * call, its landing pad, and a list of types whose one entry, none, stands for
+ * all of them.  The personality routine that reads it is in libstdc++, found by
+ * a weak reference: a program that throws has it.  See the C++ ABI's chapter on
+ * exceptions.
  *
  * Called by new.c.
  */

@@ -2,8 +2,9 @@
 /*
  * stat: the numbers of all layers together.
  *
- * Keeps no number of its own.  Takes the locks of the layers one at a time, none
- * across a call.  Called by shim_ctl() and the malloc family's reporters.
+ * Keeps no numbers itself.  It takes the locks of the layers one at a time, and
+ * holds none across a call.  Called by shim_ctl() and the malloc family's
+ * reporters.
  */
 #include "base/conf.h"
 #include "base/error.h"

@@ -2,9 +2,9 @@
 /*
  * stat: the numbers of all layers together.
  *
- *   stat.c         taking them, and the table of names
+ *   stat.c         reading them, and the table of names
  *   stat_ctl.c     shim_ctl()
- *   stat_malloc.c  mallinfo(), malloc_info() and their kin
+ *   stat_malloc.c  mallinfo(), malloc_info() and related functions
  */
 #ifndef SHIM_STAT_H
 #define SHIM_STAT_H

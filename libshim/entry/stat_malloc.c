@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * stat_malloc: what the malloc family has for reporting and tuning.
+ * stat_malloc: the reporting and tuning functions of the malloc family.
  *
  * Called by the application.
  */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * limit: how much memory the process may have, and how near it is.
+ * limit: how much memory the process may have, and how close it is to that.
  *
- * Keeps true: the pressure is the highest that any limit asks for.  Control
- * group files are opened anew each time: the process may be moved, and a
- * descriptor kept open is one that the application may close.
+ * Keeps true: the pressure is the highest that any limit demands.  Control
+ * group files are opened anew each time, because the process may be moved to
+ * another group and the application may close a descriptor that is kept open.
  *
- * A lock of its own keeps two readers apart; the second does not wait.  Called
- * by pageheap.c and scavenger.c.
+ * A lock of its own admits one reader at a time; a second one returns instead
+ * of waiting.  Called by pageheap.c and scavenger.c.
  */
 #include <fcntl.h>
 #include <stdint.h>

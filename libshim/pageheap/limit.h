@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * limit: how much memory the process may have, and how near it is.
+ * limit: how much memory the process may have, and how close it is to that.
  *
  * Three sources: SHIM_LIMIT for the heap, and memory.high and memory.max of the
- * control groups the process is in (version 2, or version 1's limit), noticed
- * without being told.  A part of the page heap.
+ * control groups the process is in (version 2, or version 1's limit), which
+ * need no configuration.  A part of the page heap.
  */
 #ifndef SHIM_LIMIT_H
 #define SHIM_LIMIT_H

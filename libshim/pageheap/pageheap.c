@@ -3,17 +3,19 @@
  * pageheap: pages into spans, packed into blocks.
  *
  * Keeps true: every page of the heap is in one span or free; the free pages of
- * a block that is partly used are in the filler, whole free blocks in runs; what
- * is known to read as zero does.  Until the heap outgrows SMALL_HEAP it is made
- * of 4 KiB memory; from then on new memory comes in blocks.
+ * a block that is partly used are in the filler, whole free blocks in runs;
+ * pages that are marked as zero do read as zero.  Until the heap outgrows
+ * SMALL_HEAP it is made of 4 KiB memory; from then on new memory comes in
+ * blocks.
  *
- * A block is worth its 2 MiB when spans can fill it.  What one large span leaves
- * of its last block is memory that may never be written: unless it is little
- * beside the heap, that block is made of 4 KiB memory (it is *thin*).
+ * A block is worth its 2 MiB when spans can fill it.  The rest of the last
+ * block of a large span is memory that may never be written: unless that rest
+ * is small in proportion to the heap, the block is made of 4 KiB memory (it is
+ * *thin*).
  *
- * ph.lock guards everything.  It is dropped only while the backend gets memory
- * for blocks that are already out of all lists.  Called by span and large, by
- * seam, and by entry and percpu_size for its size.
+ * ph.lock protects everything.  It is dropped only while the backend gets
+ * memory for blocks that have been taken off all lists.  Called by span and
+ * large, by seam, and by entry and percpu_size for its size.
  */
 #include <string.h>
 

@@ -2,8 +2,8 @@
 /*
  * pageheap: pages into spans, packed into blocks.
  *
- * The contract of the page heap with the layers above.  Every function may be
- * called by any thread at any time after the first instruction of the process;
+ * The contract of the page heap with the layers above.  Any thread may call
+ * every function at any time, from the first instruction of the process on;
  * each takes the PAGEHEAP lock and holds it for a bounded time.  None calls
  * malloc() or a layer above.
  */

@@ -3,11 +3,11 @@
  * pageheap_block: block records, and the pages of one block.
  *
  * Keeps true: a PART block's counters agree with its bitmaps; a page in @used
- * is in @backed and not in @clean; a block is in the filler of its kind, at
- * the bucket its longest free run and its fill say, and on the age list its
- * idle pages say; the heap's sums are the sums over its blocks.
+ * is in @backed and not in @clean; a block is in the filler of its kind, in the
+ * bucket for its longest free run and its fill, and on the age list for its
+ * number of idle pages; the heap's sums are the sums over its blocks.
  *
- * Guarded by ph.lock.  Called by the other files of the page heap.
+ * Protected by ph.lock.  Called by the other files of the page heap.
  */
 #include "base/meta.h"
 #include "pageheap_int.h"

@@ -3,11 +3,12 @@
  * pageheap_filler: partly used blocks, found by what is free in them.
  *
  * Keeps true: a block is on the list of its bucket, and a bucket's bit is set
- * exactly when its list is not empty; the same for the words of bits.  So a
- * search is two find-first-set.  Age lists are first in, first out: at the head
- * is the block whose idle pages have been of that number for the longest time.
+ * exactly when its list is not empty; a second level has a bit for each word of
+ * these bits.  So a search is two find-first-set operations.  Age lists are
+ * first in, first out: at the head is the block whose number of idle pages has
+ * been unchanged for the longest time.
  *
- * Guarded by ph.lock.  Called by pageheap_block.c and pageheap.c.
+ * Protected by ph.lock.  Called by pageheap_block.c and pageheap.c.
  */
 #include "pageheap_int.h"
 

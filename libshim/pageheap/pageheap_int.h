@@ -2,13 +2,13 @@
 /*
  * pageheap_int: what the files of the page heap share.
  *
- * All of it is guarded by ph.lock unless a line says otherwise.
+ * ph.lock protects all of it unless a line says otherwise.
  *
  * A *block record* exists for every block that has pages in and out of spans,
- * and for the first and the last block of every run of whole blocks, free or
- * in one span.  Blocks inside a run have none that counts.  So a free run of a
- * terabyte costs two records, and the neighbours of any run that is given back
- * can be asked whether they are free.
+ * and for the first and the last block of every run of whole blocks, free or in
+ * one span.  Records of blocks inside a run, if there are any, are not valid.
+ * So a free run of a terabyte costs two records, and when a run is freed, the
+ * records of its neighbours tell whether they are free.
  *
  *	                 claim some pages
  *	BLOCK_FREE  ------------------------->  BLOCK_PART (in the filler)

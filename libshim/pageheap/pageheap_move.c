@@ -2,16 +2,17 @@
 /*
  * pageheap_move: spans that move by page tables instead of bytes.
  *
- * What moves are pieces: the whole blocks of a span together, and its pages of
- * each block that others have pages of.  A piece in a block whose memory is one
- * huge page is copied: moving it would cut the page in two.  So is one that the
- * kernel does not move.  No more than one piece is in two places at a time: a
- * growing object needs hardly more memory than it has.
+ * A span moves in pieces: its whole blocks together, and its pages in each
+ * block that it shares with other spans.  A piece in a block whose memory is
+ * one huge page is copied, because moving it would split the page; so is a
+ * piece that the kernel refuses to move.  No more than one piece is in two
+ * places at a time, so a growing object needs hardly more memory than it
+ * already has.
  *
  * Keeps true: a call that answers false changed nothing; what a moved piece
  * leaves behind has no memory and reads as zero.
  *
- * The span is the caller's and its new place is on no list, so that nobody else
+ * The caller owns the span, and its new place is on no list, so nobody else
  * changes either while ph.lock is dropped.  Called by large for realloc().
  */
 #include <string.h>

@@ -2,13 +2,13 @@
 /*
  * pageheap_release: memory back to the kernel, and blocks made whole again.
  *
- * Keeps true: what is on its way is on no list and written down, see
- * pageheap_transit.c, while the lock is dropped; a page is off @backed only
- * after the kernel took it; no block is joined while pages of it are given
- * back, or the reverse.
+ * Keeps true: while the lock is dropped, memory in transit is on no list and is
+ * recorded (see pageheap_transit.c); a page leaves @backed only after the
+ * kernel has taken it; a block is never joined while pages of it are being
+ * given back, nor the reverse.
  *
- * Guarded by ph.lock.  Called by scavenger, and by span and large for
- * what they let go of inside a span.
+ * Protected by ph.lock.  Called by scavenger, and by span and large for what
+ * they let go of inside a span.
  */
 #include "limit.h"
 #include "pageheap_int.h"

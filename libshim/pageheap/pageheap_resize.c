@@ -2,10 +2,10 @@
 /*
  * pageheap_resize: spans that grow and shrink where they are.
  *
- * Keeps true: a call that answers false changed nothing.  What a span consists
- * of is read from its blocks: pages of PART blocks, segments of whole ones.
+ * Keeps true: a call that answers false changed nothing.  The blocks tell what
+ * a span consists of: pages of PART blocks, and segments of whole blocks.
  *
- * Guarded by ph.lock.  Called by large for realloc().
+ * Protected by ph.lock.  Called by large for realloc().
  */
 #include "pageheap_int.h"
 

@@ -3,10 +3,10 @@
  * pageheap_runs: runs of free whole blocks.
  *
  * Keeps true: two free runs of one kind and backend never touch; the first and
- * the last block of a run have records that know its length.  Joining looks at
- * the two neighbours, taking looks at one list: no operation walks the heap.
+ * the last block of a run have records that hold its length.  Joining reads the
+ * two neighbours and taking reads one list, so no operation walks the heap.
  *
- * Guarded by ph.lock.  Called by pageheap and scavenger.
+ * Protected by ph.lock.  Called by pageheap and scavenger.
  */
 #include "pageheap_int.h"
 

@@ -2,8 +2,8 @@
 /*
  * pageheap_stat: the page heap in numbers, at boot and around fork().
  *
- * Every figure is a sum that is kept anyway: reading them takes the lock for
- * some hundred instructions.
+ * Every figure is a sum that is maintained anyway, so reading them all holds
+ * the lock for only some hundred instructions.
  */
 #include <string.h>
 

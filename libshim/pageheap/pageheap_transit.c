@@ -2,16 +2,16 @@
 /*
  * pageheap_transit: memory on its way, while ph.lock is not held.
  *
- * A system call on memory is made without the lock.  What it is about is on no
- * list meanwhile; here it is written down, so that the child of a fork can put
- * it back: the thread that would have done so does not exist there.  So fork()
- * waits for no system call but its own.
+ * System calls on memory are made without the lock.  Meanwhile the memory is on
+ * no list; it is recorded here, so that the child of a fork can put it back,
+ * because the thread that would have done so does not exist there.  So fork()
+ * never waits for another thread's system call.
  *
- * Keeps true: an entry with an owner is of a call under way.  To put back means
- * to believe as little as possible: memory may be there or not, and whatever
- * was not known to read as zero is not.
+ * Keeps true: an entry with an owner belongs to a call in progress.  Putting
+ * memory back assumes as little as possible: the memory may or may not be
+ * there, and only what was known to read as zero is taken to read as zero.
  *
- * Guarded by ph.lock.  Called by the other files of the page heap.
+ * Protected by ph.lock.  Called by the other files of the page heap.
  */
 #include "pageheap_int.h"
 #include "base/sys.h"

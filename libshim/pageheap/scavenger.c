@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * scavenger: when to give memory back, in the time of who frees.
+ * scavenger: when to give memory back, in the calls that free.
  *
- * What is free and has memory is worth keeping for two reasons: it was taken
- * again within the last minute (demand), or it is not worth a block to give it
- * back (slack).  The rest goes: whole free blocks first, then the idle pages of
- * the blocks that have most of them.
+ * Free pages that have memory are worth keeping for two reasons: they were
+ * taken again within the last minute (demand), or giving it back is not worth a
+ * block (slack).  The rest goes: whole free blocks first, then the idle pages
+ * of the blocks that have most of them.
  *
- * Demand is measured, not guessed.  Let the pages in use fall from a peak to a
- * valley and rise again: what they rise, up to the old peak, is memory that was
- * better kept.  The first fall of a process teaches nothing, so a heap that
- * shrinks for good is given back at once; a heap that swings is kept for a
+ * Demand is measured, not guessed.  When the pages in use fall from a peak to a
+ * valley and rise again, the rise, up to the old peak, is memory that should
+ * have been kept.  The first fall of a process shows no such demand, so a heap
+ * that shrinks for good is given back at once; a heap that swings is kept for a
  * minute after its last swing.
  *
- * There is no thread.  One would make a process with one thread into one with
- * two, for unshare() and setns() to see, keep the rights that the process gives
- * up, and open files in its table.  So the work is done by those who free:
+ * There is no background thread.  It would make a process with one thread a
+ * process with two, which unshare() and setns() refuse; it would keep the
+ * rights that the process gives up; and it would open files in the process's
+ * table.  So the calls that free do the work:
  *
- *	at once		when an eighth of what is in use and 4 MiB is free beyond
- *			what is worth keeping: each call gives back a run of
- *			blocks, or the idle pages of one.  A process that sleeps
- *			after a fall has no more than that
- *	at a tick	what nobody wanted for AGE_TICKS goes, and blocks are
- *			joined, at most LOOK_WORK of it for a look
+ *	at once		when more than an eighth of what is in use plus 4 MiB
+ *			is free beyond what is worth keeping: each call gives back
+ *			a run of blocks, or the idle pages of one.  A process
+ *			that sleeps after a fall holds no more than that
+ *	at a tick	what nobody has used for AGE_TICKS goes, and blocks are
+ *			joined, up to a budget of LOOK_WORK in one look
  *
- * Guarded by ph.lock; system calls are made without it.
+ * Protected by ph.lock; system calls are made without it.
  */
 #include <string.h>
 

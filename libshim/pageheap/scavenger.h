@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * scavenger: when to give memory back, in the time of who frees.
+ * scavenger: when to give memory back, in the calls that free.
  *
- * A part of the page heap.  There is no thread: see scavenger.c.
+ * A part of the page heap.  There is no background thread; scavenger.c says
+ * why.
  */
 #ifndef SHIM_SCAVENGER_H
 #define SHIM_SCAVENGER_H

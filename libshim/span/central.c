@@ -2,13 +2,14 @@
 /*
  * central: the spans of each size class, in lists by how full they are.
  *
- * Keeps: a span with free and used objects is on the list of its fullness; a
- * span with none free is on no list, its last freed object brings it back; a
- * span with all free goes to the page heap at once.  Objects come from the
- * fullest list, so that the emptiest spans drain and their pages return.
+ * Keeps true: a span with both free and used objects is on the list for its
+ * fullness.  A span with no free object is on no list; the first object freed
+ * into it puts it back on one.  A span with all objects free goes to the page
+ * heap at once.  Objects come from the fullest list, so that the emptiest spans
+ * drain and their pages return.
  *
- * One lock a class guards the lists and every span on them.  The page heap is
- * called without it: a thread that needs a span makes it alone, two may do so
+ * One lock for each class protects the lists and every span on them.  The page
+ * heap is called without it, so two threads that need a span may each make one
  * at the same time.  Called by transfer.
  */
 #include <stddef.h>

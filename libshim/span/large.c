@@ -2,17 +2,19 @@
 /*
  * large: objects that are a span of their own.
  *
- * Keeps: the first page of a live large object has class PAGEMAP_LARGE, and the
- * object begins with its span.  A span belongs to whoever has the object, so
- * no lock is needed for it; the page heap has its own.  Called by entry.
+ * Keeps true: the first page of a live large object has class PAGEMAP_LARGE,
+ * and the object begins where its span begins.  The span belongs to the owner
+ * of the object, so it needs no lock; the page heap has its own.  Called by
+ * entry.
  *
- * The last few that were freed are kept, whole, for the next requests of their
- * lengths: a program that has one buffer at a time makes no span for it.  Kept
- * spans are SPAN_KEPT, hidden in the pagemap, and guarded by keep.lock.  They
- * are not to make the heap larger: unless they are a small part of it, a request
- * that finds none of its length gives all of them back first.  That is forgiven
- * where it was wrong: who asks for a length that was just given back has several
- * kinds of buffers by turns, and the next few misses give nothing back.
+ * The last few freed spans are kept whole for the next requests of their
+ * lengths, so that a program with one buffer at a time does not make a span for
+ * each.  Kept spans are SPAN_KEPT, hidden in the pagemap, and protected by
+ * keep.lock.  They must not make the heap larger: unless they are a small part
+ * of it, a request that finds none of its length first gives all of them back.
+ * A request for a length that was just given back shows that this was wrong,
+ * because the program uses buffers of several lengths by turns; the next few
+ * misses then give nothing back.
  */
 #include <stdint.h>
 

@@ -2,7 +2,8 @@
 /*
  * large: objects that are a span of their own.
  *
- * They go from entry to the page heap, past the caches of small objects.
+ * They go from entry straight to the page heap and bypass the caches of small
+ * objects.
  */
 #ifndef SHIM_LARGE_H
 #define SHIM_LARGE_H

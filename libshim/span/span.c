@@ -2,9 +2,9 @@
 /*
  * span: the objects of one run of pages.
  *
- * Keeps: nfree is the number of set bits; a bit is set exactly while its object
- * is in no cache and in nobody's hands.  No lock of its own: see span.h.
- * Called by central only.
+ * Keeps true: nfree is the number of set bits; a bit is set exactly while its
+ * object is in no cache and not allocated.  For the lock see span.h.  Called by
+ * central only.
  *
  * A span passes through these states and no others:
  *

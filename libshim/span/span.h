@@ -2,10 +2,11 @@
 /*
  * span: the objects of one run of pages.
  *
- * A span of small objects has a bitmap, one bit an object, set while the object
- * is free, that is, in no cache and in nobody's hands.  The central list of the
- * span's class owns it and guards it with its lock; a span that is on no
- * central list belongs to the thread that made it.
+ * A span of small objects has a bitmap with one bit for each object, set while
+ * the object is free, that is, in no cache and not allocated.  The central list
+ * of the span's class owns the span and protects it with its lock; a new span
+ * belongs to the thread that made it until that thread hands it to the central
+ * list.
  */
 #ifndef SHIM_SPAN_H
 #define SHIM_SPAN_H
