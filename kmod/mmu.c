@@ -7,6 +7,7 @@
  */
 #include <linux/fs.h>
 #include <linux/interval_tree_generic.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
 
 #include "compat.h"
@@ -136,6 +137,9 @@ bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr, next;
 
+	/* who has tables of his own (KVM) is told by a zap, not by the flush */
+	if (mm_has_notifiers(mm))
+		return false;
 	for (addr = start; addr < end; addr = next) {
 		pmd_t *pmd = ha_mmu_pmd_get_maybe_null(mm, addr);
 		spinlock_t *ptl;	/* the page table's own */
