@@ -225,7 +225,9 @@ int ha_account_charge(struct ha_account *acct, unsigned long pages, bool force)
 {
 	if (account_try(acct, pages, true))
 		return 0;
-	if (force && ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE) &&
+	/* a worker has all capabilities, and whom it works for may have none */
+	if (force && !(current->flags & PF_KTHREAD) &&
+	    ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE) &&
 	    account_try(acct, pages, false))
 		return 0;
 	ha_stat_inc(HA_QUOTA_DENIED);

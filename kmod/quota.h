@@ -52,7 +52,7 @@ void ha_account_put(struct ha_account *acct);
  * ha_account_charge() - ask for pages
  * @acct: who pays
  * @pages: 4 KiB pages
- * @force: let a task with CAP_SYS_RESOURCE pass the limits
+ * @force: let a task with CAP_SYS_RESOURCE pass the limits, but no kernel thread
  *
  * Return: 0, or -EDQUOT with nothing charged and the refusal counted.
  */

@@ -106,25 +106,24 @@ void ha_upkeep_work(struct work_struct *work)
 {
 	struct ha_arena *a = container_of(to_delayed_work(work),
 					  struct ha_arena, upkeep);
+	struct mem_cgroup *memcg, *old;
 	struct round r = {};
 	bool again;
 
 	again = ha_source_decay(&a->source);
-	if (ha_arena_read(a, HA_A_SPLIT) || READ_ONCE(a->cow)) {
-		/* the service's memory, whoever allocates it */
-		struct mem_cgroup *memcg = get_mem_cgroup_from_mm(a->mm);
-		struct mem_cgroup *old = set_active_memcg(memcg);
-
+	/* the service's memory, whoever allocates it */
+	memcg = get_mem_cgroup_from_mm(a->mm);
+	old = set_active_memcg(memcg);
+	if (ha_arena_read(a, HA_A_SPLIT) || READ_ONCE(a->cow))
 		join_round(a, &r);
-		set_active_memcg(old);
-		mem_cgroup_put(memcg);
-	}
 	again |= r.left;
 	if (READ_ONCE(a->cow)) {
 		atomic_long_set(&a->count[HA_A_SHARED], r.shared);
 		if (!r.shared && !r.left)
 			again |= !ha_map_uncow(a);
 	}
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
 	if (r.joined || READ_ONCE(a->tables))
 		remap_all(a);
 	if (again)
