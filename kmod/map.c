@@ -73,7 +73,7 @@ static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 static vm_fault_t fault_alone(struct vm_fault *vmf, struct ha_arena *a,
 			      pgoff_t index, struct page *page)
 {
-	if (HA_MAPS_ALONE)
+	if (HA_MAPS_ALONE && !PageHWPoison(page))
 		return ha_map_alone(vmf, page);
 	return fault_page(vmf, a, index, false, page);
 }

@@ -22,6 +22,13 @@
 /* One arena at a time counts its slots: see HA_MESH_COUNTED. */
 static DEFINE_MUTEX(claim_lock);	/* under ha_arena.rw for writing */
 
+/*
+ * Slots that a page may have beyond its first.  Each is a reference, and so is
+ * each mapping of each: whoever could have as many as he has address space for
+ * would overflow the page's counts.
+ */
+#define ALIASES_MAX	255
+
 /* Where a range is: a block, and slots from @i on. */
 struct mesh_range {
 	struct ha_block *b;
@@ -42,7 +49,7 @@ static int range_find(struct ha_arena *a, u64 offset, struct mesh_range *r)
 	return 0;
 }
 
-/* Has each range all pages, none of them both's? */
+/* Has each range all pages, none of them both's, bad, or had by too many? */
 static int ranges_check(const struct mesh_range *dst,
 			const struct mesh_range *src, int n)
 {
@@ -56,6 +63,12 @@ static int ranges_check(const struct mesh_range *dst,
 			return -ENOENT;
 		if (to == from)
 			return -EEXIST;
+		/* neither read by us, nor given to more than have it */
+		if (PageHWPoison(folio_page(to, 0)) ||
+		    PageHWPoison(folio_page(from, 0)))
+			return -EHWPOISON;
+		if (ha_folio_aliases(to) >= ALIASES_MAX)
+			return -EMLINK;
 	}
 	return 0;
 }
@@ -109,8 +122,10 @@ static int pair_mesh(struct ha_arena *a, const struct hugearena_pair *p,
 	ha_arena_zap_pages(a, p->src >> PAGE_SHIFT, n);
 	if (range_is_pinned(&src, n))
 		return -EBUSY;
-	for (m = 0; m < p->nr_moves; m++)
+	for (m = 0; m < p->nr_moves; m++) {
 		bytes_move(&dst, &src, &moves[m]);
+		cond_resched();
+	}
 	for (k = 0; k < n; k++)
 		freed += ha_block_mesh(src.b, src.i + k, dst.b, dst.i + k) ==
 			 HA_FREED;

@@ -326,7 +326,8 @@ struct hugearena_move {
  * @nr_moves: how many of the array of moves are this pair's
  * @result: out: 0, or a negative errno: EBUSY where a page of @src is pinned or
  *	a relative by fork is or was about; ENOENT where a page is not there or
- *	belongs to a whole block; EEXIST where they have one page already
+ *	belongs to a whole block; EEXIST where they have one page already; EMLINK
+ *	where a page of @dst is had by 256 already; EHWPOISON where memory failed
  * @pad: must be 0
  */
 struct hugearena_pair {
