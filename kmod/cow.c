@@ -137,6 +137,7 @@ static void arena_protect(struct ha_arena *p)
 			done &= ha_mmu_protect(vma, max(vma->vm_start, addr),
 					       min(vma->vm_end, addr +
 							HA_BLOCK_SIZE));
+			cond_resched();
 		}
 	}
 	if (!done)
@@ -171,6 +172,7 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 		err = clone_block(p, c, index, entry, &count);
 		if (err)
 			break;
+		cond_resched();
 	}
 	p->cow = true;
 	/* the child has no PTE yet, and its parent's are not its own */
@@ -522,14 +524,20 @@ static bool block_take(struct ha_arena *c, pgoff_t index,
 	return taken;
 }
 
-/* Our block with a reference, so that it stays what it is, or NULL. */
-static struct ha_block *block_get(struct ha_arena *a, pgoff_t index)
+/*
+ * What relatives may have of our block, with a reference so that it stays what it
+ * is, or NULL.  What is ours alone gets none: a fork just now would take it for
+ * shared, and leave it writable.
+ */
+static struct ha_block *shared_get(struct ha_arena *a, pgoff_t index)
 {
 	struct ha_block *b;
 
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
 	b = ha_entry_block(xa_load(&a->table, index));
+	if (b && !ha_block_shared(b))
+		b = b->base;
 	if (b)
 		refcount_inc(&b->users);
 	mutex_unlock(ha_arena_lock(a, index));
@@ -537,28 +545,44 @@ static struct ha_block *block_get(struct ha_arena *a, pgoff_t index)
 	return b;
 }
 
-bool ha_cow_claim(struct ha_arena *a, pgoff_t index, const struct folio *held)
+/* Can page @i be written without a charge?  Another thread may have seen to it. */
+static bool page_is_ours(struct ha_arena *a, pgoff_t index, int i,
+			 const struct folio *held)
+{
+	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
+
+	if (!b || ha_block_shared(b) || !ha_cow_clean(a, index, b, held))
+		return false;
+	return b->folio || (ha_block_slot(b, i) &&
+			    !ha_folio_aliases(ha_block_slot(b, i)));
+}
+
+bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
+		  const struct folio *held)
 {
 	struct ha_family *f = a->family;
-	struct ha_block *b = block_get(a, index);
 	struct ha_arena *c;
+	struct ha_block *b;
 	bool gained = false;
 
-	if (!b)
-		return false;
+	/* one at a time, or they see each other's references */
 	mutex_lock(&f->lock);
-	list_for_each_entry(c, &f->arenas, sibling)
-		if (ha_arena_descends(c, a) && block_take(c, index, b))
-			gained = true;
-	mutex_unlock(&f->lock);
-	ha_block_put(b, NULL);
+	b = shared_get(a, index);
+	if (b) {
+		list_for_each_entry(c, &f->arenas, sibling)
+			if (ha_arena_descends(c, a) && block_take(c, index, b))
+				gained = true;
+		ha_block_put(b, NULL);
+	}
 
 	/* with its base ours alone, an overlay's copies can go */
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
 	while (cow_fold(a, index, true, held) > 0)
 		gained = true;
+	gained = gained || page_is_ours(a, index, i, held);
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
+	mutex_unlock(&f->lock);
 	return gained;
 }

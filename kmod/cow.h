@@ -70,6 +70,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
  * ha_cow_claim() - get at memory that quota does not allow to copy
  * @a: arena, whose fault got -EDQUOT; none of its locks held
  * @index: block
+ * @i: 4 KiB page in it
  * @held: a folio of the block that the caller holds a reference to, or NULL
  *
  * Who was there first goes on: the arenas forked from @a, or from those, lose
@@ -79,7 +80,8 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
  *
  * Return: whether anything was gained, and the fault is worth another try.
  */
-bool ha_cow_claim(struct ha_arena *a, pgoff_t index, const struct folio *held);
+bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
+		  const struct folio *held);
 
 /**
  * ha_cow_clean() - may a block that was shared be written in place now?

@@ -111,7 +111,8 @@ again:
 		ret = fault_page(vmf, a, index, write, p.page);
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
-	if (err == -EDQUOT && ha_cow_claim(a, index, NULL))
+	if (err == -EDQUOT &&
+	    ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, NULL))
 		goto again;
 
 	ns = ktime_get_ns() - start;
@@ -153,13 +154,14 @@ static vm_fault_t ha_page_mkwrite(struct vm_fault *vmf)
 	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
 	struct folio *folio = page_folio(vmf->page);
 	vm_fault_t ret;
-	int err = 0;
+	int err;
 
 	if (!a || index >= a->family->nblocks)
 		return VM_FAULT_SIGBUS;
 again:
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
+	err = 0;
 	if (ha_cow_writable(a, index, vmf->pgoff % HA_BLOCK_PAGES, vmf->page)) {
 		folio_lock(folio);
 		if (folio->mapping != a->inode->i_mapping)
@@ -175,7 +177,8 @@ again:
 	}
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
-	if (err == -EDQUOT && ha_cow_claim(a, index, folio))
+	if (err == -EDQUOT &&
+	    ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, folio))
 		goto again;
 	return ret;
 }
