@@ -405,6 +405,9 @@ static long dirty_pieces(struct ha_arena *a, pgoff_t pgoff, u64 n,
 				 DIV_ROUND_UP(piece, 64) * sizeof(u64)))
 			ret = -EFAULT;
 		done += piece;
+		/* terabytes of address space are many pieces */
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	bitmap_free(bits);

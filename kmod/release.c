@@ -83,8 +83,10 @@ static void block_clear(struct ha_block *b, int start, int end)
 {
 	int i;
 
+	/* not where memory failed: nobody reads that again */
 	for (i = start; i < end; i++)
-		clear_highpage(folio_page(b->folio, i));
+		if (!PageHWPoison(folio_page(b->folio, i)))
+			clear_highpage(folio_page(b->folio, i));
 }
 
 /* Drop pages of a split block that only we use. */
