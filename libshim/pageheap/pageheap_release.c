@@ -185,23 +185,29 @@ size_t pageheap_release_pages(void)
  * @age: ticks for which nothing of it was claimed or freed
  * @all: blocks that are hardly idle as well
  *
- * Called with ph.lock held, which is dropped in between.
+ * Called with ph.lock held, which is dropped in between.  A block of which the
+ * kernel takes nothing is left alone from then on, and the next one tried.
  *
  * Return: bytes given back; 0 when there is nothing to give back.
  */
 size_t pageheap_release_idlest(uint32_t age, bool all)
 {
+	unsigned int a = AGES - 1, refused = 0;
+	size_t bytes = 0;
 	struct block *b;
-	unsigned int a;
 
-	for (a = AGES - 1; a; a--) {
+	while (a && !bytes && refused < REFUSED_MAX) {
 		b = list_aged(&ph.age[0][a], age);
 		if (!b && (all || a >= SPLIT_AGE))
 			b = list_aged(&ph.age[1][a], age);
-		if (b)
-			return block_release(b);
+		if (b) {
+			bytes = block_release(b);
+			refused++;
+		} else {
+			a--;
+		}
 	}
-	return 0;
+	return bytes;
 }
 
 size_t pageheap_purge(struct span *s, uint32_t pages)
