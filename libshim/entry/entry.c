@@ -81,6 +81,12 @@ static __attribute__((cold, noinline)) void give_back(void)
 	large_reclaim(0);
 }
 
+void entry_look(size_t more)
+{
+	if (unlikely(pageheap_is_due(more)) && pageheap_look(more))
+		give_back();
+}
+
 /* Everything but the fast path; no errno. */
 static void *alloc_any(size_t size, size_t align, bool *zero)
 {
@@ -96,8 +102,7 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 		return last_words(size);
 	if (unlikely(pageheap_idle_due()))
 		entry_idle();
-	if (unlikely(pageheap_is_due(size)) && pageheap_look(size))
-		give_back();
+	entry_look(size);
 	if (unlikely(shim_conf.profile) && prof_tick(size)) {
 		p = alloc_sampled(size, align, zero);
 		if (p)

@@ -94,6 +94,14 @@ size_t entry_size(const void *p);
 void entry_reclaim(void) __attribute__((cold));
 
 /**
+ * entry_look - look at the limits, if it is time, before memory is taken
+ * @more: bytes that are about to be taken
+ *
+ * Near one, all that is free somewhere is given back first.
+ */
+void entry_look(size_t more);
+
+/**
  * entry_unknown - report a pointer to no object and abort
  * @p: the pointer, whose class is PAGEMAP_NONE
  */

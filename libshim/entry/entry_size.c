@@ -77,6 +77,8 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 		return p;
 	if (have > SIZECLASS_MAX && size > SIZECLASS_MAX &&
 	    pagemap_class(p) == PAGEMAP_LARGE) {
+		if (size > have)
+			entry_look(size - have);
 		q = large_resize(p, size);
 		if (q)
 			return q;

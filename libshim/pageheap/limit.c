@@ -185,8 +185,9 @@ static void group_note(const struct cgroup *c, const char *dir, size_t len)
 /* Lines of /proc/self/cgroup: "0::/path" or "4:memory:/path". */
 static bool groups_note(void)
 {
-	char path[PATH_ROOM], text[2048];
-	char *line, *next, *colon;
+	/* as in group_usage(); a line for each of version 1's groups */
+	static char text[STAT_ROOM] SHIM_BSS_LARGE;
+	char path[PATH_ROOM], *line, *next, *colon;
 
 	if (!path_make(path, "/proc/self", "", 0, "cgroup") ||
 	    !file_read(path, text, sizeof(text)))
@@ -233,7 +234,8 @@ void limit_update(size_t heap)
 
 bool limit_wanted(void)
 {
-	return !__atomic_load_n(&seen, __ATOMIC_RELAXED) || limit_bytes();
+	return !__atomic_load_n(&seen, __ATOMIC_RELAXED) || limit_bytes() ||
+	       shim_conf.limit;
 }
 
 void limit_fork_child(void)

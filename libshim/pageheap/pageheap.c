@@ -267,7 +267,8 @@ bool blocks_take(struct taken *t, size_t npages, size_t align)
 			if (t->thin)
 				len = npages * PAGE_SIZE;
 			make_room(len / PAGE_SIZE);
-			fresh_add(len);
+			/* what is not a block counts when it is claimed */
+			fresh_add(len - t->thin * PAGE_SIZE);
 			way = transit_leave(&(struct transit_of){
 				.what = TRANSIT_RUN, .kind = RUN_RETURNED,
 				.backend = backend, .start = t->start,
@@ -429,8 +430,11 @@ bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
 		blocks--;
 		skip = 0;
 	}
-	if (blocks)
+	if (blocks) {
 		segment_make(at, blocks, t->whole);
+		if (t->kind == RUN_RETURNED && !t->whole)
+			fresh_add(blocks * BLOCK_SIZE);
+	}
 	if (tail) {
 		b = block_at(at + blocks * BLOCK_SIZE);
 		block_init_part(b, t->kind, t->whole && !t->thin);
@@ -618,21 +622,29 @@ bool pageheap_is_due(size_t bytes)
 	return fresh + bytes >= (step ? step : LIMIT_STEP);
 }
 
-bool pageheap_look(size_t bytes)
+/**
+ * step_set - decide how much may be taken until the next look
+ *
+ * Return: what was left at this one.
+ */
+size_t step_set(void)
 {
-	size_t room, step;
+	size_t room = limit_room(), step = room / 2;
 
-	__atomic_store_n(&ph.fresh, 0, __ATOMIC_RELAXED);
-	if (limit_wanted())
-		limit_update(pageheap_usage());
-	room = limit_room();
-	step = room / 2;
 	if (step > LIMIT_STEP)
 		step = LIMIT_STEP;
 	if (step < LIMIT_STEP_MIN)
 		step = LIMIT_STEP_MIN;
 	__atomic_store_n(&ph.step, step, __ATOMIC_RELAXED);
-	return limit_pressure() == LIMIT_OVER || room < bytes;
+	return room;
+}
+
+bool pageheap_look(size_t bytes)
+{
+	__atomic_store_n(&ph.fresh, 0, __ATOMIC_RELAXED);
+	if (limit_wanted())
+		limit_update(pageheap_usage());
+	return step_set() < bytes || limit_pressure() == LIMIT_OVER;
 }
 
 void pageheap_retaken(size_t bytes)

@@ -349,6 +349,7 @@ struct taken {
 	unsigned int thin;
 };
 
+size_t step_set(void);
 bool pageheap_allows(size_t npages);
 bool wants_whole(size_t len);
 bool blocks_take(struct taken *t, size_t npages, size_t align);

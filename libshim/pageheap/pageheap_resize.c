@@ -73,6 +73,8 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 			runs_insert(at, t.blocks, t.backend, t.kind);
 			return false;
 		}
+		if (t.kind == RUN_RETURNED && t.whole)
+			fresh_add((t.blocks - !!t.thin) * BLOCK_SIZE);
 		*zero = taken_use(&t, 0, n);
 	}
 	if (next && !block_claim(block_at(at), 0, next))

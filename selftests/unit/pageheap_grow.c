@@ -434,6 +434,13 @@ TEST(near_a_limit)
 	EXPECT_GE(107 * MIB, heap_now());
 	EXPECT_GE(mapped + 16 * MIB, stat_now().mapped);
 	EXPECT_TRUE(pageheap_is_valid());
+	/* whole blocks of pages count like others */
+	pageheap_trim(0);
+	EXPECT_TRUE(pageheap_look(0));
+	EXPECT_FALSE(pageheap_is_due(0));
+	ASSERT_NE(NULL, pageheap_alloc(BLOCK_PAGES, 1));
+	EXPECT_EQ(0, fake.whole);
+	EXPECT_TRUE(pageheap_is_due(0));
 }
 
 /* Memory that comes back into use counts for the next look. */
