@@ -11,11 +11,18 @@
  */
 #include "heap_tree.h"
 
+/*
+ * splitmix64's: one multiplication would give blocks at some distances, 46368
+ * bytes for one, priorities in the order of their addresses, and the tree would be
+ * a list.
+ */
 static uint64_t prio(int64_t off)
 {
-	uint64_t x = (uint64_t)off * 0x9e3779b97f4a7c15ull;
+	uint64_t x = (uint64_t)off;
 
-	return x ^ x >> 29;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
 }
 
 static bool by_size(const struct shim_heap *heap)

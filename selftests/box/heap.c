@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "patience.h"
@@ -441,6 +442,44 @@ static void free_large_inside(void)
 	char *p = shim_heap_alloc(heap, 40000);
 
 	shim_heap_free(heap, memset(p, 0, 40000) + 16);
+}
+
+#define HOLES		8000
+#define HOLE		((size_t)46368 / 2)	/* with its tag */
+
+static void *holes_make(void *heap)
+{
+	static void *p[HOLES];
+	int i;
+
+	for (i = 0; i < HOLES; i++)
+		p[i] = shim_heap_alloc(heap, HOLE - 8);
+	for (i = 0; i < HOLES; i += 2)
+		shim_heap_free(heap, p[i]);
+	return p[HOLES - 1];
+}
+
+/* At this distance of each other, in golden sections of 2^64, is a list. */
+TEST(a_tree_of_holes_needs_no_deep_stack)
+{
+	size_t len = (HOLES + 1) * HOLE;
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *last, *mem;
+
+	mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, mem);
+	ASSERT_EQ(0, pthread_attr_init(&attr));
+	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, 64 << 10));
+	ASSERT_EQ(0, pthread_create(&thread, &attr, holes_make,
+				    shim_heap_at(mem, len, SHIM_HEAP_FIRST)));
+	pthread_join(thread, &last);
+	pthread_attr_destroy(&attr);
+	EXPECT_NE(NULL, last);
+	EXPECT_TRUE(shim_heap_is_valid(mem));
+	shim_heap_destroy(mem);
+	munmap(mem, len);
 }
 
 static void free_by_libc(void)
