@@ -10,10 +10,10 @@
  *
  * Keeps true: outside of a collection all colours are BLACK, but for candidates,
  * which are PURPLE or were got again since; an object is in the buffer as often as
- * its BUFFERED bit says.  One that dies while in the buffer is freed when the buffer
- * is next looked at.  A traversal pushes an object when it changes its colour, so
- * that stacks of as many entries as there are objects suffice; they are allocated
- * before anything changes.
+ * its BUFFERED bit says, at the place that its bits say, so that one that dies
+ * leaves the buffer first.  A traversal pushes an object when it changes its
+ * colour, so that stacks of as many entries as there are objects suffice; they are
+ * allocated before anything changes.
  *
  * All of it is the thread's own: no lock.  Called by the application, through
  * shim_rc.h, and by the end of an object.
@@ -32,12 +32,17 @@
 #define ROOTS_SHARE	8u	/* of the objects */
 
 #define BUFFERED	(1u << 8)
-#define DEAD		(1u << 9)	/* and in the buffer */
 #define COLOUR		(3u << 10)
 #define BLACK		(0u << 10)
 #define GRAY		(1u << 10)
 #define WHITE		(2u << 10)
 #define PURPLE		(3u << 10)
+#define GARBAGE		(1u << 12)	/* goes at the end of this collection */
+#define PLACE_SHIFT	16		/* in the buffer: 12 bits */
+#define PLACE		((ROOTS_MAX - 1) << PLACE_SHIFT)
+
+/* References to garbage, so that none goes by what a fini gets and puts. */
+#define HELD		(1u << 30)
 
 struct cycles {
 	size_t live;
@@ -63,8 +68,14 @@ static int key_error = -1;
 
 static void thread_ends(void *arg)
 {
-	cycles = arg;
+	struct cycles *c = arg;
+	unsigned int i;
+
+	cycles = c;
 	shim_rc_collect();
+	/* without memory they are there still */
+	for (i = 0; i < c->n; i++)
+		c->root[i]->bits &= ~BUFFERED;
 	cycles = NULL;
 	free(arg);
 }
@@ -116,13 +127,28 @@ static struct shim_rc *cyclic_maybe_null(void *child)
 	return h && h->bits & SHIM_RC_BIT_CYCLIC ? h : NULL;
 }
 
+static void root_set(struct cycles *c, unsigned int i, struct shim_rc *h)
+{
+	c->root[i] = h;
+	h->bits = (h->bits & ~PLACE) | i << PLACE_SHIFT;
+}
+
+static void root_remove(struct cycles *c, struct shim_rc *h)
+{
+	struct shim_rc *last = c->root[--c->n];
+
+	if (last != h)
+		root_set(c, (h->bits & PLACE) >> PLACE_SHIFT, last);
+	h->bits &= ~BUFFERED;
+}
+
 static void remember(struct shim_rc *h)
 {
 	struct cycles *c = cycles;
 	size_t most;
 
 	paint(h, PURPLE);
-	if (h->bits & BUFFERED || !c)
+	if (h->bits & (BUFFERED | GARBAGE) || !c)
 		return;
 	most = c->live / ROOTS_SHARE;
 	if (most > ROOTS_MAX)
@@ -138,43 +164,21 @@ static void remember(struct shim_rc *h)
 	}
 	if (c->n < ROOTS_MAX) {
 		h->bits |= BUFFERED;
-		c->root[c->n++] = h;
+		root_set(c, c->n++, h);
 	}
-}
-
-static void visit_put(void *child, void *arg)
-{
-	(void)arg;
-	shim_rc_put(child);
 }
 
 BOX_EXPORT void shim_rc_put_cyclic(void *p)
 {
 	struct shim_rc *h = shim_rc_head(p);
-	const struct shim_rc_type *type;
 
 	if (--h->count) {
 		remember(h);
 		return;
 	}
-	if (!(h->bits & BUFFERED)) {
-		shim_rc_last(p);
-		return;
-	}
-	rc_weak_end(h);
-	paint(h, BLACK);
-	type = rc_type(h);
-	if (type->fini)
-		type->fini(p);
-	/* which may collect, and take it out of the buffer */
-	type->trace(p, visit_put, NULL);
-	if (h->bits & BUFFERED) {
-		/* its memory stays until the buffer is looked at */
-		h->bits |= DEAD;
-	} else {
-		rc_cycle_gone();
-		free(h);
-	}
+	if (h->bits & BUFFERED)
+		root_remove(cycles, h);
+	shim_rc_last(p);
 }
 
 static void trace(struct shim_rc *h, void (*visit)(void *child, void *arg),
@@ -249,6 +253,7 @@ static void take(struct work *w, struct shim_rc *h)
 	if (!is(h, WHITE) || h->bits & BUFFERED)
 		return;
 	paint(h, BLACK);
+	h->bits |= GARBAGE;
 	w->garbage[w->ngarbage++] = h;
 	w->stack[w->n++] = h;
 }
@@ -269,7 +274,7 @@ static void visit_put_others(void *child, void *arg)
 		shim_rc_put(child);
 }
 
-/* Candidates that still are; the dead go now. */
+/* Candidates that still are. */
 static void roots_mark(struct cycles *c, struct work *w)
 {
 	unsigned int i, n = 0;
@@ -277,14 +282,10 @@ static void roots_mark(struct cycles *c, struct work *w)
 	for (i = 0; i < c->n; i++) {
 		struct shim_rc *h = c->root[i];
 
-		if (h->bits & DEAD) {
-			c->live--;
-			free(h);
-		} else if (is(h, PURPLE)) {
-			c->root[n++] = h;
-		} else {
+		if (is(h, PURPLE))
+			root_set(c, n++, h);
+		else
 			h->bits &= ~BUFFERED;
-		}
 	}
 	c->n = n;
 	for (i = 0; i < n; i++) {
@@ -298,8 +299,10 @@ static void garbage_free(struct cycles *c, struct work *w)
 {
 	size_t i;
 
-	for (i = 0; i < w->ngarbage; i++)
+	for (i = 0; i < w->ngarbage; i++) {
+		w->garbage[i]->count = HELD;
 		rc_weak_end(w->garbage[i]);
+	}
 	for (i = 0; i < w->ngarbage; i++)
 		if (rc_type(w->garbage[i])->fini)
 			rc_type(w->garbage[i])->fini(w->garbage[i] + 1);

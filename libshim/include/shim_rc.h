@@ -34,7 +34,8 @@ extern "C" {
  *	may be left out; the same ones each time.  They are put when the object
  *	goes.  NULL if there are none
  * @fini: called before the object goes, its references being there still; it may
- *	not get a reference to the object.  May be NULL
+ *	not get a reference to the object, nor keep one to what goes along with
+ *	it.  May be NULL
  *
  * Constant.
  */

@@ -216,6 +216,65 @@ TEST(circles_go_when_collected)
 	EXPECT_GE(1, fail_live());
 }
 
+static void neighbour_fini(void *obj)
+{
+	struct node *n = obj;
+
+	shim_rc_put(shim_rc_get(n->edge[0]));
+	node_fini(obj);
+}
+
+/* What garbage gets and puts of garbage does not end it a second time. */
+TEST(a_fini_looks_at_its_neighbours)
+{
+	static const struct shim_rc_type type = {
+		"neighbour", sizeof(struct node), SHIM_RC_CYCLIC, node_trace,
+		neighbour_fini
+	};
+	int gone = 0;
+	struct node *a = node_new(&type, &gone), *b = node_new(&type, &gone);
+
+	shim_rc_set(&a->edge[0], b);
+	shim_rc_set(&b->edge[0], a);
+	shim_rc_put(a);
+	shim_rc_put(b);
+	EXPECT_EQ(2, shim_rc_collect());
+	EXPECT_EQ(2, gone);
+	EXPECT_EQ(0, shim_rc_collect());
+	EXPECT_GE(1, fail_live());
+}
+
+/* Makes a list whose first part are candidates for a collection, and lets it go. */
+static void *list_of_candidates(void *gone)
+{
+	struct node *n, *first = NULL;
+	int i;
+
+	for (i = 0; i < 40000; i++) {
+		n = node_new(&cyclic, gone);
+		n->edge[0] = first;	/* moved */
+		first = n;
+	}
+	for (i = 0, n = first; i < 4000; i++, n = n->edge[0])
+		shim_rc_put(shim_rc_get(n));
+	shim_rc_put(first);
+	return NULL;
+}
+
+TEST(a_list_of_candidates_needs_no_deep_stack)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int gone = 0;
+
+	ASSERT_EQ(0, pthread_attr_init(&attr));
+	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, 64 << 10));
+	ASSERT_EQ(0, pthread_create(&thread, &attr, list_of_candidates, &gone));
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+	EXPECT_EQ(40000, gone);
+}
+
 static struct node *node[NODES];	/* model: which are there, and where to */
 static int to[NODES][EDGES];
 static bool outer[NODES], reached[NODES];
