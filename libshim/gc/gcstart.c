@@ -291,17 +291,23 @@ void shim_gc_set_finalizer_thread(bool on)
  */
 #define KERNEL_SIGSET	8
 
+static sigset_t without_ours(const sigset_t *set)
+{
+	sigset_t ours = *set;
+
+	sigdelset(&ours, stop_signal());
+	/* the C library's own two, which it never lets be blocked */
+	((unsigned long *)&ours)[0] &= ~(3ul << 31);
+	return ours;
+}
+
 static int set_mask(int how, const sigset_t *set, sigset_t *old)
 {
 	sigset_t ours;
 	long ret;
 
 	if (set && how != SIG_UNBLOCK) {
-		ours = *set;
-		if (stop_signal())
-			sigdelset(&ours, stop_signal());
-		/* the C library's own two, which it never lets be blocked */
-		((unsigned long *)&ours)[0] &= ~(3ul << 31);
+		ours = without_ours(set);
 		set = &ours;
 	}
 	if (old)
@@ -326,4 +332,59 @@ sigprocmask(int how, const sigset_t *set, sigset_t *old)
 		return 0;
 	errno = err;
 	return -1;
+}
+
+/*
+ * Who waits for all signals would get that one, too, and not stop.  As in the C
+ * library a thread can be cancelled here.
+ */
+static int wait_for_signal(const sigset_t *set, siginfo_t *info,
+			   const struct timespec *timeout)
+{
+	sigset_t ours = without_ours(set);
+	siginfo_t local;
+	int type;
+	long ret;
+
+	info = info ? info : &local;
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	ret = sys_call6(SYS_rt_sigtimedwait, (long)&ours, (long)info,
+			(long)timeout, KERNEL_SIGSET, 0, 0);
+	pthread_setcanceltype(type, NULL);
+	/* as the C library has it */
+	if (ret >= 0 && info->si_code == SI_TKILL)
+		info->si_code = SI_USER;
+	return (int)ret;
+}
+
+int __attribute__((visibility("default")))
+sigtimedwait(const sigset_t *set, siginfo_t *info,
+	     const struct timespec *timeout)
+{
+	int ret = wait_for_signal(set, info, timeout);
+
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
+}
+
+int __attribute__((visibility("default")))
+sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+	return sigtimedwait(set, info, NULL);
+}
+
+int __attribute__((visibility("default")))
+sigwait(const sigset_t *set, int *sig)
+{
+	int ret;
+
+	do {
+		ret = wait_for_signal(set, NULL, NULL);
+	} while (ret == -EINTR);
+	if (ret < 0)
+		return -ret;
+	*sig = ret;
+	return 0;
 }

@@ -181,14 +181,20 @@ void *stop_active(void *(*fn)(void *arg), void *arg)
 	return ret;
 }
 
+/* Before the start, too: masks of then are inherited by threads of later. */
+int stop_signal(void)
+{
+	/* away from those that programs and the C library count from */
+	return signo ? signo : SIGRTMAX - 5;
+}
+
 int stop_init(int sig, unsigned int ms)
 {
 	struct sigaction sa;
 
 	if (ms)
 		patience_ms = ms;
-	/* away from those that programs and the C library count from */
-	signo = sig ? sig : SIGRTMAX - 5;
+	signo = sig ? sig : stop_signal();
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_sigaction = on_signal;
 	/* not on an alternate stack: that would hide the registers' owner */
@@ -199,10 +205,6 @@ int stop_init(int sig, unsigned int ms)
 	return sigaction(signo, &sa, NULL) ? errno : 0;
 }
 
-int stop_signal(void)
-{
-	return signo;
-}
 
 void stop_exempt(pid_t tid, bool exempt)
 {
@@ -261,11 +263,15 @@ struct dirent64 {
 	char name[];
 };
 
+/* PF_IO_WORKER: the kernel's own thread, which does a call for io_uring. */
+#define IO_WORKER	0x10ul
+
 /*
- * A first thread that ended before the others stays on the kernel's list, and
- * takes signals without a word.
+ * Takes signals without a word: a first thread that ended before the others stays
+ * on the kernel's list, and io_uring's workers are on it (Linux 5.12).  Neither
+ * has a stack to look at.
  */
-static bool is_dead(pid_t tid)
+static bool is_deaf(pid_t tid)
 {
 	char buf[256], *end = buf + sizeof("/proc/self/task/") - 1;
 	char digits[12];
@@ -280,15 +286,24 @@ static bool is_dead(pid_t tid)
 	memcpy(end, "/stat", sizeof("/stat"));
 	fd = sys_call6(SYS_openat, AT_FDCWD, (long)buf, O_RDONLY | O_CLOEXEC,
 		       0, 0, 0);
+	/* without a descriptor to spare nobody knows */
 	if (fd < 0)
-		return true;
+		return fd == -ENOENT || fd == -ESRCH;
 	len = sys_call3(SYS_read, fd, (long)buf, sizeof(buf) - 1);
 	sys_call3(SYS_close, fd, 0, 0);
 	if (len <= 0)
-		return true;
+		return len == -ESRCH;
 	buf[len] = 0;
 	end = strrchr(buf, ')');
-	return end && end[1] && (end[2] == 'Z' || end[2] == 'X');
+	if (!end || !end[1])
+		return false;
+	end += 2;
+	if (*end == 'Z' || *end == 'X')
+		return true;
+	/* behind the state: parent, group, session, terminal, its group, flags */
+	for (n = 0; n < 6 && end; n++)
+		end = strchr(end + 1, ' ');
+	return end && strtoul(end, NULL, 10) & IO_WORKER;
 }
 
 /*
@@ -336,10 +351,12 @@ static long ask_all(int dir, pid_t self, uint32_t pass)
 			if (stop_is_stopped(t))
 				continue;
 			if (t->asked == epoch) {
-				/* any other is off the list in a moment */
-				busy += tid != getpid() || !is_dead(tid);
+				busy += !is_deaf(tid);
 				continue;
 			}
+			/* not met yet: what is asked in vain costs a wait */
+			if (!t->is_own && !t->stopped && is_deaf(tid))
+				continue;
 			busy++;
 			/* a queue that is full has room in a moment */
 			if (!ask(t))

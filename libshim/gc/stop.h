@@ -31,7 +31,7 @@
 int stop_init(int sig, unsigned int ms);
 
 /**
- * stop_signal - the number of the signal
+ * stop_signal - the number of the signal; before stop_init() what it would choose
  */
 int stop_signal(void);
 

@@ -3,6 +3,7 @@
  * Objects that only the stack of a coroutine leads to: suspended, parked, and
  * running when another thread collects.
  */
+#include <liburing.h>
 #include <semaphore.h>
 
 #include "gctest.h"
@@ -132,6 +133,30 @@ TEST(collects_itself)
 	shim_co_resume(co, NULL);
 	EXPECT_EQ(SOME, left_inside);
 	shim_co_free(co);
+}
+
+/* A thread of the kernel's that is in the process's list and takes no signal. */
+TEST(a_worker_of_io_uring)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring ring;
+	int end[2];
+	char c;
+
+	if (io_uring_queue_init(4, &ring, 0))
+		SKIP(return, "no io_uring here");
+	ASSERT_EQ(0, pipe(end));
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_read(sqe, end[0], &c, 1, 0);
+	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+	ASSERT_EQ(1, io_uring_submit(&ring));
+	usleep(10000);
+	EXPECT_EQ(0, shim_gc_collect());
+	EXPECT_EQ(0, shim_gc_collect());
+	EXPECT_EQ(1, write(end[1], "", 1));
+	io_uring_queue_exit(&ring);
+	close(end[0]);
+	close(end[1]);
 }
 
 TEST_HARNESS_MAIN

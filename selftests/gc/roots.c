@@ -370,6 +370,40 @@ TEST(a_thread_that_blocks_all_signals)
 	EXPECT_GE(STRAY, count_left(weak, SOME));
 }
 
+static void *waits_for_signals(void *arg)
+{
+	sigset_t all;
+	int sig;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	sem_post(&there);
+	while (!sigwait(&all, &sig) && sig != SIGUSR1)
+		*(int *)arg = sig;
+	return NULL;
+}
+
+/* As servers do: one thread for all signals, and the collector's is none. */
+TEST(a_thread_that_waits_for_all_signals)
+{
+	int other = 0, i;
+	pthread_t thread;
+
+	sem_init(&there, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, waits_for_signals, &other));
+	while (sem_wait(&there))
+		;
+	usleep(10000);
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(0, shim_gc_collect());
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, other);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, waits_for_signals, &other));
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+}
+
 static void *endless(void *arg)
 {
 	sem_post(arg);
