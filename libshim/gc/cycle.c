@@ -7,6 +7,7 @@
  * The world stands still between the bars.
  */
 #include <string.h>
+#include <time.h>
 
 #include "background.h"
 #include "barrier.h"
@@ -134,8 +135,15 @@ void cycle_before_alloc(size_t bytes)
 
 void cycle_wait(void)
 {
-	shim_lock_acquire(&lock);
-	shim_lock_release(&lock);
+	const struct timespec ms = { 0, 1000000 };
+
+	while (!cycle_run_is_stuck()) {
+		if (shim_lock_try(&lock)) {
+			shim_lock_release(&lock);
+			return;
+		}
+		nanosleep(&ms, NULL);
+	}
 }
 
 bool cycle_run(void)

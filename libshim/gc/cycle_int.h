@@ -61,6 +61,9 @@ unsigned int cycle_check_marks(void);
 /* Collections beside the program: cycle_run.c. */
 bool cycle_run_is_on(void);
 bool cycle_run_is_marking(void);
+
+/* Is a collection kept from its end by a thread that does not stop? */
+bool cycle_run_is_stuck(void);
 bool cycle_run_is_due(void);
 bool cycle_run_locked(void);
 void cycle_run_fork_child(void);

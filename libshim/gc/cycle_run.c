@@ -12,7 +12,6 @@
  * are looked at again; and so with dirty pages, after marked objects on pages
  * that were written to have been looked at again.
  */
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -44,6 +43,7 @@ static unsigned int mode = SHIM_GC_STOP;
 static bool verify;
 static bool marking;			/* atomic */
 static bool forced;			/* atomic */
+static bool stuck;			/* atomic: a thread does not stop */
 static void (*on_event)(unsigned int event);
 static size_t expected;			/* bytes to scan in this cycle */
 static size_t done;			/* atomic: bytes scanned */
@@ -109,6 +109,11 @@ bool cycle_run_is_on(void)
 bool cycle_run_is_marking(void)
 {
 	return __atomic_load_n(&marking, __ATOMIC_RELAXED);
+}
+
+bool cycle_run_is_stuck(void)
+{
+	return __atomic_load_n(&stuck, __ATOMIC_RELAXED);
 }
 
 void cycle_run_begin(void)
@@ -275,19 +280,28 @@ static void finish(size_t since)
  */
 static bool stop_again(unsigned int round, size_t since)
 {
-	uint64_t start;
+	uint64_t start, tried;
+	struct timespec ts;
 	bool last;
 
 	cycle_lock_all();
 	start = sys_clock(CLOCK_MONOTONIC);
 	while (!roots_stop()) {
-		/* no way back: who does not stop now will */
+		/*
+		 * No way back: who does not stop now will.  Meanwhile the others
+		 * run, for as long as they stood still, and the heap grows.
+		 */
 		cycle_give_up();
 		cycle_unlock_all();
-		sched_yield();
+		__atomic_store_n(&stuck, true, __ATOMIC_RELAXED);
+		tried = sys_clock(CLOCK_MONOTONIC) - start;
+		ts.tv_sec = (time_t)(tried / 1000000000);
+		ts.tv_nsec = (long)(tried % 1000000000);
+		nanosleep(&ts, NULL);
 		cycle_lock_all();
 		start = sys_clock(CLOCK_MONOTONIC);
 	}
+	__atomic_store_n(&stuck, false, __ATOMIC_RELAXED);
 	barrier_gather(cycle_marker);
 	last = mark_is_done() || round == ROUNDS;
 	if (last) {

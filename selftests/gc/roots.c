@@ -404,6 +404,58 @@ TEST(a_thread_that_waits_for_all_signals)
 	pthread_join(thread, NULL);
 }
 
+static bool is_blocked, is_marking;
+
+static void on_mark(enum shim_gc_event event)
+{
+	if (event != SHIM_GC_EVENT_MARK)
+		return;
+	__atomic_store_n(&is_marking, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&is_blocked, __ATOMIC_ACQUIRE))
+		usleep(1000);
+}
+
+static void *blocks_while_marking(void *arg)
+{
+	sigset_t all, old;
+
+	while (!__atomic_load_n(&is_marking, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	sigfillset(&all);
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &old, 8);
+	__atomic_store_n(&is_blocked, true, __ATOMIC_RELEASE);
+	while (sem_wait(&go))
+		;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+	return arg;
+}
+
+/* The end of a collection beside the program cannot come: the heap grows. */
+TEST(a_thread_that_blocks_signals_while_marking)
+{
+	struct shim_gc_opts opts = {
+		.mode = SHIM_GC_HYBRID, .patience_ms = 100
+	};
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, shim_gc_init(&opts));
+	shim_gc_on_event(on_mark);
+	sem_init(&go, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, blocks_while_marking, NULL));
+	for (i = 0; i < PATIENCE &&
+	     !__atomic_load_n(&is_blocked, __ATOMIC_ACQUIRE); i++) {
+		ASSERT_NE(NULL, shim_gc_alloc(64 << 10));
+		if (i > 400)
+			usleep(1000);
+	}
+	for (i = 0; i < 400; i++)
+		ASSERT_NE(NULL, shim_gc_alloc(64 << 10));
+	sem_post(&go);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, shim_gc_collect());
+}
+
 static void *endless(void *arg)
 {
 	sem_post(arg);
