@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 
 #include "cycle.h"
 #include "gc.h"
@@ -387,4 +388,18 @@ sigwait(const sigset_t *set, int *sig)
 		return -ret;
 	*sig = ret;
 	return 0;
+}
+
+/* A read of it takes signals as those do. */
+int __attribute__((visibility("default")))
+signalfd(int fd, const sigset_t *set, int flags)
+{
+	sigset_t ours = without_ours(set);
+	long ret = sys_call6(SYS_signalfd4, fd, (long)&ours, KERNEL_SIGSET,
+			     flags, 0, 0);
+
+	if (ret >= 0)
+		return (int)ret;
+	errno = (int)-ret;
+	return -1;
 }

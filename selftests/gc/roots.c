@@ -3,6 +3,7 @@
  * What keeps an object, and what does not.
  */
 #include <semaphore.h>
+#include <sys/signalfd.h>
 #include <ucontext.h>
 
 #include "gctest.h"
@@ -402,6 +403,39 @@ TEST(a_thread_that_waits_for_all_signals)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, waits_for_signals, &other));
 	pthread_cancel(thread);
 	pthread_join(thread, NULL);
+}
+
+static void *reads_signals(void *arg)
+{
+	struct signalfd_siginfo info;
+	sigset_t all;
+	int fd;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	fd = signalfd(-1, &all, SFD_CLOEXEC);
+	sem_post(&there);
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		*(int *)arg = (int)info.ssi_signo;
+	close(fd);
+	return NULL;
+}
+
+TEST(a_thread_that_reads_all_signals)
+{
+	pthread_t thread;
+	int sig = 0, i;
+
+	sem_init(&there, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_signals, &sig));
+	while (sem_wait(&there))
+		;
+	usleep(10000);
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(0, shim_gc_collect());
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(SIGUSR1, sig);
 }
 
 static bool is_blocked, is_marking;
