@@ -7,7 +7,7 @@
  * another group and the application may close a descriptor that is kept open.
  *
  * A lock of its own admits one reader at a time; a second one returns instead
- * of waiting.  Called by pageheap.c and scavenger.c.
+ * of waiting.  Called by pageheap and scavenger.
  */
 #include <fcntl.h>
 #include <stdint.h>
