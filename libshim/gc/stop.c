@@ -205,7 +205,6 @@ int stop_init(int sig, unsigned int ms)
 	return sigaction(signo, &sa, NULL) ? errno : 0;
 }
 
-
 void stop_exempt(pid_t tid, bool exempt)
 {
 	bool done = false;
