@@ -90,6 +90,10 @@ check:
 check-unit: selftests
 	@selftests/vm/unit $(o) $(KSFT)
 
+## check-examples: those in Documentation/examples, built and run
+check-examples: lib tools
+	@selftests/examples $(o)
+
 ## check-portable: libshim by clang, LTO, on musl and older glibc, on the host
 check-portable:
 	@mkdir -p $(o)
@@ -171,7 +175,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers \
+.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
 	bench-vm bench-co bench-co-http overhead docs clean help
