@@ -17,6 +17,7 @@
 
 #include <shim_stack.h>
 
+#include "child.h"
 #include "patience.h"
 
 #define PAGE	4096u
@@ -39,38 +40,6 @@ static struct shim_stack_stat stat_now(void)
 
 	shim_stack_get_stat(&st);
 	return st;
-}
-
-/*
- * Run @fn in a child; what it wrote to standard error is in @said, and its wait
- * status is returned.
- */
-static int child(void (*fn)(void), char *said, size_t len)
-{
-	struct rlimit none = { 0, 0 };
-	int fd[2], status;
-	size_t at = 0;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe(fd))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		setrlimit(RLIMIT_CORE, &none);
-		dup2(fd[1], 2);
-		close(fd[0]);
-		close(fd[1]);
-		fn();
-		_exit(0);
-	}
-	close(fd[1]);
-	while ((n = read(fd[0], said + at, len - 1 - at)) > 0)
-		at += (size_t)n;
-	said[at] = '\0';
-	close(fd[0]);
-	waitpid(pid, &status, 0);
-	return status;
 }
 
 TEST(order)
