@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * usage: what every layer may ask the page heap for.
+ * usage: what every layer may ask the page heap.
  *
- * A side file, so that a cache can follow the heap's size without including the
- * page heap.  None of the functions takes a lock; their contracts are in
- * pageheap.h.
+ * The one window past the layers between: a cache follows the heap's size, and
+ * a request may look at the limits, without either of them including the page
+ * heap.  'make check-layers' allows no other function to be called past the next
+ * layer.  None of these takes a lock; their contracts are in pageheap.h and
+ * scavenger.h.
  */
 #ifndef SHIM_USAGE_H
 #define SHIM_USAGE_H
@@ -14,8 +16,8 @@
 
 size_t pageheap_usage(void);
 unsigned int pageheap_pressure(void);
-bool pageheap_has_time(void);
-bool pageheap_idle_due(void);
+bool scavenger_has_time(void);
+bool scavenger_idle_due(void);
 bool pageheap_is_due(size_t bytes);
 bool pageheap_look(size_t bytes);
 

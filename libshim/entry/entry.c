@@ -100,7 +100,7 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 		entry_first();
 	if (unlikely(shim_is_dying()) && align <= 16)
 		return last_words(size);
-	if (unlikely(pageheap_idle_due()))
+	if (unlikely(scavenger_idle_due()))
 		entry_idle();
 	entry_look(size);
 	if (unlikely(shim_conf.profile) && prof_tick(size)) {
@@ -210,7 +210,7 @@ __attribute__((noinline)) void entry_free(void *p)
 
 	if (!p)
 		return;
-	if (unlikely(pageheap_idle_due()))
+	if (unlikely(scavenger_idle_due()))
 		entry_idle();
 	cls = pagemap_class(p);
 	if (cls == PAGEMAP_NONE && guard_owns(p))

@@ -52,7 +52,7 @@ void entry_first(void);
 /**
  * entry_idle - do what is done now and then
  *
- * Called where pageheap_idle_due() says so, with no lock of the core held.
+ * Called where scavenger_idle_due() says so, with no lock of the core held.
  * boot.c implements it.
  */
 void entry_idle(void) __attribute__((cold));

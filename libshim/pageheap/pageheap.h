@@ -151,21 +151,6 @@ bool pageheap_remap_grow(struct span *s, size_t npages);
 size_t pageheap_purge(struct span *s, uint32_t pages);
 
 /**
- * pageheap_idle_due - is it time for what the layers above do now and then
- *
- * True for one caller every 300 ms or so, while memory is freed: caches of idle
- * CPUs, spans that hardly anybody uses.  Takes no lock.
- */
-bool pageheap_idle_due(void);
-
-/**
- * pageheap_has_time - may who was told by pageheap_idle_due() go on
- *
- * Return: false when it has done its share; the rest is for the next time.
- */
-bool pageheap_has_time(void);
-
-/**
  * pageheap_trim - give everything that is free back now
  * @keep_bytes: free bytes with memory that may stay
  *

@@ -171,7 +171,7 @@ struct pageheap {
 	size_t swing;		/* the most it rose again, up to top */
 	size_t peak;		/* the most in this window, see scavenger.c */
 	size_t runs_low;	/* fewest free whole blocks since then */
-	size_t asked;		/* pages that spans took, for make_room() */
+	size_t asked;		/* pages that spans took, for room_make() */
 	size_t made;		/* pages that it gave back since ph.whole */
 	size_t holes;		/* pages of memory given back that were used */
 	size_t fresh;		/* bytes taken since pageheap_look(); no lock */
@@ -271,6 +271,7 @@ size_t runs_blocks(void);
 void runs_note_low(void);
 struct block *runs_insert(uintptr_t start, size_t blocks,
 			  enum backend_id backend, enum run_kind kind);
+void runs_insert_unused(struct block *b);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, uintptr_t *start);
 bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
@@ -328,7 +329,20 @@ int transit_leave(const struct transit_of *of);
 void transit_enter(int i);
 void transit_fork_child(void);
 
-/* pageheap.c */
+/* pageheap_room.c: how much the heap may take, and what it gives back for it */
+/*
+ * 256 KiB: shorter spans share a block with others, and neither make room for
+ * what they take nor leave much of a block.
+ */
+#define SPARE_SPAN	32u
+
+bool room_allows(size_t npages);
+bool room_wants_whole(size_t len);
+bool room_leaves_much(size_t npages);
+void room_make(size_t more);
+size_t room_set_step(void);
+
+/* pageheap_taken.c: whole blocks for one span */
 
 /**
  * struct taken - whole blocks that were taken from the free runs
@@ -349,18 +363,16 @@ struct taken {
 	unsigned int thin;
 };
 
-size_t step_set(void);
-bool pageheap_allows(size_t npages);
-bool wants_whole(size_t len);
-bool blocks_take(struct taken *t, size_t npages, size_t align);
+bool taken_get(struct taken *t, size_t npages, size_t align);
 void taken_thin(struct taken *t, size_t npages);
 bool taken_back(const struct taken *t);
 bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages);
 bool taken_use(const struct taken *t, unsigned int skip, size_t npages);
+
+/* pageheap_segment.c: what a span consists of */
 void segment_make(uintptr_t start, size_t blocks, bool whole);
 void segment_break(uintptr_t start, size_t blocks, bool whole);
-void part_unused(struct block *b);
-void range_free(uintptr_t at, uintptr_t end);
+void segment_free(uintptr_t at, uintptr_t end);
 
 #ifdef SHIM_DEBUG
 /* pageheap_check.c */

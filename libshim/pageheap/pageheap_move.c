@@ -146,7 +146,7 @@ static void pieces_leave(uintptr_t at, uintptr_t end, uint64_t moved)
 		struct block *b = block_at(at);
 
 		if (!(moved & 1)) {
-			range_free(at, at + p.len);
+			segment_free(at, at + p.len);
 		} else if (b->state == BLOCK_SPAN) {
 			segment_break(at, b->run, b->whole);
 			runs_insert(at, p.len / BLOCK_SIZE, b->backend,
@@ -154,7 +154,7 @@ static void pieces_leave(uintptr_t at, uintptr_t end, uint64_t moved)
 		} else {
 			block_vacate(b, (at % BLOCK_SIZE) / PAGE_SIZE,
 				     (unsigned int)(p.len / PAGE_SIZE));
-			part_unused(b);
+			runs_insert_unused(b);
 		}
 		if (moved & 1) {
 			mark_moved(at);
@@ -185,8 +185,8 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	backend = block_at(from)->backend;
 	ops = backend_ops(backend);
 	if (!ops->remap || !is_movable(from, end, &skip, &copied) ||
-	    !pageheap_allows(npages - s->npages + copied) ||
-	    !blocks_take(&t, skip + npages, BLOCK_SIZE))
+	    !room_allows(npages - s->npages + copied) ||
+	    !taken_get(&t, skip + npages, BLOCK_SIZE))
 		goto no;
 	if (t.backend != backend || !taken_prepare(&t, skip, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
@@ -220,7 +220,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	s->npages = (uint32_t)npages;
 	ph.nr_remap++;
 	/* what was copied is idle where it was: beyond a hard limit it goes */
-	pageheap_allows(0);
+	room_allows(0);
 	shim_lock_release(&ph.lock);
 	return true;
 no:

@@ -137,7 +137,7 @@ static size_t block_release(struct block *b)
 		ph.nr_refused++;
 	bytes = block_drop_idle(b, r, nr, done);
 	ph.released += bytes;
-	part_unused(b);
+	runs_insert_unused(b);
 	return bytes;
 }
 
@@ -303,7 +303,7 @@ bool pageheap_join_one(void)
 	} else {
 		ph.nr_join_fail++;
 	}
-	part_unused(b);
+	runs_insert_unused(b);
 	return true;
 }
 

@@ -60,7 +60,7 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 			return false;
 		t.whole = t.kind == RUN_WHOLE ||
 			  (t.kind == RUN_RETURNED &&
-			   wants_whole(t.blocks * BLOCK_SIZE +
+			   room_wants_whole(t.blocks * BLOCK_SIZE +
 				       head * PAGE_SIZE));
 		/* arenas have blocks only, and a heap of blocks takes others */
 		if (t.kind == RUN_RETURNED && !t.whole && ph.whole) {
@@ -85,7 +85,7 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 	return true;
 }
 
-/* Make whole blocks of a span end at @cut, so that range_free() can start. */
+/* Make whole blocks of a span end at @cut, so that segment_free() can start. */
 static bool segment_cut(const struct span *s, uintptr_t cut)
 {
 	uintptr_t at = s->start, mid = cut & ~(BLOCK_SIZE - 1);
@@ -136,7 +136,7 @@ bool pageheap_resize(struct span *s, size_t npages)
 		return false;
 	shim_lock_acquire(&ph.lock);
 	if (npages > s->npages) {
-		ok = pageheap_allows(npages - s->npages) &&
+		ok = room_allows(npages - s->npages) &&
 		     grow_in_place(span_end(s), npages - s->npages, &zero);
 		if (ok)
 			s->flags = (uint8_t)((s->flags & ~SPAN_ZERO) |
@@ -144,7 +144,7 @@ bool pageheap_resize(struct span *s, size_t npages)
 	} else if (npages < s->npages) {
 		ok = segment_cut(s, s->start + npages * PAGE_SIZE);
 		if (ok)
-			range_free(s->start + npages * PAGE_SIZE, span_end(s));
+			segment_free(s->start + npages * PAGE_SIZE, span_end(s));
 	}
 	if (ok)
 		s->npages = (uint32_t)npages;

@@ -339,3 +339,23 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 	*kind = head->kind;
 	return run_cut(head, start, blocks);
 }
+
+/**
+ * runs_insert_unused - let a block without used pages join the free runs
+ * @b: a PART block; nothing is done if pages of it are in use
+ *
+ * It does if all of its memory is of one kind.  4 KiB pages stay where they are
+ * until the rest of them is given back; if the kernel refused that, all of the
+ * block counts as memory from here on.
+ */
+void runs_insert_unused(struct block *b)
+{
+	enum run_kind kind = b->whole ? RUN_WHOLE :
+			     b->nidle ? RUN_PAGES : RUN_RETURNED;
+
+	if (b->nused || b->joining || (kind == RUN_PAGES && !b->stuck))
+		return;
+	block_detach(b);
+	ph.idle -= b->nidle;
+	runs_insert(b->start, 1, b->backend, kind);
+}

@@ -66,7 +66,7 @@ void pageheap_get_stat(struct pageheap_stat *st)
 void pageheap_boot(void)
 {
 	limit_update(0);
-	step_set();
+	room_set_step();
 	shim_lock_acquire(&ph.lock);
 	backend_first();
 	shim_lock_release(&ph.lock);

@@ -94,14 +94,14 @@ static void put_back(const struct transit_of *of)
 	case TRANSIT_HELD:
 		b->releasing--;
 		hold_undo(b, &of->held);
-		part_unused(b);
+		runs_insert_unused(b);
 		break;
 	case TRANSIT_PURGE:
 		b->releasing--;
 		break;
 	case TRANSIT_JOIN:
 		b->joining = false;
-		part_unused(b);
+		runs_insert_unused(b);
 		break;
 	}
 }

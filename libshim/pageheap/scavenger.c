@@ -25,7 +25,8 @@
  *	at a tick	what nobody has used for AGE_TICKS goes, and blocks are
  *			joined, up to a budget of LOOK_WORK in one look
  *
- * Protected by ph.lock; system calls are made without it.
+ * Protected by ph.lock; system calls are made without it.  Called by pageheap
+ * and pageheap_stat, by seam, and by central and entry through usage.h.
  */
 #include <string.h>
 
@@ -50,12 +51,12 @@
  */
 #define LOOK_WORK	16u
 #define JOIN_WORK	8u
-#define IDLE_STEPS	8		/* calls of pageheap_has_time() that say yes */
+#define IDLE_STEPS	8		/* calls of scavenger_has_time() that say yes */
 
 static struct {
 	uint32_t calls;		/* of scavenger_work() */
-	int32_t steps;		/* of pageheap_has_time(); atomic */
-	bool due;		/* of pageheap_idle_due(); atomic */
+	int32_t steps;		/* of scavenger_has_time(); atomic */
+	bool due;		/* of scavenger_idle_due(); atomic */
 	uint64_t last_ns;	/* when the last tick was */
 	/* demand, in pages: ph.swing and ph.peak of the window before */
 	size_t swing;
@@ -65,7 +66,7 @@ static struct {
 	struct scavenger_stat stat;
 } sc;
 
-bool pageheap_idle_due(void)
+bool scavenger_idle_due(void)
 {
 	if (__builtin_expect(!__atomic_load_n(&sc.due, __ATOMIC_RELAXED), 1))
 		return false;
@@ -75,7 +76,7 @@ bool pageheap_idle_due(void)
 	return true;
 }
 
-bool pageheap_has_time(void)
+bool scavenger_has_time(void)
 {
 	return __atomic_fetch_sub(&sc.steps, 1, __ATOMIC_RELAXED) > 0;
 }

@@ -8,6 +8,7 @@
 #ifndef SHIM_SCAVENGER_H
 #define SHIM_SCAVENGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,21 @@ struct scavenger_stat {
  * page heap or below.  Does some of the work there is.
  */
 void scavenger_work(void);
+
+/**
+ * scavenger_idle_due - is it time for what the layers above do now and then
+ *
+ * True for one caller every 300 ms or so, while memory is freed: caches of idle
+ * CPUs, spans that hardly anybody uses.  Takes no lock.
+ */
+bool scavenger_idle_due(void);
+
+/**
+ * scavenger_has_time - may who was told by scavenger_idle_due() go on
+ *
+ * Return: false when it has done its share; the rest is for the next time.
+ */
+bool scavenger_has_time(void);
 
 /**
  * scavenger_get_stat - take the numbers

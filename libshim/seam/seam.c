@@ -14,6 +14,7 @@
 #include "entry/entry.h"
 #include "entry/fork.h"
 #include "pageheap/pageheap.h"
+#include "pageheap/scavenger.h"
 #include "base/pagemap.h"
 #include "seam.h"
 #include "base/sizeclass.h"
@@ -160,5 +161,5 @@ SEAM_EXPORT void seam_on_idle(enum seam_layer layer, void (*fn)(void))
 
 SEAM_EXPORT bool seam_has_time(void)
 {
-	return pageheap_has_time();
+	return scavenger_has_time();
 }

@@ -316,7 +316,7 @@ void central_purge(void)
 				shim_lock_acquire(&c->lock);
 				more = purge_some(c, list, &at, PURGE_QUIET);
 				shim_lock_release(&c->lock);
-				if (more && !pageheap_has_time())
+				if (more && !scavenger_has_time())
 					return;
 			}
 		}

@@ -11,6 +11,7 @@
 #include "fake_pageheap.h"
 #include "base/lock.h"
 #include "pageheap/pageheap.h"
+#include "pageheap/scavenger.h"
 
 #define PAGES	(AREA_PAGES * 4)
 
@@ -98,7 +99,7 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	return __builtin_popcount(pages) * 4096ul;
 }
 
-bool pageheap_has_time(void)
+bool scavenger_has_time(void)
 {
 	return true;
 }

@@ -2,7 +2,7 @@
 # The lower half: side files, page heap, backends.
 
 heap := pageheap pageheap_bits pageheap_move pageheap_block \
-	pageheap_filler pageheap_runs \
+	pageheap_filler pageheap_room pageheap_runs pageheap_segment pageheap_taken \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
 	pageheap_transit \
 	scavenger limit lock clock meta pagemap fake_error

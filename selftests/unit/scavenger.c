@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "fake_backend.h"
 #include "pageheap/pageheap.h"
+#include "pageheap/scavenger.h"
 
 #define MIB	((size_t)1 << 20)
 #define SPANS	4096
@@ -258,13 +259,13 @@ TEST_F_TIMEOUT(scavenger, tells_the_layers_above, 120)
 	struct span *big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1);
 	int i;
 
-	EXPECT_FALSE(pageheap_idle_due());
-	EXPECT_TRUE(wait_for(pageheap_idle_due));
-	EXPECT_TRUE(pageheap_has_time());
-	for (i = 0; i < 1000 && pageheap_has_time(); i++)
+	EXPECT_FALSE(scavenger_idle_due());
+	EXPECT_TRUE(wait_for(scavenger_idle_due));
+	EXPECT_TRUE(scavenger_has_time());
+	for (i = 0; i < 1000 && scavenger_has_time(); i++)
 		;
 	EXPECT_GT(1000, i);
-	EXPECT_FALSE(pageheap_has_time());
+	EXPECT_FALSE(scavenger_has_time());
 	pageheap_free(big);
 }
 

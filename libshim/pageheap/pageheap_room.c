@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_room: how much the heap may take, and what it gives back for it.
+ *
+ * Keeps true: no way to grow takes memory that the hard limit does not allow;
+ * nobody takes more than half of what is left below a limit between two looks
+ * at it.
+ *
+ * Protected by ph.lock, but for what says that it takes no lock.  Called by the
+ * other files of the page heap, by span and large, by seam, and by entry and
+ * percpu_size through usage.h.
+ */
+#include "base/conf.h"
+#include "limit.h"
+#include "pageheap_int.h"
+
+/*
+ * Free memory that does not fit makes room for what is taken anew, once the heap
+ * has more than its peak in use, a 32nd and 1 MiB.  Spans below SPARE_SPAN do not
+ * ask.  A block that is given back is cleared again some time: of a heap of
+ * blocks no more goes in this way than its peak, and a 64th of what is asked for
+ * from then on.
+ */
+#define SPARE_SHARE	32u
+#define SPARE_PAGES	((size_t)128)
+#define SPARE_CALLS	4
+#define SPARE_ASKED	64u
+
+/**
+ * room_make - give free memory back for new memory that nobody has touched yet
+ * @more: pages of it that are not counted as in use so far
+ */
+void room_make(size_t more)
+{
+	size_t top = ph.inuse + more > ph.top ? ph.inuse + more : ph.top;
+	size_t most = top + top / SPARE_SHARE + SPARE_PAGES;
+	uint64_t before;
+	int calls;
+
+	/* the right to give back does not grow beyond the peak */
+	if (ph.asked / SPARE_ASKED > ph.made)
+		ph.asked = ph.made * SPARE_ASKED;
+	for (calls = 0; calls < SPARE_CALLS; calls++) {
+		size_t now = ph.inuse + ph.idle + more;
+
+		if (now < most + SPARE_SPAN ||
+		    (ph.whole && ph.made >= ph.top + ph.asked / SPARE_ASKED))
+			return;
+		before = ph.released;
+		if (!pageheap_release_runs((now - most) / BLOCK_PAGES,
+					   RETRY_TICKS) &&
+		    !pageheap_release_pages())
+			return;
+		if (ph.whole)
+			ph.made += (ph.released - before) / PAGE_SIZE;
+	}
+}
+
+/**
+ * room_leaves_much - is a block of 2 MiB too much for the last part of a span
+ * @npages: pages of the span
+ *
+ * It is if more would be left of the block than of one that the scavenger would
+ * join, and more than may be idle for nothing.  Of a span of less than a block,
+ * what others like it cannot fill is left.  Spans below SPARE_SPAN fill a block
+ * together with others.
+ */
+bool room_leaves_much(size_t npages)
+{
+	unsigned int tail = npages % BLOCK_PAGES, rest;
+
+	if (npages < SPARE_SPAN || !tail)
+		return false;
+	rest = npages < BLOCK_PAGES ? BLOCK_PAGES % tail : BLOCK_PAGES - tail;
+	return rest > BLOCK_PAGES - JOIN_PAGES &&
+	       ph.idle + rest > ph.inuse / SPARE_SHARE + SPARE_PAGES &&
+	       ph.part_pages < SPLIT_MAX;
+}
+
+/**
+ * room_wants_whole - is new memory to come in blocks
+ * @len: bytes of them
+ *
+ * Near a limit what is left of them would be too much.
+ */
+bool room_wants_whole(size_t len)
+{
+	return ph.whole && limit_pressure() != LIMIT_OVER &&
+	       limit_allows((ph.inuse + ph.idle) * PAGE_SIZE, len);
+}
+
+/**
+ * room_allows - may the heap have more, by the hard limit
+ * @npages: pages that somebody is about to take; every way to grow asks
+ *
+ * What is free is given back for it.  Called with the lock held, which is dropped
+ * in between.
+ */
+bool room_allows(size_t npages)
+{
+	size_t heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+
+	if (!shim_conf.limit_hard || limit_allows(heap, npages * PAGE_SIZE))
+		return true;
+	while (ph.idle && !limit_allows(heap, npages * PAGE_SIZE)) {
+		if (!pageheap_release_runs(npages / BLOCK_PAGES + 1, 1) &&
+		    !pageheap_release_idlest(0, true))
+			break;
+		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+	}
+	return limit_allows(heap, npages * PAGE_SIZE);
+}
+
+bool pageheap_is_due(size_t bytes)
+{
+	size_t fresh = __atomic_load_n(&ph.fresh, __ATOMIC_RELAXED);
+	size_t step = __atomic_load_n(&ph.step, __ATOMIC_RELAXED);
+
+	return fresh + bytes >= (step ? step : LIMIT_STEP);
+}
+
+/**
+ * room_set_step - decide how much may be taken until the next look
+ *
+ * Return: what was left at this one.
+ */
+size_t room_set_step(void)
+{
+	size_t room = limit_room(), step = room / 2;
+
+	if (step > LIMIT_STEP)
+		step = LIMIT_STEP;
+	if (step < LIMIT_STEP_MIN)
+		step = LIMIT_STEP_MIN;
+	__atomic_store_n(&ph.step, step, __ATOMIC_RELAXED);
+	return room;
+}
+
+bool pageheap_look(size_t bytes)
+{
+	__atomic_store_n(&ph.fresh, 0, __ATOMIC_RELAXED);
+	if (limit_wanted())
+		limit_update(pageheap_usage());
+	return room_set_step() < bytes || limit_pressure() == LIMIT_OVER;
+}
+
+void pageheap_retaken(size_t bytes)
+{
+	fresh_add(bytes);
+}
+
+unsigned int pageheap_pressure(void)
+{
+	return limit_pressure();
+}
+
+size_t pageheap_usage(void)
+{
+	return (__atomic_load_n(&ph.inuse, __ATOMIC_RELAXED) +
+		__atomic_load_n(&ph.idle, __ATOMIC_RELAXED)) * PAGE_SIZE;
+}

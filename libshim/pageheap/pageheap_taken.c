@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pageheap_taken: whole blocks that are taken from the free runs for one span.
+ *
+ * Keeps true: blocks that have been taken are on no list until they are used or
+ * put back, and the records that taken_use() needs exist before anything is
+ * changed, so that it cannot fail.
+ *
+ * Protected by ph.lock, which is dropped only while the backend gets memory for
+ * what has been taken.  Called by the other files of the page heap.
+ */
+#include "base/conf.h"
+#include "base/sys.h"
+#include "pageheap_int.h"
+
+#define GROW_SMALL	((size_t)4 << 20)
+#define GROW_MIN	AREA_SIZE
+#define GROW_MAX	((size_t)1 << 30)
+
+static bool grow(enum backend_id backend, size_t blocks, size_t align,
+		 bool whole)
+{
+	size_t min = blocks * BLOCK_SIZE + (align - BLOCK_SIZE);
+	size_t want = ph.mapped / 4 & ~(BLOCK_SIZE - 1);
+	uintptr_t start;
+	size_t len;
+
+	if (want < (whole ? GROW_MIN : GROW_SMALL))
+		want = whole ? GROW_MIN : GROW_SMALL;
+	if (want > GROW_MAX)
+		want = GROW_MAX;
+	if (want < min)
+		want = min;
+	start = backend_grow(backend, min, want, whole, &len);
+	if (!start)
+		return false;
+	if (!block_get(start, backend) ||
+	    !block_get(start + len - BLOCK_SIZE, backend)) {
+		sys_munmap(start, len);
+		return false;
+	}
+	ph.mapped += len;
+	ph.nr_grow++;
+	runs_insert(start, len / BLOCK_SIZE, backend, RUN_RETURNED);
+	return true;
+}
+
+static bool take_from(struct taken *t, enum backend_id backend, size_t align,
+		      bool whole)
+{
+	static const enum run_kind order[2][RUN_KINDS] = {
+		{ RUN_PAGES, RUN_WHOLE, RUN_RETURNED },
+		{ RUN_WHOLE, RUN_PAGES, RUN_RETURNED },
+	};
+	int i;
+
+	t->backend = backend;
+	t->thin = 0;
+	for (i = 0; i < RUN_KINDS; i++) {
+		t->kind = order[whole][i];
+		if (runs_take(backend, t->kind, t->blocks, align, &t->start))
+			goto found;
+	}
+	if (!grow(backend, t->blocks, align, whole) ||
+	    !runs_take(backend, RUN_RETURNED, t->blocks, align, &t->start))
+		return false;
+	t->kind = RUN_RETURNED;
+found:
+	t->whole = t->kind == RUN_WHOLE || (t->kind == RUN_RETURNED && whole);
+	return true;
+}
+
+/**
+ * taken_thin - decide what the last block is made of
+ * @t: what was taken; @t->thin is set
+ * @npages: pages that a span gets of it
+ */
+void taken_thin(struct taken *t, size_t npages)
+{
+	t->thin = t->whole && t->kind == RUN_RETURNED && room_leaves_much(npages) ?
+		  npages % BLOCK_PAGES : 0;
+}
+
+/**
+ * taken_back - get memory behind what was taken, where that can fail later
+ * @t: blocks without memory, on no list
+ *
+ * Called without the lock, or with it.
+ *
+ * Return: false if there is none.
+ */
+bool taken_back(const struct taken *t)
+{
+	const struct backend_ops *ops = backend_ops(t->backend);
+	size_t len = t->blocks * BLOCK_SIZE - (t->thin ? BLOCK_SIZE : 0);
+
+	return (!len || ops->whole(t->start, len)) &&
+	       (!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE));
+}
+
+/* What may be a block by an advice of before is to be pages. */
+static void taken_in_pages(const struct taken *t)
+{
+	const struct backend_ops *ops = backend_ops(t->backend);
+	size_t i;
+
+	for (i = 0; ops->pages && i < t->blocks; i++)
+		ops->pages(t->start + i * BLOCK_SIZE);
+}
+
+/**
+ * taken_get - take whole blocks in a row for a span
+ * @t: out: what was taken
+ * @npages: pages of the span
+ * @align: bytes, a power of two, at least BLOCK_SIZE
+ *
+ * With memory behind them where that can fail later.  The lock is dropped
+ * meanwhile: nobody else can find them.
+ *
+ * Return: false with nothing changed if there are none.
+ */
+bool taken_get(struct taken *t, size_t npages, size_t align)
+{
+	size_t blocks = (npages + BLOCK_PAGES - 1) / BLOCK_PAGES;
+	size_t len = blocks * BLOCK_SIZE;
+	bool whole = room_wants_whole(len);
+	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
+	bool ok;
+	int way;
+
+	t->blocks = blocks;
+	/* memory that may never be touched is not worth getting beforehand */
+	if (len > shim_conf.populate_max)
+		backend = BACKEND_THP;
+	for (;;) {
+		if (take_from(t, backend, align, whole)) {
+			if (t->kind == RUN_RETURNED && !whole && ph.whole)
+				taken_in_pages(t);
+			if (t->kind != RUN_RETURNED || !whole)
+				return true;
+			taken_thin(t, npages);
+			if (t->thin)
+				len = npages * PAGE_SIZE;
+			room_make(len / PAGE_SIZE);
+			/* what is not a block counts when it is claimed */
+			fresh_add(len - t->thin * PAGE_SIZE);
+			way = transit_leave(&(struct transit_of){
+				.what = TRANSIT_RUN, .kind = RUN_RETURNED,
+				.backend = backend, .start = t->start,
+				.blocks = blocks });
+			ok = taken_back(t);
+			transit_enter(way);
+			if (ok)
+				return true;
+			ph.nr_populate_fail++;
+			runs_insert(t->start, blocks, backend, RUN_RETURNED);
+		}
+		if (backend == BACKEND_THP)
+			return false;
+		ph.nr_fallback++;
+		backend = BACKEND_THP;
+	}
+}
+
+/**
+ * taken_use - give a span what was taken for it
+ * @t: blocks that taken_prepare() has prepared
+ * @skip: pages of the first block that stay free; not a whole block
+ * @npages: pages of the span behind them
+ *
+ * Whole blocks become a segment of it, the first one's rest and a part of the
+ * last are claimed page by page.
+ *
+ * Return: true if its memory reads as zero.
+ */
+bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
+{
+	size_t blocks = (skip + npages) / BLOCK_PAGES;
+	unsigned int tail = (skip + npages) % BLOCK_PAGES;
+	uintptr_t at = t->start;
+	struct block *b;
+
+	if (skip && blocks) {
+		b = block_at(at);
+		block_init_part(b, t->kind, t->whole);
+		block_claim(b, skip, BLOCK_PAGES - skip);
+		at += BLOCK_SIZE;
+		blocks--;
+		skip = 0;
+	}
+	if (blocks) {
+		segment_make(at, blocks, t->whole);
+		if (t->kind == RUN_RETURNED && !t->whole)
+			fresh_add(blocks * BLOCK_SIZE);
+	}
+	if (tail) {
+		b = block_at(at + blocks * BLOCK_SIZE);
+		block_init_part(b, t->kind, t->whole && !t->thin);
+		if (t->thin)
+			ph.holes -= tail - skip;
+		block_claim(b, skip, tail - skip);
+	}
+	return t->kind == RUN_RETURNED;
+}
+
+/**
+ * taken_prepare - get the records that taken_use() needs
+ * @t: what was taken: its first and last block have them
+ * @skip: as there
+ * @npages: as there
+ *
+ * Return: false if there is no memory for them.
+ */
+bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages)
+{
+	size_t blocks = (skip + npages) / BLOCK_PAGES;
+
+	return !blocks ||
+	       (block_get(t->start + (blocks - 1) * BLOCK_SIZE, t->backend) &&
+		(!skip || t->blocks == 1 ||
+		 block_get(t->start + BLOCK_SIZE, t->backend)));
+}
