@@ -2,11 +2,11 @@
 /*
  * box_fork: every lock of box held across fork().
  *
- * Keeps: all locks of pools and heaps are in a list of their order, guarded by
+ * Keeps: all locks of pools, heaps and weak references are in a list of their order, guarded by
  * list_lock, which is taken before any of them and only here.  With libshim the
  * seam calls us, after the application's own handlers; without, glibc does.
  *
- * Serves pool and heap when they are made and when they go.
+ * Serves pool, heap and rc when they are made and when they go.
  */
 #include <pthread.h>
 
@@ -19,6 +19,7 @@ static struct box_lock all[BOX_LOCK_ORDERS] = {
 	{ .next = &all[BOX_LOCK_SLOTS], .prev = &all[BOX_LOCK_SLOTS] },
 	{ .next = &all[BOX_LOCK_OWN], .prev = &all[BOX_LOCK_OWN] },
 	{ .next = &all[BOX_LOCK_SPANS], .prev = &all[BOX_LOCK_SPANS] },
+	{ .next = &all[BOX_LOCK_CELLS], .prev = &all[BOX_LOCK_CELLS] },
 };
 
 static struct box_once once = BOX_ONCE_INIT;

@@ -15,6 +15,7 @@ enum box_order {
 	BOX_LOCK_SLOTS,		/* before those of pools */
 	BOX_LOCK_OWN,		/* a pool's or a heap's */
 	BOX_LOCK_SPANS,		/* after those of heaps */
+	BOX_LOCK_CELLS,		/* of weak references: nothing is taken after */
 	BOX_LOCK_ORDERS
 };
 
@@ -24,7 +25,7 @@ enum box_order {
  * @next: list of them all
  * @prev: the same
  *
- * Part of a pool or a heap.
+ * Part of a pool or a heap, or one of those that weak references share.
  */
 struct box_lock {
 	struct shim_lock lock;

@@ -8,8 +8,9 @@
  * a list of a million objects needs no deep stack.
  *
  * @type has its lowest bit set when it points to the weak cell, which has the type
- * then.  A cell's @lock is held for a few instructions.  The object has one of the
- * cell's references.
+ * then.  What a cell points to is guarded by one of cell_locks, which is held for
+ * a few instructions: they are no part of the cells, as fork() has to take all of
+ * them.  The object has one of the cell's references.
  *
  * Called through shim_rc.h; circles are in rc_cycle.c.
  */
@@ -18,17 +19,22 @@
 #include <string.h>
 
 #include "box.h"
+#include "box_fork.h"
 #include "rc.h"
 
 struct shim_weak {
-	uint32_t refs;
-	uint32_t lock;
+	size_t refs;
 	void *obj;			/* NULL when it is gone */
 	const struct shim_rc_type *type;
 };
 
 _Static_assert(sizeof(struct shim_rc) == 16, "objects stay aligned");
 _Static_assert(sizeof(struct shim_weak) == 24, "as the header says");
+
+#define CELL_LOCKS	64u	/* threads rarely meet at one, in 2 KiB */
+
+static struct box_lock cell_locks[CELL_LOCKS];
+static struct box_once cells_once = BOX_ONCE_INIT;
 
 /* The dead, linked through count and bits, which are of no use any more. */
 static __thread struct shim_rc *dead;
@@ -77,16 +83,18 @@ BOX_EXPORT void *shim_rc_new(const struct shim_rc_type *type)
 	return h + 1;
 }
 
-static void cell_acquire(struct shim_weak *w)
+static void cells_init(void)
 {
-	while (__atomic_exchange_n(&w->lock, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&w->lock, __ATOMIC_RELAXED))
-			__asm__ volatile("" : : : "memory");
+	unsigned int i;
+
+	for (i = 0; i < CELL_LOCKS; i++)
+		box_lock_init(&cell_locks[i], BOX_LOCK_CELLS);
 }
 
-static void cell_release(struct shim_weak *w)
+static struct shim_lock *cell_lock(const struct shim_weak *w)
 {
-	__atomic_store_n(&w->lock, 0, __ATOMIC_RELEASE);
+	/* cells are 32 bytes apart at least: the lower bits tell nothing */
+	return &cell_locks[(uintptr_t)w / 32 % CELL_LOCKS].lock;
 }
 
 void rc_weak_end(struct shim_rc *h)
@@ -95,9 +103,9 @@ void rc_weak_end(struct shim_rc *h)
 
 	if (!w)
 		return;
-	cell_acquire(w);
+	shim_lock_acquire(cell_lock(w));
 	w->obj = NULL;
-	cell_release(w);
+	shim_lock_release(cell_lock(w));
 	h->type = (uintptr_t)w->type;
 	shim_weak_free(w);
 }
@@ -152,12 +160,12 @@ BOX_EXPORT struct shim_weak *shim_weak_new(void *p)
 	uintptr_t type;
 
 	if (!w) {
+		box_once(&cells_once, cells_init);
 		fresh = malloc(sizeof(*fresh));
 		if (!fresh)
 			return NULL;
 		type = (uintptr_t)rc_type(h);
 		fresh->refs = 1;	/* the object's */
-		fresh->lock = 0;
 		fresh->obj = p;
 		fresh->type = (const struct shim_rc_type *)type;
 		if (__atomic_compare_exchange_n(&h->type, &type,
@@ -180,7 +188,7 @@ BOX_EXPORT void *shim_weak_get(struct shim_weak *w)
 	void *p;
 
 	/* while the lock is held, the object's end waits for us */
-	cell_acquire(w);
+	shim_lock_acquire(cell_lock(w));
 	p = w->obj;
 	if (p) {
 		h = shim_rc_head(p);
@@ -195,7 +203,7 @@ BOX_EXPORT void *shim_weak_get(struct shim_weak *w)
 		if (!count)
 			p = NULL;
 	}
-	cell_release(w);
+	shim_lock_release(cell_lock(w));
 	return p;
 }
 

@@ -68,6 +68,12 @@ static size_t next_cap(size_t cap, size_t need)
 	return cap;
 }
 
+/* GNU C has types of no size: any number of those fits. */
+static size_t elems_in(size_t bytes, size_t elem)
+{
+	return elem ? bytes / elem : SIZE_MAX;
+}
+
 static int set_cap(struct slice *s, size_t elem, size_t cap)
 {
 	size_t bytes;
@@ -85,7 +91,7 @@ static int set_cap(struct slice *s, size_t elem, size_t cap)
 	if (!s->cap && s->len)
 		memcpy(p, s->p, s->len * elem);
 	s->p = p;
-	s->cap = bytes / elem;
+	s->cap = elems_in(bytes, elem);
 	return 0;
 }
 
@@ -136,7 +142,7 @@ BOX_EXPORT int shim_vec_fit(void *slice, size_t elem)
 	size_t bytes = shim_good_size(s->len * elem);
 	void *p;
 
-	if (!s->cap || (s->len && bytes / elem >= s->cap))
+	if (!s->cap || (s->len && elems_in(bytes, elem) >= s->cap))
 		return 0;
 	if (!s->len) {
 		free(s->p);
@@ -148,6 +154,6 @@ BOX_EXPORT int shim_vec_fit(void *slice, size_t elem)
 	if (!p)
 		return -1;
 	s->p = p;
-	s->cap = bytes / elem;
+	s->cap = elems_in(bytes, elem);
 	return 0;
 }

@@ -46,9 +46,14 @@ private:
 	bool do_is_equal(const std::pmr::memory_resource &other)
 		const noexcept override
 	{
+#ifdef __cpp_rtti
 		auto *o = dynamic_cast<const region_resource *>(&other);
 
 		return o && o->r_ == r_;
+#else
+		// without RTTI a second resource of one region counts as another
+		return this == &other;
+#endif
 	}
 
 	struct shim_region *r_;
@@ -79,9 +84,13 @@ private:
 	bool do_is_equal(const std::pmr::memory_resource &other)
 		const noexcept override
 	{
+#ifdef __cpp_rtti
 		auto *o = dynamic_cast<const heap_resource *>(&other);
 
 		return o && o->h_ == h_;
+#else
+		return this == &other;
+#endif
 	}
 
 	struct shim_heap *h_;

@@ -63,7 +63,7 @@ struct shim_heap_stat {
  * Takes time for each of its spans, not for each object.  A shared heap's other
  * processes go on.
  */
-void shim_heap_destroy(struct shim_heap *heap);
+void shim_heap_destroy(struct shim_heap *heap shim_takes);
 
 /**
  * shim_heap_new - make a heap
@@ -72,7 +72,7 @@ void shim_heap_destroy(struct shim_heap *heap);
  * Return: the heap, or NULL with errno EINVAL or ENOMEM.
  */
 struct shim_heap *shim_heap_new(unsigned int flags)
-	shim_malloc(shim_heap_destroy, 1);
+	shim_gives shim_malloc(shim_heap_destroy, 1);
 
 /**
  * shim_heap_at - make a heap in the caller's memory
@@ -102,7 +102,7 @@ struct shim_heap *shim_heap_open(void *mem, size_t len);
  * @heap: its heap
  * @p: the object, or NULL; anything else is reported and the process aborted
  */
-void shim_heap_free(struct shim_heap *heap, void *p);
+void shim_heap_free(struct shim_heap *heap shim_borrows, void *p shim_takes);
 
 /**
  * shim_heap_alloc - allocate from a heap
@@ -112,8 +112,8 @@ void shim_heap_free(struct shim_heap *heap, void *p);
  * Return: memory, aligned to 16 bytes and not initialised, or NULL with errno
  * ENOMEM: the limit, the caller's memory, or the system's is used up.
  */
-void *shim_heap_alloc(struct shim_heap *heap, size_t size)
-	shim_malloc(shim_heap_free, 2) shim_alloc_size(2) shim_must_check;
+void *shim_heap_alloc(struct shim_heap *heap shim_borrows, size_t size)
+	shim_gives shim_malloc(shim_heap_free, 2) shim_alloc_size(2) shim_must_check;
 
 /**
  * shim_heap_calloc - allocate zeroed memory
@@ -123,7 +123,8 @@ void *shim_heap_alloc(struct shim_heap *heap, size_t size)
  *
  * Return: as shim_heap_alloc(); ENOMEM also if @n * @size overflows.
  */
-void *shim_heap_calloc(struct shim_heap *heap, size_t n, size_t size)
+void *shim_heap_calloc(struct shim_heap *heap shim_borrows, size_t n,
+		       size_t size) shim_gives
 	shim_malloc(shim_heap_free, 2) shim_alloc_size2(2, 3) shim_must_check;
 
 /**
@@ -134,7 +135,8 @@ void *shim_heap_calloc(struct shim_heap *heap, size_t n, size_t size)
  *
  * Return: as shim_heap_alloc(), or NULL with errno EINVAL.
  */
-void *shim_heap_aligned(struct shim_heap *heap, size_t align, size_t size)
+void *shim_heap_aligned(struct shim_heap *heap shim_borrows, size_t align,
+			size_t size) shim_gives
 	shim_malloc(shim_heap_free, 2) shim_alloc_size(3) shim_must_check;
 
 /**
@@ -154,7 +156,8 @@ void *shim_heap_realloc(struct shim_heap *heap, void *p, size_t size)
  * @heap: its heap
  * @p: the object
  */
-size_t shim_heap_usable(struct shim_heap *heap, const void *p);
+size_t shim_heap_usable(struct shim_heap *heap shim_borrows,
+			const void *p shim_borrows);
 
 /**
  * shim_heap_owner - which heap a pointer is in
@@ -164,7 +167,7 @@ size_t shim_heap_usable(struct shim_heap *heap, const void *p);
  *
  * Return: the heap, or NULL.
  */
-struct shim_heap *shim_heap_owner(const void *p);
+struct shim_heap *shim_heap_owner(const void *p shim_borrows);
 
 /**
  * shim_heap_walk - each live object in turn
@@ -190,7 +193,8 @@ void shim_heap_set_limit(struct shim_heap *heap, size_t bytes);
  * @heap: the heap
  * @st: filled in
  */
-void shim_heap_get_stat(struct shim_heap *heap, struct shim_heap_stat *st);
+void shim_heap_get_stat(struct shim_heap *heap shim_borrows,
+			struct shim_heap_stat *st shim_borrows);
 
 /**
  * shim_heap_set_root - remember one object for who opens a shared heap
@@ -213,7 +217,7 @@ void *shim_heap_root(struct shim_heap *heap);
  *
  * Return: false if one does not hold.
  */
-bool shim_heap_is_valid(struct shim_heap *heap);
+bool shim_heap_is_valid(struct shim_heap *heap shim_borrows);
 
 #ifdef __cplusplus
 }

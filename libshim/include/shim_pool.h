@@ -60,7 +60,7 @@ struct shim_pool_stat {
  * Runs the destructor on every object, those that threads have at hand and
  * those that were not put included.
  */
-void shim_pool_free(struct shim_pool *pool);
+void shim_pool_free(struct shim_pool *pool shim_takes);
 
 /**
  * shim_pool_new - make a pool
@@ -72,7 +72,7 @@ void shim_pool_free(struct shim_pool *pool);
  */
 struct shim_pool *shim_pool_new(size_t size, size_t align,
 				const struct shim_pool_ops *ops)
-	shim_malloc(shim_pool_free, 1);
+	shim_gives shim_malloc(shim_pool_free, 1);
 
 /**
  * shim_pool_get - get an object
@@ -81,7 +81,8 @@ struct shim_pool *shim_pool_new(size_t size, size_t align,
  * Return: the object, as its last user left it or as the constructor did, or
  * NULL with errno ENOMEM or what the constructor set.
  */
-void *shim_pool_get(struct shim_pool *pool) shim_must_check;
+void *shim_pool_get(struct shim_pool *pool shim_borrows)
+	shim_gives shim_must_check;
 
 /**
  * shim_pool_put - give an object back
@@ -91,7 +92,7 @@ void *shim_pool_get(struct shim_pool *pool) shim_must_check;
  * An object that is not out is reported and the process aborted, now or when
  * the thread's objects go back to the pool.
  */
-void shim_pool_put(struct shim_pool *pool, void *obj);
+void shim_pool_put(struct shim_pool *pool shim_borrows, void *obj shim_takes);
 
 /**
  * shim_pool_shrink - give memory back of which no object is in use
@@ -101,14 +102,15 @@ void shim_pool_put(struct shim_pool *pool, void *obj);
  *
  * Return: bytes given back.
  */
-size_t shim_pool_shrink(struct shim_pool *pool);
+size_t shim_pool_shrink(struct shim_pool *pool shim_borrows);
 
 /**
  * shim_pool_get_stat - a pool in numbers
  * @pool: the pool
  * @st: filled in
  */
-void shim_pool_get_stat(struct shim_pool *pool, struct shim_pool_stat *st);
+void shim_pool_get_stat(struct shim_pool *pool shim_borrows,
+			struct shim_pool_stat *st shim_borrows);
 
 /**
  * shim_pool_is_valid - check every invariant of a pool, for tests
@@ -116,7 +118,7 @@ void shim_pool_get_stat(struct shim_pool *pool, struct shim_pool_stat *st);
  *
  * Return: false if one does not hold.
  */
-bool shim_pool_is_valid(struct shim_pool *pool);
+bool shim_pool_is_valid(struct shim_pool *pool shim_borrows);
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,7 @@ static inline struct shim_rc *shim_rc_head(void *p)
  * shim_rc_put_plain - let go of an object of a type without flags
  * @p: the object
  */
-static inline void shim_rc_put_plain(void *p)
+static inline void shim_rc_put_plain(void *p shim_takes)
 {
 	if (__builtin_expect(!--shim_rc_head(p)->count, 0))
 		shim_rc_last(p);
@@ -81,7 +81,7 @@ static inline void shim_rc_put_plain(void *p)
  * shim_rc_put_atomic - let go of an object of an atomic type
  * @p: the object
  */
-static inline void shim_rc_put_atomic(void *p)
+static inline void shim_rc_put_atomic(void *p shim_takes)
 {
 	/* acquire: the last one sees what all others did with the object */
 	if (__builtin_expect(__atomic_sub_fetch(&shim_rc_head(p)->count, 1,
@@ -98,7 +98,7 @@ static inline void shim_rc_put_atomic(void *p)
  *
  * The last to do so frees it, and puts what it refers to.
  */
-static inline void shim_rc_put(void *p)
+static inline void shim_rc_put(void *p shim_takes)
 {
 	if (!p)
 		return;
@@ -118,7 +118,7 @@ static inline void shim_rc_put(void *p)
  * EINVAL for a type that cannot be.
  */
 void *shim_rc_new(const struct shim_rc_type *type)
-	__attribute__((malloc)) shim_must_check;
+	shim_gives __attribute__((malloc)) shim_must_check;
 
 /**
  * shim_rc_get_plain - another reference to an object of a type without flags
@@ -126,7 +126,7 @@ void *shim_rc_new(const struct shim_rc_type *type)
  *
  * Return: @p.
  */
-static inline void *shim_rc_get_plain(void *p)
+static inline shim_gives void *shim_rc_get_plain(void *p shim_borrows)
 {
 	struct shim_rc *h = shim_rc_head(p);
 
@@ -142,7 +142,7 @@ static inline void *shim_rc_get_plain(void *p)
  *
  * Return: @p.
  */
-static inline void *shim_rc_get_atomic(void *p)
+static inline shim_gives void *shim_rc_get_atomic(void *p shim_borrows)
 {
 	uint32_t n = __atomic_add_fetch(&shim_rc_head(p)->count, 1,
 					__ATOMIC_RELAXED);
@@ -160,7 +160,7 @@ static inline void *shim_rc_get_atomic(void *p)
  *
  * Return: @p.
  */
-static inline void *shim_rc_get(void *p)
+static inline shim_gives void *shim_rc_get(void *p shim_borrows)
 {
 	if (!p)
 		return p;
@@ -189,7 +189,7 @@ static inline void *shim_rc_get(void *p)
  *
  * For tests and reports.
  */
-static inline uint32_t shim_rc_count(void *p)
+static inline uint32_t shim_rc_count(void *p shim_borrows)
 {
 	return __atomic_load_n(&shim_rc_head(p)->count, __ATOMIC_RELAXED);
 }
@@ -198,7 +198,7 @@ static inline uint32_t shim_rc_count(void *p)
  * shim_weak_free - let go of a weak reference
  * @w: from shim_weak_new(), or NULL
  */
-void shim_weak_free(struct shim_weak *w);
+void shim_weak_free(struct shim_weak *w shim_takes);
 
 /**
  * shim_weak_new - a reference that does not keep an object
@@ -208,7 +208,8 @@ void shim_weak_free(struct shim_weak *w);
  *
  * Return: the weak reference, or NULL with errno ENOMEM.
  */
-struct shim_weak *shim_weak_new(void *p) shim_malloc(shim_weak_free, 1);
+struct shim_weak *shim_weak_new(void *p shim_borrows)
+	shim_gives shim_malloc(shim_weak_free, 1);
 
 /**
  * shim_weak_get - a real reference, if the object is still there
@@ -216,7 +217,8 @@ struct shim_weak *shim_weak_new(void *p) shim_malloc(shim_weak_free, 1);
  *
  * Return: the object with a reference more, or NULL.
  */
-void *shim_weak_get(struct shim_weak *w) shim_must_check;
+void *shim_weak_get(struct shim_weak *w shim_borrows)
+	shim_gives shim_must_check;
 
 /**
  * shim_rc_collect - free circles that nobody refers to

@@ -84,7 +84,7 @@ struct shim_region_stat {
  * shim_region_free - run the clean-ups and free a region with all it handed out
  * @r: the region, or NULL
  */
-void shim_region_free(struct shim_region *r);
+void shim_region_free(struct shim_region *r shim_takes);
 
 /**
  * shim_region_new - make a region
@@ -94,7 +94,7 @@ void shim_region_free(struct shim_region *r);
  * Return: the region, or NULL with errno ENOMEM or EINVAL (unknown flags).
  */
 struct shim_region *shim_region_new(size_t first, unsigned int flags)
-	shim_malloc(shim_region_free, 1);
+	shim_gives shim_malloc(shim_region_free, 1);
 
 /**
  * shim_region_at - make a region that begins in a buffer of the caller's
@@ -107,7 +107,7 @@ struct shim_region *shim_region_new(size_t first, unsigned int flags)
  * Return: the region, which lies in @buf, or NULL with errno EINVAL if @buf is
  * too small for its 256 bytes of records.
  */
-struct shim_region *shim_region_at(void *buf, size_t len);
+struct shim_region *shim_region_at(void *buf, size_t len) shim_gives;
 
 /* What the inline functions cannot do. */
 void *shim_region_more(struct shim_region *r, size_t size);
@@ -173,7 +173,8 @@ void *shim_region_alloc_aligned(struct shim_region *r, size_t size,
  *
  * Return: the copy, or NULL with errno ENOMEM.
  */
-void *shim_region_memdup(struct shim_region *r, const void *p, size_t len)
+void *shim_region_memdup(struct shim_region *r, const void *p shim_borrows,
+			 size_t len)
 	shim_alloc_size(3);
 
 /**
@@ -183,7 +184,7 @@ void *shim_region_memdup(struct shim_region *r, const void *p, size_t len)
  *
  * Return: the copy, or NULL with errno ENOMEM.
  */
-char *shim_region_strdup(struct shim_region *r, const char *s);
+char *shim_region_strdup(struct shim_region *r, const char *s shim_borrows);
 
 /**
  * shim_region_strndup - copy at most so many bytes of a string
@@ -193,7 +194,8 @@ char *shim_region_strdup(struct shim_region *r, const char *s);
  *
  * Return: the copy, or NULL with errno ENOMEM.
  */
-char *shim_region_strndup(struct shim_region *r, const char *s, size_t n);
+char *shim_region_strndup(struct shim_region *r, const char *s shim_borrows,
+			  size_t n);
 
 /**
  * shim_region_printf - print into a region
@@ -244,7 +246,8 @@ struct shim_region_mark shim_region_mark(const struct shim_region *r);
  *
  * Memory stays with the region.
  */
-void shim_region_release(struct shim_region *r, struct shim_region_mark m);
+void shim_region_release(struct shim_region *r shim_borrows,
+			 struct shim_region_mark m);
 
 /**
  * shim_region_reset - take everything back
@@ -254,7 +257,7 @@ void shim_region_release(struct shim_region *r, struct shim_region_mark m);
  * that was in use at one of the last eight resets, and a quarter more at most
  * (4 KiB at least); the rest goes back to malloc().  Marks of before are void.
  */
-void shim_region_reset(struct shim_region *r);
+void shim_region_reset(struct shim_region *r shim_borrows);
 
 /**
  * shim_region_get_stat - a region in numbers

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "patience.h"
 #include "dies.h"
@@ -186,6 +188,47 @@ TEST(threads_share_atomic_objects)
 	shim_rc_put(place);
 	EXPECT_EQ(made, ended);
 	EXPECT_EQ(NULL, shim_weak_get(weak));
+	shim_weak_free(weak);
+}
+
+static bool looking;
+
+static void *look_on(void *arg)
+{
+	(void)arg;
+	while (__atomic_load_n(&looking, __ATOMIC_RELAXED))
+		shim_rc_put(shim_weak_get(weak));
+	return NULL;
+}
+
+/* A thread that is in the middle of it does not exist in the child. */
+TEST(a_child_of_a_fork_gets_weak_references)
+{
+	int gone = 0, i, status;
+	struct node *n = node_new(&atomic, &gone);
+	pthread_t t[THREADS];
+
+	weak = shim_weak_new(n);
+	looking = true;
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, look_on, NULL));
+	for (i = 0; i < 200; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			/* dies by SIGALRM if the lock never comes */
+			alarm(TEST_TIMEOUT_DEFAULT);
+			_exit(shim_weak_get(weak) != n);
+		}
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_EQ(0, status);
+	}
+	__atomic_store_n(&looking, false, __ATOMIC_RELAXED);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	shim_rc_put(n);
+	EXPECT_EQ(1, gone);
 	shim_weak_free(weak);
 }
 

@@ -22,6 +22,26 @@ TEST(a_slice_is_three_words)
 	EXPECT_EQ(24, sizeof(odds));
 }
 
+/* GNU C has types of no bytes: a slice of those only counts. */
+TEST(elements_may_have_no_size)
+{
+	struct none {
+	} none;
+	SHIM_SLICE(struct none) v = { 0 };
+	int i;
+
+	ASSERT_EQ(0, sizeof(none));
+	for (i = 0; i < 1000; i++)
+		ASSERT_EQ(0, shim_vec_append(&v, none));
+	EXPECT_EQ(1000, v.len);
+	EXPECT_EQ(0, shim_vec_append_n(&v, v.p, 1000));
+	EXPECT_EQ(2000, v.len);
+	EXPECT_EQ(0, shim_vec_reserve(&v, 5000));
+	EXPECT_EQ(0, shim_vec_clip(&v));
+	shim_vec_free(&v);
+	EXPECT_EQ(0, fail_live());
+}
+
 TEST(it_is_as_an_array)
 {
 	static int model[20000];
