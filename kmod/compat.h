@@ -25,14 +25,6 @@
 #define HA_TESTED	"6.1 6.12"
 
 /*
- * The trick of mmu.c was read and tried on these.  Later kernels may take VM_PFNMAP
- * on a VMA for more than it says; there everybody's mappings are zapped.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#define HA_ZAP_ONE
-#endif
-
-/*
  * How often a folio is mapped, each mapping holding one reference.  6.1 has no
  * such number of its own: there a mapping by PMD counts in each of the pages.
  */
@@ -74,6 +66,37 @@ static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 #define ha_idmap	struct user_namespace
 #else
 #define ha_idmap	struct mnt_idmap
+#endif
+
+/*
+ * HA_ZAPS_ONE: there is a way to take pages out of one VMA and no other of its
+ * mapping.  Since 7.2 it is exported.  Up to 6.12 it is zap_vma_ptes(), which is
+ * for VMAs of page frame numbers, and looks at the flag to be sure: it gets a
+ * copy that has it, without the file, so that the pages are counted out of RSS
+ * and their mapcounts as those of any file (the kernel takes a VMA with both for
+ * one whose huge pages it does not count).  Between the two VM_PFNMAP means more
+ * than it says: there everybody's mappings are zapped, and no dirty bits are
+ * offered, as those of relatives are lost without a mark.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#define HA_ZAPS_ONE	true
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define HA_ZAPS_ONE	true
+static inline void zap_vma_range(struct vm_area_struct *vma,
+				 unsigned long start, unsigned long size)
+{
+	struct vm_area_struct copy;
+
+	memcpy(&copy, vma, sizeof(copy));
+	vm_flags_init(&copy, vma->vm_flags | VM_PFNMAP);
+	copy.vm_file = NULL;
+	zap_vma_ptes(&copy, start, size);
+}
+#else
+#define HA_ZAPS_ONE	false
+void __compiletime_error("this kernel has no zap_vma_range()")
+zap_vma_range(struct vm_area_struct *vma, unsigned long start,
+	      unsigned long size);
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)

@@ -3,15 +3,19 @@
 #ifndef _HUGEARENA_DIRTY_H
 #define _HUGEARENA_DIRTY_H
 
+#include "compat.h"
 #include "map.h"
 
 /* Pages asked about in one piece: faults of the arena wait that long. */
 #define HA_DIRTY_PIECE	4096
 
-/* Does this kernel have what is needed?  It is built in for some drivers. */
+/*
+ * Does this kernel have what is needed?  The helper is built in for some
+ * drivers; and what a relative's zap takes from our page tables has no mark.
+ */
 static inline bool ha_dirty_is_offered(void)
 {
-	return IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS);
+	return IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS) && HA_ZAPS_ONE;
 }
 
 /**

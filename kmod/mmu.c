@@ -13,7 +13,6 @@
 #include "compat.h"
 #include "mmu.h"
 
-#ifdef HA_ZAP_ONE
 static unsigned long vma_first(struct vm_area_struct *vma)
 {
 	return vma->vm_pgoff;
@@ -29,29 +28,17 @@ INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
 		     shared.rb_subtree_last, vma_first, vma_last,
 		     static __maybe_unused, ha_vma_tree)
 
-/*
- * zap_vma_ptes() is for VMAs of page frame numbers, and looks at the flag to be
- * sure.  It gets a copy that has it, without the file, so that the pages are
- * counted out of RSS and their mapcounts as those of any file: the kernel takes
- * a VMA with both for one whose huge pages it does not count.
- */
-static void vma_zap(const struct vm_area_struct *vma, unsigned long start,
-		    unsigned long end)
-{
-	struct vm_area_struct copy;
-
-	memcpy(&copy, vma, sizeof(copy));
-	vm_flags_init(&copy, vma->vm_flags | VM_PFNMAP);
-	copy.vm_file = NULL;
-	zap_vma_ptes(&copy, start, end - start);
-}
-
 void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 		pgoff_t first, unsigned long nr)
 {
 	pgoff_t last = first + nr - 1;
 	struct vm_area_struct *vma;
 
+	if (!HA_ZAPS_ONE) {
+		unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
+				    (loff_t)nr << PAGE_SHIFT, 0);
+		return;
+	}
 	/* as in unmap_mapping_range(): it keeps the VMAs as they are */
 	i_mmap_lock_read(mapping);
 	for (vma = ha_vma_tree_iter_first(&mapping->i_mmap, first, last); vma;
@@ -61,20 +48,12 @@ void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 
 		if (vma->vm_mm != mm)
 			continue;
-		vma_zap(vma,
-			vma->vm_start + ((from - vma->vm_pgoff) << PAGE_SHIFT),
-			vma->vm_start + ((to - vma->vm_pgoff) << PAGE_SHIFT));
+		zap_vma_range(vma, vma->vm_start +
+				   ((from - vma->vm_pgoff) << PAGE_SHIFT),
+			      (to - from) << PAGE_SHIFT);
 	}
 	i_mmap_unlock_read(mapping);
 }
-#else
-void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
-		pgoff_t first, unsigned long nr)
-{
-	unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
-			    (loff_t)nr << PAGE_SHIFT, 0);
-}
-#endif /* HA_ZAP_ONE */
 
 pmd_t *ha_mmu_pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
 {

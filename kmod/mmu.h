@@ -19,8 +19,9 @@
  * @first: page offset in @mapping
  * @nr: how many pages
  *
- * Sleeps; takes i_mmap_rwsem.  On kernels that it was not tried on, relatives
- * lose their mappings as well, which costs them a fault and no more.
+ * Sleeps; takes i_mmap_rwsem.  On a kernel that offers no way (HA_ZAPS_ONE),
+ * relatives lose their mappings as well, which costs them a fault, and their
+ * dirty bits.
  */
 void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 		pgoff_t first, unsigned long nr);

@@ -127,6 +127,41 @@ TEST_F(lost, what_was_written_while_the_child_lived)
 	EXPECT_EQ(0, take(self));
 }
 
+/*
+ * Memory that is new since the fork has no mark, only bits, and a relative that
+ * gives back the same blocks of its own must not take those.
+ */
+TEST_F(lost, what_a_child_gives_back)
+{
+	int done = gate_open();
+	pid_t pid;
+	size_t i;
+
+	ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
+	ASSERT_LE(0, take(self));
+	ASSERT_EQ(0, take(self));
+	pid = child_fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		gate_wait(self->go);
+		pages_fill(self->a.base, self->a.size, 2);
+		if (arena_punch(&self->a, 0, self->a.size))
+			_exit(1);
+		gate_post(done);
+		gate_wait(self->go);
+		_exit(0);
+	}
+	for (i = 0; i < PAGES; i += 5)
+		byte_write(self->a.base + i * OS_PAGE, 1);
+	gate_post(self->go);
+	gate_wait(done);
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	ASSERT_LT(0, take_wait(self));
+	for (i = 0; i < PAGES; i += 5)
+		EXPECT_EQ(1, self->bits[i / 64] >> i % 64 & 1);
+}
+
 /* The mark of a block goes when the block is reported whole, not before. */
 TEST_F(lost, a_part_is_reported_until_the_whole_is)
 {
