@@ -145,4 +145,10 @@ void shim_lock_debug_release(struct shim_lock *lock)
 		COMPLAIN("released but not held");
 	held[lock->rank]--;
 }
+
+void shim_lock_debug_assert(const struct shim_lock *lock)
+{
+	if (!shim_lock_is_mine(lock))
+		COMPLAIN("not held by whom must hold it");
+}
 #endif

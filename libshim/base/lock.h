@@ -72,6 +72,7 @@ void shim_lock_wake(struct shim_lock *lock);
 void shim_lock_debug_acquire(struct shim_lock *lock, bool nested);
 void shim_lock_debug_fork(struct shim_lock *lock);
 void shim_lock_debug_release(struct shim_lock *lock);
+void shim_lock_debug_assert(const struct shim_lock *lock);
 #else
 static inline void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 {
@@ -85,6 +86,11 @@ static inline void shim_lock_debug_fork(struct shim_lock *lock)
 }
 
 static inline void shim_lock_debug_release(struct shim_lock *lock)
+{
+	(void)lock;
+}
+
+static inline void shim_lock_debug_assert(const struct shim_lock *lock)
 {
 	(void)lock;
 }
@@ -194,6 +200,18 @@ static inline bool shim_lock_is_mine(const struct shim_lock *lock)
 {
 	return (__atomic_load_n(&lock->state, __ATOMIC_RELAXED) &
 		SHIM_LOCK_ID) == shim_lock_self();
+}
+
+/**
+ * shim_lock_assert - a function whose caller must hold a lock says so
+ * @lock: the lock
+ *
+ * Debug builds abort where the calling thread does not hold it; nothing
+ * otherwise.
+ */
+static inline void shim_lock_assert(const struct shim_lock *lock)
+{
+	shim_lock_debug_assert(lock);
 }
 
 /**

@@ -45,6 +45,7 @@ static void *list_take(struct freed **link, size_t size, size_t align)
 {
 	struct freed *f;
 
+	shim_lock_assert(&meta.lock);
 	for (f = *link; f; link = &f->next, f = *link) {
 		if (size > LISTED_MAX && f->size != size)
 			continue;

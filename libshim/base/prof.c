@@ -138,6 +138,7 @@ static struct prof_stack *record_get(void *const *frame, uint32_t n,
 	uint32_t hash = hash_of(frame, n, size);
 	struct prof_stack **head, *s;
 
+	shim_lock_assert(&shim_prof.lock);
 	if (!shim_prof.table) {
 		shim_prof.table = meta_alloc(PROF_BUCKETS *
 					     sizeof(*shim_prof.table), 64);

@@ -97,6 +97,7 @@ struct percpu_slab *percpu_take(unsigned int cpu)
 {
 	struct percpu_slab *slab = percpu_hot.slab[cpu];
 
+	shim_lock_assert(&percpu.lock);
 	if (slab == &percpu_none || percpu.no_fence)
 		return NULL;
 	__atomic_store_n(&percpu_hot.slab[cpu], (void *)&percpu_none,
@@ -119,6 +120,7 @@ struct percpu_slab *percpu_take(unsigned int cpu)
  */
 void percpu_give(struct percpu_slab *slab, unsigned int cpu)
 {
+	shim_lock_assert(&percpu.lock);
 	slab->cpu = (int)cpu;
 	/* release order: pairs with the load at the start of each sequence */
 	__atomic_store_n(&percpu_hot.slab[cpu], (void *)slab, __ATOMIC_RELEASE);

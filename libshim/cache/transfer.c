@@ -85,6 +85,7 @@ static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 	unsigned int room = t->room ? t->room * 2 : 2u * n;
 	void **slot;
 
+	shim_lock_assert(&t->lock);
 	if (t->objs + n <= t->room && t->objs + n <= max)
 		return true;
 	if (t->objs + n > max)

@@ -201,6 +201,7 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n)
 	bool was_longest = run_around(b, i, n) == b->longest, zero;
 	unsigned int idle = pages_use(b, i, n, &zero);
 
+	shim_lock_assert(&ph.lock);
 	part_recount(b, b->nused + n);
 	b->nused += (uint16_t)n;
 	b->nidle -= (uint16_t)idle;
@@ -231,6 +232,7 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
 {
 	unsigned int around;
 
+	shim_lock_assert(&ph.lock);
 #ifdef SHIM_DEBUG
 	if (bits_count(&b->used, i, n) != n)
 		pageheap_broken("pages that become free were in use");

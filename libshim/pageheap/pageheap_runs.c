@@ -31,6 +31,7 @@ static void run_link(struct block *head, size_t blocks)
 	struct runs *r = runs_of(head);
 	unsigned int i = bucket_of(blocks);
 
+	shim_lock_assert(&ph.lock);
 	head->run = (uint32_t)blocks;
 	last->run = (uint32_t)blocks;
 	last->kind = head->kind;
@@ -51,6 +52,7 @@ static void run_unlink(struct block *head)
 	struct runs *r = runs_of(head);
 	unsigned int i = bucket_of(head->run);
 
+	shim_lock_assert(&ph.lock);
 	if (head->next)
 		head->next->prev = head->prev;
 	if (head->prev)

@@ -36,6 +36,7 @@ int transit_leave(const struct transit_of *of)
 {
 	int i;
 
+	shim_lock_assert(&ph.lock);
 	for (i = 0; i < TRANSITS; i++)
 		if (!transits[i].owner)
 			break;

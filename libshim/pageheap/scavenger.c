@@ -208,6 +208,7 @@ static void drain(void)
 
 void scavenger_work(void)
 {
+	shim_lock_assert(&ph.lock);
 	if (!shim_conf.scavenger)
 		return;
 	if (++sc.calls % LOOK_CALLS == 0)

@@ -55,6 +55,7 @@ static unsigned int fullness(const struct span *s)
 
 static void list_add(struct central *c, struct span *s, unsigned int list)
 {
+	shim_lock_assert(&c->lock);
 	s->list = list;
 	s->prev = NULL;
 	s->next = c->head[list];
@@ -66,6 +67,7 @@ static void list_add(struct central *c, struct span *s, unsigned int list)
 
 static void list_del(struct central *c, struct span *s)
 {
+	shim_lock_assert(&c->lock);
 	if (s->prev)
 		s->prev->next = s->next;
 	else
@@ -117,6 +119,7 @@ static void burst_rise(struct central *c)
 {
 	size_t used = objects_used(c);
 
+	shim_lock_assert(&c->lock);
 	if (used <= c->peak)
 		return;
 	c->peak = used;
@@ -259,6 +262,7 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 	unsigned int looks = 0, purges = 0;
 	struct span *s = *at;
 
+	shim_lock_assert(&c->lock);
 	if (s && s->state == SPAN_INUSE && s->sizeclass == c - central &&
 	    s->list == list)
 		s = s->next;

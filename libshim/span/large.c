@@ -56,6 +56,7 @@ static struct span *keep_remove(uint32_t i)
 {
 	struct span *s = keep.span[i];
 
+	shim_lock_assert(&keep.lock);
 	keep.n--;
 	keep.pages -= s->npages;
 	for (; i < keep.n; i++)

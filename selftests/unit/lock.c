@@ -189,7 +189,9 @@ TEST(ranks_rise)
 	EXPECT_ABORT(shim_lock_acquire(&lower));
 	EXPECT_ABORT(shim_lock_acquire(&same));
 	EXPECT_ABORT(shim_lock_release(&lower));
+	shim_lock_assert(&lock);
 	shim_lock_release(&lock);
+	EXPECT_ABORT(shim_lock_assert(&lock));
 	EXPECT_ABORT(shim_lock_release(&lock));
 }
 
