@@ -27,6 +27,9 @@ percpu_size := $(slabs) fake_transfer $(side)
 PROGRAMS += percpu
 percpu := $(slabs) fake_transfer $(side)
 
+PROGRAMS += percpu_steps
+percpu_steps := $(slabs:%=steps_%) fake_rseq fake_transfer $(side)
+
 PROGRAMS += conf
 conf := conf error sizeclass
 

@@ -155,6 +155,151 @@ TEST(no_memory)
 	EXPECT_EQ(0, fake_pageheap.spans);
 }
 
+/* Objects of one class, filled, of which some are freed. */
+struct some {
+	unsigned int cls;
+	unsigned int n;
+	void *objs[8192];
+	bool taken[8192];
+};
+
+static struct some some;
+
+static int mark(unsigned int i)
+{
+	return (int)(i % 251 + 1);
+}
+
+static void some_get(unsigned int cls, unsigned int spans)
+{
+	unsigned int i, got;
+
+	some.cls = cls;
+	some.n = spans * sizeclass_info[cls].nobjs;
+	for (i = 0; i < some.n; i += got) {
+		got = central_get(cls, some.objs + i,
+				  some.n - i < 32 ? some.n - i : 32);
+		if (!got)
+			abort();
+	}
+	for (i = 0; i < some.n; i++) {
+		some.taken[i] = true;
+		memset(some.objs[i], mark(i), sizeclass_info[cls].size);
+	}
+}
+
+/* One in @each stays, others are put back in any order. */
+static void some_put(int each)
+{
+	void *objs[32];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < some.n; i++) {
+		if (!some.taken[i] || (each && rand() % each == 0))
+			continue;
+		some.taken[i] = false;
+		objs[n++] = some.objs[i];
+		if (n < 32)
+			continue;
+		central_put(some.cls, objs, n);
+		n = 0;
+	}
+	if (n)
+		central_put(some.cls, objs, n);
+}
+
+/* Is all that is in use as it was written? */
+static bool some_intact(void)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < some.n; i++)
+		for (k = 0; some.taken[i] &&
+		     k < sizeclass_info[some.cls].size; k++)
+			if (((unsigned char *)some.objs[i])[k] != mark(i))
+				return false;
+	return true;
+}
+
+/* All classes: in two looks what is free goes, and nothing that is in use. */
+TEST(purge_spares_what_is_in_use)
+{
+	unsigned long before;
+	unsigned int cls, round;
+
+	srand(5);
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		for (round = 1; round < 6; round++) {
+			some_get(cls, 6);
+			some_put((int)round * 4);
+			before = fake_pageheap.purged;
+			central_purge();
+			/* what was in use just now may be so again */
+			ASSERT_EQ(before, fake_pageheap.purged);
+			central_purge();
+			ASSERT_TRUE(some_intact());
+			if (sizeclass_info[cls].size < 256 ||
+			    sizeclass_info[cls].npages > 8)
+				ASSERT_EQ(before, fake_pageheap.purged);
+			ASSERT_TRUE(central_is_valid(cls));
+			some_put(0);
+		}
+	}
+	EXPECT_LT(4 << 20, fake_pageheap.purged);
+	EXPECT_EQ(0, fake_pageheap.spans);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+/* More spans than one step looks at, some of which come and go meanwhile. */
+TEST(squeeze_looks_at_every_span)
+{
+	unsigned int cls = 1, i, n;
+	unsigned long before;
+	struct span *s;
+
+	while (sizeclass_info[cls].size < 512)
+		cls++;
+	srand(6);
+	some_get(cls, 200);
+	/* the first of each span stays */
+	for (i = 0; i < some.n; i++) {
+		s = pagemap_span(some.objs[i]);
+		if (s->start == (uintptr_t)some.objs[i])
+			continue;
+		some.taken[i] = false;
+		central_put(cls, &some.objs[i], 1);
+	}
+	central_squeeze();
+	EXPECT_TRUE(some_intact());
+	n = sizeclass_info[cls].npages * 2 - 1;
+	EXPECT_LE(200ul * n * 4096, fake_pageheap.purged);
+	/* all of it is gone: nothing more to be had */
+	before = fake_pageheap.purged;
+	central_squeeze();
+	EXPECT_EQ(before, fake_pageheap.purged);
+	some_put(0);
+	EXPECT_EQ(0, fake_pageheap.spans);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+/* Half of what was in use is freed: its memory goes without any look. */
+TEST(a_fall_gives_back_at_once)
+{
+	unsigned int cls = 1;
+
+	while (sizeclass_info[cls].size < 1024)
+		cls++;
+	srand(7);
+	some_get(cls, 8192 / sizeclass_info[cls].nobjs);
+	some_put(8);
+	EXPECT_LT(1 << 20, fake_pageheap.purged);
+	EXPECT_TRUE(some_intact());
+	EXPECT_TRUE(central_is_valid(cls));
+	some_put(0);
+	EXPECT_EQ(0, fake_pageheap.spans);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
 static void free_twice(void)
 {
 	void *objs[2];

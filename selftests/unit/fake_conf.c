@@ -7,3 +7,5 @@ struct shim_conf shim_conf = {
 	.populate_max = (size_t)64 << 20,
 	.scavenger = true,
 };
+
+bool shim_armed = true;

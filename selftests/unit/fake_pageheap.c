@@ -93,8 +93,13 @@ void pageheap_free(struct span *s)
 
 size_t pageheap_purge(struct span *s, uint32_t pages)
 {
+	unsigned int i;
+
 	if (s->state != SPAN_INUSE || pages >> (s->npages * 2))
 		fake_pageheap.bad++;
+	for (i = 0; i < s->npages * 2; i++)
+		if (pages >> i & 1)
+			memset((char *)s->start + i * 4096ul, 0, 4096);
 	fake_pageheap.purged += __builtin_popcount(pages) * 4096ul;
 	return __builtin_popcount(pages) * 4096ul;
 }

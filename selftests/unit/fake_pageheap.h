@@ -9,7 +9,7 @@
  * struct fake_pageheap - what a test sets and reads
  * @fail_after: spans that may still be had; negative: any number
  * @spans: spans handed out now
- * @purged: bytes inside of spans given back, ever
+ * @purged: bytes inside of spans given back, ever; they read as zero then
  * @retaken: of these, told to be in use again
  * @bad: frees of what is no span, or still in the pagemap; always 0
  */

@@ -221,4 +221,32 @@ TEST_F(limit, nonsense)
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
 }
 
+/* What is no number of bytes that can be had is no limit, and does not wrap. */
+TEST_F(limit, numbers_that_are_too_large)
+{
+	static const char *const large[] = {
+		"18446744073709551616", "18446744073709551617",
+		"18446744073814409216", "36893488147523960832",
+		"99999999999999999999999999", "4611686018427387904",
+		"18446744073709551615", "1844674407370955161600001",
+	};
+	unsigned int i;
+	char text[64];
+
+	put(self->root, "/proc/self/cgroup", "0::/q\n");
+	put(self->root, "/sys/fs/cgroup/q/memory.current", "1000\n");
+	for (i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+		snprintf(text, sizeof(text), "%s\n", large[i]);
+		put(self->root, "/sys/fs/cgroup/q/memory.max", text);
+		limit_update(MIB);
+		EXPECT_EQ(0, limit_bytes()) {
+			TH_LOG("%s", large[i]);
+		}
+		EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	}
+	put(self->root, "/sys/fs/cgroup/q/memory.max", "4611686018427387903\n");
+	limit_update(MIB);
+	EXPECT_EQ(((size_t)1 << 62) - 1, limit_bytes());
+}
+
 TEST_HARNESS_MAIN

@@ -507,6 +507,45 @@ TEST(what_is_being_released_is_not_joined)
 	EXPECT_EQ(0, fake.bad);
 }
 
+static struct span *in_joined;
+static size_t purged_meanwhile;
+
+static void purge_meanwhile(void)
+{
+	purged_meanwhile = pageheap_purge(in_joined, 0xf0);
+}
+
+/* The reverse: pages that are copied into a block do not go back meanwhile. */
+TEST(what_is_being_joined_is_not_purged)
+{
+	struct span *b, *c;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	in_joined = pageheap_alloc(8, 1);
+	b = pageheap_alloc(220, 1);
+	c = pageheap_alloc(28, 1);
+	ASSERT_EQ(block_of(in_joined), block_of(c));
+	pageheap_free(c);
+	pageheap_trim(0);
+	c = pageheap_alloc(20, 1);
+	ASSERT_EQ(block_of(in_joined), block_of(c));
+	memset((void *)in_joined->start, 1, in_joined->npages * PAGE_SIZE);
+	purged_meanwhile = 1;
+	fake.on_join = purge_meanwhile;
+	join_meanwhile();
+	fake.on_join = NULL;
+	EXPECT_EQ(1, stat_now().nr_join);
+	EXPECT_EQ(0, purged_meanwhile);
+	EXPECT_FALSE(fake_is_returned(in_joined->start + 4 * 4096));
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(in_joined);
+	pageheap_free(b);
+	pageheap_free(c);
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(0, fake.bad);
+}
+
 /* A heap of blocks that only churns does not give back all it takes again. */
 TEST(room_is_made_within_bounds)
 {

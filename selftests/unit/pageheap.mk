@@ -40,6 +40,9 @@ scavenger := $(heap) fake_backend fake_conf
 PROGRAMS += limit
 limit := limit lock fake_conf
 
+PROGRAMS += limit_fork
+limit_fork := $(heap) fake_backend fake_conf
+
 PROGRAMS += backend
 backend := backend backend_thp backend_kmod fake_conf
 

@@ -3,3 +3,6 @@
 
 PROGRAMS += prof
 prof := prof meta lock conf error sizeclass clock
+
+PROGRAMS += large_move
+large_move := large prof $(heap) fake_backend fake_conf

@@ -95,6 +95,87 @@ TEST(random_against_a_model)
 	EXPECT_EQ(0, fake_pageheap.spans);
 }
 
+/* What an object is filled with: never zero, its neighbours have another. */
+static int mark(unsigned int idx)
+{
+	return (int)(idx % 251 + 1);
+}
+
+static bool has_mark(const struct span *s, unsigned int idx, int value)
+{
+	const unsigned char *p = (unsigned char *)s->start +
+				 (size_t)idx * s->size;
+	unsigned int i;
+
+	for (i = 0; i < s->size; i++)
+		if (p[i] != value)
+			return false;
+	return true;
+}
+
+/* The OS pages of a span of which no byte is an object's that somebody has. */
+static uint32_t free_pages(const struct span *s, const bool *taken)
+{
+	uint32_t pages = 0xffffffffu >> (32 - s->npages * 2);
+	unsigned int i, k;
+
+	for (i = 0; i < s->nobjs; i++)
+		for (k = 0; taken[i] && k < s->size; k++)
+			pages &= ~(1u << (((size_t)i * s->size + k) / 4096));
+	return pages;
+}
+
+/* Every class, and any of its objects in use: what is somebody's stays. */
+TEST(purge_takes_free_pages_and_no_others)
+{
+	unsigned int cls, round, i, n, nfree;
+	unsigned long before, bytes, some = 0;
+	bool taken[512];
+	void *objs[512];
+	uint32_t pages;
+	struct span *s;
+
+	srand(2);
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		s = span_make(cls);
+		n = span_take(s, objs, 512);
+		for (round = 0; round < 24; round++) {
+			for (i = 0, nfree = 0; i < n; i++) {
+				memset(objs[i], mark(i), s->size);
+				/* from nearly all in use to nearly none */
+				taken[i] = rand() % 24 >= (int)round;
+				if (!taken[i])
+					ASSERT_EQ(SPAN_OK, put(s, objs[i]));
+				nfree += !taken[i];
+			}
+			pages = free_pages(s, taken);
+			if (nfree * s->size < 4096 || s->npages > 8)
+				pages = 0;
+			bytes = (unsigned long)__builtin_popcount(pages) * 4096;
+			before = fake_pageheap.purged;
+			ASSERT_EQ(bytes, span_purge(s));
+			ASSERT_EQ(before + bytes, fake_pageheap.purged);
+			some += bytes;
+			for (i = 0; i < n; i++)
+				if (taken[i])
+					ASSERT_TRUE(has_mark(s, i, mark(i)));
+			/* once is enough */
+			ASSERT_EQ(0, span_purge(s));
+			before = fake_pageheap.retaken;
+			ASSERT_EQ(nfree, span_take(s, objs, 512));
+			if (nfree)
+				ASSERT_EQ(before + bytes, fake_pageheap.retaken);
+			for (i = 0; i < n; i++)
+				objs[i] = (char *)s->start + (size_t)i * s->size;
+		}
+		for (i = 0; i < n; i++)
+			ASSERT_EQ(SPAN_OK, put(s, objs[i]));
+		span_destroy(s);
+	}
+	EXPECT_LT(1 << 20, some);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
 TEST(what_is_no_object)
 {
 	struct span *s = span_make(5), *other;

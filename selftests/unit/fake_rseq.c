@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fake_rseq.h"
+
+#include "cache/percpu_slab.h"
+
+struct fake_rseq fake_rseq;
+
+static struct percpu_slab *begin(void *tbl)
+{
+	static bool inside;
+
+	if (fake_rseq.between && !inside) {
+		inside = true;
+		fake_rseq.between();
+		inside = false;
+	}
+	return ((struct percpu_slab **)tbl)[fake_rseq.cpu];
+}
+
+void *rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
+{
+	struct percpu_slab *slab = begin(tbl);
+	unsigned int cls = slab->size_class[idx];
+	void *obj = *slab->cur[cls];
+
+	(void)off;
+	if (obj)
+		slab->cur[cls]--;
+	return obj;
+}
+
+void *rseq_pop(uintptr_t off, void *tbl, size_t cls)
+{
+	struct percpu_slab *slab = begin(tbl);
+	void *obj = *slab->cur[cls];
+
+	(void)off;
+	if (obj)
+		slab->cur[cls]--;
+	return obj;
+}
+
+bool rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
+{
+	struct percpu_slab *slab = begin(tbl);
+
+	(void)off;
+	if (slab->cur[cls] >= slab->end[cls] || *slab->cur[cls] == obj)
+		return false;
+	*++slab->cur[cls] = obj;
+	return true;
+}
+
+unsigned int rseq_pop_batch(uintptr_t off, void *tbl, size_t cls, void **objs,
+			    unsigned int n)
+{
+	struct percpu_slab *slab = begin(tbl);
+	unsigned int i;
+
+	(void)off;
+	for (i = 0; i < n && *slab->cur[cls]; i++)
+		objs[i] = *slab->cur[cls]--;
+	return i;
+}
+
+unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls, void **objs,
+			     unsigned int n)
+{
+	struct percpu_slab *slab = begin(tbl);
+	unsigned int i;
+
+	(void)off;
+	for (i = 0; i < n && slab->cur[cls] < slab->end[cls]; i++)
+		*++slab->cur[cls] = objs[i];
+	return i;
+}
+
+void *rseq_detach(uintptr_t off, void *tbl, void *none, long *cpu)
+{
+	struct percpu_slab *slab = begin(tbl);
+
+	(void)off;
+	if (slab == none)
+		return NULL;
+	((void **)tbl)[fake_rseq.cpu] = none;
+	*cpu = fake_rseq.cpu;
+	return slab;
+}
+
+int rseq_cpu(uintptr_t off)
+{
+	(void)off;
+	return fake_rseq.cpu;
+}
+
+unsigned int rseq_mm_cid(uintptr_t off)
+{
+	(void)off;
+	return fake_rseq.mm_cid;
+}

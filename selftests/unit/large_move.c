@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * large objects that change their size, in place, by page tables, or not at all:
+ * what is in them stays, the pagemap knows the new place and forgets the old one,
+ * and the profile counts what is live.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "base/prof.h"
+#include "fake_backend.h"
+#include "pageheap/pageheap.h"
+#include "span/large.h"
+
+#define KIB	((size_t)1 << 10)
+#define MIB	((size_t)1 << 20)
+
+void shim_die(enum shim_die why, const void *p, unsigned int cls)
+{
+	(void)why;
+	(void)cls;
+	shim_bug("bad pointer", p);
+}
+
+static bool zero;
+
+FIXTURE(objects) {
+	int unused;
+};
+
+FIXTURE_SETUP(objects)
+{
+	shim_conf.profile = 4096;
+	fake.remap = BACKEND_MOVED;
+}
+
+FIXTURE_TEARDOWN(objects)
+{
+	struct pageheap_stat st;
+
+	large_flush();
+	pageheap_get_stat(&st);
+	EXPECT_EQ(0, st.inuse);
+	EXPECT_EQ(0, fake.bad);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+static void fill(unsigned char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		p[i] = (unsigned char)(i * 31 >> 4);
+}
+
+/* The first byte that is not what fill() wrote, or @n. */
+static size_t filled(const unsigned char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && p[i] == (unsigned char)(i * 31 >> 4); i++)
+		;
+	return i;
+}
+
+/* Somebody else is right behind it, and then it grows. */
+TEST_F(objects, a_moved_object_leaves_nothing_behind)
+{
+	unsigned char *p, *q, *wall;
+	size_t size = 700 * KIB, i;
+
+	for (i = 0; i < 8; i++) {
+		p = large_alloc(size, 0, &zero);
+		wall = large_alloc(size, 0, &zero);
+		ASSERT_NE(NULL, p);
+		ASSERT_NE(NULL, wall);
+		fill(p, size);
+		memset(wall, 0xee, size);
+		q = large_resize(p, 2 * size);
+		ASSERT_NE(NULL, q);
+		EXPECT_EQ(size, filled(q, size));
+		EXPECT_EQ(PAGEMAP_LARGE, pagemap_class(q));
+		EXPECT_LE(2 * size, large_size(q));
+		if (q != p) {
+			EXPECT_EQ(PAGEMAP_NONE, pagemap_class(p));
+			EXPECT_EQ(NULL, pagemap_span(p));
+			EXPECT_EQ(NULL, pagemap_owner(p));
+			EXPECT_EQ(NULL, pagemap_owner(p + size / 2));
+		}
+		large_free(q);
+		large_free(wall);
+		size += 300 * KIB;
+	}
+	EXPECT_LT(0, ({ struct pageheap_stat st; pageheap_get_stat(&st);
+			st.nr_remap; }));
+}
+
+/* What cannot grow is as it was. */
+TEST_F(objects, a_refused_resize_changes_nothing)
+{
+	unsigned char *p = large_alloc(300 * KIB, 0, &zero);
+	size_t have = large_size(p);
+
+	fill(p, 300 * KIB);
+	EXPECT_EQ(NULL, large_resize(p, SIZE_MAX));
+	fake.room = 0;
+	EXPECT_EQ(NULL, large_resize(p, 900 * MIB));
+	EXPECT_EQ(have, large_size(p));
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class(p));
+	EXPECT_EQ(300 * KIB, filled(p, 300 * KIB));
+	large_free(p);
+}
+
+struct sample {
+	unsigned char *p;
+	size_t size;
+};
+
+static struct sample sample_new(size_t size)
+{
+	struct sample s = { .size = size };
+	struct prof_stack *stack = prof_take(size);
+
+	s.p = large_alloc(size, 0, &zero);
+	large_sampled(s.p, stack);
+	return s;
+}
+
+/* Samples of the profile that are resized and freed, against their sum. */
+TEST_F(objects, the_profile_counts_what_is_live)
+{
+	struct sample s[40] = { { NULL, 0 } };
+	size_t live = 0, n = 0, i, k, size;
+	unsigned char *q;
+
+	srand(9);
+	for (i = 0; i < 4000; i++) {
+		k = (size_t)rand() % 40;
+		size = (size_t)(rand() % 100 ? rand() % 400 : rand() % 4000) *
+		       KIB + (size_t)(rand() % 9000) + 1;
+		if (!s[k].p) {
+			s[k] = sample_new(size);
+			live += size;
+			n++;
+			fill(s[k].p, size);
+		} else if (rand() % 3) {
+			size_t less = size < s[k].size ? size : s[k].size;
+
+			q = large_resize(s[k].p, size + 32 * KIB);
+			if (q) {
+				live += size + 32 * KIB - s[k].size;
+				s[k].size = size + 32 * KIB;
+				s[k].p = q;
+			}
+			ASSERT_EQ(less, filled(s[k].p, less));
+			fill(s[k].p, s[k].size);
+		} else {
+			live -= s[k].size;
+			n--;
+			large_free(s[k].p);
+			s[k].p = NULL;
+		}
+		ASSERT_EQ(live, shim_prof.live.bytes);
+		ASSERT_EQ(n, shim_prof.live.objects);
+	}
+	for (k = 0; k < 40; k++)
+		if (s[k].p)
+			large_free(s[k].p);
+	EXPECT_EQ(0, shim_prof.live.bytes);
+	EXPECT_EQ(0, shim_prof.live.objects);
+}
+
+/* A span that was a sample's is nobody's sample when it is used again. */
+TEST_F(objects, a_sample_ends_with_its_object)
+{
+	struct sample s = sample_new(64 * KIB);
+	unsigned char *p;
+
+	large_free(s.p);
+	EXPECT_EQ(0, shim_prof.live.objects);
+	p = large_alloc(64 * KIB, 0, &zero);
+	EXPECT_EQ(p, large_resize(p, 63 * KIB));
+	large_free(p);
+	p = large_alloc(64 * KIB, 0, &zero);
+	large_free(p);
+	EXPECT_EQ(0, shim_prof.live.objects);
+	EXPECT_EQ(0, shim_prof.live.bytes);
+}
+
+TEST_HARNESS_MAIN
