@@ -2,6 +2,7 @@
 /*
  * guard: what SHIM_GUARD=1 reports, and that a program works under it.
  */
+#include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,6 +39,8 @@ FIXTURE_TEARDOWN(guarded)
 	};
 
 GUARDED(overflow, SIGSEGV, false, "guard: access past an object at 0x")
+GUARDED(overflow_last, SIGSEGV, false, "guard: access past an object at 0x")
+GUARDED(underflow_far, SIGSEGV, false, "guard: access before an object at 0x")
 GUARDED(overflow_read, SIGSEGV, false, "guard: access past an object at 0x")
 GUARDED(underflow, SIGSEGV, false, "guard: access before an object at 0x")
 GUARDED(use_after_free, SIGSEGV, true, "guard: use after free at 0x")
@@ -63,6 +66,69 @@ TEST_F(guarded, is_reported_with_stacks)
 	if (variant->freed)
 		EXPECT_NE(NULL, strstr(said, "freed by:"));
 	EXPECT_EQ(NULL, strstr(self->v.said, "alive"));
+}
+
+static uint64_t number(const char *name)
+{
+	size_t len = sizeof(uint64_t);
+	uint64_t n = 0;
+
+	return shim_ctl(name, &n, &len, NULL, 0) ? UINT64_MAX : n;
+}
+
+/* Sizes are exact, errno is the program's, an object ends at its guard. */
+TEST(guarded_objects_are_as_asked_for)
+{
+	const char *guard = getenv("SHIM_GUARD");
+	uint64_t before = number("guard.live");
+	unsigned int exact = 0;
+	size_t size, k;
+	char *p;
+
+	for (size = 0; size <= 4096; size++) {
+		errno = 4711;
+		p = malloc(size);
+		ASSERT_EQ(4711, errno);
+		ASSERT_NE(NULL, p);
+		ASSERT_EQ(0, (uintptr_t)p % 16);
+		exact += malloc_usable_size(p) == size;
+		memset(p, 1, malloc_usable_size(p));
+		if (guard && !strcmp(guard, "1")) {
+			ASSERT_EQ(size, malloc_usable_size(p));
+			ASSERT_GT(16, -((uintptr_t)p + size) % 4096);
+		}
+		errno = 4711;
+		p = realloc(p, size + 5);
+		ASSERT_EQ(4711, errno);
+		ASSERT_NE(NULL, p);
+		for (k = 0; k < size; k++)
+			ASSERT_EQ(1, p[k]);
+		free(p);
+		ASSERT_EQ(4711, errno);
+	}
+	if (guard) {
+		EXPECT_LT(100, exact);
+	}
+	EXPECT_EQ(before, number("guard.live"));
+}
+
+/* Slots come back, all of them: many at a time are guarded again and again. */
+TEST(slots_are_used_again)
+{
+	const char *guard = getenv("SHIM_GUARD");
+	unsigned int round, i, exact;
+	void *p[400];
+
+	for (round = 0; round < 5; round++) {
+		for (i = 0, exact = 0; i < 400; i++) {
+			p[i] = malloc(150);
+			exact += malloc_usable_size(p[i]) == 150;
+		}
+		for (i = 0; i < 400; i++)
+			free(p[i]);
+		if (guard && !strcmp(guard, "1"))
+			ASSERT_EQ(400, exact);
+	}
 }
 
 /* guard_load.sh runs this with one allocation in 10 guarded. */

@@ -2,8 +2,8 @@
 /*
  * load: threads that allocate, check, free and exchange objects.
  *
- * An object's first word is its size, its last byte and one in the middle are
- * made of its address: two objects that overlap cannot both be right.
+ * An object's first word is its size, and every byte behind it is made of its
+ * address and size: two objects that overlap cannot both be right.
  */
 #include <malloc.h>
 #include <sched.h>
@@ -31,8 +31,21 @@ static unsigned char mark(const void *p, size_t size)
 	return (unsigned char)(((uintptr_t)p >> 4) * 31 + size);
 }
 
+static void object_fill(unsigned char *p, size_t size)
+{
+	memcpy(p, &size, sizeof(size));
+	memset(p + sizeof(size), mark(p, size), size - sizeof(size));
+}
+
+/* Are all of @n bytes the same? */
+static bool is_all(const unsigned char *p, unsigned char value, size_t n)
+{
+	return !n || (*p == value && !memcmp(p, p + 1, n - 1));
+}
+
 static void *object_make(size_t size, uint64_t r)
 {
+	size_t align = 16;
 	unsigned char *p;
 
 	if (size < sizeof(size_t))
@@ -40,23 +53,19 @@ static void *object_make(size_t size, uint64_t r)
 	switch (r % 8) {
 	case 0:
 		p = calloc(1, size);
-		if (p && (p[0] || p[size / 2] || p[size - 1]))
+		if (p && !is_all(p, 0, size))
 			return NULL;
 		break;
 	case 1:
-		p = aligned_alloc((size_t)16 << (r / 8 % 7), size);
+		align <<= r / 8 % 7;
+		p = aligned_alloc(align, size);
 		break;
 	default:
 		p = malloc(size);
 	}
-	if (!p)
+	if (!p || (uintptr_t)p % align)
 		return NULL;
-	memcpy(p, &size, sizeof(size));
-	if (size > sizeof(size)) {
-		p[size - 1] = mark(p, size);
-		if (size / 2 >= sizeof(size))
-			p[size / 2] = mark(p, size);
-	}
+	object_fill(p, size);
 	return p;
 }
 
@@ -67,9 +76,7 @@ static bool object_is_good(const unsigned char *p)
 	memcpy(&size, p, sizeof(size));
 	if (size < sizeof(size) || malloc_usable_size((void *)p) < size)
 		return false;
-	if (size > sizeof(size) && p[size - 1] != mark(p, size))
-		return false;
-	return size / 2 < sizeof(size) || p[size / 2] == mark(p, size);
+	return is_all(p + sizeof(size), mark(p, size), size - sizeof(size));
 }
 
 static void object_drop(struct load *l, void *p)
@@ -84,10 +91,11 @@ static void object_drop(struct load *l, void *p)
 /* Grow or shrink, which must keep the contents that remain. */
 static void *object_resize(struct load *l, void *p, size_t size)
 {
-	size_t old;
-	void *q;
+	size_t old, less;
+	unsigned char was, *q;
 
 	memcpy(&old, p, sizeof(old));
+	was = mark(p, old);
 	if (!object_is_good(p))
 		__atomic_fetch_add(&l->bad, 1, __ATOMIC_RELAXED);
 	if (size < sizeof(size))
@@ -95,14 +103,11 @@ static void *object_resize(struct load *l, void *p, size_t size)
 	q = realloc(p, size);
 	if (!q)
 		return p;
-	if (memcmp(q, &old, sizeof(old)))
+	less = size < old ? size : old;
+	if (memcmp(q, &old, sizeof(old)) ||
+	    !is_all(q + sizeof(old), was, less - sizeof(old)))
 		__atomic_fetch_add(&l->bad, 1, __ATOMIC_RELAXED);
-	memcpy(q, &size, sizeof(size));
-	((unsigned char *)q)[size - 1] = mark(q, size);
-	if (size / 2 >= sizeof(size))
-		((unsigned char *)q)[size / 2] = mark(q, size);
-	if (size == sizeof(size))
-		memcpy(q, &size, sizeof(size));
+	object_fill(q, size);
 	return q;
 }
 
@@ -118,11 +123,14 @@ static void move_cpu(uint64_t r)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Small sizes are as likely as in programs: each doubling half as much. */
+/*
+ * Small sizes are as likely as in programs: each doubling half as much, from the
+ * smallest class on.
+ */
 static size_t size_pick(size_t max, uint64_t r)
 {
 	unsigned int shift = __builtin_ctzll(r | (uint64_t)1 << 20);
-	size_t size = ((size_t)32 << shift) + r % ((size_t)32 << shift);
+	size_t size = ((size_t)8 << shift) + r % ((size_t)8 << shift);
 
 	return size % max + 1;
 }

@@ -4,12 +4,14 @@
  * library that they call supplied here.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "patience.h"
+#include "shim.h"
 
 #define NEW(name, mangled, ...) \
 	void *name(size_t size, ##__VA_ARGS__) __asm__(mangled)
@@ -64,26 +66,196 @@ static void handle(void)
 
 static volatile size_t huge = SIZE_MAX - 100;
 
+/* The forms of new, as one function each; and a delete that goes with it. */
+static void *by_new_l(size_t size, size_t align)
+{
+	return new_l(size, align);
+}
+
+static void *by_new_al(size_t size, size_t align)
+{
+	return new_al(size, align);
+}
+
+static void *by_new_ln(size_t size, size_t align)
+{
+	return new_ln(size, align, NULL);
+}
+
+static void *by_new_aln(size_t size, size_t align)
+{
+	return new_aln(size, align, NULL);
+}
+
+static void *by_new(size_t size, size_t align)
+{
+	(void)align;
+	return new_(size);
+}
+
+static void *by_new_a(size_t size, size_t align)
+{
+	(void)align;
+	return new_a(size);
+}
+
+static void *by_new_n(size_t size, size_t align)
+{
+	(void)align;
+	return new_n(size, NULL);
+}
+
+static void *by_new_an(size_t size, size_t align)
+{
+	(void)align;
+	return new_an(size, NULL);
+}
+
+static void by_del(void *p, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	del(p);
+}
+
+static void by_del_a(void *p, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	del_a(p);
+}
+
+static void by_del_n(void *p, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	del_n(p, NULL);
+}
+
+static void by_del_an(void *p, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	del_an(p, NULL);
+}
+
+static void by_del_s(void *p, size_t size, size_t align)
+{
+	(void)align;
+	del_s(p, size);
+}
+
+static void by_del_as(void *p, size_t size, size_t align)
+{
+	(void)align;
+	del_as(p, size);
+}
+
+static void by_del_l(void *p, size_t size, size_t align)
+{
+	(void)size;
+	del_l(p, align);
+}
+
+static void by_del_al(void *p, size_t size, size_t align)
+{
+	(void)size;
+	del_al(p, align);
+}
+
+static void by_del_sl(void *p, size_t size, size_t align)
+{
+	del_sl(p, size, align);
+}
+
+static void by_del_asl(void *p, size_t size, size_t align)
+{
+	del_asl(p, size, align);
+}
+
+static void by_del_ln(void *p, size_t size, size_t align)
+{
+	(void)size;
+	del_ln(p, align, NULL);
+}
+
+static void by_del_aln(void *p, size_t size, size_t align)
+{
+	(void)size;
+	del_aln(p, align, NULL);
+}
+
+static const struct form {
+	void *(*get)(size_t size, size_t align);
+	void (*put)(void *p, size_t size, size_t align);
+	bool aligned, throws;
+} forms[] = {
+	{ by_new, by_del, false, true },
+	{ by_new_a, by_del_a, false, true },
+	{ by_new_n, by_del_n, false, false },
+	{ by_new_an, by_del_an, false, false },
+	{ by_new, by_del_s, false, true },
+	{ by_new_a, by_del_as, false, true },
+	{ by_new_l, by_del_l, true, true },
+	{ by_new_al, by_del_al, true, true },
+	{ by_new_ln, by_del_ln, true, false },
+	{ by_new_aln, by_del_aln, true, false },
+	{ by_new_l, by_del_sl, true, true },
+	{ by_new_al, by_del_asl, true, true },
+};
+
+#define MANY	200u
+
+/* Many of a form at a time: whole, apart, aligned; and free for the next. */
+static void form_works(struct __test_metadata *_metadata, const struct form *f,
+		       size_t size, size_t align)
+{
+	unsigned char *p[MANY];
+	unsigned int i;
+	size_t k;
+
+	for (i = 0; i < MANY; i++) {
+		p[i] = f->get(size, align);
+		ASSERT_NE(NULL, p[i]);
+		ASSERT_EQ(0, (uintptr_t)p[i] % (f->aligned ? align : 16));
+		ASSERT_LE(size, malloc_usable_size(p[i]));
+		memset(p[i], (int)i + 1, size);
+	}
+	for (i = 0; i < MANY; i++) {
+		for (k = 0; k < size; k++)
+			ASSERT_EQ((unsigned char)(i + 1), p[i][k]);
+		f->put(p[i], size, align);
+	}
+}
+
+/* With nothing in the caches, and so no span there for it. */
+static size_t allocated(void)
+{
+	size_t len = sizeof(uint64_t);
+	uint64_t n = 0;
+
+	malloc_trim(0);
+	shim_ctl("allocated", &n, &len, NULL, 0);
+	return n;
+}
+
 TEST(every_form)
 {
-	size_t size;
+	size_t size, align, before = allocated();
+	unsigned int i;
 
-	for (size = 0; size < 100000; size = size * 2 + 1) {
-		del(new_(size));
-		del_a(new_a(size));
-		del_n(new_n(size, NULL), NULL);
-		del_an(new_an(size, NULL), NULL);
-		del_s(new_(size), size);
-		del_as(new_a(size), size);
-		del_l(new_l(size, 64), 64);
-		del_al(new_al(size, 64), 64);
-		del_sl(new_l(size, 256), size, 256);
-		del_asl(new_al(size, 4096), size, 4096);
-		del_ln(new_ln(size, 32, NULL), 32, NULL);
-		del_aln(new_aln(size, 32, NULL), 32, NULL);
-	}
+	for (i = 0; i < ARRAY_SIZE(forms); i++)
+		for (align = 16; align <= 4096; align *= 4)
+			for (size = 0; size < 40000; size = size * 3 + 1)
+				form_works(_metadata, &forms[i], size, align);
+	/* every delete has freed */
+	EXPECT_EQ(before, allocated());
 	del(NULL);
+	del_a(NULL);
+	del_n(NULL, NULL);
 	del_s(NULL, 8);
+	del_l(NULL, 64);
+	del_aln(NULL, 64, NULL);
 }
 
 TEST(objects_are_good)
@@ -105,26 +277,36 @@ TEST(objects_are_good)
 	del(p[0]);
 }
 
+/* Each form throws, or returns NULL and does not. */
 TEST(failure_throws)
 {
-	void *volatile p = NULL;
+	void *const none = (void *)&huge;
+	void *volatile p;
+	volatile bool threw;
+	volatile unsigned int i;
 
-	if (!setjmp(thrown))
-		p = new_(huge);
-	EXPECT_EQ(NULL, p);
-	if (!setjmp(thrown))
-		p = new_al(huge, 64);
-	EXPECT_EQ(NULL, p);
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		p = none;
+		threw = true;
+		if (!setjmp(thrown)) {
+			p = forms[i].get(huge, 64);
+			threw = false;
+		}
+		EXPECT_EQ(forms[i].throws, threw);
+		EXPECT_EQ(forms[i].throws ? none : NULL, p);
+	}
 }
 
-TEST(nothrow_returns_null)
+/* An alignment that is none: nothing is that aligned. */
+TEST(bad_alignment_fails)
 {
-	if (setjmp(thrown))
-		ASSERT_TRUE(false);
-	EXPECT_EQ(NULL, new_n(huge, NULL));
-	EXPECT_EQ(NULL, new_an(huge, NULL));
-	EXPECT_EQ(NULL, new_ln(huge, 64, NULL));
-	EXPECT_EQ(NULL, new_aln(huge, 64, NULL));
+	void *const none = (void *)&huge;
+	void *volatile p = none;
+
+	if (!setjmp(thrown))
+		p = new_l(100, 48);
+	EXPECT_EQ(none, p);
+	EXPECT_EQ(NULL, new_ln(100, 48, NULL));
 }
 
 TEST(handler_is_called_until_it_gives_up)
@@ -142,6 +324,10 @@ TEST(handler_is_called_until_it_gives_up)
 	handler = handle;
 	handled = 0;
 	EXPECT_EQ(NULL, new_n(huge, NULL));
+	EXPECT_EQ(3, handled);
+	handler = handle;
+	handled = 0;
+	EXPECT_EQ(NULL, new_aln(huge, 64, NULL));
 	EXPECT_EQ(3, handled);
 }
 

@@ -175,6 +175,29 @@ static void overflow(void)
 	guarded(160)[160] = 1;
 }
 
+/* Every slot there is: the last one has a guard behind it as well. */
+static void overflow_last(void)
+{
+	volatile char *p, *last = NULL;
+	int i;
+
+	for (i = 0; i < 512; i++) {
+		p = guarded(150);
+		/* its size is exact: a guarded one */
+		if (malloc_usable_size((void *)p) == 150 && p > last)
+			last = p;
+	}
+	last[160] = 1;
+}
+
+/* The first bytes of the guard before: still of the object that it is before. */
+static void underflow_far(void)
+{
+	volatile char *p = guarded(4096);
+
+	p[-2000] = 1;
+}
+
 static void overflow_read(void)
 {
 	volatile char *p = guarded(160);
@@ -254,6 +277,8 @@ static const struct {
 	{ "usable_foreign", usable_foreign },
 	{ "sized_too_large", sized_too_large },
 	{ "overflow", overflow },
+	{ "overflow_last", overflow_last },
+	{ "underflow_far", underflow_far },
 	{ "overflow_read", overflow_read },
 	{ "underflow", underflow },
 	{ "use_after_free", use_after_free },
