@@ -5,12 +5,14 @@
  * By io_uring the kernel does the call while the coroutine waits.  By epoll, and
  * where the kernel says EAGAIN because the file is O_NONBLOCK, the coroutine
  * waits until the file is ready and tries again.  Outside of a queue the thread
- * waits in poll().
+ * waits in poll().  A file on a disk is always ready for poll(): there the thread
+ * waits in the call, unless io_uring does it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,6 +118,14 @@ static ssize_t by_kernel(struct run_op *op, int64_t timeout, bool *done)
 	return -1;
 }
 
+/* Is it a file that is always ready, and that epoll therefore refuses? */
+static bool cannot_wait(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 /* Wait before a call is tried again: 0, or -1 with errno. */
 static int again(int fd, short events, int64_t timeout)
 {
@@ -192,6 +202,16 @@ static ssize_t do_call(struct run_op *op, int64_t timeout)
 			return n;
 	}
 	n = by_kernel(op, timeout, &done);
+	/* the thread waits for the disk, as nobody can say when it is ready */
+	if (!done && (op->call == RUN_READ || op->call == RUN_WRITE) &&
+	    cannot_wait(op->w.fd)) {
+		do {
+			n = op->call == RUN_READ ?
+			    read(op->w.fd, op->buf, op->len) :
+			    write(op->w.fd, op->buf, op->len);
+		} while (n < 0 && errno == EINTR);
+		return n;
+	}
 	while (!done) {
 		n = try_once(op);
 		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
