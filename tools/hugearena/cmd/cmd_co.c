@@ -182,8 +182,8 @@ static void print(struct coroutines *c, const struct args *args,
 	out_row("stacks have", "%s, the deepest %s", out_bytes(s->depth),
 		out_bytes(s->deepest));
 	out_row("stacks", "%s made, %s free, %s without a guard",
-		out_count(c->stacks), out_count(c->free),
-		out_count(c->unguarded));
+		out_count(c->count.stacks), out_count(c->count.free),
+		out_count(c->count.unguarded));
 	if (unwound < s->state[0] + s->state[1])
 		out_note("%s of the stacks were unwound: --max",
 			 out_count(unwound));
@@ -218,9 +218,9 @@ static int print_json(struct coroutines *c, const struct args *args,
 	json_put_int(root, "done", s->state[4]);
 	json_put_int(root, "stack_bytes", s->depth);
 	json_put_int(root, "deepest_bytes", s->deepest);
-	json_put_int(root, "stacks", c->stacks);
-	json_put_int(root, "stacks_free", c->free);
-	json_put_int(root, "stacks_unguarded", c->unguarded);
+	json_put_int(root, "stacks", c->count.stacks);
+	json_put_int(root, "stacks_free", c->count.free);
+	json_put_int(root, "stacks_unguarded", c->count.unguarded);
 	for (i = 0; args->list && i < c->n; i++) {
 		const struct coroutine *co = &c->v[i];
 

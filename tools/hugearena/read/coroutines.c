@@ -130,6 +130,20 @@ static int add(struct coroutines *c, size_t *room, uint64_t addr,
 	return 0;
 }
 
+static void count(struct coroutine_counts *n, const struct slot *s)
+{
+	const struct shim_co *co = (const struct shim_co *)s;
+
+	n->stacks++;
+	n->free += s->state == SLOT_FREE;
+	n->unguarded += slot_guard(s) == SHIM_STACK_GUARD_NONE;
+	if (s->state == SLOT_CO && co->state < COROUTINE_STATES) {
+		n->state[co->state]++;
+		n->parked += !!(co->flags & CO_PARKED);
+	}
+}
+
+/* With @room NULL they are counted, and not added. */
 static int area_read(struct coroutines *c, size_t *room, const struct area *a,
 		     int pagemap)
 {
@@ -145,11 +159,8 @@ static int area_read(struct coroutines *c, size_t *room, const struct area *a,
 		err = mem_read(c->mem, addr + at * sizeof(*s), s,
 			       n * sizeof(*s));
 		for (i = 0; i < n && !err; i++) {
-			c->stacks++;
-			c->free += s[i].state == SLOT_FREE;
-			c->unguarded += slot_guard(&s[i]) ==
-					SHIM_STACK_GUARD_NONE;
-			if (s[i].state == SLOT_CO)
+			count(&c->count, &s[i]);
+			if (room && s[i].state == SLOT_CO)
 				err = add(c, room, addr + (at + i) * sizeof(*s),
 					  &s[i], pagemap);
 		}
@@ -158,11 +169,11 @@ static int area_read(struct coroutines *c, size_t *room, const struct area *a,
 	return err;
 }
 
-static int table_read(struct coroutines *c, uint64_t addr, int pagemap)
+static int table_read(struct coroutines *c, size_t *room, uint64_t addr,
+		      int pagemap)
 {
 	struct area_table *t = malloc(sizeof(*t));
 	struct co_inspect at;
-	size_t room = 0;
 	uint32_t o, i;
 	int err;
 
@@ -177,7 +188,7 @@ static int table_read(struct coroutines *c, uint64_t addr, int pagemap)
 		err = mem_read(c->mem, (uintptr_t)at.areas, t, sizeof(*t));
 	for (o = 0; o < SLOT_ORDERS && !err; o++)
 		for (i = 0; i < t->nr[o] && i < AREAS && !err; i++)
-			err = area_read(c, &room, &t->area[o][i], pagemap);
+			err = area_read(c, room, &t->area[o][i], pagemap);
 	free(t);
 	return err;
 }
@@ -189,25 +200,47 @@ static int by_stack(const void *a, const void *b)
 	return x->low < y->low ? -1 : x->low > y->low;
 }
 
-int coroutines_read(struct coroutines *c, pid_t pid)
+static int begin(struct coroutines *c, pid_t pid, uint64_t *addr)
 {
 	char path[64];
-	uint64_t addr;
-	int err, pagemap;
+	int err;
 
 	memset(c, 0, sizeof(*c));
 	c->pid = pid;
 	c->mem = -1;
-	err = inspect_find(pid, &addr);
+	err = inspect_find(pid, addr);
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	c->mem = open(path, O_RDONLY | O_CLOEXEC);
-	if (c->mem < 0)
-		return -errno;
+	return c->mem < 0 ? -errno : 0;
+}
+
+int coroutines_count(struct coroutine_counts *n, pid_t pid)
+{
+	struct coroutines c;
+	uint64_t addr;
+	int err = begin(&c, pid, &addr);
+
+	if (!err)
+		err = table_read(&c, NULL, addr, -1);
+	*n = err ? (struct coroutine_counts){ .stacks = 0 } : c.count;
+	coroutines_free(&c);
+	return err;
+}
+
+int coroutines_read(struct coroutines *c, pid_t pid)
+{
+	char path[64];
+	size_t room = 0;
+	uint64_t addr;
+	int err = begin(c, pid, &addr), pagemap;
+
+	if (err)
+		return err;
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
 	pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	err = table_read(c, addr, pagemap);
+	err = table_read(c, &room, addr, pagemap);
 	if (pagemap >= 0)
 		close(pagemap);
 	if (err)

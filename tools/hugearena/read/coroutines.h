@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #define COROUTINE_FRAMES	32
+#define COROUTINE_STATES	5
 
 /**
  * struct coroutine - one
@@ -44,14 +45,25 @@ struct coroutine {
 };
 
 /**
+ * struct coroutine_counts - coroutines and stacks of a process, in numbers
+ * @state: coroutines by enum shim_co_state
+ * @parked: of those that are suspended, parked
+ * @stacks: slots made, whoever has them
+ * @free: of them, free
+ * @unguarded: of them, without a guard
+ */
+struct coroutine_counts {
+	uint64_t state[COROUTINE_STATES], parked;
+	uint64_t stacks, free, unguarded;
+};
+
+/**
  * struct coroutines - all of a process
  * @pid: the process
  * @mem: its memory
  * @v: by address of the stack
  * @n: how many
- * @stacks: slots made, whoever has them
- * @free: of them, free
- * @unguarded: of them, without a guard
+ * @count: how many of each kind
  * @dwfl: libdwfl's session, or NULL
  * @unwound: the one that is being unwound
  */
@@ -60,7 +72,7 @@ struct coroutines {
 	int mem;
 	struct coroutine *v;
 	size_t n;
-	uint64_t stacks, free, unguarded;
+	struct coroutine_counts count;
 	struct Dwfl *dwfl;
 	size_t unwound;
 };
@@ -75,6 +87,18 @@ struct coroutines {
  */
 int coroutines_read(struct coroutines *c, pid_t pid);
 void coroutines_free(struct coroutines *c);
+
+/**
+ * coroutines_count - only count them
+ * @n: filled in, zeros on failure
+ * @pid: the process, which need not stand: what changes meanwhile is counted
+ *	before or after
+ *
+ * Reads 64 bytes for each stack that was ever made, and nothing else.
+ *
+ * Return: as coroutines_read().
+ */
+int coroutines_count(struct coroutine_counts *n, pid_t pid);
 
 /**
  * coroutines_unwind - find where a suspended coroutine is

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "read/coroutines.h"
 #include "top.h"
 
 /**
@@ -21,6 +22,11 @@ struct command {
 	char comm[32];
 	unsigned int n, shim;
 	uint64_t rss, pmd, allocated, cached, arena;
+	struct coroutine_counts co;
+};
+
+static const char *const states[COROUTINE_STATES] = {
+	"new", "suspended", "running", "resuming", "done"
 };
 
 static struct command *command_get(struct command *list, size_t *n,
@@ -38,6 +44,9 @@ static struct command *command_get(struct command *list, size_t *n,
 
 static void add(struct command *c, const struct sample *s)
 {
+	struct coroutine_counts co;
+	unsigned int i;
+
 	c->n++;
 	c->rss += s->rss;
 	c->pmd += s->pmd;
@@ -46,6 +55,49 @@ static void add(struct command *c, const struct sample *s)
 		c->shim++;
 		c->allocated += s->allocated;
 		c->cached += s->cached + s->central + s->idle;
+	}
+	if (!coroutines_count(&co, s->pid)) {
+		for (i = 0; i < COROUTINE_STATES; i++)
+			c->co.state[i] += co.state[i];
+		c->co.parked += co.parked;
+		c->co.stacks += co.stacks;
+		c->co.free += co.free;
+		c->co.unguarded += co.unguarded;
+	}
+}
+
+/* Of commands that ever made a stack of libshim-co. */
+static void coroutines(struct metrics *m, const struct command *list, size_t n)
+{
+	const char *name = "hugearena_command_coroutines";
+	size_t i, k;
+
+	metrics_family(m, name, METRICS_GAUGE, NULL,
+		       "Coroutines of libshim-co; parked ones are suspended, too.");
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < COROUTINE_STATES && list[i].co.stacks; k++)
+			metrics_sample(m, name, (double)list[i].co.state[k],
+				       "command", list[i].comm,
+				       "state", states[k], NULL);
+		if (list[i].co.stacks)
+			metrics_sample(m, name, (double)list[i].co.parked,
+				       "command", list[i].comm,
+				       "state", "parked", NULL);
+	}
+	name = "hugearena_command_stacks";
+	metrics_family(m, name, METRICS_GAUGE, NULL,
+		       "Stacks that libshim-co made; those without a guard are used or free, too.");
+	for (i = 0; i < n; i++) {
+		const struct coroutine_counts *co = &list[i].co;
+
+		if (!co->stacks)
+			continue;
+		metrics_sample(m, name, (double)(co->stacks - co->free),
+			       "command", list[i].comm, "state", "used", NULL);
+		metrics_sample(m, name, (double)co->free,
+			       "command", list[i].comm, "state", "free", NULL);
+		metrics_sample(m, name, (double)co->unguarded, "command",
+			       list[i].comm, "state", "unguarded", NULL);
 	}
 }
 
@@ -100,6 +152,7 @@ void metrics_procs(struct metrics *m)
 	family(m, list, n, "hugearena_command_free_bytes", "bytes",
 	       "Bytes with memory that libshim keeps free: caches, spans, pages.",
 	       offsetof(struct command, cached));
+	coroutines(m, list, n);
 	free(list);
 	top_free(&top);
 }
