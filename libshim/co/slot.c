@@ -20,6 +20,7 @@
 #include "fault.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "seam/seam.h"
 
 /* 4 MiB an order: what a burst of 1,024 needs again costs no page fault. */
 #define WARM_MAX	1024
@@ -156,6 +157,44 @@ static void fork_child(void)
 	}
 }
 
+/* A warm list, whose lock is held: its stacks become cold; how many. */
+static size_t cool(struct slot_list *l)
+{
+	struct slot *s = l->warm, *last;
+	size_t n = l->nr_warm;
+
+	if (!s)
+		return 0;
+	__atomic_add_fetch(&released, area_drop(s, 0), __ATOMIC_RELAXED);
+	for (last = s; last->next; last = last->next)
+		;
+	last->next = l->cold;
+	l->cold = s;
+	l->nr_cold += n;
+	l->warm = NULL;
+	__atomic_store_n(&l->nr_warm, 0, __ATOMIC_RELAXED);
+	return n;
+}
+
+/*
+ * libshim has time: near its limit free stacks keep no page.  This thread may be
+ * anywhere in here, with any lock.
+ */
+static void idle(void)
+{
+	struct seam_usage u;
+	unsigned int o;
+
+	seam_usage(&u);
+	for (o = 0; u.pressure && o < SLOT_ORDERS; o++) {
+		if (!__atomic_load_n(&lists[o].nr_warm, __ATOMIC_RELAXED) ||
+		    !shim_lock_try(&lists[o].lock))
+			continue;
+		cool(&lists[o]);
+		shim_lock_release(&lists[o].lock);
+	}
+}
+
 static void setup(void)
 {
 	slot_debug = secure_getenv("SHIM_STACK_DEBUG");
@@ -165,6 +204,8 @@ static void setup(void)
 	has_key = !pthread_key_create(&thread_end, thread_ends);
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 	fault_setup();
+	if (seam_is_here())
+		seam_on_idle(SEAM_CO, idle);
 }
 
 int slot_ready(void)
@@ -394,32 +435,15 @@ const char *slot_name(const struct slot *s)
 
 __attribute__((visibility("default"))) size_t shim_stack_shrink(void)
 {
-	struct slot_list *l;
-	struct slot *s, *last;
 	unsigned int o;
-	size_t n, nr = 0;
+	size_t nr = 0;
 
 	for (o = 0; o < SLOT_ORDERS; o++) {
-		l = &lists[o];
 		/* this thread's cache, then the warm list */
 		cache_flush(&slot_thread.cache[o], o + SHIM_STACK_ORDER_MIN);
-		shim_lock_acquire(&l->lock);
-		s = l->warm;
-		n = l->nr_warm;
-		l->warm = NULL;
-		__atomic_store_n(&l->nr_warm, 0, __ATOMIC_RELAXED);
-		shim_lock_release(&l->lock);
-		if (!s)
-			continue;
-		__atomic_add_fetch(&released, area_drop(s, 0), __ATOMIC_RELAXED);
-		for (last = s; last->next; last = last->next)
-			;
-		shim_lock_acquire(&l->lock);
-		last->next = l->cold;
-		l->cold = s;
-		l->nr_cold += n;
-		shim_lock_release(&l->lock);
-		nr += n;
+		shim_lock_acquire(&lists[o].lock);
+		nr += cool(&lists[o]);
+		shim_lock_release(&lists[o].lock);
 	}
 	return nr;
 }
