@@ -182,6 +182,14 @@ static void count_add(struct prof_count *c, uint64_t objects, uint64_t bytes)
 	c->bytes += bytes;
 }
 
+/* After more became live. */
+static void peak_look(void)
+{
+	if (shim_prof.live.bytes > shim_prof.peak_bytes +
+				   shim_prof.peak_bytes / 16)
+		peak_take();
+}
+
 __attribute__((noinline)) struct prof_stack *prof_take(size_t size)
 {
 	void *frame[PROF_FRAMES + SKIP_FRAMES];
@@ -201,9 +209,7 @@ __attribute__((noinline)) struct prof_stack *prof_take(size_t size)
 		count_add(&s->live, 1, size);
 		count_add(&s->total, 1, size);
 		count_add(&shim_prof.live, 1, size);
-		if (shim_prof.live.bytes > shim_prof.peak_bytes +
-					   shim_prof.peak_bytes / 16)
-			peak_take();
+		peak_look();
 	} else {
 		shim_prof.lost++;
 	}
@@ -220,12 +226,40 @@ void prof_drop(struct prof_stack *stack, size_t size)
 	shim_lock_release(&shim_prof.lock);
 }
 
-void prof_resize(struct prof_stack *stack, size_t from, size_t to)
+struct prof_stack *prof_resize(struct prof_stack *stack, size_t from,
+			       size_t to)
 {
+	struct prof_stack *s = NULL;
+
 	shim_lock_acquire(&shim_prof.lock);
-	count_add(&stack->live, 0, (uint64_t)to - from);
+	if (size_round(to) != stack->size)
+		s = record_get(stack->frame, stack->nframes, size_round(to));
+	if (!s)
+		s = stack;
+	count_add(&stack->live, (uint64_t)-1, -(uint64_t)from);
+	count_add(&s->live, 1, to);
 	count_add(&shim_prof.live, 0, (uint64_t)to - from);
+	if (to > from) {
+		count_add(&stack->total, (uint64_t)-1, -(uint64_t)from);
+		count_add(&s->total, 1, to);
+		peak_look();
+	}
 	shim_lock_release(&shim_prof.lock);
+	return s;
+}
+
+bool prof_keeps(size_t from, size_t to)
+{
+	uint64_t rate = shim_conf.profile, picked;
+
+	/* far below the rate a picked byte is anywhere with the same chance */
+	if (from < rate / 8)
+		return next_random() % from < to;
+	/* the first one is where an interval ends that ends inside */
+	do {
+		picked = (uint64_t)next_interval();
+	} while (picked > from);
+	return picked <= to;
 }
 
 void prof_fork_prepare(void)

@@ -6,7 +6,9 @@
  * in N, and an allocation that contains a picked byte is a sample: it gets its
  * own span, flagged SPAN_SAMPLED, and its call stack is recorded.  An
  * allocation of s bytes is a sample with a chance of 1 - exp(-s / N), which is
- * what a reader divides by.
+ * what a reader divides by.  This holds for its size of today: each byte is
+ * asked about once, so realloc() counts what it adds, a sample that grows stays
+ * one, and one that shrinks stays one by prof_keeps().
  *
  * Samples are counted by call stack and size.  A tool reads the table from
  * outside (inspect.h).  It can also switch sampling on in a running process, by
@@ -134,12 +136,27 @@ struct prof_stack *prof_take(size_t size);
 void prof_drop(struct prof_stack *stack, size_t size);
 
 /**
- * prof_resize - a sample changed its size where it is
+ * prof_resize - a sample changed its size
  * @stack: from prof_take()
  * @from: what prof_take() or prof_resize() was told last
  * @to: bytes now asked for
+ *
+ * It is still one object that was allocated, with as many bytes as it had at
+ * most.
+ *
+ * Return: the record where it is counted now, for the next call.
  */
-void prof_resize(struct prof_stack *stack, size_t from, size_t to);
+struct prof_stack *prof_resize(struct prof_stack *stack, size_t from,
+			       size_t to);
+
+/**
+ * prof_keeps - does a sample that shrinks stay one?
+ * @from: bytes it had
+ * @to: bytes it keeps, fewer
+ *
+ * Chance decides whether a picked byte is among those that stay.
+ */
+bool prof_keeps(size_t from, size_t to);
 
 void prof_fork_prepare(void);
 void prof_fork_parent(void);

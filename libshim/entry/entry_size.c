@@ -15,6 +15,7 @@
 #include "base/guard.h"
 #include "span/large.h"
 #include "base/pagemap.h"
+#include "base/prof.h"
 
 /* glibc 2.36's headers do not have these of C23. */
 void free_sized(void *p, size_t size);
@@ -56,6 +57,73 @@ static void *move(void *p, size_t have, size_t size)
 	return q;
 }
 
+/* Longer or shorter without a copy; NULL if it must be copied. */
+static void *in_place(void *p, size_t have, size_t size)
+{
+	if (size > have)
+		entry_look(size - have);
+	return large_resize(p, size);
+}
+
+/* A sample that has to be copied is one where it goes to. */
+static void *move_sample(void *p, size_t have, size_t size)
+{
+	bool zero;
+	void *q = large_alloc(size, 0, &zero);
+
+	if (q)
+		memcpy(q, p, have < size ? have : size);
+	return q;
+}
+
+/*
+ * realloc() while there is a profile.  An object that is no sample is counted by
+ * the size of its class, as nobody remembers what was asked for.
+ */
+static __attribute__((noinline)) void *realloc_counted(void *p, size_t have,
+						       size_t size)
+{
+	bool large = pagemap_class(p) == PAGEMAP_LARGE;
+	struct prof_stack *stack = large ? large_sample_end(p) : NULL;
+	size_t was = large ? large_asked(p) : have, to = size, more, room;
+	void *q = NULL;
+
+	if (stack && size < was && !prof_keeps(was, size)) {
+		prof_drop(stack, was);
+		stack = NULL;
+	}
+	if (stack) {
+		q = in_place(p, have, size);
+		if (!q) {
+			q = move_sample(p, have, size);
+			if (q)
+				large_free(p);
+		}
+		if (q)
+			stack = prof_resize(stack, was, size);
+		large_sampled(q ? q : p, stack);
+		return q;
+	}
+	if (!large && fits(have, size) && !shim_conf.guard)
+		return p;
+	if (size <= SIZECLASS_MAX)
+		to = sizeclass_info[sizeclass_of(size)].size;
+	more = to > was ? to - was : 0;
+	if (large && size > SIZECLASS_MAX)
+		q = in_place(p, have, size);
+	if (q) {
+		if (more && prof_tick(more))
+			stack = prof_take(size);
+		if (stack)
+			large_sampled(q, stack);
+		return q;
+	}
+	/* malloc() counts all of it */
+	room = have > SIZECLASS_MAX ? large_room(have, size) : size;
+	prof_left += (int64_t)(room - (more < room ? more : room));
+	return move(p, have, size);
+}
+
 SHIM_EXPORT void *realloc(void *p, size_t size)
 {
 	size_t have;
@@ -73,18 +141,20 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 		return NULL;
 	}
 	have = entry_size(p);
-	if (fits(have, size) && !shim_conf.guard)
-		return p;
-	if (have > SIZECLASS_MAX && size > SIZECLASS_MAX &&
-	    pagemap_class(p) == PAGEMAP_LARGE) {
-		if (size > have)
-			entry_look(size - have);
-		q = large_resize(p, size);
-		if (q)
-			return q;
-	}
 	saved = errno;
-	q = move(p, have, size);
+	if (unlikely(shim_conf.profile)) {
+		q = realloc_counted(p, have, size);
+	} else {
+		if (fits(have, size) && !shim_conf.guard)
+			return p;
+		if (have > SIZECLASS_MAX && size > SIZECLASS_MAX &&
+		    pagemap_class(p) == PAGEMAP_LARGE) {
+			q = in_place(p, have, size);
+			if (q)
+				return q;
+		}
+		q = move(p, have, size);
+	}
 	if (q || size > have)
 		return q;
 	/* less never fails: what it has will do */

@@ -189,6 +189,21 @@ void large_sampled(void *p, struct prof_stack *stack)
 	s->flags |= SPAN_SAMPLED;
 }
 
+struct prof_stack *large_sample_end(void *p)
+{
+	struct span *s = large_span(p);
+
+	if (!(s->flags & SPAN_SAMPLED))
+		return NULL;
+	s->flags &= ~SPAN_SAMPLED;
+	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
+}
+
+size_t large_asked(const void *p)
+{
+	return large_span(p)->bytes;
+}
+
 static struct prof_stack *large_stack(const struct span *s)
 {
 	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
@@ -264,7 +279,8 @@ void large_used(void *p, size_t size)
 	struct span *s = large_span(p);
 
 	if (s->flags & SPAN_SAMPLED)
-		prof_resize(large_stack(s), s->bytes, size);
+		s->bitmap[0] = (uintptr_t)prof_resize(large_stack(s), s->bytes,
+						      size);
 	s->bytes = size;
 }
 

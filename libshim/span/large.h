@@ -32,6 +32,21 @@ struct prof_stack;
 void large_sampled(void *p, struct prof_stack *stack);
 
 /**
+ * large_sample_end - an object is no sample any more
+ * @p: the object
+ *
+ * Return: what large_sampled() was told, which is the caller's to end or to give
+ * back, or NULL if it was none.
+ */
+struct prof_stack *large_sample_end(void *p);
+
+/**
+ * large_asked - bytes that were asked for
+ * @p: the object
+ */
+size_t large_asked(const void *p);
+
+/**
  * large_free - free a large object
  * @p: the object; any other pointer is reported and the process aborted
  */
@@ -40,7 +55,7 @@ void large_free(void *p);
 /**
  * large_resize - make a large object longer or shorter
  * @p: the object
- * @size: new size, more than SIZECLASS_MAX
+ * @size: new size, not 0
  *
  * In place if possible, else by moving its pages if the backend can.  To less it
  * never fails.

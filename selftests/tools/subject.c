@@ -6,6 +6,8 @@
  *   mix	40,000 objects of 100 bytes, as many more of them freed in between;
  *		5,000 of 1,000; 100 of 300,000, all of it written to
  *   quick	the same, but ends without waiting
+ *   grow	6,000 objects grown by doubling to 8,192 bytes, 6,000 grown by 100 at
+ *		a time to 6,000, 6,000 cut from 20,000 to 3,000
  *   touch	the same, then reads every page of the first 20 large objects again
  *		and again
  *   leak	50 lost objects of 333 bytes; a lost list of 20 of 64; a list of
@@ -31,9 +33,10 @@
 #define SMALL	40000
 #define MIDDLE	5000
 #define LARGE	100
+#define GROWN	6000
 
 /* Where the objects are kept: never freed, always reachable. */
-static void *keep[SMALL + MIDDLE + LARGE];
+static void *keep[SMALL + MIDDLE + LARGE + 3 * GROWN];
 static unsigned long nkeep, asked, usable;
 
 static void *fill(void *p, size_t size)
@@ -85,6 +88,50 @@ SITE static void mix(void)
 		hold(site_middle(), 1000);
 	for (i = 0; i < LARGE; i++)
 		hold(site_large(), 300000);
+}
+
+static void *grown(void *p, size_t size)
+{
+	p = realloc(p, size);
+	if (!p)
+		abort();
+	return p;
+}
+
+SITE static void *site_doubles(void)
+{
+	void *p = NULL;
+	size_t size;
+
+	for (size = 16; size <= 8192; size *= 2)
+		p = grown(p, size);
+	return p;
+}
+
+SITE static void *site_steps(void)
+{
+	void *p = NULL;
+	size_t size;
+
+	for (size = 100; size <= 6000; size += 100)
+		p = grown(p, size);
+	return p;
+}
+
+SITE static void *site_cuts(void)
+{
+	return grown(grown(NULL, 20000), 3000);
+}
+
+SITE static void grow(void)
+{
+	int i;
+
+	for (i = 0; i < GROWN; i++) {
+		hold(site_doubles(), 8192);
+		hold(site_steps(), 6000);
+		hold(site_cuts(), 3000);
+	}
 }
 
 static void touch(void)
@@ -249,6 +296,8 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread, NULL, hold_one, &there))
 			return 2;
 		sem_wait(&there);
+	} else if (!strcmp(mode, "grow")) {
+		grow();
 	} else if (strcmp(mode, "wave")) {
 		mix();
 	} else {

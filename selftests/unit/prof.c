@@ -142,16 +142,26 @@ TEST_F(prof, a_record_for_each_stack_and_size)
 
 TEST_F(prof, what_is_freed_is_not_live)
 {
-	struct prof_stack *s = take_here(5000);
+	struct prof_stack *s = take_here(5000), *l;
 
 	ASSERT_NE(NULL, s);
-	prof_resize(s, 5000, 6000);
-	EXPECT_EQ(6000, s->live.bytes);
-	prof_drop(s, 6000);
+	/* it is counted among those of its size of today */
+	l = prof_resize(s, 5000, 6000);
+	EXPECT_NE(s, l);
 	EXPECT_EQ(0, s->live.objects);
 	EXPECT_EQ(0, s->live.bytes);
-	EXPECT_EQ(1, s->total.objects);
-	EXPECT_EQ(5000, s->total.bytes);
+	EXPECT_EQ(0, s->total.bytes);
+	EXPECT_EQ(1, l->live.objects);
+	EXPECT_EQ(6000, l->live.bytes);
+	EXPECT_EQ(s, prof_resize(l, 6000, 4999));
+	EXPECT_EQ(4999, s->live.bytes);
+	prof_drop(s, 4999);
+	EXPECT_EQ(0, s->live.objects);
+	EXPECT_EQ(0, s->live.bytes);
+	/* allocated ever: one object, what it had at most */
+	EXPECT_EQ(0, s->total.objects);
+	EXPECT_EQ(1, l->total.objects);
+	EXPECT_EQ(6000, l->total.bytes);
 	EXPECT_EQ(0, shim_prof.live.objects);
 	EXPECT_EQ(0, shim_prof.live.bytes);
 }
