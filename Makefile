@@ -71,7 +71,7 @@ kbuild = MAKEFLAGS="$(filter-out O=%,$(MAKEFLAGS))" $(MAKE) \
 lib:
 	@$(MAKE) -s -C libshim O=$(o)
 
-## tools: the hugearena command
+## tools: the hugearena command, shimcc
 tools: lib
 	@$(MAKE) -s -C tools O=$(o)
 
@@ -93,6 +93,10 @@ check-unit: selftests
 ## check-examples: those in Documentation/examples, built and run
 check-examples: lib tools
 	@selftests/examples $(o)
+
+## check-shimcc: shimcc's verdicts, on the host
+check-shimcc: tools
+	@selftests/escape/run $(o)
 
 ## check-portable: libshim by clang, LTO, on musl and older glibc, on the host
 check-portable:
@@ -175,7 +179,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-portable check-unit check-layers check-examples \
+.PHONY: all kmod lib tools selftests check check-shimcc check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
 	bench-vm bench-co bench-co-http overhead docs clean help

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* path.hh: what can happen to an object between two statements. */
+#ifndef ESCAPE_PATH_HH
+#define ESCAPE_PATH_HH
+
+#include "body.hh"
+
+namespace escape {
+
+/*
+ * Is there a way from behind one statement (NULL: the function's entry) to
+ * another (NULL: its exit) that passes none of these statements, and on which
+ * pointer, an SSA name or NULL_TREE, is not NULL?  *last is set to a statement
+ * near the end of it.  Ways that do not end, by exit() or abort(), do not count.
+ */
+bool path_exists(const body &b, gimple *from, gimple *to,
+		 const std::set<gimple *> &without, tree pointer,
+		 gimple **last);
+
+/* Are two SSA names one pointer: copies of each other? */
+bool same_pointer(tree a, tree b);
+
+/* The releases that free this object, and nothing else, each time. */
+std::set<gimple *> sure_releases(const body &b, object_id o);
+
+} /* namespace escape */
+
+#endif /* ESCAPE_PATH_HH */

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * plugin.cc: what gcc loads.  One pass over the whole unit, when each function is
+ * in SSA form and nothing has been inlined or optimised: places are those of the
+ * source, and calls are those that somebody wrote.
+ *
+ * gcc is under the GPL, version 3 or later: hence "or later" for all of this
+ * folder, other than in the rest of the tools.
+ */
+#include "gcc.hh"
+#include "report.hh"
+#include "unit.hh"
+
+int plugin_is_GPL_compatible;
+
+using namespace escape;
+
+namespace {
+
+struct settings {
+	report_options report;
+	std::vector<std::string> summaries;
+	const char *write_summary;
+};
+
+settings setup;
+
+const pass_data escape_pass_data = {
+	SIMPLE_IPA_PASS, "shim_escape", OPTGROUP_NONE, TV_PLUGIN_RUN,
+	PROP_cfg | PROP_ssa, 0, 0, 0, 0
+};
+
+class escape_pass : public simple_ipa_opt_pass, public listener {
+public:
+	explicit escape_pass(gcc::context *c) :
+		simple_ipa_opt_pass(escape_pass_data, c) {}
+	unsigned int execute(function *) override;
+	void body_done(body &b, cgraph_node *node, const tags *t) override;
+
+private:
+	std::vector<finding> all;
+	std::string summary;
+};
+
+void fail(const std::string &text)
+{
+	fatal_error(UNKNOWN_LOCATION, "shimcc: %s", text.c_str());
+}
+
+/* One sentence why there is no report for this unit, or NULL. */
+const char *no_analysis()
+{
+	if (strcmp(lang_hooks.name, "GNU C11") &&
+	    strncmp(lang_hooks.name, "GNU C", 5))
+		return "not analysed: only C is";
+	if (lang_GNU_CXX())
+		return "not analysed: this is C++, and only C is";
+	if (in_lto_p || flag_lto)
+		return "not analysed: -flto leaves the work to the linker; "
+		       "without it, summaries see through other units";
+	if (!optimize)
+		return "not analysed: -O0 asks for code as it is written; "
+		       "-O1 or more, or -Og, asks for a look at it";
+	return NULL;
+}
+
+void escape_pass::body_done(body &b, cgraph_node *node, const tags *t)
+{
+	finding f;
+
+	if (t && TREE_PUBLIC(node->decl) && !DECL_WEAK(node->decl) &&
+	    !DECL_EXTERNAL(node->decl) && setup.write_summary)
+		summary += std::string(function_text(node->decl)) + ' ' +
+			tags_print(*t) + '\n';
+	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl)))
+		return;
+	for (unsigned int i = 0; i < b.params.size(); i++) {
+		f = finding();
+		if (judge_param(b, i, t, &f))
+			all.push_back(f);
+	}
+	for (const site &s : b.sites)
+		all.push_back(judge_site(b, s));
+	for (const local &l : b.locals) {
+		f = finding();
+		if (judge_local(b, l, &f))
+			all.push_back(f);
+	}
+}
+
+unsigned int escape_pass::execute(function *)
+{
+	const char *none = no_analysis();
+	cgraph_node *node;
+	std::string error;
+	unit u;
+
+	if (none) {
+		finding f;
+
+		f.kind = finding::NOTE;
+		f.rule = "not-analysed";
+		f.what = none;
+		f.at.file = main_input_filename ? main_input_filename : "?";
+		f.at.line = f.at.column = 1;
+		all.push_back(f);
+	} else {
+		for (const std::string &path : setup.summaries) {
+			error = u.read(path.c_str());
+			if (!error.empty())
+				fail(error);
+		}
+		u.done = this;
+		FOR_EACH_FUNCTION_WITH_GIMPLE_BODY(node)
+			if (!node->alias && !node->thunk)
+				u.analyse(node);
+	}
+	error = report_write(&all, setup.report);
+	if (error.empty() && setup.write_summary && !summary.empty())
+		error = append(setup.write_summary, summary);
+	if (!error.empty())
+		fail(error);
+	return 0;
+}
+
+/* An argument, -fplugin-arg-shim_escape-KEY=VALUE; false if it is none of ours. */
+bool take_argument(const plugin_argument &a)
+{
+	if (!strcmp(a.key, "m") && a.value)
+		setup.report.verbose = atoi(a.value);
+	else if (!strcmp(a.key, "out") && a.value)
+		setup.report.out = a.value;
+	else if (!strcmp(a.key, "json") && a.value)
+		setup.report.json = a.value;
+	else if (!strcmp(a.key, "summary") && a.value)
+		setup.summaries.push_back(a.value);
+	else if (!strcmp(a.key, "write") && a.value)
+		setup.write_summary = a.value;
+	else
+		return false;
+	return true;
+}
+
+plugin_info about = {
+	"0.2", "see shimcc(1)"
+};
+
+} /* namespace */
+
+int plugin_init(plugin_name_args *info, plugin_gcc_version *version)
+{
+	register_pass_info p = {};
+
+	if (!plugin_default_version_check(version, &gcc_version)) {
+		fprintf(stderr, "shimcc: the plugin is made for gcc %s and does not fit gcc %s: build it with that one's plugin-dev\n",
+			gcc_version.basever, version->basever);
+		return 1;
+	}
+	for (int i = 0; i < info->argc; i++) {
+		if (take_argument(info->argv[i]))
+			continue;
+		fprintf(stderr, "shimcc: the plugin knows no argument %s\n",
+			info->argv[i].key);
+		return 1;
+	}
+	p.pass = new escape_pass(g);
+	p.reference_pass_name = "build_ssa_passes";
+	p.ref_pass_instance_number = 1;
+	p.pos_op = PASS_POS_INSERT_AFTER;
+	register_callback(info->base_name, PLUGIN_PASS_MANAGER_SETUP, NULL, &p);
+	register_callback(info->base_name, PLUGIN_INFO, NULL, &about);
+	return 0;
+}

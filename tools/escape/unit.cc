@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* unit.cc: see unit.hh. */
+#include "unit.hh"
+
+#include "body.hh"
+#include "path.hh"
+
+namespace escape {
+
+/* how often a function that calls itself is looked at until nothing changes */
+static const int max_rounds = 8;
+/* how deep calls are followed */
+static const size_t max_depth = 100;
+
+const char *function_text(tree decl)
+{
+	const char *name = DECL_NAME(decl) ?
+		IDENTIFIER_POINTER(DECL_NAME(decl)) : "?";
+
+	return strncmp(name, "__builtin_", 10) ? name : name + 10;
+}
+
+bool unit::is_release(tree decl, unsigned int *arg)
+{
+	if (!lookup_attribute("*dealloc", DECL_ATTRIBUTES(decl)))
+		return false;
+	*arg = fndecl_dealloc_argno(decl);
+	return *arg != UINT_MAX;
+}
+
+const tags *unit::find(tree decl)
+{
+	cgraph_node *node = cgraph_node::get(decl);
+	summary::const_iterator it;
+
+	if (DECL_WEAK(decl))
+		return NULL;
+	if (node && node->has_gimple_body_p() && !node->alias) {
+		if (strict && node->get_availability() <= AVAIL_INTERPOSABLE)
+			return NULL;
+		return analyse(node);
+	}
+	if (!TREE_PUBLIC(decl) || (node && node->definition))
+		return NULL;
+	it = known.find(function_text(decl));
+	return it == known.end() ? NULL : &it->second;
+}
+
+const tags *unit::analyse(cgraph_node *node)
+{
+	function *fun = DECL_STRUCT_FUNCTION(node->decl);
+	entry &e = entries[node];
+	bool stable = false;
+
+	switch (e.s) {
+	case DONE:
+		return &e.t;
+	case FAILED:
+		return NULL;
+	case BUSY:
+		/* itself; others that call each other are not seen through */
+		if (stack.back() != node)
+			return NULL;
+		calls_itself = true;
+		return &e.t;
+	default:
+		break;
+	}
+	if (stack.size() >= max_depth || !fun || !fun->cfg ||
+	    !gimple_in_ssa_p(fun))
+		return NULL;
+	e.s = BUSY;
+	stack.push_back(node);
+	push_cfun(fun);
+	/* at first it does nothing at all, and then what follows from that */
+	for (tree p = DECL_ARGUMENTS(node->decl); p; p = DECL_CHAIN(p)) {
+		e.t.params.push_back(param_tags());
+		e.t.params.back().known = true;
+	}
+	e.t.no_pointer = true;
+	for (int round = 0; round < max_rounds && !stable; round++) {
+		body b(fun, this);
+		tags t;
+
+		calls_itself = false;
+		b.analyse();
+		t = b.derive();
+		stable = !b.opaque && (!calls_itself || t == e.t);
+		/* others may have been analysed meanwhile */
+		e.t = t;
+		if (b.opaque || stable || round == max_rounds - 1) {
+			e.s = stable ? DONE : FAILED;
+			if (done)
+				done->body_done(b, node, stable ? &e.t : NULL);
+			break;
+		}
+	}
+	pop_cfun();
+	stack.pop_back();
+	return e.s == DONE ? &e.t : NULL;
+}
+
+/* What a parameter is part of: bits of what holds it. */
+static void derive_param(const body &b, unsigned int nr, tags *t)
+{
+	param_tags *p = &t->params[nr];
+	object_id object[2] = { b.params[nr], b.contents[nr] };
+	std::set<gimple *> sure;
+	const fact *f;
+	bool only;
+
+	p->known = true;
+	if (!object[POINTER])
+		return;
+	for (int l = POINTER; l <= REACHED; l++) {
+		object_id o = object[l];
+
+		p->leaks[l] = b.g.holds_object(graph::world, o);
+		f = b.g.holds_object(b.result, o);
+		p->result[l] = f;
+		if (f && l == POINTER) {
+			target start = { o, 0 };
+
+			for (const fact &g : b.g.holds(b.result))
+				if (g.to.object == o)
+					p->same_byte = g.to == start;
+		}
+		for (size_t to = 0; to < b.params.size() && to < 64; to++) {
+			object_id a = b.params[to], c = b.contents[to];
+
+			if (a && (b.g.holds_object(b.g.get(a).stored, o) ||
+				  b.g.holds_object(b.g.get(c).stored, o)))
+				p->in_param[l] |= 1ul << to;
+		}
+		if (b.looked_at(o))
+			p->observed = true;
+	}
+	for (const release &r : b.releases)
+		if (b.releases_object(r, object[POINTER], &only) ||
+		    b.releases_object(r, object[REACHED], &only))
+			p->may_free = true;
+	if (!p->may_free)
+		return;
+	sure = sure_releases(b, object[POINTER]);
+	for (tree d = DECL_ARGUMENTS(b.fun->decl); d; d = DECL_CHAIN(d))
+		if (!nr-- && !sure.empty())
+			p->frees = !path_exists(b, NULL, NULL, sure,
+						ssa_default_def(b.fun, d),
+						NULL);
+	/* nothing but that */
+	for (const release &r : b.releases)
+		if (b.releases_object(r, object[REACHED], &only) ||
+		    (b.releases_object(r, object[POINTER], &only) &&
+		     (!only || r.how == release::MAYBE ||
+		      r.how == release::MOVE)))
+			return;
+	if (p->frees)
+		p->may_free = false;
+}
+
+/* The result: a new object that nobody else has, or what? */
+static void derive_result(const body &b, tags *t)
+{
+	tree type = TREE_TYPE(TREE_TYPE(b.fun->decl));
+	std::set<object_id> returned = b.returned();
+	bool is_new = !b.g.holds(b.result).empty();
+
+	if (!holds_address(type) || b.g.holds(b.result).empty()) {
+		t->no_pointer = true;
+		return;
+	}
+	for (const fact &f : b.g.holds(b.result)) {
+		const object &o = b.g.get(f.to.object);
+
+		if (o.kind == WORLD)
+			t->any = true;
+		if (o.kind != SITE || f.to.byte || o.escaped)
+			is_new = false;
+	}
+	t->is_new = is_new && POINTER_TYPE_P(type);
+	if (returned.empty())
+		return;
+	if (!t->is_new)
+		t->any = true;
+	for (object_id r : returned) {
+		const object &o = b.g.get(r);
+
+		/* one that hangs on the new one is of the world for callers */
+		if (!b.g.holds_object(b.result, r))
+			t->world_in_new = true;
+		for (const fact &f : b.g.holds(o.all)) {
+			const object &in = b.g.get(f.to.object);
+			param_tags *p;
+
+			if (in.kind == WORLD || in.escaped)
+				t->world_in_new = true;
+			if (in.kind != PARAM && in.kind != CONTENT)
+				continue;
+			p = &t->params[in.nr];
+			if (t->is_new)
+				p->in_new[in.kind == CONTENT] = true;
+			else
+				p->leaks[in.kind == CONTENT] = true;
+		}
+	}
+	if (!t->is_new)
+		t->world_in_new = false;
+}
+
+tags body::derive()
+{
+	tags t;
+
+	t.params.resize(params.size());
+	for (unsigned int i = 0; i < params.size(); i++) {
+		derive_param(*this, i, &t);
+		if (!params[i] || i >= 64)
+			continue;
+		for (object_id o : { params[i], contents[i] })
+			for (const fact &f : g.holds(g.get(o).stored)) {
+				object_kind k = g.get(f.to.object).kind;
+
+				if (k != PARAM && k != CONTENT)
+					t.world_in_param |= 1ul << i;
+			}
+	}
+	derive_result(*this, &t);
+	return t;
+}
+
+} /* namespace escape */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * unit.hh: what is known about functions, in this unit and elsewhere.
+ */
+#ifndef ESCAPE_UNIT_HH
+#define ESCAPE_UNIT_HH
+
+#include "gcc.hh"
+#include "tags.hh"
+
+namespace escape {
+
+class body;
+
+/* Hears of each function when its analysis is complete. */
+struct listener {
+	/* t: NULL if it may do anything */
+	virtual void body_done(body &b, cgraph_node *node, const tags *t) = 0;
+	virtual ~listener() {}
+};
+
+class unit {
+public:
+	/* functions that another object may replace at run time are not
+	 * trusted to do what their text here says */
+	bool strict;
+
+	listener *done;
+
+	unit() : strict(false), done(NULL), calls_itself(false) {}
+
+	/* Add a summary file; empty, or what is wrong. */
+	std::string read(const char *path) { return summary_read(path, &known); }
+
+	/* The tags of a function, or NULL: it may do anything. */
+	const tags *find(tree decl);
+	/* The same for one with a body here, analysed if it has not been. */
+	const tags *analyse(cgraph_node *node);
+
+	/* an allocator and what takes its objects back, by name */
+	bool is_release(tree decl, unsigned int *arg);
+
+private:
+	enum state { NONE, BUSY, DONE, FAILED };
+	struct entry {
+		state s;
+		tags t;
+
+		entry() : s(NONE) {}
+	};
+
+	summary known;
+	std::map<cgraph_node *, entry> entries;
+	std::vector<cgraph_node *> stack;
+	bool calls_itself;
+};
+
+/* the name of a function that is called, without __builtin_ */
+const char *function_text(tree decl);
+
+} /* namespace escape */
+
+#endif /* ESCAPE_UNIT_HH */
