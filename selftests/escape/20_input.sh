@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by run: input that cannot be worked on is told so in one sentence, and
+# compiled nevertheless, as a build's compiler must.
+
+printf 'int main(void) { return 0; }\n' >"$t/a.c"
+cp "$t/a.c" "$t/a.cc"
+
+# sentence NAME PATTERN STATUS COMMAND...: it says this, and only this
+sentence()
+{
+	name=$1 pattern=$2 want=$3
+	shift 3
+	"$@" >"$t/out" 2>&1
+	status=$?
+	[ $status = "$want" ] && [ "$(wc -l <"$t/out")" = 1 ] &&
+		grep -q "$pattern" "$t/out"
+	verdict $? "$name"
+}
+
+sentence 'at -O0' 'a.c:1:1: not analysed: -O0' 0 \
+	"$o/shimcc" -m -O0 -c -o "$t/a.o" "$t/a.c"
+sentence 'with -flto' 'a.c:1:1: not analysed: -flto' 0 \
+	"$o/shimcc" -m -O2 -flto -c -o "$t/a.o" "$t/a.c"
+sentence 'for C++' 'a.cc:1:1: not analysed: .*C++' 0 \
+	"$o/shimcc" -m -O2 -c -o "$t/a.o" "$t/a.cc"
+[ -f "$t/a.o" ]
+verdict $? 'compiles what it does not analyse'
+
+# gcc of another version: a command that says it is, then the plugin itself
+mkdir -p "$t/other/999"
+cat >"$t/gcc-999" <<END
+#!/bin/sh
+[ "\$1" = -dumpversion ] && { echo 999; exit; }
+exec gcc "\$@"
+END
+chmod +x "$t/gcc-999"
+sentence 'for another gcc' 'is gcc 999, the plugin is there for.*only' 1 \
+	env SHIMCC_CC="$t/gcc-999" "$o/shimcc" -m -O2 -c "$t/a.c"
+sentence 'without a gcc' 'no /nowhere/gcc: install gcc' 1 \
+	env SHIMCC_CC=/nowhere/gcc "$o/shimcc" -m -O2 -c "$t/a.c"
+sentence 'an option that there is not' "unknown option '--shim-nothing'" 1 \
+	"$o/shimcc" --shim-nothing -c "$t/a.c"
+sentence 'a flag of gcc in SHIMCC_FLAGS' 'SHIMCC_FLAGS has' 1 \
+	env SHIMCC_FLAGS=-O2 "$o/shimcc" -c "$t/a.c"
+
+printf 'f 1>nowhere\n' >"$t/bad.tags"
+"$o/shimcc" -m --shim-summary="$t/bad.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
+	>"$t/out" 2>&1
+[ $? != 0 ] && grep -q "bad.tags:1: '1>nowhere' is no item" "$t/out"
+verdict $? 'a summary that is wrong'
+"$o/shimcc" -m --shim-summary="$t/none.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
+	>"$t/out" 2>&1
+[ $? != 0 ] && grep -q 'none.tags: No such file' "$t/out"
+verdict $? 'a summary that is not there'
+"$o/shimcc" -m --shim-out=/nowhere/report -O2 -c -o "$t/a.o" "$t/a.c" \
+	>"$t/out" 2>&1
+[ $? != 0 ] && grep -q '/nowhere/report: No such file' "$t/out"
+verdict $? 'a report that cannot be written'
