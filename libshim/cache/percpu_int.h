@@ -2,11 +2,16 @@
 /*
  * percpu_int: what the files of the percpu layer share.
  *
- *   percpu.c       sequences on attached slabs, misses, attaching
- *   percpu_size.c  how large a stack may be; the caller owns the slab
- *   percpu_lock.c  the fallback: slabs behind locks, never attached
- *   percpu_idle.c  emptying caches: idle CPUs, fork, flush, numbers
- *   percpu_slab.c  the slab itself
+ *   percpu.c        sequences on attached slabs, and what follows a miss
+ *   percpu_boot.c   the choice between sequences and locks, fork
+ *   percpu_stat.c   the numbers
+ *   percpu_idle.c   emptying caches: idle CPUs, flush
+ *   percpu_lock.c   the fallback: slabs behind locks, never attached
+ *   percpu_own.c    which CPU has which slab
+ *   percpu_stack.c  how large a stack may be; the caller owns the slab
+ *   percpu_slab.c   the slab itself
+ *
+ * Calls go down this list only.
  */
 #ifndef SHIM_PERCPU_INT_H
 #define SHIM_PERCPU_INT_H
@@ -26,7 +31,7 @@
  * @free: slabs that are empty and on no CPU
  * @threads: threads seen, where the kernel does not tell the concurrency
  * @rseq: sequences are in use; written at boot
- * @no_fence: the kernel refuses percpu_take()'s fence
+ * @no_fence: the kernel refuses own_take()'s fence
  * @mm_cid: rseq_mm_cid() is maintained; written at boot
  * @budget: from percpu_set_budget()
  * @steal_window: when the current 10 ms of counting steals began
@@ -63,23 +68,28 @@ extern struct percpu_slab percpu_none
 extern struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED]
 	__attribute__((visibility("hidden")));
 
-/* percpu.c; the lock is held. */
-struct percpu_slab *percpu_take(unsigned int cpu);
-void percpu_give(struct percpu_slab *slab, unsigned int cpu);
+/* percpu_own.c; the lock is held, except by own_here() and own_stamp(). */
+struct percpu_slab *own_take(unsigned int cpu);
+void own_give(struct percpu_slab *slab, unsigned int cpu);
+struct percpu_slab *own_here(void);
+void own_stamp(struct percpu_slab *slab);
 
 /* percpu_idle.c; no lock is held. */
 void percpu_tidy(bool all);
 
-/* percpu_size.c; see there. */
-unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
-			 enum percpu_miss miss);
-bool slab_may_grow(const struct percpu_slab *slab, unsigned int cls,
-		   unsigned int cap);
-bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
-void slab_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
+/* percpu_stack.c; see there. */
+unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
+			  enum percpu_miss miss);
+bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
+		    unsigned int cap);
+bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
+void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
 
-/* percpu_lock.c: percpu_get() and so on for a thread without sequences. */
-void *locked_get(unsigned int cls);
+/*
+ * percpu_lock.c: percpu_get() and so on for a thread without sequences.  @due is
+ * set where so many misses have passed that it is time for percpu_idle().
+ */
+void *locked_get(unsigned int cls, bool *due);
 void locked_put(unsigned int cls, void *p);
 void locked_flush(void);
 struct percpu_slab *locked_slab(unsigned int i);

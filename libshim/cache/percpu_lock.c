@@ -84,21 +84,20 @@ static struct percpu_slab *locked_acquire(void)
 	return slab;
 }
 
-void *locked_get(unsigned int cls)
+void *locked_get(unsigned int cls, bool *due)
 {
 	void *objs[SIZECLASS_BATCH_MAX];
 	struct percpu_slab *slab = locked_acquire();
 	unsigned int n, cap, pushed;
-	bool idle;
 
 	if (!slab)
-		return percpu_get_uncached(cls);
+		return transfer_get(cls, objs, 1) ? objs[0] : NULL;
 	if (slab_pop(slab, cls, objs, 1)) {
 		shim_lock_release(&slab->lock);
 		return objs[0];
 	}
-	cap = slab_missed(slab, cls, PERCPU_UNDERFLOW);
-	slab_grow(slab, cls, cap);
+	cap = stack_missed(slab, cls, PERCPU_UNDERFLOW);
+	stack_grow(slab, cls, cap);
 	cap = slab->cap[cls];
 	n = sizeclass_info[cls].batch;
 	if (n > cap + 1)
@@ -109,10 +108,8 @@ void *locked_get(unsigned int cls)
 		return NULL;
 	}
 	pushed = slab_push(slab, cls, objs + 1, n - 1);
-	idle = slab_misses(slab) % LOCKED_IDLE_CHECK == 0;
+	*due = slab_misses(slab) % LOCKED_IDLE_CHECK == 0;
 	shim_lock_release(&slab->lock);
-	if (idle)
-		percpu_idle();
 	if (pushed < n - 1)
 		transfer_put(cls, objs + 1 + pushed, n - 1 - pushed);
 	return objs[0];
@@ -124,7 +121,7 @@ void locked_put(unsigned int cls, void *p)
 	unsigned int cap;
 
 	if (!slab) {
-		percpu_put_uncached(cls, p);
+		transfer_put(cls, &p, 1);
 		return;
 	}
 	if (slab_count(slab, cls) && *slab->cur[cls] == p) {
@@ -132,17 +129,17 @@ void locked_put(unsigned int cls, void *p)
 		shim_die(SHIM_DIE_DOUBLE, p, cls);
 	}
 	if (!slab_push(slab, cls, &p, 1)) {
-		cap = slab_missed(slab, cls, PERCPU_OVERFLOW);
-		slab_grow(slab, cls, cap);
+		cap = stack_missed(slab, cls, PERCPU_OVERFLOW);
+		stack_grow(slab, cls, cap);
 		cap = slab->cap[cls];
 		if (slab_count(slab, cls) == cap && cap) {
 			unsigned int n = sizeclass_info[cls].batch;
 
-			slab_drain(slab, cls, cap > n ? cap - n : cap / 2);
+			stack_drain(slab, cls, cap > n ? cap - n : cap / 2);
 		}
 		if (!slab_push(slab, cls, &p, 1)) {
 			shim_lock_release(&slab->lock);
-			percpu_put_uncached(cls, p);
+			transfer_put(cls, &p, 1);
 			return;
 		}
 	}
@@ -160,7 +157,7 @@ void locked_flush(void)
 			continue;
 		shim_lock_acquire(&slab->lock);
 		for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
-			slab_drain(slab, cls, 0);
+			stack_drain(slab, cls, 0);
 		shim_lock_release(&slab->lock);
 	}
 }

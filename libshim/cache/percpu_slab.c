@@ -3,8 +3,8 @@
  * percpu_slab: stacks of free objects, for a caller that owns the slab.
  *
  * Keeps true: the layout drawn in percpu_slab.h.  There is no lock here: the
- * caller has detached the slab or holds its lock.  Called by percpu.c and
- * percpu_lock.c.
+ * caller has detached the slab or holds its lock.  Called by the other files of
+ * the cache.
  */
 #include <string.h>
 

@@ -8,7 +8,7 @@
  *
  * Protected by ph.lock, but for what says that it takes no lock.  Called by the
  * other files of the page heap, by span and large, by seam, and by entry and
- * percpu_size through usage.h.
+ * percpu_stack through usage.h.
  */
 #include "base/conf.h"
 #include "limit.h"

@@ -4,7 +4,8 @@
 override CFLAGS += -I$(O)/libshim/gen
 
 side := sizeclass pagemap meta lock error clock
-slabs := percpu percpu_idle percpu_lock percpu_size percpu_slab
+slabs := percpu percpu_boot percpu_idle percpu_lock percpu_own percpu_slab \
+	percpu_stack percpu_stat
 
 PROGRAMS += sizeclass
 sizeclass := sizeclass
@@ -21,8 +22,8 @@ transfer := transfer fake_central $(side)
 PROGRAMS += percpu_slab
 percpu_slab := percpu_slab sizeclass
 
-PROGRAMS += percpu_size
-percpu_size := $(slabs) fake_transfer $(side)
+PROGRAMS += percpu_stack
+percpu_stack := $(slabs) fake_transfer $(side)
 
 PROGRAMS += percpu
 percpu := $(slabs) fake_transfer $(side)

@@ -353,13 +353,13 @@ TEST(a_slab_is_taken_from_a_busy_cpu)
 		int spin;
 
 		shim_lock_acquire(&percpu.lock);
-		slab = percpu_take(1);
+		slab = own_take(1);
 		if (slab) {
 			was = tops(slab);
 			for (spin = 0; spin < 20; spin++)
 				bad += was != tops(slab);
 			bad += !slab_is_valid(slab);
-			percpu_give(slab, 1);
+			own_give(slab, 1);
 		}
 		shim_lock_release(&percpu.lock);
 	}

@@ -124,9 +124,9 @@ static void others_locked(unsigned int what)
 		break;
 	case 4:				/* somebody reads the numbers */
 		shim_lock_acquire(&percpu.lock);
-		slab = percpu_take((unsigned int)was);
+		slab = own_take((unsigned int)was);
 		if (slab)
-			percpu_give(slab, (unsigned int)was);
+			own_give(slab, (unsigned int)was);
 		shim_lock_release(&percpu.lock);
 		break;
 	}

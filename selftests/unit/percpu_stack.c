@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* percpu_size: stacks grow where it helps, within the budget. */
+/* percpu_stack: stacks grow where it helps, within the budget. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ static struct percpu_slab *slab_make(void)
 static void miss(struct percpu_slab *slab, unsigned int cls,
 		 enum percpu_miss how)
 {
-	slab_grow(slab, cls, slab_missed(slab, cls, how));
+	stack_grow(slab, cls, stack_missed(slab, cls, how));
 }
 
 TEST(doubles_up_to_a_batch)
@@ -144,12 +144,12 @@ TEST(drain_keeps_what_it_is_told_to)
 	slab_resize(slab, CLS, 100);
 	transfer_get(CLS, objs, 100);
 	slab_push(slab, CLS, objs, 100);
-	slab_drain(slab, CLS, 33);
+	stack_drain(slab, CLS, 33);
 	EXPECT_EQ(33, slab_count(slab, CLS));
 	EXPECT_EQ(33, fake_transfer.out);
-	slab_drain(slab, CLS, 50);
+	stack_drain(slab, CLS, 50);
 	EXPECT_EQ(33, slab_count(slab, CLS));
-	slab_drain(slab, CLS, 0);
+	stack_drain(slab, CLS, 0);
 	EXPECT_EQ(0, fake_transfer.out);
 	EXPECT_EQ(0, fake_transfer.bad);
 }

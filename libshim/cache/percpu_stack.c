@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * percpu_size: how large each stack of a slab may be.
+ * percpu_stack: how large each stack of a slab may be.
  *
  * A stack begins with room for a few objects and doubles, miss by miss, up to
  * one batch.  Beyond that it grows, by half, only if the class missed in both
@@ -42,7 +42,7 @@ static const struct {
 	{ (size_t)1 << 20, 8 },
 };
 
-static size_t slab_budget(void)
+static size_t budget_now(void)
 {
 	size_t budget = __atomic_load_n(&percpu.budget, __ATOMIC_RELAXED);
 	bool many = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED) > 1;
@@ -58,15 +58,15 @@ static size_t slab_budget(void)
 }
 
 /**
- * slab_missed - note a miss
+ * stack_missed - note a miss
  * @slab: any slab; racy if it is attached, and only a hint
  * @cls: class
  * @miss: in which direction
  *
  * Return: capacity the stack should have now.
  */
-unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
-			 enum percpu_miss miss)
+unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
+			  enum percpu_miss miss)
 {
 	unsigned int batch = sizeclass_info[cls].batch;
 	unsigned int cap = slab->cap[cls];
@@ -90,12 +90,12 @@ unsigned int slab_missed(struct percpu_slab *slab, unsigned int cls,
 }
 
 /**
- * slab_drain - take objects from a stack down to the transfer cache
+ * stack_drain - take objects from a stack down to the transfer cache
  * @slab: a slab the caller has alone
  * @cls: class
  * @keep: objects that stay
  */
-void slab_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
+void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
 {
 	void *objs[SIZECLASS_BATCH_MAX];
 	unsigned int have = slab_count(slab, cls);
@@ -112,8 +112,8 @@ void slab_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
 }
 
 /* Take at least @bytes of capacity from classes that miss seldom. */
-static void slab_squeeze(struct percpu_slab *slab, unsigned int not,
-			 size_t bytes)
+static void stack_squeeze(struct percpu_slab *slab, unsigned int not,
+			  size_t bytes)
 {
 	size_t target = slab->bytes > bytes ? slab->bytes - bytes : 0;
 	unsigned int steps;
@@ -132,37 +132,37 @@ static void slab_squeeze(struct percpu_slab *slab, unsigned int not,
 			continue;
 		}
 		cap = cap > CAP_FIRST ? cap / 2 : 0;
-		slab_drain(slab, cls, cap);
+		stack_drain(slab, cls, cap);
 		slab_resize(slab, cls, cap);
 	}
 }
 
 /**
- * slab_may_grow - is it worth having the slab alone for slab_grow()
+ * stack_may_grow - is it worth having the slab alone for stack_grow()
  * @slab: any slab; racy if it is attached, and only a hint
  * @cls: class
  * @cap: the capacity
  */
-bool slab_may_grow(const struct percpu_slab *slab, unsigned int cls,
-		   unsigned int cap)
+bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
+		    unsigned int cap)
 {
 	size_t more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
 
-	return !slab->cap[cls] || slab->bytes + more <= slab_budget() ||
+	return !slab->cap[cls] || slab->bytes + more <= budget_now() ||
 	       slab_misses(slab) % SQUEEZE_MISSES == 0;
 }
 
 /**
- * slab_grow - give a stack the capacity it should have
+ * stack_grow - give a stack the capacity it should have
  * @slab: a slab the caller has alone
  * @cls: class
  * @cap: the capacity
  *
  * Return: false if the budget, or the slab, has no room for it.
  */
-bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
+bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 {
-	size_t budget = slab_budget();
+	size_t budget = budget_now();
 	size_t more;
 
 	if (cap <= slab->cap[cls])
@@ -171,7 +171,7 @@ bool slab_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	/* Where all classes miss alike, moving room around only costs. */
 	if (slab->bytes + more > budget &&
 	    slab_misses(slab) % SQUEEZE_MISSES == 0)
-		slab_squeeze(slab, cls, slab->bytes + more - budget);
+		stack_squeeze(slab, cls, slab->bytes + more - budget);
 	/* The first few of a class are always allowed. */
 	if (slab->bytes + more > budget && slab->cap[cls])
 		return false;

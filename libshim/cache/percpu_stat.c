@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * percpu_stat: the caches in numbers.
+ *
+ * Keeps true: no slab comes or goes while it is counted, as the percpu lock is
+ * held; what is in an attached one is a snapshot.  Called by stat and stat_ctl.
+ */
+#include "percpu_int.h"
+
+/* Run @fn over every slab, the percpu lock being held. */
+static void slabs_each(void (*fn)(const struct percpu_slab *slab, void *arg),
+		       void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; percpu.rseq && i < percpu.ncpus; i++)
+		if (percpu_hot.slab[i] != &percpu_none)
+			fn(percpu_hot.slab[i], arg);
+	for (i = 0; i < PERCPU_MAX_LOCKED; i++)
+		if (locked_slab(i))
+			fn(locked_slab(i), arg);
+}
+
+static void slab_add_stat(const struct percpu_slab *slab, void *arg)
+{
+	struct percpu_stat *st = arg;
+	unsigned int cls;
+
+	st->attached++;
+	st->capacity += slab->bytes;
+	st->underflows += slab->underflows;
+	st->overflows += slab->overflows;
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+		st->bytes += (size_t)slab_count(slab, cls) *
+			     sizeclass_info[cls].size;
+}
+
+void percpu_get_stat(struct percpu_stat *st)
+{
+	*st = (struct percpu_stat){ 0 };
+	shim_lock_acquire(&percpu.lock);
+	slabs_each(slab_add_stat, st);
+	st->slabs = percpu.nslabs;
+	st->limit = percpu.limit;
+	st->cpus = percpu.ncpus;
+	st->steals = percpu.steals;
+	st->drains = percpu.drains;
+	st->resizes = percpu.resizes;
+	st->rseq = percpu.rseq;
+	st->mm_cid = percpu.mm_cid;
+	shim_lock_release(&percpu.lock);
+}
+
+struct class_sum {
+	unsigned int cls;
+	size_t bytes;
+};
+
+static void slab_add_class(const struct percpu_slab *slab, void *arg)
+{
+	struct class_sum *sum = arg;
+
+	sum->bytes += (size_t)slab_count(slab, sum->cls) *
+		      sizeclass_info[sum->cls].size;
+}
+
+size_t percpu_class_bytes(unsigned int cls)
+{
+	struct class_sum sum = { .cls = cls };
+
+	shim_lock_acquire(&percpu.lock);
+	slabs_each(slab_add_class, &sum);
+	shim_lock_release(&percpu.lock);
+	return sum.bytes;
+}
