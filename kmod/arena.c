@@ -4,7 +4,7 @@
  *
  * Keeps true: an arena is in its family's list from publish to retire; the
  * counters of resident memory match the table whenever no lock of the arena is
- * held.  Called by dev, upkeep, dirty, map, release, mesh and cow.
+ * held.  Called by dev, upkeep, dirty, map, remap, release, mesh and cow.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
@@ -164,6 +164,23 @@ static void arena_release(struct kref *ref)
 	kref_put(&f->ref, family_release);
 	if (atomic_dec_and_test(&nr_objects))
 		wake_up(&objects_gone);
+}
+
+bool ha_arena_unmap(struct ha_arena *a)
+{
+	if (!atomic_dec_and_test(&a->nvma))
+		return false;
+	if (a == a->family->first) {
+		/* the file keeps it, and its maker may map it again */
+		down_write(&a->rw);
+		ha_arena_empty(a);
+		a->cow = false;
+		up_write(&a->rw);
+	} else {
+		ha_arena_retire(a);
+		ha_arena_put(a);
+	}
+	return true;
 }
 
 void ha_arena_put(struct ha_arena *a)

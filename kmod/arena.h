@@ -241,6 +241,17 @@ void ha_arena_retire(struct ha_arena *a);
 void ha_arena_put(struct ha_arena *a);
 
 /**
+ * ha_arena_unmap() - a VMA of an arena is gone
+ * @a: arena, one of whose VMAs it was
+ *
+ * With the last one all memory goes, and unless the file keeps the arena for its
+ * maker, so do the arena and the reference that the VMAs had.
+ *
+ * Return: true if it was the last one.
+ */
+bool ha_arena_unmap(struct ha_arena *a);
+
+/**
  * ha_arena_find() - an mm's arena in a family
  * @f: family, its lock held
  * @mm: whose

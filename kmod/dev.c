@@ -25,6 +25,7 @@
 #include "dev_mesh.h"
 #include "dirty.h"
 #include "inode.h"
+#include "look.h"
 #include "map.h"
 #include "release.h"
 #include "remap.h"
@@ -328,8 +329,8 @@ static long arena_blocks(struct ha_family *f, struct ha_arena *a,
 
 		for (i = 0; i < piece; i++)
 			block_describe(a, first + done + i, admin, &buf[i]);
-		err = ha_map_look(a, first + done, piece,
-				  q.flags & HUGEARENA_BLOCKS_CLEAR, buf);
+		err = ha_look_blocks(a, first + done, piece,
+				     q.flags & HUGEARENA_BLOCKS_CLEAR, buf);
 		if (!err && copy_to_user(vec + done, buf,
 					 piece * sizeof(*buf)))
 			err = -EFAULT;

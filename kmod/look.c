@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The MMU's view of an arena: page sizes, accessed and dirty bits.
+ * The MMU's view of an arena: page sizes, accessed and dirty bits; see look.h.
  *
  * Keeps true: it only reads page tables, and clears accessed bits where asked;
  * no TLB is flushed for that, so a translation that is cached may be used once
@@ -11,12 +11,12 @@
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 
-#include "map.h"
+#include "look.h"
 #include "mmu.h"
 
 #ifdef CONFIG_X86_64
-pgoff_t ha_map_find_table(struct ha_arena *a, struct vm_area_struct *vma,
-			  pgoff_t first, pgoff_t end)
+pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
+			   pgoff_t first, pgoff_t end)
 {
 	unsigned long index = first;
 	bool found = false;
@@ -92,15 +92,15 @@ static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 	spin_unlock(ptl);
 }
 #else
-pgoff_t ha_map_find_table(struct ha_arena *a, struct vm_area_struct *vma,
-			  pgoff_t first, pgoff_t end)
+pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
+			   pgoff_t first, pgoff_t end)
 {
 	return end;
 }
 #endif /* CONFIG_X86_64 */
 
-int ha_map_look(struct ha_arena *a, pgoff_t first, unsigned long n, bool clear,
-		struct hugearena_block *blocks)
+int ha_look_blocks(struct ha_arena *a, pgoff_t first, unsigned long n,
+		   bool clear, struct hugearena_block *blocks)
 {
 #ifdef CONFIG_X86_64
 	unsigned long i;

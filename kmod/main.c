@@ -82,6 +82,7 @@ static int __init hugearena_init(void)
 	err = ha_dev_init();
 	if (err)
 		goto err_proc;
+	ha_pool_param_enable(true);
 	return 0;
 
 err_proc:
@@ -99,6 +100,7 @@ err_pool:
 
 static void __exit hugearena_exit(void)
 {
+	ha_pool_param_enable(false);
 	ha_dev_exit();
 	ha_proc_exit();
 	ha_arena_exit();

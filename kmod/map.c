@@ -6,7 +6,7 @@
  * when the block's lock was held; a shared page is never mapped writable; a
  * VMA's vm_private_data is its process's arena, or NULL when fork had no
  * memory for one (every access is SIGBUS then).  Called by the kernel's mm
- * through tables, by dev, upkeep and remap.
+ * through tables, and by dev and upkeep.
  */
 #include <linux/ktime.h>
 #include <linux/mempolicy.h>
@@ -259,28 +259,6 @@ static void ha_vm_open(struct vm_area_struct *vma)
 		vma_fork(a, vma);
 }
 
-/* The last VMA is gone: munmap() released everything. */
-static void arena_unmapped(struct ha_arena *a)
-{
-	if (a == a->family->first) {
-		/* the file keeps it, and its maker may map it again */
-		down_write(&a->rw);
-		ha_arena_empty(a);
-		a->cow = false;
-		up_write(&a->rw);
-		return;
-	}
-	ha_arena_retire(a);
-	ha_arena_put(a);
-}
-
-void ha_map_lost(struct ha_arena *a)
-{
-	a->remap_hole = false;
-	if (atomic_dec_and_test(&a->nvma))
-		arena_unmapped(a);
-}
-
 static void ha_vm_close(struct vm_area_struct *vma)
 {
 	struct ha_arena *a = vma->vm_private_data;
@@ -293,10 +271,8 @@ static void ha_vm_close(struct vm_area_struct *vma)
 		a->remap_hole = true;	/* its equal comes at once */
 		return;
 	}
-	if (atomic_dec_and_test(&a->nvma)) {
-		arena_unmapped(a);
+	if (ha_arena_unmap(a))
 		return;
-	}
 	/*
 	 * A part was unmapped.  Not when the process exits (all goes at once
 	 * then), and not for a VMA that a failed mremap or split made.

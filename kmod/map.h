@@ -47,32 +47,4 @@ unsigned long ha_map_unmapped_area(struct file *file, unsigned long addr,
 				   unsigned long len, unsigned long pgoff,
 				   unsigned long flags);
 
-/* A VMA was taken away to be replaced, and that failed: it is as unmapped. */
-void ha_map_lost(struct ha_arena *a);
-
-/**
- * ha_map_find_table() - which whole block of a VMA is mapped by PTEs?
- * @a: arena, mmap_lock held
- * @vma: a VMA of it
- * @first: first block to look at
- * @end: one past the last
- *
- * Return: the first such block, or @end when there is none.
- */
-pgoff_t ha_map_find_table(struct ha_arena *a, struct vm_area_struct *vma,
-			  pgoff_t first, pgoff_t end);
-
-/**
- * ha_map_look() - what a process's page tables say about blocks
- * @a: its arena
- * @first: first block
- * @n: blocks
- * @clear: clear the accessed bits that are found
- * @blocks: HUGEARENA_BLOCK_MAPPED, _ACCESSED and _DIRTY are added here
- *
- * Return: 0 or -EINTR.
- */
-int ha_map_look(struct ha_arena *a, pgoff_t first, unsigned long n, bool clear,
-		struct hugearena_block *blocks);
-
 #endif /* _HUGEARENA_MAP_H */

@@ -506,6 +506,16 @@ void ha_pool_set(int nid, unsigned long blocks, bool floor)
 	wake_up(&worker_wait);
 }
 
+/* Spread @blocks over the nodes with memory, the first ones getting the rest */
+void ha_pool_set_all(unsigned long blocks, bool floor)
+{
+	unsigned int n = num_node_state(N_MEMORY), i = 0;
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY)
+		ha_pool_set(nid, blocks / n + (i++ < blocks % n), floor);
+}
+
 static ulong pool_mb;
 module_param(pool_mb, ulong, 0444);
 MODULE_PARM_DESC(pool_mb, "MiB of zeroed blocks to hold from the start (default 0)");
@@ -551,7 +561,6 @@ int ha_pool_init(void)
 		goto err_worker;
 	set_user_nice(worker, MAX_NICE);
 	wake_up_process(worker);
-	ha_pool_param_enable(true);
 	return 0;
 
 err_worker:
@@ -569,7 +578,6 @@ void ha_pool_exit(void)
 {
 	int nid;
 
-	ha_pool_param_enable(false);
 	unregister_oom_notifier(&oom_notifier);
 	kthread_stop(worker);
 	ha_shrinker_free(shrinker, shrinker_registered);

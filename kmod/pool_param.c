@@ -3,7 +3,8 @@
  * pool_target_mb and pool_floor_mb, at run time; see pool.h.
  *
  * Keeps true: a text that is wrong anywhere changes nothing.  The kernel's lock
- * of the module's parameters guards ready.
+ * of the module's parameters guards ready.  Called by main, and by the kernel
+ * when a parameter is written or read.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -20,16 +21,6 @@ void ha_pool_param_enable(bool enable)
 	kernel_param_lock(THIS_MODULE);
 	ready = enable;
 	kernel_param_unlock(THIS_MODULE);
-}
-
-/* Spread @blocks over the nodes with memory, the first ones getting the rest */
-void ha_pool_set_all(unsigned long blocks, bool floor)
-{
-	unsigned int n = num_node_state(N_MEMORY), i = 0;
-	int nid;
-
-	for_each_node_state(nid, N_MEMORY)
-		ha_pool_set(nid, blocks / n + (i++ < blocks % n), floor);
 }
 
 /*

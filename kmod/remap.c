@@ -15,6 +15,7 @@
 #include <linux/personality.h>
 #include <linux/sched/mm.h>
 
+#include "look.h"
 #include "remap.h"
 
 /* What mmap(PROT_READ | PROT_WRITE, MAP_SHARED) and we make of a VMA. */
@@ -112,7 +113,7 @@ static bool candidate_find(struct ha_arena *a, pgoff_t *index, pgoff_t end,
 		next = (vma->vm_end - a->base) >> HA_BLOCK_SHIFT;
 		at = min(next, end);
 		if (vma_is_replaceable(a, vma))
-			at = ha_map_find_table(a, vma, *index, at);
+			at = ha_look_find_table(a, vma, *index, at);
 		if (at < min(next, end)) {
 			candidate_set(a, vma, at, c);
 			next = (c->start + c->len - a->base) >> HA_BLOCK_SHIFT;
@@ -162,7 +163,8 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 		done += !IS_ERR_VALUE(ret);
 		if (a->remap_hole) {
 			pr_warn_ratelimited("hugearena: lost a mapping\n");
-			ha_map_lost(a);
+			a->remap_hole = false;
+			ha_arena_unmap(a);
 		}
 		fput(c.file);
 		cond_resched();

@@ -17,7 +17,7 @@
 #ifndef _HUGEARENA_REMAP_H
 #define _HUGEARENA_REMAP_H
 
-#include "map.h"
+#include "arena.h"
 
 /**
  * ha_remap() - replace the windows in which whole blocks have tables of PTEs
