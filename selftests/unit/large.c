@@ -16,23 +16,30 @@
 /* The layers that it calls and that are not here. */
 void shim_die(enum shim_die why, const void *p, unsigned int cls)
 {
-	(void)why;
 	(void)cls;
-	shim_bug("bad pointer", p);
+	shim_bug(why == SHIM_DIE_INTERIOR ? "interior" : "foreign", p);
 }
+
+/* What the profile was told last, and how often it was told anything. */
+static struct told {
+	unsigned int times;
+	struct prof_stack *stack;
+	size_t from, to;
+} told;
+
+/* Where the profile counts an object from its next size on. */
+static struct prof_stack *next_stack;
 
 void prof_drop(struct prof_stack *stack, size_t size)
 {
-	(void)stack;
-	(void)size;
+	told = (struct told){ told.times + 1, stack, size, 0 };
 }
 
 struct prof_stack *prof_resize(struct prof_stack *stack, size_t from,
 			       size_t to)
 {
-	(void)from;
-	(void)to;
-	return stack;
+	told = (struct told){ told.times + 1, stack, from, to };
+	return next_stack;
 }
 
 static size_t kept(void)
@@ -206,6 +213,42 @@ TEST_F(objects, given_up_when_unused)
 	EXPECT_EQ(0, kept());
 }
 
+/* Whom the profile follows: its sizes are those that were asked for. */
+TEST_F(objects, sampled)
+{
+	struct prof_stack *stack = (struct prof_stack *)&told;
+	struct prof_stack *other = (struct prof_stack *)&next_stack;
+	char *p = large_alloc(100000, 0, &self->zero), *q;
+
+	large_sampled(p, stack);
+	next_stack = stack;
+	EXPECT_EQ(0, told.times);
+	ASSERT_EQ(p, large_resize(p, 300001));
+	EXPECT_EQ(1, told.times);
+	EXPECT_EQ(stack, told.stack);
+	EXPECT_EQ(100000, told.from);
+	EXPECT_EQ(300001, told.to);
+	ASSERT_EQ(p, large_resize(p, 90001));
+	EXPECT_EQ(2, told.times);
+	EXPECT_EQ(300001, told.from);
+	EXPECT_EQ(90001, told.to);
+	next_stack = other;
+	large_used(p, 90002);
+	EXPECT_EQ(3, told.times);
+	EXPECT_EQ(90001, told.from);
+	EXPECT_EQ(90002, told.to);
+	large_free(p);
+	EXPECT_EQ(4, told.times);
+	EXPECT_EQ(other, told.stack);
+	EXPECT_EQ(90002, told.from);
+	/* and nobody else, nor the next one there */
+	EXPECT_EQ(0, kept());
+	q = large_alloc(100000, 0, &self->zero);
+	q = large_resize(q, 200000);
+	large_free(q);
+	EXPECT_EQ(4, told.times);
+}
+
 static char *freed;
 
 static void free_again(void)
@@ -222,8 +265,27 @@ TEST_F(objects, freed_is_freed)
 {
 	freed = large_alloc(64 * KIB, 0, &self->zero);
 	large_free(freed);
-	EXPECT_TRUE(dies(free_again));
-	EXPECT_TRUE(dies(size_again));
+	EXPECT_TRUE(dies_saying(free_again, "foreign"));
+	EXPECT_TRUE(dies_saying(size_again, "foreign"));
+}
+
+static void free_behind(void)
+{
+	large_free(freed + 16);
+}
+
+static void free_next_page(void)
+{
+	large_free(freed + 8192);
+}
+
+/* What is not its beginning is no object, and which it was is told apart. */
+TEST_F(objects, inside_is_no_object)
+{
+	freed = large_alloc(64 * KIB, 0, &self->zero);
+	EXPECT_TRUE(dies_saying(free_behind, "interior"));
+	EXPECT_TRUE(dies_saying(free_next_page, "foreign"));
+	large_free(freed);
 }
 
 TEST_F(objects, resize)

@@ -207,18 +207,48 @@ TEST_F(limit, nonsense)
 	put(self->root, "/proc/self/cgroup", big);
 	limit_update(MIB);
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(0, limit_bytes());
 	memcpy(big, "0::/", 4);
 	big[1500] = '\n';
 	big[1501] = '\0';
 	put(self->root, "/proc/self/cgroup", big);
 	limit_update(MIB);
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
-	put(self->root, "/proc/self/cgroup", "\n:\n::\n0::\n0:/\n:memory:\n0::/q");
-	put(self->root, "/sys/fs/cgroup/memory.max", "12abc");
+	EXPECT_EQ(0, limit_bytes());
+	/* a number too large to be true is none; what goes before it is read */
+	put(self->root, "/proc/self/cgroup",
+	    "\n:\n::\n0:/\n:memory:\n0::/q\n");
 	put(self->root, "/sys/fs/cgroup/q/memory.max",
 	    "99999999999999999999999999\n");
 	limit_update(MIB);
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
+	EXPECT_EQ(0, limit_bytes());
+	put(self->root, "/sys/fs/cgroup/q/memory.max",
+	    "4611686018427387904\n");
+	limit_update(MIB);
+	EXPECT_EQ(0, limit_bytes());
+	put(self->root, "/sys/fs/cgroup/q/memory.max", "-1\n");
+	limit_update(MIB);
+	EXPECT_EQ(0, limit_bytes());
+	put(self->root, "/sys/fs/cgroup/q/memory.max", "209715200\n");
+	limit_update(MIB);
+	EXPECT_EQ(200 * MIB, limit_bytes());
+	/* the root's own counts for everybody, were there such a file */
+	put(self->root, "/sys/fs/cgroup/memory.max", "104857600\n");
+	limit_update(MIB);
+	EXPECT_EQ(100 * MIB, limit_bytes());
+}
+
+/* A last line that does not end is one that was cut off: it names nothing. */
+TEST_F(limit, a_line_cut_off)
+{
+	put(self->root, "/proc/self/cgroup", "1:cpu:/\n0::/quarter");
+	put(self->root, "/sys/fs/cgroup/quarter/memory.max", "104857600\n");
+	limit_update(MIB);
+	EXPECT_EQ(0, limit_bytes());
+	put(self->root, "/proc/self/cgroup", "1:cpu:/\n0::/quarter\n");
+	limit_update(MIB);
+	EXPECT_EQ(100 * MIB, limit_bytes());
 }
 
 /* What is no number of bytes that can be had is no limit, and does not wrap. */
