@@ -357,17 +357,50 @@ TEST(mallopt_knows_its_parameters)
 	EXPECT_EQ(0, mallopt(12345, 1));
 }
 
+/* The address space that this process has, in bytes. */
+static size_t vm_size(void)
+{
+	size_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%zu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (size_t)getpagesize();
+}
+
+/*
+ * What is in use rises by what is allocated and falls with it; what is free rises
+ * by what was freed; the heap is as large as all that, and what the process has
+ * mapped is not less.
+ */
 TEST(mallinfo_counts)
 {
-	struct mallinfo2 before = mallinfo2(), after;
-	void *p = malloc((size_t)10 << 20);
+	const size_t len = (size_t)10 << 20, slack = (size_t)1 << 20;
+	struct mallinfo2 before = mallinfo2(), full, after;
+	struct mallinfo narrow;
+	void *p = malloc(len);
 
-	after = mallinfo2();
-	EXPECT_LE(before.uordblks + ((size_t)10 << 20), after.uordblks);
-	EXPECT_EQ(after.arena, after.uordblks + after.fordblks);
+	ASSERT_NE(NULL, p);
+	full = mallinfo2();
+	EXPECT_LE(before.uordblks + len, full.uordblks);
+	EXPECT_GE(before.uordblks + len + slack, full.uordblks);
+	EXPECT_LE(full.uordblks + full.fordblks, full.arena);
+	EXPECT_GE(vm_size(), full.arena);
+	EXPECT_LE(len, full.arena);
 	free(p);
 	after = mallinfo2();
-	EXPECT_GT(before.uordblks + ((size_t)1 << 20), after.uordblks);
+	EXPECT_GE(before.uordblks + slack, after.uordblks);
+	EXPECT_LE(full.fordblks + len - slack, after.fordblks);
+	EXPECT_LE(full.arena, after.arena);
+	/* old programs call it, and the C library's header has a warning for new ones */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	narrow = mallinfo();
+#pragma GCC diagnostic pop
+	EXPECT_EQ((int)after.arena, narrow.arena);
+	EXPECT_EQ((int)after.uordblks, narrow.uordblks);
+	EXPECT_EQ((int)after.fordblks, narrow.fordblks);
 }
 
 TEST(malloc_info_is_xml)

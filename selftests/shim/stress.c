@@ -63,24 +63,39 @@ TEST(signals_do_not_disturb)
 	EXPECT_LT(0, signals);
 }
 
-/* Stopped and continued by its parent, which preempts it anywhere. */
+/*
+ * Stopped and continued by its parent, which preempts it anywhere: 500 times, each
+ * seen to have stopped it.  It works until it is told that this is over.
+ */
 TEST(stopped_and_continued)
 {
-	int status, i;
+	int status, i, end[2];
 	pid_t pid;
+	char c;
 
+	ASSERT_EQ(0, pipe(end));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		l = (struct load){ .max = 2000, .target = ROUNDS };
+		close(end[1]);
+		l = (struct load){ .max = 2000 };
 		load_start(&l, 4);
-		_exit(stress_finish() != 0);
+		while (read(end[0], &c, 1) < 0)
+			;
+		l.stop = true;
+		_exit(stress_finish() || l.rounds < 4 * 1000);
 	}
+	close(end[0]);
 	for (i = 0; i < 500; i++) {
 		kill(pid, SIGSTOP);
+		ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+		ASSERT_TRUE(WIFSTOPPED(status));
 		kill(pid, SIGCONT);
+		ASSERT_EQ(pid, waitpid(pid, &status, WCONTINUED));
+		ASSERT_TRUE(WIFCONTINUED(status));
 		usleep(500);
 	}
+	close(end[1]);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 }
