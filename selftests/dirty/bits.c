@@ -89,6 +89,20 @@ TEST_F(bits, what_was_written_and_nothing_else)
 	EXPECT_EQ(0, take(self));
 }
 
+/* To give a page back, a block of one folio is split, and so unmapped. */
+TEST_F(bits, giving_back_a_page_loses_no_other)
+{
+	size_t page;
+
+	for (page = self->first; page < self->end; page++)
+		page_write(self, page);
+	ASSERT_LT(0, take(self));
+	page_write(self, 5);
+	ASSERT_EQ(0, arena_punch(&self->a, 9 * OS_PAGE, OS_PAGE));
+	EXPECT_LT(0, take(self));
+	EXPECT_EQ(1, bit_is_set(self->bits, 5));
+}
+
 TEST_F(bits, reading_is_no_writing)
 {
 	size_t page;
