@@ -4,7 +4,7 @@
  *
  * Keeps true: an object is in one place at a time, a stack, the layers below, or
  * the caller's hands; a thread without sequences goes to percpu_lock for all of
- * its calls.  No lock is held here but while a stack grows.  Called by entry.
+ * its calls.  No lock is held here.  Called by entry.
  */
 #include "base/error.h"
 #include "base/probe.h"
@@ -22,17 +22,12 @@
 /* Make this CPU's stack of a class larger, if the budget allows it. */
 static void here_grow(unsigned int cls, unsigned int cap)
 {
-	struct percpu_slab *slab;
-	long cpu;
+	struct percpu_own own;
 
-	shim_lock_acquire(&percpu.lock);
-	slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab, &percpu_none,
-			   &cpu);
-	if (slab) {
-		stack_grow(slab, cls, cap);
-		own_give(slab, (unsigned int)cpu);
-	}
-	shim_lock_release(&percpu.lock);
+	if (!own_begin(&own))
+		return;
+	stack_grow(own.slab, cls, cap);
+	own_end(&own);
 }
 
 /* Note a miss.  Return the capacity that the stack has about now. */

@@ -31,9 +31,11 @@
  * @rseq_off: where the thread's rseq area is, from the thread pointer; always
  *	one that exists once anything was allocated
  * @none: what CPUs -2 and -1 have, that is, threads without rseq
- * @slab: by CPU; &percpu_none for a CPU that has none
+ * @slab: by CPU; &percpu_none for a CPU that has none, &percpu_busy while a
+ *	thread that ran there changes the CPU's
  *
- * Written at boot and, @slab only, with the percpu lock held.
+ * Written at boot; @slab also with the percpu lock held, and without it from a
+ * slab to &percpu_busy and back, by own_begin().
  */
 struct percpu_hot {
 	size_t small_max;

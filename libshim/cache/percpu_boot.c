@@ -77,6 +77,7 @@ void percpu_boot(bool use_rseq)
 				RSEQ_MM_CID_END;
 	}
 	slab_close(&percpu_none);
+	slab_close(&percpu_busy);
 	percpu_hot.none[0] = &percpu_none;
 	percpu_hot.none[1] = &percpu_none;
 	for (i = 0; i < percpu.ncpus; i++)
@@ -91,12 +92,14 @@ bool percpu_has_rseq(void)
 void percpu_fork_prepare(void)
 {
 	shim_lock_fork_prepare(&percpu.lock);
+	own_fork_prepare();
 	locked_fork_prepare();
 }
 
 void percpu_fork_parent(void)
 {
 	locked_fork_parent();
+	own_fork_parent();
 	shim_lock_fork_parent(&percpu.lock);
 }
 
@@ -108,6 +111,7 @@ void percpu_fork_parent(void)
 void percpu_fork_child(void)
 {
 	locked_fork_child();
+	own_fork_child();
 	shim_lock_fork_child(&percpu.lock);
 	if (percpu.rseq)
 		fence_register();

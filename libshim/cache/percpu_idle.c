@@ -2,9 +2,9 @@
 /*
  * percpu_idle: emptying caches of which nobody makes use.
  *
- * Keeps true: only the owner of a slab takes objects out of it.  A slab is
- * detached from its CPU, emptied, and attached again or kept as a free one, all
- * with the percpu lock held.  Called by percpu on misses, and by entry where
+ * Keeps true: only the owner of a slab takes objects out of it.  Another CPU's
+ * is taken, emptied, and given back or kept as a free one, all with the percpu
+ * lock held; this CPU's is owned.  Called by percpu on misses, and by entry where
  * memory is short.
  */
 #include "base/clock.h"
@@ -67,7 +67,7 @@ static void cpu_look(unsigned int cpu)
 	struct percpu_slab *slab = percpu_hot.slab[cpu];
 	uint64_t shape;
 
-	if (slab == &percpu_none)
+	if (percpu_is_closed(slab))
 		return;
 	shape = slab_shape(slab);
 	if (slab->shape != shape) {
@@ -81,9 +81,20 @@ static void cpu_look(unsigned int cpu)
 	if (!slab)
 		return;
 	slab_empty(slab);
+	__atomic_fetch_sub(&percpu.capacity, slab->bytes, __ATOMIC_RELAXED);
 	slab->next = percpu.free;
 	percpu.free = slab;
 	percpu.drains++;
+}
+
+static void here_trim(void)
+{
+	struct percpu_own own;
+
+	if (!own_begin(&own))
+		return;
+	slab_trim_idle(own.slab);
+	own_end(&own);
 }
 
 /**
@@ -95,17 +106,7 @@ static void cpu_look(unsigned int cpu)
  */
 void percpu_tidy(bool all)
 {
-	struct percpu_slab *slab;
-	long here;
-
-	shim_lock_acquire(&percpu.lock);
-	slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab, &percpu_none,
-			   &here);
-	if (slab) {
-		slab_trim_idle(slab);
-		own_give(slab, (unsigned int)here);
-	}
-	shim_lock_release(&percpu.lock);
+	here_trim();
 	if (all) {
 		transfer_plunder();
 		percpu_idle();
@@ -148,20 +149,9 @@ static void look_around(void)
 
 void percpu_idle(void)
 {
-	struct percpu_slab *slab;
-	long here;
-
 	if (!tick_is_due())
 		return;
-	if (percpu.rseq) {
-		shim_lock_acquire(&percpu.lock);
-		slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab,
-				   &percpu_none, &here);
-		if (slab) {
-			slab_trim_idle(slab);
-			own_give(slab, (unsigned int)here);
-		}
-		shim_lock_release(&percpu.lock);
-	}
+	if (percpu.rseq)
+		here_trim();
 	look_around();
 }

@@ -20,10 +20,17 @@
 
 #define PERCPU_MAX_LOCKED	64	/* slabs of the fallback */
 
+/*
+ * Locks for those who change their CPU's slab.  With one for each of 64 CPUs
+ * they fill 4 KiB; on larger machines two CPUs share one, and a thread that finds
+ * it taken does without, so that more would hardly help.
+ */
+#define PERCPU_OWNERS		64
+
 /**
  * struct percpu - the state of the layer
- * @lock: guards all of it, every change of percpu_hot.slab[], and all slabs
- *	that are detached
+ * @lock: guards what no atomic instruction changes, all slabs that are on no
+ *	CPU, and every change of percpu_hot.slab[] but those of own_begin()
  * @ncpus: CPUs the kernel may have: entries of percpu_hot.slab[] in use
  * @nallowed: CPUs the process could run on at boot: slabs of the fallback
  * @limit: slabs there may be
@@ -37,6 +44,9 @@
  * @steal_window: when the current 10 ms of counting steals began
  * @steal_count: steals in it
  * @tick: when percpu_idle() is due, read without the lock
+ * @capacity: bytes that the stacks of all slabs with a CPU, and of those behind
+ *	locks, may hold together; atomic
+ * @resizes: atomic
  */
 struct percpu {
 	struct shim_lock lock;
@@ -53,6 +63,7 @@ struct percpu {
 	uint64_t steal_window;
 	uint32_t steal_count;
 	uint64_t tick;
+	size_t capacity;
 	uint64_t steals;
 	uint64_t drains;
 	uint64_t resizes;
@@ -60,9 +71,32 @@ struct percpu {
 
 extern struct percpu percpu __attribute__((visibility("hidden")));
 
-/* A closed header: the slab of CPUs that have none, never written after boot. */
+/*
+ * Closed headers, never written after boot: the slab of CPUs that have none, and
+ * of those whose own is being changed.
+ */
 extern struct percpu_slab percpu_none
 	__attribute__((visibility("hidden")));
+extern struct percpu_slab percpu_busy
+	__attribute__((visibility("hidden")));
+
+/* Is a value of percpu_hot.slab[] no slab? */
+static inline bool percpu_is_closed(const struct percpu_slab *slab)
+{
+	return slab == &percpu_none || slab == &percpu_busy;
+}
+
+/**
+ * struct percpu_own - a slab that a thread took from its CPU
+ * @slab: the slab
+ * @cpu: whose it is
+ * @stripe: index of the owner's lock
+ */
+struct percpu_own {
+	struct percpu_slab *slab;
+	long cpu;
+	unsigned int stripe;
+};
 
 /* percpu_lock.c: slabs of threads without sequences; read by inspect.c, too. */
 extern struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED]
@@ -73,6 +107,13 @@ struct percpu_slab *own_take(unsigned int cpu);
 void own_give(struct percpu_slab *slab, unsigned int cpu);
 struct percpu_slab *own_here(void);
 void own_stamp(struct percpu_slab *slab);
+
+/* percpu_own.c; the lock is not held: nobody waits for anybody. */
+bool own_begin(struct percpu_own *own);
+void own_end(const struct percpu_own *own);
+void own_fork_prepare(void);
+void own_fork_parent(void);
+void own_fork_child(void);
 
 /* percpu_idle.c; no lock is held. */
 void percpu_tidy(bool all);

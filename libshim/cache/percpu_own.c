@@ -3,9 +3,17 @@
  * percpu_own: which CPU has which slab.
  *
  * Keeps true: a slab is attached to at most one CPU; percpu_hot.slab[cpu] is
- * that slab or percpu_none.  An attached slab is changed only by sequences on
- * its CPU.  The percpu lock protects every attach and detach, and a detached
- * slab while it is being changed.  Called by the other files of the cache.
+ * that slab, percpu_none or percpu_busy.  An attached slab is changed only by
+ * sequences on its CPU.  Called by the other files of the cache.
+ *
+ *	slab -> none	own_take(), and back own_give(): with the percpu lock
+ *	none -> slab	held, which also protects the slab meanwhile
+ *	slab -> busy	own_begin(): in a sequence of this CPU, no lock that
+ *	busy -> slab	others wait for; own_end(): by who began
+ *
+ * Both may want a slab at once.  The sequence stores blindly over what it read
+ * before, so whoever takes looks again when no sequence can be under way any
+ * more: other than percpu_none there, the CPU's own thread was faster.
  *
  * The process gets no more slabs than it has had threads running at the same
  * time.  Where the kernel maintains concurrency ids (mm_cid), the highest one
@@ -32,7 +40,17 @@
 
 struct percpu_hot percpu_hot SHIM_BSS_HEAD __attribute__((aligned(64)));
 struct percpu_slab percpu_none SHIM_BSS_LARGE __attribute__((aligned(64)));
+struct percpu_slab percpu_busy SHIM_BSS_LARGE __attribute__((aligned(64)));
 struct percpu percpu = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU) };
+
+/* Held by who owns a slab, so that a fork copies none that is half changed. */
+static struct {
+	struct shim_lock lock;
+} __attribute__((aligned(64))) owners[PERCPU_OWNERS] = {
+	[0 ... PERCPU_OWNERS - 1] = {
+		.lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU)
+	}
+};
 
 /* glibc 2.32 and later. */
 extern char __libc_single_threaded __attribute__((weak));
@@ -79,26 +97,32 @@ static bool fence(unsigned int cpu)
  * own_take - take a CPU's slab for oneself
  * @cpu: any CPU; the lock is held
  *
- * Return: the slab, which no sequence uses any more, or NULL if there is none or
- * the kernel, which let us register for it at boot, refuses the fence: a sandbox
- * that was entered later.  Then each CPU keeps the slab that it has.
+ * Return: the slab, which no sequence uses any more, or NULL if there is none, or
+ * its own CPU changes it just now, or the kernel, which let us register for it at
+ * boot, refuses the fence: a sandbox that was entered later.  Then each CPU keeps
+ * the slab that it has.
  */
 struct percpu_slab *own_take(unsigned int cpu)
 {
-	struct percpu_slab *slab = percpu_hot.slab[cpu];
+	void **at = &percpu_hot.slab[cpu];
+	struct percpu_slab *slab = __atomic_load_n(at, __ATOMIC_RELAXED);
+	void *was = slab, *none = &percpu_none;
 
 	shim_lock_assert(&percpu.lock);
-	if (slab == &percpu_none || percpu.no_fence)
+	if (percpu_is_closed(slab) || percpu.no_fence)
 		return NULL;
-	__atomic_store_n(&percpu_hot.slab[cpu], (void *)&percpu_none,
-			 __ATOMIC_RELEASE);
+	if (!__atomic_compare_exchange_n(at, &was, none, false,
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return NULL;
 	if (!fence(cpu)) {
-		/* nobody else has had it meanwhile: the lock is held */
+		/* a sequence may have it, and gives it back then */
 		percpu.no_fence = true;
-		__atomic_store_n(&percpu_hot.slab[cpu], (void *)slab,
-				 __ATOMIC_RELEASE);
+		__atomic_compare_exchange_n(at, &none, (void *)slab, false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 		return NULL;
 	}
+	if (__atomic_load_n(at, __ATOMIC_ACQUIRE) != &percpu_none)
+		return NULL;
 	slab->cpu = -1;
 	return slab;
 }
@@ -114,6 +138,67 @@ void own_give(struct percpu_slab *slab, unsigned int cpu)
 	slab->cpu = (int)cpu;
 	/* release order: pairs with the load at the start of each sequence */
 	__atomic_store_n(&percpu_hot.slab[cpu], (void *)slab, __ATOMIC_RELEASE);
+}
+
+/**
+ * own_begin - take this CPU's slab for oneself
+ * @own: filled in, for own_end()
+ *
+ * Takes no lock that anybody waits for.  Meanwhile threads on the CPU go to the
+ * layer below.
+ *
+ * Return: false if the CPU has none, or another thread is at it, or at that of
+ * a CPU with the same lock, or forks.
+ */
+bool own_begin(struct percpu_own *own)
+{
+	unsigned int cpu = (unsigned int)rseq_cpu(percpu_hot.rseq_off);
+
+	own->stripe = cpu % PERCPU_OWNERS;
+	if (!shim_lock_try(&owners[own->stripe].lock))
+		return false;
+	own->slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab,
+				&percpu_none, &percpu_busy, &own->cpu);
+	if (own->slab)
+		return true;
+	shim_lock_release(&owners[own->stripe].lock);
+	return false;
+}
+
+/**
+ * own_end - give it back
+ * @own: what own_begin() filled in
+ */
+void own_end(const struct percpu_own *own)
+{
+	/* release order: pairs with the load at the start of each sequence */
+	__atomic_store_n(&percpu_hot.slab[own->cpu], (void *)own->slab,
+			 __ATOMIC_RELEASE);
+	shim_lock_release(&owners[own->stripe].lock);
+}
+
+void own_fork_prepare(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < PERCPU_OWNERS; i++)
+		shim_lock_fork_prepare(&owners[i].lock);
+}
+
+void own_fork_parent(void)
+{
+	unsigned int i;
+
+	for (i = PERCPU_OWNERS; i--;)
+		shim_lock_fork_parent(&owners[i].lock);
+}
+
+void own_fork_child(void)
+{
+	unsigned int i;
+
+	for (i = PERCPU_OWNERS; i--;)
+		shim_lock_fork_child(&owners[i].lock);
 }
 
 /* How many slabs the process deserves, the lock being held. */
@@ -146,7 +231,7 @@ static struct percpu_slab *own_steal(void)
 	for (cpu = 0; cpu < percpu.ncpus; cpu++) {
 		struct percpu_slab *slab = percpu_hot.slab[cpu];
 
-		if (slab == &percpu_none)
+		if (percpu_is_closed(slab))
 			continue;
 		if (!oldest || slab->stamp < oldest->stamp)
 			oldest = slab;
@@ -192,6 +277,8 @@ static void own_attach(unsigned int cpu)
 	if (slab) {
 		percpu.free = slab->next;
 		slab->next = NULL;
+		__atomic_fetch_add(&percpu.capacity, slab->bytes,
+				   __ATOMIC_RELAXED);
 	} else {
 		slab = own_new();
 		if (!slab)
@@ -211,7 +298,8 @@ static void own_attach(unsigned int cpu)
  *
  * The thread may be on another CPU when this returns: good for hints only.
  *
- * Return: the slab, or NULL if there is no memory for one.
+ * Return: the slab, or NULL if there is no memory for one, or another thread
+ * changes it.
  */
 struct percpu_slab *own_here(void)
 {
@@ -228,8 +316,6 @@ struct percpu_slab *own_here(void)
 			own_attach(cpu);
 		slab = percpu_hot.slab[cpu];
 		shim_lock_release(&percpu.lock);
-		if (slab == &percpu_none)
-			return NULL;
 	}
-	return slab;
+	return percpu_is_closed(slab) ? NULL : slab;
 }

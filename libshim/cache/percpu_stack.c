@@ -9,11 +9,14 @@
  *
  * All stacks of a slab together hold no more than the budget, which is a part
  * of the heap.  Where the budget is used up, a stack that grows takes room from
- * classes that have not missed since the clock hand last passed them.
+ * classes that have not missed since the clock hand last passed them.  And all
+ * slabs together have a total, as on a machine of 256 CPUs these parts are many
+ * times the heap: who comes first may use what others do not, but each has a
+ * fair share of it, so that at worst the total is there twice.
  *
  * Keeps true: no stack that grows past its first few objects takes slab->bytes
- * over the budget.  There is no lock here: a function that changes a slab
- * requires it to be detached or locked.
+ * over the budget; percpu.capacity is the sum of slab->bytes.  There is no lock
+ * here: a function that changes a slab requires it to be detached or locked.
  */
 #include "percpu_int.h"
 #include "transfer.h"
@@ -42,19 +45,75 @@ static const struct {
 	{ (size_t)1 << 20, 8 },
 };
 
-static size_t budget_now(void)
+/*
+ * Of all slabs: half of the heap.  Up to 4 slabs never have as much by the parts
+ * above, and with 8 MiB up to 8 slabs of a small heap have what they had.
+ */
+#define TOTAL_PART	2u
+#define TOTAL_MIN	((size_t)8 << 20)
+
+/* A class's first few objects, where the total is used up. */
+#define FIRST_BYTES	1024u
+
+/* Slabs that may be in use: those behind locks are made as threads come. */
+static uint32_t slabs_max(void)
+{
+	uint32_t n = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED);
+
+	if (!percpu.rseq && percpu.nallowed > n)
+		n = percpu.nallowed;
+	return n ? n : 1;
+}
+
+/*
+ * What all stacks of a slab may hold, if @more of that is new.  *@scarce says
+ * whether it is the share of a total that is used up.
+ */
+static size_t budget_now(size_t more, bool *scarce)
 {
 	size_t budget = __atomic_load_n(&percpu.budget, __ATOMIC_RELAXED);
 	bool many = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED) > 1;
+	unsigned int shift = 2 * pageheap_pressure();
+	size_t total, fair, all;
 
-	if (!budget) {
-		budget = pageheap_usage() / budgets[many].part;
-		if (budget < budgets[many].min)
-			budget = budgets[many].min;
-		if (budget > BUDGET_MAX)
-			budget = BUDGET_MAX;
+	*scarce = false;
+	if (budget)	/* somebody has said so */
+		return budget >> shift;
+	total = pageheap_usage();
+	budget = total / budgets[many].part;
+	if (budget < budgets[many].min)
+		budget = budgets[many].min;
+	if (budget > BUDGET_MAX)
+		budget = BUDGET_MAX;
+	total /= TOTAL_PART;
+	if (total < TOTAL_MIN)
+		total = TOTAL_MIN;
+	all = __atomic_load_n(&percpu.capacity, __ATOMIC_RELAXED);
+	fair = total / slabs_max();
+	if (all + more > total >> shift && budget > fair) {
+		*scarce = true;
+		budget = fair;
 	}
-	return budget >> (2 * pageheap_pressure());
+	return budget >> shift;
+}
+
+/* May the first few of a class come on top of the budget? */
+static bool first_is_free(const struct percpu_slab *slab, unsigned int cls,
+			  size_t more, bool scarce)
+{
+	return !slab->cap[cls] && (!scarce || more <= FIRST_BYTES);
+}
+
+/* slab_resize(), counted. */
+static bool stack_resize(struct percpu_slab *slab, unsigned int cls,
+			 unsigned int cap)
+{
+	size_t before = slab->bytes;
+	bool ok = slab_resize(slab, cls, cap);
+
+	__atomic_fetch_add(&percpu.capacity, slab->bytes - before,
+			   __ATOMIC_RELAXED);
+	return ok;
 }
 
 /**
@@ -133,7 +192,7 @@ static void stack_squeeze(struct percpu_slab *slab, unsigned int not,
 		}
 		cap = cap > CAP_FIRST ? cap / 2 : 0;
 		stack_drain(slab, cls, cap);
-		slab_resize(slab, cls, cap);
+		stack_resize(slab, cls, cap);
 	}
 }
 
@@ -147,8 +206,10 @@ bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
 		    unsigned int cap)
 {
 	size_t more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
+	bool scarce;
 
-	return !slab->cap[cls] || slab->bytes + more <= budget_now() ||
+	return slab->bytes + more <= budget_now(more, &scarce) ||
+	       first_is_free(slab, cls, more, scarce) ||
 	       slab_misses(slab) % SQUEEZE_MISSES == 0;
 }
 
@@ -162,19 +223,23 @@ bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
  */
 bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 {
-	size_t budget = budget_now();
-	size_t more;
+	size_t budget, more;
+	bool scarce;
 
 	if (cap <= slab->cap[cls])
 		return true;
 	more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
-	/* Where all classes miss alike, moving room around only costs. */
-	if (slab->bytes + more > budget &&
+	budget = budget_now(more, &scarce);
+	/*
+	 * Where all classes miss alike, moving room around only costs; and all of
+	 * it is of no use to a class whose objects are larger than that.
+	 */
+	if (slab->bytes + more > budget && more <= budget &&
 	    slab_misses(slab) % SQUEEZE_MISSES == 0)
 		stack_squeeze(slab, cls, slab->bytes + more - budget);
-	/* The first few of a class are always allowed. */
-	if (slab->bytes + more > budget && slab->cap[cls])
+	if (slab->bytes + more > budget &&
+	    !first_is_free(slab, cls, more, scarce))
 		return false;
-	percpu.resizes++;
-	return slab_resize(slab, cls, cap);
+	__atomic_fetch_add(&percpu.resizes, 1, __ATOMIC_RELAXED);
+	return stack_resize(slab, cls, cap);
 }

@@ -14,7 +14,7 @@ static void slabs_each(void (*fn)(const struct percpu_slab *slab, void *arg),
 	unsigned int i;
 
 	for (i = 0; percpu.rseq && i < percpu.ncpus; i++)
-		if (percpu_hot.slab[i] != &percpu_none)
+		if (!percpu_is_closed(percpu_hot.slab[i]))
 			fn(percpu_hot.slab[i], arg);
 	for (i = 0; i < PERCPU_MAX_LOCKED; i++)
 		if (locked_slab(i))

@@ -47,9 +47,9 @@ static inline unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls,
 }
 
 static inline void *rseq_detach(uintptr_t off, void *tbl, void *none,
-				long *cpu)
+				void *busy, long *cpu)
 {
-	(void)off, (void)tbl, (void)none, (void)cpu;
+	(void)off, (void)tbl, (void)none, (void)busy, (void)cpu;
 	return NULL;
 }
 

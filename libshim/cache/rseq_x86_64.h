@@ -10,7 +10,8 @@
  *   +--> start
  *   |    movslq %fs:4(off), %slab      cpu_id; -1, -2: not registered
  *   |    mov    (tbl,%slab,8), %slab   slab[-2], slab[-1] and the CPUs without
- *   |                                  a slab have percpu_none: always a miss
+ *   |                                  a slab have percpu_none or _busy: always
+ *   |                                  a miss
  *   |    load cur, object or end
  *   |    miss? ---------------------> out: nothing was written
  *   |    write the slot                above cur: nobody reads it
@@ -283,16 +284,17 @@ miss:
  * rseq_detach - take this CPU's slab for oneself
  * @off: percpu_hot.rseq_off
  * @tbl: percpu_hot.slab
- * @none: percpu_none, left in its place
+ * @none: percpu_none, what a CPU without a slab has
+ * @busy: percpu_busy, left in its place
  * @cpu: set to the CPU whose slab it was
  *
  * No sequence is under way on the slab when this returns: those of this CPU
  * were preempted, so they restart; others do not use it.
  *
- * Return: the slab, or NULL if this CPU has none.
+ * Return: the slab, or NULL if this CPU has none or another thread took it.
  */
 static inline void *rseq_detach(uintptr_t off, void *tbl, void *none,
-				long *cpu)
+				void *busy, long *cpu)
 {
 	uintptr_t slab, nr;
 
@@ -302,10 +304,13 @@ static inline void *rseq_detach(uintptr_t off, void *tbl, void *none,
 		"movq (%[tbl],%[nr],8), %[slab]\n\t"
 		"cmpq %[none], %[slab]\n\t"
 		"je %l[miss]\n\t"
-		"movq %[none], (%[tbl],%[nr],8)"
+		"cmpq %[busy], %[slab]\n\t"
+		"je %l[miss]\n\t"
+		"movq %[busy], (%[tbl],%[nr],8)"
 		RSEQ_END
 		: [slab] "=&r" (slab), [nr] "=&r" (nr)
-		: [off] "r" (off), [tbl] "r" (tbl), [none] "r" (none)
+		: [off] "r" (off), [tbl] "r" (tbl), [none] "r" (none),
+		  [busy] "r" (busy)
 		: "memory", "cc"
 		: miss);
 	*cpu = (long)nr;

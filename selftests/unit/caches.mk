@@ -31,6 +31,9 @@ percpu := $(slabs) fake_transfer $(side)
 PROGRAMS += percpu_steps
 percpu_steps := $(slabs:%=steps_%) fake_rseq fake_transfer $(side)
 
+PROGRAMS += percpu_many
+percpu_many := $(slabs) fake_transfer $(side)
+
 PROGRAMS += conf
 conf := conf error sizeclass
 

@@ -75,14 +75,17 @@ unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls, void **objs,
 	return i;
 }
 
-void *rseq_detach(uintptr_t off, void *tbl, void *none, long *cpu)
+void *rseq_detach(uintptr_t off, void *tbl, void *none, void *busy, long *cpu)
 {
-	struct percpu_slab *slab = begin(tbl);
+	struct percpu_slab *slab;
 
 	(void)off;
-	if (slab == none)
+	fake_rseq.detaching = true;
+	slab = begin(tbl);
+	fake_rseq.detaching = false;
+	if (slab == none || slab == busy)
 		return NULL;
-	((void **)tbl)[fake_rseq.cpu] = none;
+	((void **)tbl)[fake_rseq.cpu] = busy;
 	*cpu = fake_rseq.cpu;
 	return slab;
 }

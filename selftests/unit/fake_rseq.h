@@ -24,11 +24,13 @@
  * @cpu: the CPU that the thread is on
  * @mm_cid: its concurrency id
  * @between: called before each sequence, but not inside of itself; or NULL
+ * @detaching: it is called before rseq_detach(), whose caller has a lock
  */
 struct fake_rseq {
 	int cpu;
 	unsigned int mm_cid;
 	void (*between)(void);
+	bool detaching;
 };
 
 extern struct fake_rseq fake_rseq;
@@ -40,7 +42,7 @@ unsigned int rseq_pop_batch(uintptr_t off, void *tbl, size_t cls, void **objs,
 			    unsigned int n);
 unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls, void **objs,
 			     unsigned int n);
-void *rseq_detach(uintptr_t off, void *tbl, void *none, long *cpu);
+void *rseq_detach(uintptr_t off, void *tbl, void *none, void *busy, long *cpu);
 int rseq_cpu(uintptr_t off);
 unsigned int rseq_mm_cid(uintptr_t off);
 

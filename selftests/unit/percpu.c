@@ -371,6 +371,72 @@ TEST(a_slab_is_taken_from_a_busy_cpu)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
+static int slab_owner;	/* how many have the slab of CPU 1 */
+static unsigned long owned_twice;
+
+static void own_and_look(void)
+{
+	if (__atomic_exchange_n(&slab_owner, 1, __ATOMIC_ACQ_REL))
+		__atomic_fetch_add(&owned_twice, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&slab_owner, 0, __ATOMIC_RELEASE);
+}
+
+static void *owner(void *data)
+{
+	struct percpu_own own;
+
+	pin(1);
+	while (!stop) {
+		if (!own_begin(&own))
+			continue;
+		own_and_look();
+		own_end(&own);
+	}
+	return data;
+}
+
+/*
+ * Taken from another CPU, or owned by a thread of its own: never both, and in the
+ * end it is where it was.
+ */
+TEST(a_slab_is_taken_or_owned)
+{
+	unsigned int i, bad = 0, taken = 0;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct percpu_slab *slab, *first;
+	pthread_t t;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq() || cpus < 2)
+		SKIP(return, "no sequences, or one CPU only");
+	pin(1);
+	give(1, take(1));
+	first = percpu_hot.slab[1];
+	ASSERT_FALSE(percpu_is_closed(first));
+	pin(0);
+	ASSERT_EQ(0, pthread_create(&t, NULL, owner, NULL));
+	for (i = 0; i < 300000; i++) {
+		shim_lock_acquire(&percpu.lock);
+		slab = own_take(1);
+		if (slab) {
+			taken++;
+			own_and_look();
+			bad += slab != first;
+			own_give(slab, 1);
+		}
+		shim_lock_release(&percpu.lock);
+	}
+	stop = true;
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, owned_twice);
+	EXPECT_LT(0, taken);
+	EXPECT_EQ(first, percpu_hot.slab[1]);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 static void free_twice(void)
 {
 	void *p = take(4);

@@ -103,7 +103,8 @@ static void others_locked(unsigned int what)
 	struct percpu_slab *slab;
 	int was = fake_rseq.cpu;
 
-	if (shim_lock_is_held(&percpu.lock))
+	/* who detaches has a lock of the same rank */
+	if (shim_lock_is_held(&percpu.lock) || fake_rseq.detaching)
 		return;
 	switch (what) {
 	case 0:
@@ -163,7 +164,7 @@ static bool slabs_are_all_there(void)
 	int cpu;
 
 	for (cpu = 0; cpu < CPUS; cpu++)
-		if (percpu_hot.slab[cpu] != &percpu_none) {
+		if (!percpu_is_closed(percpu_hot.slab[cpu])) {
 			slab = percpu_hot.slab[cpu];
 			if (slab->cpu != cpu || !slab_is_valid(slab))
 				return false;

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * percpu on machines that are not here: thousands of CPUs, ids with gaps.
+ *
+ * The layer learns where a thread runs from the thread's rseq area, so that an
+ * area of the test's own says what the test likes.  The kernel does not look at
+ * that one: only one thread at a time may say that it is on a CPU.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+
+#include "fake_transfer.h"
+#include "cache/percpu_int.h"
+
+#define MIB		((size_t)1 << 20)
+#define PATIENCE_S	120
+
+/* linux/rseq.h's, with what 6.3 added. */
+static __thread struct {
+	uint32_t cpu_id_start;
+	uint32_t cpu_id;
+	uint64_t rseq_cs;
+	uint32_t flags;
+	uint32_t node_id;
+	uint32_t mm_cid;
+} area __attribute__((tls_model("initial-exec"), aligned(32)));
+
+static void be_on(unsigned int cpu)
+{
+	area.cpu_id_start = cpu;
+	area.cpu_id = cpu;
+	area.node_id = cpu / 64;
+}
+
+FIXTURE(many) {
+	unsigned int cpus;
+};
+
+FIXTURE_SETUP(many)
+{
+	unsigned int i;
+
+	percpu_boot(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	percpu_hot.rseq_off = (uintptr_t)&area -
+			      (uintptr_t)__builtin_thread_pointer();
+	for (i = 0; i < PERCPU_MAX_CPUS; i++)
+		percpu_hot.slab[i] = &percpu_none;
+	percpu.ncpus = PERCPU_MAX_CPUS;
+	percpu.limit = PERCPU_MAX_CPUS;
+	percpu.mm_cid = false;
+	percpu_open(true);
+}
+
+FIXTURE_TEARDOWN(many)
+{
+}
+
+static void *take(unsigned int cls)
+{
+	void *p = percpu_pop(cls);
+
+	return p ? p : percpu_get(cls);
+}
+
+static void give(unsigned int cls, void *p)
+{
+	if (!percpu_push(cls, p))
+		percpu_put(cls, p);
+}
+
+/* Miss in both directions, so that the stacks of a class grow. */
+static void swing(unsigned int cls, unsigned int n)
+{
+	void *objs[2048];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		objs[i] = take(cls);
+	for (i = 0; i < n; i++)
+		give(cls, objs[i]);
+}
+
+static struct percpu_slab *slab_of(unsigned int cpu)
+{
+	return percpu_hot.slab[cpu];
+}
+
+TEST_F(many, ids_with_gaps)
+{
+	static const unsigned int ids[] = { 0, 7, 255, 256, 4095, 8191 };
+	const unsigned int n = ARRAY_SIZE(ids);
+	struct percpu_stat st;
+	unsigned int i, k;
+
+	for (i = 0; i < n; i++) {
+		be_on(ids[i]);
+		swing(1 + i, 100);
+	}
+	percpu_get_stat(&st);
+	EXPECT_EQ(n, st.attached);
+	EXPECT_LT(0, st.bytes);
+	for (i = 0; i < n; i++) {
+		ASSERT_FALSE(percpu_is_closed(slab_of(ids[i])));
+		EXPECT_EQ((int)ids[i], slab_of(ids[i])->cpu);
+		/* what is cached here is cached nowhere else */
+		for (k = 0; k < n; k++)
+			EXPECT_EQ(i == k, !!slab_count(slab_of(ids[i]), 1 + k));
+	}
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+TEST_F(many, every_cpu_of_8192_works_and_is_drained)
+{
+	struct percpu_stat st;
+	unsigned int i;
+
+	for (i = 0; i < PERCPU_MAX_CPUS; i++) {
+		be_on(i);
+		give(1, take(1));
+	}
+	percpu_get_stat(&st);
+	EXPECT_EQ(PERCPU_MAX_CPUS, st.slabs);
+	for (i = 0; i < 10; i++) {
+		percpu.tick = 1;	/* as if the time had come */
+		percpu_idle();
+	}
+	percpu_get_stat(&st);
+	EXPECT_EQ(0, st.attached);
+	EXPECT_EQ(0, percpu.capacity);
+	EXPECT_EQ(0, fake_transfer.out);
+	/* one of them goes to the next CPU that needs one, and counts again */
+	be_on(3);
+	give(1, take(1));
+	percpu_get_stat(&st);
+	EXPECT_EQ(PERCPU_MAX_CPUS, st.slabs);
+	EXPECT_LT(0, st.capacity);
+	EXPECT_EQ(st.capacity, percpu.capacity);
+}
+
+/*
+ * 256 CPUs, a heap of 16 MiB: all caches together stay near half of it, and the
+ * last CPU has no less than the first.
+ */
+TEST_F(many, caches_have_a_total)
+{
+	enum { CPUS = 256 };
+	unsigned int i, cls, round, least = 0;
+	struct percpu_stat st;
+
+	percpu.limit = CPUS;
+	fake_transfer.usage = 16 * MIB;
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < CPUS; i++) {
+			be_on(i);
+			for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+				swing(cls, 200);
+		}
+	percpu_get_stat(&st);
+	EXPECT_EQ(CPUS, st.attached);
+	EXPECT_EQ(st.capacity, percpu.capacity);
+	/* the total for who comes first, fair shares of it for the others */
+	EXPECT_GE(16 * MIB, st.capacity);
+	EXPECT_LE(4 * MIB, st.capacity);
+	EXPECT_GE(st.capacity, st.bytes);
+	/* an eighth of the fair share, as stacks grow by half at a time */
+	for (i = 0; i < CPUS; i++)
+		least += slab_of(i)->bytes < 8 * MIB / CPUS / 8;
+	EXPECT_EQ(0, least);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+/* What is not scarce is not shared out: two CPUs have what they always had. */
+TEST_F(many, two_cpus_do_not_feel_it)
+{
+	unsigned int i, round;
+
+	percpu.limit = 2;
+	fake_transfer.usage = 16 * MIB;
+	for (round = 0; round < 40; round++)
+		for (i = 0; i < 2; i++) {
+			be_on(i);
+			swing(SIZECLASS_COUNT, 200);
+		}
+	for (i = 0; i < 2; i++)
+		EXPECT_LE(2 * MIB * 2 / 3, slab_of(i)->bytes);
+}
+
+static void *grows(void *data)
+{
+	be_on(9);
+	swing(3, 1000);
+	swing(3, 1000);
+	return data;
+}
+
+/*
+ * Whoever holds the percpu lock, a cache on another CPU grows and is tidied.
+ * A thread that waited would wait for ever.
+ */
+TEST_F(many, growth_waits_for_nobody)
+{
+	struct timespec until;
+	pthread_t t;
+
+	be_on(9);
+	give(3, take(3));
+	be_on(1);
+	shim_lock_acquire(&percpu.lock);
+	ASSERT_EQ(0, pthread_create(&t, NULL, grows, NULL));
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_S;
+	ASSERT_EQ(0, pthread_timedjoin_np(t, NULL, &until));
+	shim_lock_release(&percpu.lock);
+	EXPECT_LT(100, slab_of(9)->cap[3]);
+	EXPECT_TRUE(slab_is_valid(slab_of(9)));
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+static void *looks(void *data)
+{
+	unsigned int *wrong = data;
+	struct percpu_own own;
+	void *p;
+
+	be_on(5);
+	*wrong += own_begin(&own);
+	*wrong += !!percpu_pop(2);
+	p = percpu_get(2);
+	*wrong += !p;
+	percpu_put(2, p);
+	/* nor does anybody take it, or think it his to replace */
+	shim_lock_acquire(&percpu.lock);
+	*wrong += !!own_take(5);
+	shim_lock_release(&percpu.lock);
+	*wrong += percpu_hot.slab[5] != &percpu_busy;
+	return data;
+}
+
+/* One thread owns its CPU's slab: another on that CPU does without, and goes on. */
+TEST_F(many, a_slab_has_one_owner)
+{
+	struct percpu_own own;
+	unsigned int wrong = 0;
+	pthread_t t;
+
+	be_on(5);
+	swing(2, 100);
+	ASSERT_TRUE(own_begin(&own));
+	ASSERT_EQ(0, pthread_create(&t, NULL, looks, &wrong));
+	ASSERT_EQ(0, pthread_join(t, NULL));
+	EXPECT_EQ(0, wrong);
+	own_end(&own);
+	EXPECT_EQ(own.slab, slab_of(5));
+	EXPECT_NE(NULL, percpu_pop(2));
+}
+
+TEST_HARNESS_MAIN
