@@ -89,15 +89,34 @@ unsigned long long args_bytes(const char *text, struct argp_state *state,
 	return value << shift;
 }
 
+unsigned long long args_rate(const char *text, struct argp_state *state)
+{
+	unsigned long long rate = args_bytes(text, state, "the rate");
+
+	if (!rate)
+		argp_error(state, "the rate is at least 1");
+	return rate;
+}
+
+unsigned int args_top(const char *text, struct argp_state *state)
+{
+	return (unsigned int)args_number(text, 1, 1000000, state, "N");
+}
+
 pid_t args_pid(const char *text, struct argp_state *state)
 {
 	return (pid_t)args_number(text, 1, INT_MAX, state, "PID");
 }
 
-error_t args_target(int key, struct argp_state *state, struct args_target *t)
+error_t args_target(int key, char *arg, struct argp_state *state,
+		    struct args_target *t)
 {
 	const char *word;
 
+	if (key == 'o') {
+		t->options = arg;
+		return 0;
+	}
 	if (key == ARGP_KEY_NO_ARGS)
 		argp_error(state, "which process, or which command?");
 	if (key != ARGP_KEY_ARGS)

@@ -40,6 +40,12 @@ long long args_number(const char *text, long long min, long long max,
 unsigned long long args_bytes(const char *text, struct argp_state *state,
 			      const char *what);
 
+/* As args_bytes(), for the mean bytes between two samples: at least 1. */
+unsigned long long args_rate(const char *text, struct argp_state *state);
+
+/* As args_number(), for how many lines there are to be. */
+unsigned int args_top(const char *text, struct argp_state *state);
+
 /* As args_number(), for a process; the process need not exist. */
 pid_t args_pid(const char *text, struct argp_state *state);
 
@@ -48,16 +54,24 @@ pid_t args_pid(const char *text, struct argp_state *state);
  * @pid: a process, or 0
  * @argv: a command line otherwise
  * @argc: its words
+ * @options: SHIM_OPTIONS of the command, or NULL
  */
 struct args_target {
 	pid_t pid;
 	char **argv;
 	int argc;
+	const char *options;
 };
 
+/* What args_target() takes, for the subcommand's table and its help. */
+#define ARGS_TARGET_OPTIONS \
+	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 }
+#define ARGS_TARGET_DOC	"PID\n-- COMMAND [ARG]..."
+
 /**
- * args_target - part of a parser: the words after the options
+ * args_target - part of a parser: --options, and the words after the options
  * @key: what the parser was called with
+ * @arg: the same
  * @state: of the parser
  * @t: filled in
  *
@@ -66,7 +80,8 @@ struct args_target {
  *
  * Return: as a parser does.
  */
-error_t args_target(int key, struct argp_state *state, struct args_target *t);
+error_t args_target(int key, char *arg, struct argp_state *state,
+		    struct args_target *t);
 
 /* The same where only a process will do. */
 error_t args_process(int key, char *arg, struct argp_state *state, pid_t *pid);

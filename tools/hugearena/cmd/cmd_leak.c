@@ -22,7 +22,6 @@ struct args {
 	struct args_target target;
 	uint64_t rate, min;
 	unsigned int top;
-	const char *options;
 };
 
 static const struct argp_option options[] = {
@@ -31,7 +30,7 @@ static const struct argp_option options[] = {
 	  "every allocation", 0 },
 	{ "min", 'm', "SIZE", 0, "Only groups of so many bytes", 0 },
 	{ "top", 'n', "N", 0, "At most N groups (default 20)", 0 },
-	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 },
+	ARGS_TARGET_OPTIONS,
 	{ 0 }
 };
 
@@ -41,28 +40,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'r':
-		args->rate = args_bytes(arg, state, "the rate");
-		if (!args->rate)
-			argp_error(state, "the rate is at least 1");
+		args->rate = args_rate(arg, state);
 		return 0;
 	case 'm':
 		args->min = args_bytes(arg, state, "the least size");
 		return 0;
 	case 'n':
-		args->top = (unsigned int)args_number(arg, 1, 1000000, state,
-						     "N");
-		return 0;
-	case 'o':
-		args->options = arg;
+		args->top = args_top(arg, state);
 		return 0;
 	}
-	return args_target(key, state, &args->target);
+	return args_target(key, arg, state, &args->target);
 }
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "PID\n-- COMMAND [ARG]...",
+	.args_doc = ARGS_TARGET_DOC,
 	.doc = "Show objects that nothing points to any more.\v"
 	       "A process stands still while it is looked at; a command is "
 	       "looked at when it ends. Exit status 5 if there are any.",
@@ -295,8 +288,7 @@ static int leak_command(const struct args *args, int *ret)
 	struct launch l;
 	int err;
 
-	*ret = launch_sampled(&l, args->target.argv, args->options,
-			      args->rate);
+	*ret = launch_sampled(&l, &args->target, args->rate);
 	if (*ret)
 		return 0;
 	while (!l.stopped && !l.over)

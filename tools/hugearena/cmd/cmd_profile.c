@@ -37,7 +37,7 @@ struct args {
 	double seconds;
 	int what, format;
 	unsigned int top;
-	const char *output, *options;
+	const char *output;
 };
 
 static const struct argp_option options[] = {
@@ -51,7 +51,7 @@ static const struct argp_option options[] = {
 	  "table, heap (for google-pprof), proto (profile.proto), folded", 0 },
 	{ "output", 'w', "FILE", 0, "Instead of standard output", 0 },
 	{ "top", 'n', "N", 0, "Stacks in a table (default 10)", 0 },
-	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 },
+	ARGS_TARGET_OPTIONS,
 	{ 0 }
 };
 
@@ -74,9 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'r':
-		args->rate = args_bytes(arg, state, "the rate");
-		if (!args->rate)
-			argp_error(state, "the rate is at least 1");
+		args->rate = args_rate(arg, state);
 		return 0;
 	case 't':
 		args->seconds = strtod(arg, &end);
@@ -94,20 +92,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->output = arg;
 		return 0;
 	case 'n':
-		args->top = (unsigned int)args_number(arg, 1, 100000, state,
-						     "N");
-		return 0;
-	case 'o':
-		args->options = arg;
+		args->top = args_top(arg, state);
 		return 0;
 	}
-	return args_target(key, state, &args->target);
+	return args_target(key, arg, state, &args->target);
 }
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "PID\n-- COMMAND [ARG]...",
+	.args_doc = ARGS_TARGET_DOC,
 	.doc = "Show who allocated a process's memory, from samples.\v"
 	       "Of a process that runs, sampling is switched on for --time and "
 	       "off again, unless it was on (SHIM_OPTIONS=profile=2m). A "
@@ -227,8 +221,7 @@ static int profile_command(const struct args *args, int *status)
 	struct launch l;
 	int err = 0;
 
-	*status = launch_sampled(&l, args->target.argv, args->options,
-				 args->rate);
+	*status = launch_sampled(&l, &args->target, args->rate);
 	if (*status)
 		return 0;
 	do {

@@ -31,7 +31,7 @@
 #define COST_PART	20
 
 struct args {
-	const char *output, *options;
+	const char *output;
 	double interval, seconds;
 	bool no_blocks;
 	struct args_target target;
@@ -43,7 +43,7 @@ static const struct argp_option options[] = {
 	  "Between samples (default 0.5, or more if they cost too much)", 0 },
 	{ "time", 't', "SECONDS", 0, "Stop after that", 0 },
 	{ "no-blocks", 'B', NULL, 0, "Leave the heap map out", 0 },
-	{ "options", 'o', "LIST", 0, "For SHIM_OPTIONS of COMMAND", 0 },
+	ARGS_TARGET_OPTIONS,
 	{ 0 }
 };
 
@@ -74,17 +74,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'B':
 		args->no_blocks = true;
 		return 0;
-	case 'o':
-		args->options = arg;
-		return 0;
 	}
-	return args_target(key, state, &args->target);
+	return args_target(key, arg, state, &args->target);
 }
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "PID\n-- COMMAND [ARG]...",
+	.args_doc = ARGS_TARGET_DOC,
 	.doc = "Sample a process into a file, until it ends or Ctrl-C.\v"
 	       "'hugearena report' makes a page of it.",
 };
@@ -263,7 +260,8 @@ static int record(struct recording *rec)
 	int err, ret = 0;
 
 	if (!pid) {
-		ret = launch_start(&l, args->target.argv, true, args->options, false);
+		ret = launch_start(&l, args->target.argv, true,
+				   args->target.options, false);
 		if (ret)
 			return ret;
 		pid = l.pid;

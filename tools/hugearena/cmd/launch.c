@@ -216,18 +216,17 @@ int launch_start(struct launch *l, char *const *argv, bool preload,
 	return 0;
 }
 
-int launch_sampled(struct launch *l, char *const *argv, const char *options,
-		   uint64_t rate)
+int launch_sampled(struct launch *l, const struct args_target *t, uint64_t rate)
 {
 	char *list;
 	int ret;
 
-	if (asprintf(&list, "%s%sprofile=%llu", options ? options : "",
-		     options ? "," : "", (unsigned long long)rate) < 0) {
+	if (asprintf(&list, "%s%sprofile=%llu", t->options ? t->options : "",
+		     t->options ? "," : "", (unsigned long long)rate) < 0) {
 		out_error("no memory");
 		return CMD_FAILED;
 	}
-	ret = launch_start(l, argv, true, list, false);
+	ret = launch_start(l, t->argv, true, list, false);
 	free(list);
 	return ret;
 }

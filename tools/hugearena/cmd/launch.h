@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "args.h"
+
 #define LAUNCH_COUNTERS	6
 
 /**
@@ -47,14 +49,12 @@ int launch_start(struct launch *l, char *const *argv, bool preload,
 /**
  * launch_sampled - launch_start() on libshim, with the heap profile on
  * @l: filled in
- * @argv: the command line
- * @options: for SHIM_OPTIONS, or NULL
+ * @t: the command line, and what it has for SHIM_OPTIONS
  * @rate: mean bytes between samples
  *
  * Return: as launch_start().
  */
-int launch_sampled(struct launch *l, char *const *argv, const char *options,
-		   uint64_t rate);
+int launch_sampled(struct launch *l, const struct args_target *t, uint64_t rate);
 
 /**
  * launch_wait - let time pass
