@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* central: the fullest span first, empty ones given back, misuse reported. */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kselftest_harness.h"
 
 #include "span/central.h"
+#include "churn.h"
 #include "dies.h"
 #include "fake_pageheap.h"
 #include "base/pagemap.h"
@@ -109,35 +109,17 @@ TEST(churn_drains_spans)
 	EXPECT_GT(worst, spans());
 }
 
-static void *thread(void *data)
-{
-	unsigned int seed = (unsigned int)(uintptr_t)data, i, n;
-	void *objs[200];
-	unsigned int have = 0;
-
-	for (i = 0; i < 20000; i++) {
-		n = rand_r(&seed) % 32 + 1;
-		if (have + n <= 200 && rand_r(&seed) % 2) {
-			have += central_get(CLS, objs + have, n);
-		} else if (have >= n) {
-			have -= n;
-			central_put(CLS, objs + have, n);
-		}
-	}
-	central_put(CLS, objs, have);
-	return NULL;
-}
-
 TEST(threads)
 {
-	pthread_t t[4];
-	uintptr_t i;
+	static const struct churn all = {
+		.get = central_get,
+		.put = central_put,
+		.cls = CLS,
+		.batch = 32,
+		.rounds = 20000,
+	};
 
-	for (i = 0; i < 4; i++)
-		ASSERT_EQ(0, pthread_create(&t[i], NULL, thread,
-					    (void *)(i + 1)));
-	for (i = 0; i < 4; i++)
-		pthread_join(t[i], NULL);
+	ASSERT_EQ(0, churn(&all));
 	EXPECT_TRUE(central_is_valid(CLS));
 	EXPECT_EQ(0, fake_pageheap.spans);
 	EXPECT_EQ(0, fake_pageheap.bad);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* transfer: what one puts another gets, and what lies about goes down. */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kselftest_harness.h"
 
+#include "churn.h"
 #include "fake_central.h"
 #include "base/sizeclass.h"
 #include "cache/transfer.h"
@@ -141,37 +141,18 @@ TEST(no_memory)
 	EXPECT_EQ(0, transfer_get(CLS, objs, BATCH));
 }
 
-static void *thread(void *data)
-{
-	unsigned int seed = (unsigned int)(uintptr_t)data, i, n;
-	unsigned int have = 0;
-	void *objs[256];
-
-	for (i = 0; i < 30000; i++) {
-		n = rand_r(&seed) % BATCH + 1;
-		if (have + n <= 256 && rand_r(&seed) % 2) {
-			have += transfer_get(CLS, objs + have, n);
-		} else if (have >= n) {
-			have -= n;
-			transfer_put(CLS, objs + have, n);
-		}
-		if (i % 1000 == 0)
-			transfer_plunder();
-	}
-	transfer_put(CLS, objs, have);
-	return NULL;
-}
-
 TEST(threads)
 {
-	pthread_t t[4];
-	uintptr_t i;
+	static const struct churn all = {
+		.get = transfer_get,
+		.put = transfer_put,
+		.rest = transfer_plunder,
+		.cls = CLS,
+		.batch = BATCH,
+		.rounds = 30000,
+	};
 
-	for (i = 0; i < 4; i++)
-		ASSERT_EQ(0, pthread_create(&t[i], NULL, thread,
-					    (void *)(i + 1)));
-	for (i = 0; i < 4; i++)
-		pthread_join(t[i], NULL);
+	ASSERT_EQ(0, churn(&all));
 	EXPECT_TRUE(transfer_is_valid(CLS));
 	transfer_flush();
 	EXPECT_EQ(0, fake_central.out);
