@@ -24,17 +24,6 @@ static size_t number(const char *name)
 	return n;
 }
 
-enum how {
-	SMALL,
-	LARGE,
-	HUGE_OBJECTS,
-	CLEARED,
-	ALIGNED,
-	GROW_LITTLE,
-	GROW_HALF,
-	GROW_AMONG,
-};
-
 /* What a test has: an array that grows, and bytes in all that it has. */
 struct had {
 	char *p;
@@ -42,53 +31,14 @@ struct had {
 	size_t live;
 };
 
-FIXTURE(limit) {
-	struct had had;
-};
-
-FIXTURE_VARIANT(limit) {
-	enum how how;
-};
-
-FIXTURE_VARIANT_ADD(limit, small) {
-	.how = SMALL
-};
-
-FIXTURE_VARIANT_ADD(limit, large) {
-	.how = LARGE
-};
-
-FIXTURE_VARIANT_ADD(limit, huge) {
-	.how = HUGE_OBJECTS
-};
-
-FIXTURE_VARIANT_ADD(limit, cleared) {
-	.how = CLEARED
-};
-
-FIXTURE_VARIANT_ADD(limit, aligned) {
-	.how = ALIGNED
-};
-
-FIXTURE_VARIANT_ADD(limit, grow_little) {
-	.how = GROW_LITTLE
-};
-
-FIXTURE_VARIANT_ADD(limit, grow_half) {
-	.how = GROW_HALF
-};
-
-FIXTURE_VARIANT_ADD(limit, grow_among_others) {
-	.how = GROW_AMONG
-};
-
-FIXTURE_SETUP(limit)
+/* Keep an object that was just allocated; false if there is none. */
+static bool keep(struct had *had, void *p, size_t size)
 {
-	memset(&self->had, 0, sizeof(self->had));
-}
-
-FIXTURE_TEARDOWN(limit)
-{
+	if (!p)
+		return false;
+	memset(p, 1, size);
+	had->live += size;
+	return true;
 }
 
 /* The array grows to @size; false if it may not. */
@@ -98,45 +48,77 @@ static bool grow(struct had *had, size_t size)
 
 	if (!q)
 		return false;
-	memset(q + had->size, 1, size - had->size);
-	had->live += size - had->size;
 	had->p = q;
+	keep(had, q + had->size, size - had->size);
 	had->size = size;
 	return true;
 }
 
-static bool one_more(void *p, size_t size, size_t *live)
+static bool small(struct had *had)
 {
-	if (!p)
-		return false;
-	memset(p, 1, size);
-	*live += size;
-	return true;
+	return keep(had, malloc(1000), 1000);
 }
 
-static bool more(struct had *had, enum how how)
+static bool large(struct had *had)
 {
-	switch (how) {
-	case SMALL:
-		return one_more(malloc(1000), 1000, &had->live);
-	case LARGE:
-		return one_more(malloc(100000), 100000, &had->live);
-	case HUGE_OBJECTS:
-		return one_more(malloc(3 * MIB), 3 * MIB, &had->live);
-	case CLEARED:
-		return one_more(calloc(2, MIB), 2 * MIB, &had->live);
-	case ALIGNED:
-		return one_more(memalign(MIB, MIB), MIB, &had->live);
-	case GROW_AMONG:
-		if (!one_more(malloc(40000), 40000, &had->live))
-			return false;
-		return grow(had, had->size + 200000);
-	case GROW_HALF:
-		return grow(had, had->size ? had->size * 3 / 2 : MIB);
-	case GROW_LITTLE:
-		return grow(had, had->size + 100000);
-	}
-	return false;
+	return keep(had, malloc(100000), 100000);
+}
+
+static bool huge(struct had *had)
+{
+	return keep(had, malloc(3 * MIB), 3 * MIB);
+}
+
+static bool cleared(struct had *had)
+{
+	return keep(had, calloc(2, MIB), 2 * MIB);
+}
+
+static bool aligned(struct had *had)
+{
+	return keep(had, memalign(MIB, MIB), MIB);
+}
+
+static bool grow_little(struct had *had)
+{
+	return grow(had, had->size + 100000);
+}
+
+static bool grow_half(struct had *had)
+{
+	return grow(had, had->size ? had->size * 3 / 2 : MIB);
+}
+
+static bool grow_among_others(struct had *had)
+{
+	return keep(had, malloc(40000), 40000) &&
+	       grow(had, had->size + 200000);
+}
+
+FIXTURE(limit) {
+	struct had had;
+};
+
+FIXTURE_VARIANT(limit) {
+	bool (*more)(struct had *had);
+};
+
+FIXTURE_VARIANT_ADD(limit, small) { .more = small };
+FIXTURE_VARIANT_ADD(limit, large) { .more = large };
+FIXTURE_VARIANT_ADD(limit, huge) { .more = huge };
+FIXTURE_VARIANT_ADD(limit, cleared) { .more = cleared };
+FIXTURE_VARIANT_ADD(limit, aligned) { .more = aligned };
+FIXTURE_VARIANT_ADD(limit, grow_little) { .more = grow_little };
+FIXTURE_VARIANT_ADD(limit, grow_half) { .more = grow_half };
+FIXTURE_VARIANT_ADD(limit, grow_among_others) { .more = grow_among_others };
+
+FIXTURE_SETUP(limit)
+{
+	memset(&self->had, 0, sizeof(self->had));
+}
+
+FIXTURE_TEARDOWN(limit)
+{
 }
 
 TEST_F(limit, holds)
@@ -148,11 +130,11 @@ TEST_F(limit, holds)
 		heap = number("heap.inuse") + number("heap.free");
 		ASSERT_GE(limit, heap);
 		ASSERT_GE(limit, self->had.live);
-	} while (more(&self->had, variant->how));
+	} while (variant->more(&self->had));
 	EXPECT_EQ(ENOMEM, errno);
 	/* it was not refused long before; growing by half needs half */
 	EXPECT_LE(limit / 2, self->had.live);
-	if (variant->how != GROW_HALF)
+	if (variant->more != grow_half)
 		EXPECT_LE(limit * 8 / 10, self->had.live);
 	/* and there is room again for who gives up what he has */
 	free(self->had.p);
