@@ -56,8 +56,11 @@ struct backend_range {
  *	touching them cannot fail; false if there is none
  * @thin: a block without memory is about to be used in part, as 4 KiB pages: its
  *	first bytes; the rest has none until it is touched.  False if there is none
- * @pages: a block is about to be given back in part: its memory becomes 4 KiB
- *	pages and stays so until @join; may be NULL
+ * @pages: a block is about to be given back in part: its memory is no huge page
+ *	from then on, until @join; may be NULL
+ * @split: a huge page that the kernel keeps for a block, since a part of it is in
+ *	use, goes now and not when memory is short; @page: one in use of it.  NULL
+ *	if it does not keep any
  * @release: give ranges back; what is released reads as zero afterwards.
  *	Returns how many ranges, from the first, were released
  * @join: make a block whole again; true if it is
@@ -72,6 +75,7 @@ struct backend_ops {
 	bool (*whole)(uintptr_t start, size_t len);
 	bool (*thin)(uintptr_t block, size_t used);
 	void (*pages)(uintptr_t block);
+	void (*split)(uintptr_t page);
 	unsigned int (*release)(const struct backend_range *r, unsigned int nr);
 	bool (*join)(uintptr_t block);
 	enum backend_remap (*remap)(uintptr_t from, uintptr_t to, size_t len);

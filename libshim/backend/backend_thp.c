@@ -8,7 +8,7 @@
  *
  * Giving pages of a huge page back takes two steps.  MADV_DONTNEED alone
  * lowers the resident size, but the kernel keeps the huge page itself until
- * memory is short; MADV_COLD on a part of it splits it for good first.
+ * memory is short; MADV_COLD on a part of what is left of it splits it for good.
  *
  * Serves the page heap.  Its only state records which features the kernel
  * lacks.
@@ -85,7 +85,11 @@ static bool thp_thin(uintptr_t block, size_t used)
 static void thp_pages(uintptr_t block)
 {
 	sys_madvise(block, BLOCK_SIZE, MADV_NOHUGEPAGE);
-	sys_madvise(block, OS_PAGE, MADV_COLD);
+}
+
+static void thp_split(uintptr_t page)
+{
+	sys_madvise(page, OS_PAGE, MADV_COLD);
 }
 
 static unsigned int thp_release(const struct backend_range *r, unsigned int nr)
@@ -181,6 +185,7 @@ const struct backend_ops backend_thp = {
 	.whole = thp_whole,
 	.thin = thp_thin,
 	.pages = thp_pages,
+	.split = thp_split,
 	.release = thp_release,
 	.join = thp_join,
 	.remap = thp_remap,

@@ -18,6 +18,7 @@ size_t pageheap_usage(void);
 unsigned int pageheap_pressure(void);
 bool scavenger_has_time(void);
 bool scavenger_idle_due(void);
+bool scavenger_may_spend(void);
 bool pageheap_is_due(size_t bytes);
 bool pageheap_look(size_t bytes);
 

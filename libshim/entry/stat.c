@@ -30,6 +30,7 @@ static const struct item items[] = {
 	ITEM("heap.blocks_free", heap.blocks_free),
 	ITEM("heap.blocks_split", heap.blocks_split),
 	ITEM("heap.covered", heap.covered),
+	ITEM("heap.owed", heap.owed),
 	ITEM("heap.spans", heap.spans),
 	ITEM("heap.grow", heap.nr_grow),
 	ITEM("heap.fail", heap.nr_fail),

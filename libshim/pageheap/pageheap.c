@@ -228,6 +228,7 @@ void pageheap_free(struct span *s)
 		shim_bug("span freed that is not in use", s);
 	shim_lock_acquire(&ph.lock);
 	segment_free(s->start, s->start + s->npages * PAGE_SIZE);
+	credit_earn(s->npages);
 	ph.spans--;
 	span_drop(s);
 	scavenger_work();

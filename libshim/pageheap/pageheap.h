@@ -50,6 +50,8 @@
  * @scavenger_looks: looks that time has called for
  * @scavenger_drains: calls that gave memory back because much of it was free
  * @nr_refused: times the kernel did not take memory back (locked by mlock())
+ * @owed: bytes of @returned for which the kernel keeps huge pages, which it
+ *	splits when memory is short or we do
  * @backend: name of the backend that blocks come from now
  *
  * mapped = inuse + free + returned.
@@ -82,6 +84,7 @@ struct pageheap_stat {
 	uint64_t scavenger_looks;
 	uint64_t scavenger_drains;
 	uint64_t nr_refused;
+	size_t owed;
 	const char *backend;
 };
 

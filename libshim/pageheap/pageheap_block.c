@@ -83,6 +83,7 @@ void block_joined(struct block *b)
 {
 	unsigned int had = bits_count(&b->backed, 0, BLOCK_PAGES);
 
+	block_paid(b);
 	block_detach(b);
 	part_count(b, -1);
 	b->whole = true;
@@ -105,6 +106,63 @@ void block_split(struct block *b)
 	part_count(b, 1);
 	block_attach(b);
 	ph.nr_split++;
+}
+
+/**
+ * block_owe - the kernel keeps a huge page for what is left of a block
+ * @b: a PART block of 4 KiB memory
+ */
+void block_owe(struct block *b)
+{
+	if (b->owed)
+		return;
+	b->owed = true;
+	b->owed_next = NULL;
+	b->owed_prev = ph.owed_tail;
+	if (ph.owed_tail)
+		ph.owed_tail->owed_next = b;
+	else
+		ph.owed = b;
+	ph.owed_tail = b;
+}
+
+/**
+ * block_paid - it does not any more
+ * @b: a block
+ */
+void block_paid(struct block *b)
+{
+	if (!b->owed)
+		return;
+	b->owed = false;
+	if (b->owed_next)
+		b->owed_next->owed_prev = b->owed_prev;
+	else
+		ph.owed_tail = b->owed_prev;
+	if (b->owed_prev)
+		b->owed_prev->owed_next = b->owed_next;
+	else
+		ph.owed = b->owed_next;
+}
+
+/**
+ * block_hurry - pages of a block that were given back are used again
+ * @b: a block; if the kernel keeps a huge page for it, they take twice the memory
+ */
+void block_hurry(struct block *b)
+{
+	if (!b->owed)
+		return;
+	block_paid(b);
+	b->owed = true;
+	b->owed_prev = NULL;
+	b->owed_next = ph.owed;
+	if (ph.owed)
+		ph.owed->owed_prev = b;
+	else
+		ph.owed_tail = b;
+	ph.owed = b;
+	ph.hurry++;
 }
 
 /**
@@ -210,8 +268,10 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n)
 	ph.idle -= idle;
 	if (!b->whole) {
 		ph.holes += n - idle;
-		if (n > idle)
+		if (n > idle) {
 			fresh_add((n - idle) * PAGE_SIZE);
+			block_hurry(b);
+		}
 		if (b->nused >= JOIN_PAGES && ph.whole && !b->queued)
 			join_queue(b);
 	}
@@ -280,29 +340,39 @@ void block_vacate(struct block *b, unsigned int i, unsigned int n)
  * @held: out: the pages, as bits
  *
  * To everybody else they look used until block_drop_idle().  The block counts
- * as 4 KiB memory from here on.
+ * as 4 KiB memory from here on.  Free pages without memory that lie between idle
+ * ones go with them, so that a free run is one range: they count as idle until
+ * then.
  *
  * Return: how many ranges.
  */
 unsigned int block_hold_idle(struct block *b, struct backend_range *r,
 			     struct bits *held)
 {
-	unsigned int i, end, nr = 0;
+	unsigned int i, end, had, nr = 0;
 	int k;
 
 	block_detach(b);
 	part_count(b, -1);
-	for (k = 0; k < BITS_WORDS; k++) {
-		held->w[k] = b->backed.w[k] & ~b->used.w[k];
-		b->used.w[k] |= held->w[k];
-	}
-	for (i = bits_next(held, 0); i < BLOCK_PAGES; i = bits_next(held, end)) {
-		end = bits_next_clear(held, i);
+	bits_fill(held, 0);
+	for (i = bits_next_clear(&b->used, 0); i < BLOCK_PAGES;
+	     i = bits_next_clear(&b->used, end)) {
+		end = bits_next(&b->used, i);
+		had = bits_count(&b->backed, i, end - i);
+		if (!had)
+			continue;
+		ph.idle += end - i - had;
+		b->nused += (uint16_t)(end - i);
+		bits_set(held, i, end - i);
 		r[nr].start = b->start + i * PAGE_SIZE;
 		r[nr].len = (end - i) * PAGE_SIZE;
 		nr++;
 	}
-	b->nused += b->nidle;
+	for (k = 0; k < BITS_WORDS; k++) {
+		b->used.w[k] |= held->w[k];
+		b->backed.w[k] |= held->w[k];
+		b->clean.w[k] &= ~held->w[k];
+	}
 	b->nidle = 0;
 	b->whole = false;
 	b->longest = (uint16_t)bits_longest_clear(&b->used, BLOCK_PAGES);

@@ -27,7 +27,7 @@ void pageheap_broken(const char *what)
 #define CHECK(x) ((x) ? (void)0 : pageheap_broken(#x))
 
 struct sums {
-	size_t inuse, idle, part, part_pages, span_whole;
+	size_t inuse, idle, part, part_pages, span_whole, owed;
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	size_t runs[RUN_KINDS][BACKEND_NR];
 	size_t covered;		/* blocks of address space accounted for */
@@ -67,6 +67,8 @@ static void check_part(const struct block *b, struct sums *sum)
 	CHECK(b->age == (b->stuck ? 0 : (b->nidle + 15) / 16));
 	CHECK(used || idle);
 	CHECK(used || !b->whole);
+	CHECK(!b->owed || !b->whole);
+	sum->owed += b->owed;
 	sum->inuse += used;
 	sum->idle += idle;
 	sum->covered++;
@@ -160,6 +162,20 @@ static void check_fillers(void)
 	}
 }
 
+/* Exactly the blocks that say so are on the list. */
+static void check_owed(size_t sum)
+{
+	const struct block *b, *last = NULL;
+
+	for (b = ph.owed; b; last = b, b = b->owed_next) {
+		CHECK(b->state == BLOCK_PART && b->owed);
+		CHECK(b->owed_prev == last);
+		CHECK(sum--);
+	}
+	CHECK(!sum);
+	CHECK(ph.owed_tail == last);
+}
+
 static void check_heap(void)
 {
 	struct sums sum = { 0 };
@@ -193,6 +209,7 @@ static void check_heap(void)
 		CHECK(sum.fill[k] == ph.fill[k]);
 	check_runs(&sum);
 	check_fillers();
+	check_owed(sum.owed);
 }
 
 bool pageheap_is_valid(void)

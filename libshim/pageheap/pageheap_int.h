@@ -69,8 +69,12 @@ enum run_kind {
  * @moved: a mapping of what was moved may begin or end in it, see pageheap_move.c
  * @queued: on ph.joins
  * @joining: being joined, without the lock
+ * @owed: PART, 4 KiB memory: pages of it were given back, and the kernel keeps a
+ *	huge page for them until it is split: on ph.owed
  * @releasing: threads that give pages of it back, without the lock
  * @join_next: the next on ph.joins
+ * @owed_next: @owed: the next on ph.owed
+ * @owed_prev: the same
  * @age_tick: tick in which it was last passed over on its age list
  */
 struct block {
@@ -93,8 +97,10 @@ struct block {
 	bool moved;
 	bool queued;
 	bool joining;
+	bool owed;
 	uint8_t releasing;
 	struct block *join_next;
+	struct block *owed_next, *owed_prev;
 	uint32_t age_tick;
 };
 
@@ -179,6 +185,9 @@ struct pageheap {
 	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */
 	struct block *age_tail[2][AGES];
 	struct block *joins;	/* blocks that have filled up again */
+	struct block *owed, *owed_tail;	/* blocks to be split; FIFO */
+	size_t hurry;		/* so many of them before more memory is taken */
+	int64_t credit;		/* for giving back, in ns: see scavenger.c */
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
 	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
@@ -256,6 +265,9 @@ size_t block_drop_idle(struct block *b, const struct backend_range *r,
 
 void block_joined(struct block *b);
 void block_split(struct block *b);
+void block_owe(struct block *b);
+void block_paid(struct block *b);
+void block_hurry(struct block *b);
 
 /* pageheap_filler.c: PART blocks, to be found by what is free in them */
 void filler_insert(struct block *b);
@@ -294,6 +306,35 @@ size_t pageheap_release_runs(size_t max, uint32_t age);
 size_t pageheap_release_idlest(uint32_t age, bool all);
 size_t pageheap_release_pages(void);
 bool pageheap_join_one(void);
+bool pageheap_pay_one(void);
+
+/*
+ * Giving back is paid for by what is freed, in nanoseconds of an EPYC of 2024
+ * with Linux 6.18: a range of madvise(), a page of it, a huge page that goes as
+ * one, and one that is split.  Freeing all of a heap costs no more than a page
+ * earns, about what faulting it in as huge pages cost; the most that is kept is
+ * what 640 MiB earn, and the most that is owed four huge pages.
+ */
+#define COST_CALL	1000
+#define COST_PAGE	100
+#define COST_BLOCK	8000
+#define COST_SPLIT	300000
+#define CREDIT_PAGE	800
+#define CREDIT_MAX	64000000
+
+static inline void credit_earn(size_t pages)
+{
+	ph.credit += (int64_t)pages * CREDIT_PAGE;
+	if (ph.credit > CREDIT_MAX)
+		ph.credit = CREDIT_MAX;
+}
+
+static inline void credit_spend(size_t ns)
+{
+	ph.credit -= (int64_t)ns;
+	if (ph.credit < -4 * COST_SPLIT)
+		ph.credit = -4 * COST_SPLIT;
+}
 
 /* pageheap_transit.c: what is on its way while the lock is not held */
 

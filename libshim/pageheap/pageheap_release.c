@@ -49,6 +49,7 @@ static size_t blocks_release(enum backend_id backend, enum run_kind kind,
 		ok = backend_ops(backend)->release(&range, 1);
 		transit_enter(way);
 		ph.nr_release++;
+		credit_spend(COST_CALL + n * COST_BLOCK);
 		if (ok) {
 			refused = 0;
 		} else {
@@ -105,9 +106,25 @@ size_t pageheap_release_runs(size_t max, uint32_t age)
 	return done;
 }
 
+/* Bytes of the first @nr of @r that had memory. */
+static size_t ranges_had(const struct block *b, const struct bits *had,
+			 const struct backend_range *r, unsigned int nr)
+{
+	size_t pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		pages += bits_count(had, (r[i].start - b->start) / PAGE_SIZE,
+				    r[i].len / PAGE_SIZE);
+	return pages * PAGE_SIZE;
+}
+
 /**
  * block_release - give the idle pages of a block back
  * @b: a PART block with idle pages; 4 KiB memory from then on
+ *
+ * The huge page behind it is split near a limit only: that takes twenty times
+ * what giving it back as a whole does, and who frees everything soon does so.
  *
  * Return: bytes given back.
  */
@@ -116,18 +133,24 @@ static size_t block_release(struct block *b)
 	const struct backend_ops *ops = backend_ops(b->backend);
 	struct transit_of of = { .what = TRANSIT_HELD, .block = b };
 	struct backend_range r[BACKEND_RANGES];
-	bool split = b->whole, few;
-	unsigned int nr, done;
+	struct bits had = b->backed;
+	bool split = b->whole, now, few;
+	unsigned int nr, done, page;
 	size_t bytes;
 	int way;
 
 	few = ph.part_pages < SPLIT_MAX;
+	page = bits_next(&b->used, 0);
+	now = split && ops->split && page < BLOCK_PAGES &&
+	      limit_pressure() != LIMIT_FAR;
 	nr = block_hold_idle(b, r, &of.held);
 	b->releasing++;
 	way = transit_leave(&of);
 	if (split && ops->pages && few)
 		ops->pages(b->start);
 	done = ops->release(r, nr);
+	if (now)
+		ops->split(b->start + page * PAGE_SIZE);
 	transit_enter(way);
 	b->releasing--;
 	ph.nr_release++;
@@ -135,10 +158,45 @@ static size_t block_release(struct block *b)
 		ph.nr_split++;
 	if (done < nr)
 		ph.nr_refused++;
-	bytes = block_drop_idle(b, r, nr, done);
+	bytes = ranges_had(b, &had, r, done);
+	credit_spend(nr * COST_CALL + bytes / PAGE_SIZE * COST_PAGE);
+	block_drop_idle(b, r, nr, done);
 	ph.released += bytes;
+	if (split && ops->split && done && !now)
+		block_owe(b);
 	runs_insert_unused(b);
 	return bytes;
+}
+
+/**
+ * pageheap_pay_one - have the kernel split a huge page that it keeps for a block
+ *
+ * Called with ph.lock held, which is dropped in between.
+ *
+ * Return: true if there was one.
+ */
+bool pageheap_pay_one(void)
+{
+	struct transit_of of = { .what = TRANSIT_PURGE };
+	struct block *b = ph.owed;
+	uintptr_t at;
+	int way;
+
+	/* one without used pages goes as soon as the rest is given back */
+	while (b && (!b->nused || b->releasing || b->joining))
+		b = b->owed_next;
+	if (!b)
+		return false;
+	block_paid(b);
+	at = b->start + bits_next(&b->used, 0) * PAGE_SIZE;
+	b->releasing++;
+	of.block = b;
+	way = transit_leave(&of);
+	backend_ops(b->backend)->split(at);
+	transit_enter(way);
+	b->releasing--;
+	credit_spend(COST_SPLIT);
+	return true;
 }
 
 /* The first on a list that is older than @age ticks; newer ones go behind. */
@@ -251,8 +309,11 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	way = transit_leave(&of);
 	if (split && backend_ops(b->backend)->pages)
 		backend_ops(b->backend)->pages(b->start);
+	if (split && backend_ops(b->backend)->split)
+		backend_ops(b->backend)->split(s->start);
 	done = backend_ops(b->backend)->release(r, nr);
 	transit_enter(way);
+	credit_spend(nr * COST_CALL);
 	for (i = 0; i < done; i++)
 		bytes += r[i].len;
 	b->releasing--;
@@ -322,6 +383,8 @@ size_t pageheap_trim(size_t keep_bytes)
 			break;
 		done += now;
 	}
+	while (pageheap_pay_one())
+		;
 	shim_lock_release(&ph.lock);
 	return done;
 }

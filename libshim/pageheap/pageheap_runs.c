@@ -357,6 +357,7 @@ void runs_insert_unused(struct block *b)
 
 	if (b->nused || b->joining || (kind == RUN_PAGES && !b->stuck))
 		return;
+	block_paid(b);
 	block_detach(b);
 	ph.idle -= b->nidle;
 	runs_insert(b->start, 1, b->backend, kind);

@@ -144,6 +144,8 @@ bool taken_get(struct taken *t, size_t npages, size_t align)
 			room_make(len / PAGE_SIZE);
 			/* what is not a block counts when it is claimed */
 			fresh_add(len - t->thin * PAGE_SIZE);
+			if (ph.owed)
+				ph.hurry += blocks;
 			way = transit_leave(&(struct transit_of){
 				.what = TRANSIT_RUN, .kind = RUN_RETURNED,
 				.backend = backend, .start = t->start,

@@ -18,12 +18,15 @@
  * rights that the process gives up; and it would open files in the process's
  * table.  So the calls that free do the work:
  *
- *	at once		when more than an eighth of what is in use plus 4 MiB
- *			is free beyond what is worth keeping: each call gives back
- *			a run of blocks, or the idle pages of one.  A process
- *			that sleeps after a fall holds no more than that
+ *	at once		when more than a 16th of what is in use plus 4 MiB is
+ *			free beyond what is worth keeping: each call gives back a
+ *			run of blocks, or, as long as what was freed has paid for
+ *			it (ph.credit), the idle pages of one
  *	at a tick	what nobody has used for AGE_TICKS goes, and blocks are
  *			joined, up to a budget of LOOK_WORK in one look
+ *	huge pages	of which a part was given back are the kernel's to split
+ *			when memory is short, ours when there is credit left, at a
+ *			tick, near a limit, and when the part is used again
  *
  * Protected by ph.lock; system calls are made without it.  Called by pageheap
  * and pageheap_stat, by seam, and by central and entry through usage.h.
@@ -42,15 +45,18 @@
 #define LIMIT_TICKS	7u
 #define IDLE_TICKS	2u
 #define SLACK_SHARE	32u		/* of what is in use may be idle */
-#define BURST_SHARE	8u		/* and so much until it goes at once */
+#define BURST_SHARE	16u		/* and so much more until it goes at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
 #define LOOK_CALLS	64u		/* calls between two looks at the clock */
 /*
  * Blocks of which pages are given back in a look, 60 to 100 us each: 1 % of a
- * tick.  Joining one copies 2 MiB.
+ * tick.  Joining one copies 2 MiB, splitting one takes 300 us.
  */
 #define LOOK_WORK	16u
 #define JOIN_WORK	8u
+#define PAY_WORK	2u
+#define CREDIT_KEEP	1000000		/* 1 ms: 10 to 20 blocks' ranges come first */
+#define HURRY_CALLS	4u		/* 1.2 ms; clearing as many blocks takes as long */
 #define IDLE_STEPS	8		/* calls of scavenger_has_time() that say yes */
 
 static struct {
@@ -79,6 +85,12 @@ bool scavenger_idle_due(void)
 bool scavenger_has_time(void)
 {
 	return __atomic_fetch_sub(&sc.steps, 1, __ATOMIC_RELAXED) > 0;
+}
+
+bool scavenger_may_spend(void)
+{
+	return __atomic_load_n(&ph.credit, __ATOMIC_RELAXED) > 0 ||
+	       limit_pressure() == LIMIT_OVER;
 }
 
 static size_t slack(void)
@@ -183,6 +195,8 @@ static void look(void)
 			work++;
 		else if (pageheap_join_one())
 			work += JOIN_WORK;
+		else if (pageheap_pay_one())
+			work += PAY_WORK;
 		else
 			break;
 	}
@@ -191,19 +205,35 @@ static void look(void)
 }
 
 /* Much is free: give a part of it back, old or new. */
-static void drain(void)
+static size_t drain(void)
 {
 	size_t keep = slack() + demand(), done = 0;
 	bool urgent = limit_pressure() == LIMIT_OVER;
 
 	if (ph.idle <= keep + ph.inuse / BURST_SHARE + BURST_PAGES)
-		return;
+		return 0;
 	done = pageheap_release_runs((ph.idle - keep) / BLOCK_PAGES,
 				     RETRY_TICKS);
-	if (!done)
+	if (!done && (urgent || ph.credit > 0))
 		done = pageheap_release_idlest(0, urgent);
 	if (done)
 		sc.stat.drains++;
+	return done;
+}
+
+/*
+ * Memory was taken while huge pages are owed: the heap would have more than its
+ * peak if they were not split now.
+ */
+static void hurry(void)
+{
+	unsigned int i;
+
+	for (i = 0; ph.hurry && i < HURRY_CALLS; i++) {
+		ph.hurry--;
+		if (!pageheap_pay_one())
+			ph.hurry = 0;
+	}
 }
 
 void scavenger_work(void)
@@ -211,10 +241,13 @@ void scavenger_work(void)
 	shim_lock_assert(&ph.lock);
 	if (!shim_conf.scavenger)
 		return;
+	hurry();
 	if (++sc.calls % LOOK_CALLS == 0)
 		look();
-	if (ph.idle > ph.inuse / BURST_SHARE + BURST_PAGES)
-		drain();
+	if (ph.idle > ph.inuse / BURST_SHARE + BURST_PAGES && drain())
+		return;
+	if (ph.owed && ph.credit > COST_SPLIT + CREDIT_KEEP)
+		pageheap_pay_one();
 }
 
 void scavenger_get_stat(struct scavenger_stat *st)

@@ -48,6 +48,16 @@ bool scavenger_idle_due(void);
 bool scavenger_has_time(void);
 
 /**
+ * scavenger_may_spend - may who frees give a part of it back at once
+ *
+ * Takes no lock.
+ *
+ * Return: false when what was freed has paid for no more; near a limit it never
+ * is.
+ */
+bool scavenger_may_spend(void);
+
+/**
  * scavenger_get_stat - take the numbers
  * @st: filled in
  *

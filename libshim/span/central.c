@@ -294,7 +294,8 @@ static void burst_fall(struct central *c)
 		c->at = NULL;
 		c->at_list = 0;
 	}
-	if (!c->burst || purge_some(c, c->at_list, &c->at, PURGE_BURST))
+	if (!c->burst || !scavenger_may_spend() ||
+	    purge_some(c, c->at_list, &c->at, PURGE_BURST))
 		return;
 	c->at = NULL;
 	if (++c->at_list == LIST_NONE)

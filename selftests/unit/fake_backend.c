@@ -98,6 +98,15 @@ static void fake_pages(uintptr_t block)
 	shim_lock_release(&lock);
 }
 
+static void fake_split(uintptr_t page)
+{
+	shim_lock_acquire(&lock);
+	if (page % OS_PAGE || find(page, OS_PAGE) < 0)
+		fake.bad++;
+	fake.paid++;
+	shim_lock_release(&lock);
+}
+
 struct fake_backend fake_now(void)
 {
 	struct fake_backend now;
@@ -127,8 +136,9 @@ static unsigned int fake_release(const struct backend_range *r, unsigned int nr)
 		    (fake.locked >= r[i].start && fake.locked < end))
 			break;
 		mark(r[i].start, r[i].len, 1);
-		madvise((void *)r[i].start, r[i].len, MADV_DONTNEED);
 		fake.released += r[i].len;
+		fake.ranges++;
+		madvise((void *)r[i].start, r[i].len, MADV_DONTNEED);
 	}
 	shim_lock_release(&lock);
 	return i;
@@ -195,6 +205,7 @@ static const struct backend_ops ops = {
 	.whole = fake_whole,
 	.thin = fake_thin,
 	.pages = fake_pages,
+	.split = fake_split,
 	.release = fake_release,
 	.join = fake_join,
 	.remap = fake_remap,

@@ -31,7 +31,9 @@
  * @whole: bytes made whole
  * @released: bytes given back
  * @thin: blocks begun as 4 KiB pages
- * @split: blocks split
+ * @ranges: in so many ranges
+ * @split: blocks that are to be pages
+ * @paid: huge pages split
  * @joined: blocks joined
  * @bad: calls that no backend should get; always 0
  */
@@ -51,7 +53,9 @@ struct fake_backend {
 	size_t whole;
 	size_t released;
 	size_t thin;
+	size_t ranges;
 	size_t split;
+	size_t paid;
 	size_t joined;
 	unsigned long bad;
 };

@@ -104,6 +104,11 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	return __builtin_popcount(pages) * 4096ul;
 }
 
+bool scavenger_may_spend(void)
+{
+	return true;
+}
+
 bool scavenger_has_time(void)
 {
 	return true;
