@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * http_server: HTTP/1.1 with keep-alive, a coroutine a connection.
+ * http_server: HTTP/1.1 with keep-alive: a coroutine a connection, a region a
+ * request, a heap a tenant.
  *
- *	cc -O2 http_server.c -o http_server -lshim-co
+ *	cc -O2 http_server.c -o http_server -lshim-co -lshim-box
  *	./http_server [-p PORT] [-t THREADS] [-k]
  *
+ *	GET /t/NAME/set?KEY=VALUE&...	store
+ *	GET /t/NAME/get			all keys and values
+ *	GET /t/NAME/drop		forget the tenant
+ *	GET, HEAD of anything else	a line of text
+ *
  * Each connection is read from top to bottom, as with a thread a connection; it
- * costs a page instead of a thread.  -k parks connections that were idle for a
- * second: then they cost less than a page.  Port 0, the default, is any; the
- * one it got is printed.  Answers GET and HEAD with a line of text, closes what
- * is malformed with 400, and what is idle for a minute.
+ * costs a page instead of a thread.  What a request needs comes from one region,
+ * which is reset when the answers were sent: nothing of it is freed by hand, on
+ * no path.  A tenant's store is in a heap of its own, with a limit, and dropping
+ * it is one call.
+ *
+ * -k parks connections that were idle for a second: then they cost less than a
+ * page.  Port 0, the default, is any; the one it got is printed.  What is
+ * malformed is closed with 400, what is idle for a minute without a word.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +29,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <shim_co.h>
+#include <shim_heap.h>
+#include <shim_region.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +42,30 @@
 #define SECOND	INT64_C(1000000000)
 #define IDLE	(60 * SECOND)
 #define REQUEST_MAX	2048
+#define ANSWERS_MAX	65536		/* bytes that are sent together */
+#define TENANTS	64
+#define TENANT_MAX	((size_t)4 << 20)	/* bytes of one */
+#define SPARES	16			/* regions a worker keeps */
 
 static const char body[] = "Hello from a coroutine\n";
 static int port, threads = 1;
 static bool park;
+
+struct pair {
+	struct pair *next;
+	char *name;
+	char *value;
+};
+
+struct tenant {
+	char name[32];
+	struct pair *pairs;
+	struct shim_heap *heap;
+};
+
+/* The lock is held for no longer than it takes to look something up. */
+static pthread_mutex_t tenants_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct tenant tenants[TENANTS];
 
 /* One thread: a listening socket and a queue of its own. */
 struct worker {
@@ -41,6 +73,8 @@ struct worker {
 	int listener;
 	pthread_t thread;
 	struct conn *idle;		/* that may be parked */
+	struct shim_region *spare[SPARES];
+	unsigned int nr_spare;
 };
 
 struct conn {
@@ -52,6 +86,194 @@ struct conn {
 	struct conn *next;
 	struct conn **prev;
 };
+
+/*
+ * A request's memory.  Others of the thread answer while this one waits to send,
+ * so each has a region of its own.
+ */
+static struct shim_region *region_take(struct worker *w)
+{
+	return w->nr_spare ? w->spare[--w->nr_spare] : shim_region_new(0, 0);
+}
+
+static void region_give(struct worker *w, struct shim_region *r)
+{
+	if (!r)
+		return;
+	if (w->nr_spare == SPARES) {
+		shim_region_free(r);
+		return;
+	}
+	shim_region_reset(r);
+	w->spare[w->nr_spare++] = r;
+}
+
+static char *region_dup(struct shim_region *r, const char *s, size_t len)
+{
+	char *p = shim_region_alloc(r, len + 1);
+
+	if (p) {
+		memcpy(p, s, len);
+		p[len] = '\0';
+	}
+	return p;
+}
+
+/* What is to be sent, in a region. */
+struct out {
+	struct shim_region *region;
+	char *text;
+	size_t len, room;
+};
+
+static bool out_add(struct out *o, const char *s, size_t len)
+{
+	if (o->len + len > o->room) {
+		size_t room = 2 * (o->len + len) + 512;
+		char *more = shim_region_alloc(o->region, room);
+
+		if (!more)
+			return false;
+		if (o->len)
+			memcpy(more, o->text, o->len);
+		o->text = more;
+		o->room = room;
+	}
+	memcpy(o->text + o->len, s, len);
+	o->len += len;
+	return true;
+}
+
+/* "k=v&k=v" up to a blank, into the region; *@list is NULL if there is none. */
+static bool query_parse(struct shim_region *r, const char *s, struct pair **list)
+{
+	*list = NULL;
+	while (*s && *s != ' ') {
+		size_t len = strcspn(s, "& "), eq = strcspn(s, "=& ");
+		const char *value = s + eq + (eq < len);
+		struct pair *p = shim_region_alloc(r, sizeof(*p));
+
+		if (!p)
+			return false;
+		p->name = region_dup(r, s, eq);
+		p->value = region_dup(r, value, (size_t)(s + len - value));
+		p->next = *list;
+		*list = p;
+		if (!p->name || !p->value)
+			return false;
+		s += len + (s[len] == '&');
+	}
+	return true;
+}
+
+/* By name, made if there is none; the lock is held. */
+static struct tenant *tenant_get_maybe_null(const char *name, size_t len)
+{
+	struct tenant *t, *none = NULL;
+
+	if (!len || len >= sizeof(t->name))
+		return NULL;
+	for (t = tenants; t < tenants + TENANTS; t++) {
+		if (!t->name[0])
+			none = none ? none : t;
+		else if (!strncmp(t->name, name, len) && !t->name[len])
+			return t;
+	}
+	if (!none)
+		return NULL;
+	none->heap = shim_heap_new(SHIM_HEAP_SEGREGATED);
+	if (!none->heap)
+		return NULL;
+	shim_heap_set_limit(none->heap, TENANT_MAX);
+	memcpy(none->name, name, len);
+	return none;
+}
+
+static void tenant_drop(struct tenant *t)
+{
+	shim_heap_destroy(t->heap);
+	memset(t, 0, sizeof(*t));
+}
+
+static char *tenant_dup(struct tenant *t, const char *s)
+{
+	size_t len = strlen(s) + 1;
+	char *p = shim_heap_alloc(t->heap, len);
+
+	return p ? memcpy(p, s, len) : NULL;
+}
+
+static bool tenant_set(struct tenant *t, const struct pair *q)
+{
+	char *value = tenant_dup(t, q->value);
+	struct pair *p;
+
+	if (!value)
+		return false;
+	for (p = t->pairs; p; p = p->next)
+		if (!strcmp(p->name, q->name)) {
+			shim_heap_free(t->heap, p->value);
+			p->value = value;
+			return true;
+		}
+	p = shim_heap_alloc(t->heap, sizeof(*p));
+	if (p)
+		p->name = tenant_dup(t, q->name);
+	if (!p || !p->name) {
+		shim_heap_free(t->heap, p);
+		shim_heap_free(t->heap, value);
+		return false;
+	}
+	p->value = value;
+	p->next = t->pairs;
+	t->pairs = p;
+	return true;
+}
+
+/* What a tenant is asked; the text of its answer into @o, or a status. */
+static const char *tenant_do(const char *what, struct tenant *t, struct out *o)
+{
+	struct pair *p;
+
+	if (!strncmp(what, "/set?", 5)) {
+		if (!query_parse(o->region, what + 5, &p))
+			return "503 Service Unavailable";
+		for (; p; p = p->next)
+			if (!tenant_set(t, p))
+				return "507 Insufficient Storage";
+		return out_add(o, "stored\n", 7) ? NULL :
+						   "503 Service Unavailable";
+	}
+	if (!strncmp(what, "/drop ", 6)) {
+		tenant_drop(t);
+		return out_add(o, "dropped\n", 8) ? NULL :
+						    "503 Service Unavailable";
+	}
+	if (strncmp(what, "/get ", 5))
+		return "404 Not Found";
+	for (p = t->pairs; p; p = p->next)
+		if (!out_add(o, p->name, strlen(p->name)) ||
+		    !out_add(o, "=", 1) ||
+		    !out_add(o, p->value, strlen(p->value)) ||
+		    !out_add(o, "\n", 1))
+			return "503 Service Unavailable";
+	return NULL;
+}
+
+/* "/t/NAME/...": the same; nothing of @path is ours to write to. */
+static const char *tenant_answer(const char *path, struct out *o)
+{
+	size_t len = strcspn(path + 3, "/ \r");
+	const char *status = "404 Not Found";
+	struct tenant *t;
+
+	pthread_mutex_lock(&tenants_lock);
+	t = tenant_get_maybe_null(path + 3, len);
+	if (t)
+		status = tenant_do(path + 3 + len, t, o);
+	pthread_mutex_unlock(&tenants_lock);
+	return status;
+}
 
 /* The end of the first request in @buf, or NULL if it is not complete. */
 static char *request_end(char *buf, size_t len)
@@ -80,24 +302,33 @@ static bool has_header(const char *req, const char *end, const char *name,
 	return false;
 }
 
-/* One answer into @out; its length.  *@keep: the connection goes on. */
-static size_t answer(char *out, size_t room, const char *req, const char *end,
-		     bool *keep)
+/* One answer to the end of @all; *@keep: the connection goes on. */
+static bool answer(struct out *all, const char *req, const char *end, bool *keep)
 {
-	bool head = !strncmp(req, "HEAD ", 5);
-	const char *status = "200 OK";
+	bool is_head = !strncmp(req, "HEAD ", 5);
+	struct out text = { .region = all->region };
+	const char *status = NULL;
+	char head[256];
+	int n;
 
 	*keep = !has_header(req, end, "Connection:", "close");
-	if (!head && strncmp(req, "GET ", 4)) {
+	if (!is_head && strncmp(req, "GET ", 4)) {
 		status = "400 Bad Request";
 		*keep = false;
+	} else if (!is_head && !strncmp(req + 4, "/t/", 3)) {
+		status = tenant_answer(req + 4, &text);
+		if (status)
+			text.len = 0;
+	} else if (!out_add(&text, body, sizeof(body) - 1)) {
+		return false;
 	}
-	return (size_t)snprintf(out, room,
-				"HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"
-				"Content-Length: %zu\r\n%s\r\n%s", status,
-				sizeof(body) - 1,
-				*keep ? "" : "Connection: close\r\n",
-				head ? "" : body);
+	n = snprintf(head, sizeof(head),
+		     "HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"
+		     "Content-Length: %zu\r\n%s\r\n",
+		     status ? status : "200 OK", text.len,
+		     *keep ? "" : "Connection: close\r\n");
+	return out_add(all, head, (size_t)n) &&
+	       (is_head || !text.len || out_add(all, text.text, text.len));
 }
 
 static bool send_all(int fd, const char *p, size_t len)
@@ -127,30 +358,34 @@ static bool receive(struct conn *c, char *buf, size_t *len)
 	if (n <= 0)
 		return false;
 	*len += (size_t)n;
+	buf[*len] = '\0';	/* no search runs past it */
 	return true;
 }
 
 /* All requests that are complete in @buf; false to close. */
 static bool serve(struct conn *c, char *buf, size_t *len)
 {
-	char out[1024], *end, *at = buf;
-	size_t used = 0;
-	bool keep = true;
+	struct out out = { .region = region_take(c->worker) };
+	char *end, *at = buf;
+	bool ok = out.region, keep = true;
 
-	while (keep && (end = request_end(at, *len - (size_t)(at - buf)))) {
-		used += answer(out + used, sizeof(out) - used, at, end, &keep);
+	while (ok && keep &&
+	       (end = request_end(at, *len - (size_t)(at - buf)))) {
+		ok = answer(&out, at, end, &keep);
 		at = end;
-		/* several answers go together, as long as one more has room */
-		if (used > sizeof(out) - 256) {
-			if (!send_all(c->fd, out, used))
-				return false;
-			used = 0;
+		/* several answers go together, but not any number of them */
+		if (ok && out.len > ANSWERS_MAX) {
+			ok = send_all(c->fd, out.text, out.len);
+			shim_region_reset(out.region);
+			out = (struct out){ .region = out.region };
 		}
 	}
 	*len -= (size_t)(at - buf);
 	memmove(buf, at, *len);
-	return (!used || send_all(c->fd, out, used)) && keep &&
-	       *len < REQUEST_MAX;
+	if (ok && out.len)
+		ok = send_all(c->fd, out.text, out.len);
+	region_give(c->worker, out.region);
+	return ok && keep && *len < REQUEST_MAX;
 }
 
 /*
@@ -159,7 +394,7 @@ static bool serve(struct conn *c, char *buf, size_t *len)
  */
 static __attribute__((noinline)) bool exchange(struct conn *c)
 {
-	char buf[REQUEST_MAX];
+	char buf[REQUEST_MAX + 1];
 	size_t len = 0;
 
 	do {

@@ -173,4 +173,76 @@ TEST_F(http, ends)
 	close(fd);
 }
 
+/* Ask for @path on a connection of its own; all of the answer is in @buf. */
+static void ask(int port, const char *path, char *buf, size_t len)
+{
+	size_t at = 0;
+	ssize_t got;
+	int fd = dial(port);
+
+	dprintf(fd, "GET %s HTTP/1.1\r\nConnection: close\r\n\r\n", path);
+	while ((got = read(fd, buf + at, len - 1 - at)) > 0)
+		at += (size_t)got;
+	buf[at] = '\0';
+	close(fd);
+}
+
+static const char *text_of(const char *buf)
+{
+	const char *text = strstr(buf, "\r\n\r\n");
+
+	return strncmp(buf, "HTTP/1.1 200 OK", 15) || !text ? "" : text + 4;
+}
+
+TEST_F(http, tenants)
+{
+	char buf[8192];
+
+	ask(self->port, "/t/one/set?a=1&b=2", buf, sizeof(buf));
+	EXPECT_STREQ("stored\n", text_of(buf));
+	ask(self->port, "/t/two/set?a=3", buf, sizeof(buf));
+	ask(self->port, "/t/one/set?a=4&c", buf, sizeof(buf));
+	ask(self->port, "/t/one/get", buf, sizeof(buf));
+	EXPECT_NE(NULL, strstr(text_of(buf), "a=4\n"));
+	EXPECT_NE(NULL, strstr(text_of(buf), "b=2\n"));
+	EXPECT_NE(NULL, strstr(text_of(buf), "c=\n"));
+	ask(self->port, "/t/two/get", buf, sizeof(buf));
+	EXPECT_STREQ("a=3\n", text_of(buf));
+	ask(self->port, "/t/one/drop", buf, sizeof(buf));
+	EXPECT_STREQ("dropped\n", text_of(buf));
+	ask(self->port, "/t/one/get", buf, sizeof(buf));
+	EXPECT_EQ(0, strncmp(buf, "HTTP/1.1 200 OK", 15));
+	EXPECT_STREQ("", text_of(buf));
+	ask(self->port, "/t//get", buf, sizeof(buf));
+	EXPECT_EQ(0, strncmp(buf, "HTTP/1.1 404 ", 13));
+	ask(self->port, "/t/one/other", buf, sizeof(buf));
+	EXPECT_EQ(0, strncmp(buf, "HTTP/1.1 404 ", 13));
+}
+
+/* A tenant has 4 MiB, and others have theirs when it is full. */
+TEST_F(http, a_tenant_has_a_limit)
+{
+	char path[2048], buf[8192], value[1900];
+	bool full = false;
+	int i;
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (i = 0; i < 4096 && !full; i++) {
+		snprintf(path, sizeof(path), "/t/big/set?k%d=%s", i, value);
+		ask(self->port, path, buf, sizeof(buf));
+		full = !strncmp(buf, "HTTP/1.1 507 ", 13);
+		ASSERT_TRUE(full || !strcmp("stored\n", text_of(buf)));
+	}
+	EXPECT_TRUE(full);
+	/* most of the limit is there to be used */
+	EXPECT_LT(1500, i);
+	ask(self->port, "/t/small/set?a=1", buf, sizeof(buf));
+	EXPECT_STREQ("stored\n", text_of(buf));
+	ask(self->port, "/t/big/drop", buf, sizeof(buf));
+	EXPECT_STREQ("dropped\n", text_of(buf));
+	ask(self->port, "/t/big/set?a=1", buf, sizeof(buf));
+	EXPECT_STREQ("stored\n", text_of(buf));
+}
+
 TEST_HARNESS_MAIN
