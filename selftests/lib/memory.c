@@ -8,8 +8,10 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "arena.h"
 #include "memory.h"
+#include "report.h"
 
 #define PAGE_WORDS	(OS_PAGE / sizeof(__u32))
 
@@ -108,4 +110,20 @@ int byte_write_signal(void *p, char value)
 		byte_write(p, value);
 	access_end(old);
 	return sig;
+}
+
+int memory_eat(void *mb)
+{
+	size_t len = *(long long *)mb * MIB;
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return 1;
+	file_write("/proc/self/oom_score_adj", "1000");
+	/* most of it at once: page by page, a debug kernel takes minutes */
+	(void)!madvise(p, len, MADV_HUGEPAGE);
+	for (size_t i = 0; i < len; i += OS_PAGE)
+		byte_write(p + i, 1);
+	return 0;
 }

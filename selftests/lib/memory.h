@@ -31,4 +31,11 @@ size_t bytes_other(const void *p, size_t len, unsigned char value);
 int byte_read_signal(const void *p);
 int byte_write_signal(void *p, char value);
 
+/*
+ * For child_run(): touch as many MiB of anonymous memory as the long long at
+ * @mb says.  If anybody is killed for want of memory, it is this process.
+ * Returns 1 if there is no address space for it.
+ */
+int memory_eat(void *mb);
+
 #endif

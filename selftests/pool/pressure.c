@@ -33,30 +33,12 @@ FIXTURE_TEARDOWN(pressure)
 	params_reset();
 }
 
-/* Take more anonymous memory than is free without the pool. */
-static int eat(void *arg)
-{
-	size_t len = *(long long *)arg * MIB;
-	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return 1;
-	/* if anybody is killed for want of memory, let it be this one */
-	file_write("/proc/self/oom_score_adj", "1000");
-	/* most of it at once: page by page, a debug kernel takes minutes */
-	(void)!madvise(p, len, MADV_HUGEPAGE);
-	for (size_t i = 0; i < len; i += OS_PAGE)
-		byte_write(p + i, 1);
-	return 0;
-}
-
 TEST_F(pressure, gives_memory_to_those_who_need_it)
 {
 	long long shrunk = stat_read("Shrunk"), need;
 
 	need = meminfo_read("MemAvailable") / 1024 + self->target_mb / 2;
-	EXPECT_EQ(0, child_run(eat, &need));
+	EXPECT_EQ(0, child_run(memory_eat, &need));
 	EXPECT_LT(shrunk, stat_read("Shrunk"));
 }
 
@@ -70,7 +52,7 @@ TEST_F(pressure, keeps_the_floor)
 
 	ASSERT_EQ(0, param_write("pool_floor_mb", floor_mb));
 	need = meminfo_read("MemAvailable") / 1024 + self->target_mb / 2;
-	pid = child_start(eat, &need);
+	pid = child_start(memory_eat, &need);
 	ASSERT_LT(0, pid);
 	while (!waitpid(pid, &status, WNOHANG)) {
 		/* without memory, now and then there is no report either */

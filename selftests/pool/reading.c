@@ -65,27 +65,11 @@ TEST_F(reading, a_disk_takes_nothing)
 	EXPECT_EQ(shrunk, stat_read("Shrunk"));
 }
 
-/* Take so much anonymous memory that the pool has to help. */
-static int eat(void *arg)
-{
-	size_t len = *(long long *)arg * MIB;
-	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return 1;
-	file_write("/proc/self/oom_score_adj", "1000");
-	(void)!madvise(p, len, MADV_HUGEPAGE);
-	for (size_t i = 0; i < len; i += OS_PAGE)
-		byte_write(p + i, 1);
-	return 0;
-}
-
 TEST_F(reading, a_shortage_borrows)
 {
 	long long need = meminfo_read("MemAvailable") / 1024 + self->blocks;
 
-	EXPECT_EQ(0, child_run(eat, &need));
+	EXPECT_EQ(0, child_run(memory_eat, &need));
 	ASSERT_EQ(0, pool_sum_read(&self->sum));
 	/* the administrator's word stands */
 	EXPECT_EQ(self->blocks, (long long)self->sum.target);
@@ -98,7 +82,7 @@ TEST_F(reading, a_new_target_ends_the_loan)
 {
 	long long need = meminfo_read("MemAvailable") / 1024 + self->blocks;
 
-	EXPECT_EQ(0, child_run(eat, &need));
+	EXPECT_EQ(0, child_run(memory_eat, &need));
 	ASSERT_EQ(0, param_write("pool_target_mb", 32));
 	ASSERT_EQ(0, pool_sum_read(&self->sum));
 	EXPECT_EQ(0, self->sum.lent);

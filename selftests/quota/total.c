@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* max_mb: what all arenas may hold together, whoever owns them. */
 #include "harness.h"
-#include <signal.h>
+#include "filler.h"
 
 #define SOMEBODY	54321
 
@@ -26,54 +26,20 @@ FIXTURE_TEARDOWN(total)
 	close(self->dev);
 }
 
-struct who {
-	int dev;
-	uid_t uid;
-	int filled, leave;
-};
-
-static int fill(void *arg)
-{
-	struct who *w = arg;
-	struct arena a;
-	size_t i;
-
-	if (user_become(w->uid) ||
-	    arena_make_on(&a, w->dev, 16, HUGEARENA_NODE_LOCAL))
-		return 100;
-	for (i = 0; i < 16; i++)
-		if (byte_write_signal(a.base + i * BLOCK_LEN, 1) == SIGBUS)
-			break;
-	if (w->filled) {
-		gate_post(w->filled);
-		gate_wait(w->leave);
-	}
-	return i;
-}
-
 TEST_F(total, past_it_is_sigbus)
 {
-	struct who w = { .dev = self->dev, .uid = SOMEBODY };
+	struct filler w = { .dev = self->dev, .uid = SOMEBODY };
 
 	EXPECT_EQ(4, child_run(fill, &w));
 }
 
 TEST_F(total, covers_all_users)
 {
-	struct who w = {
-		.dev = self->dev,
-		.uid = SOMEBODY,
-		.filled = gate_open(),
-		.leave = gate_open(),
-	};
-	struct who other = { .dev = self->dev, .uid = SOMEBODY + 1 };
-	pid_t pid = child_start(fill, &w);
+	struct filler w = { .dev = self->dev, .uid = SOMEBODY };
+	struct filler other = { .dev = self->dev, .uid = SOMEBODY + 1 };
 
-	ASSERT_LT(0, pid);
-	gate_wait(w.filled);
-	EXPECT_EQ(0, child_run(fill, &other));
-	gate_post(w.leave);
-	EXPECT_EQ(4, child_wait(pid));
+	EXPECT_EQ(0, fill_beside(&w, &other));
+	EXPECT_EQ(4, w.got);
 	EXPECT_EQ(4, child_run(fill, &other));
 }
 

@@ -5,28 +5,15 @@
  * in them.
  */
 #include "harness.h"
-#include <pthread.h>
+#include "crew.h"
 
 #define BLOCKS		8
 #define OWNERS		13
-#define SECONDS		5
-
-struct shared {
-	struct arena a;
-	int stop;
-	/* per thread, hence not atomic */
-	unsigned long wrong[OWNERS + 3], rounds[OWNERS + 3];
-};
-
-struct thread {
-	pthread_t thread;
-	struct shared *s;
-	unsigned int id;
-};
+#define ROUNDS		20	/* of each thread at least */
+#define OWNED		1000	/* and of each owner */
 
 FIXTURE(race) {
-	struct shared s;
-	struct thread t[OWNERS + 3];
+	struct crew crew;
 };
 
 FIXTURE_SETUP(race)
@@ -34,128 +21,67 @@ FIXTURE_SETUP(race)
 	ASSERT_EQ(0, params_reset());
 	ASSERT_EQ(0, param_write("pool_target_mb", 16));
 	ASSERT_EQ(0, param_write("reserve_max", 4));
-	ASSERT_EQ(0, arena_make(&self->s.a, BLOCKS));
+	ASSERT_EQ(0, arena_make(&self->crew.a, BLOCKS));
 }
 
 FIXTURE_TEARDOWN(race)
 {
-	arena_drop(&self->s.a);
+	arena_drop(&self->crew.a);
 	params_reset();
-}
-
-static int stopped(struct shared *s)
-{
-	return __atomic_load_n(&s->stop, __ATOMIC_RELAXED);
-}
-
-static unsigned int next(unsigned int *seed)
-{
-	*seed = *seed * 1103515245 + 12345;
-	return *seed >> 8;
 }
 
 /* Owns every OWNERS-th page: each is either zero or what it wrote last. */
 static void *owner(void *arg)
 {
-	struct thread *t = arg;
-	struct shared *s = t->s;
-	size_t pages = s->a.size / OS_PAGE / OWNERS;
+	struct member *m = arg;
+	struct arena *a = &m->crew->a;
+	size_t pages = a->size / OS_PAGE / OWNERS;
 	unsigned char *last = calloc(pages, 1);
-	unsigned int seed = t->id;
 
-	while (last && !stopped(s)) {
-		size_t i = next(&seed) % pages;
-		size_t offset = (i * OWNERS + t->id) * OS_PAGE;
-		char *p = s->a.base + offset;
+	while (last && crew_goes_on(m)) {
+		size_t i = crew_random(m) % pages;
+		size_t offset = (i * OWNERS + m->id) * OS_PAGE;
+		char *p = a->base + offset;
 
-		s->wrong[t->id] += byte_read(p) != (char)last[i] ||
-				   byte_read(p + OS_PAGE - 1) != (char)last[i];
-		if (next(&seed) % 4) {
-			last[i] = 1 + next(&seed) % 255;
+		m->wrong += byte_read(p) != (char)last[i] ||
+			    byte_read(p + OS_PAGE - 1) != (char)last[i];
+		if (crew_random(m) % 4) {
+			last[i] = 1 + crew_random(m) % 255;
 			byte_write(p, last[i]);
 			byte_write(p + OS_PAGE - 1, last[i]);
 		} else {
 			last[i] = 0;
-			s->wrong[t->id] += arena_punch(&s->a, offset,
-						       OS_PAGE) != 0;
+			m->wrong += arena_punch(a, offset, OS_PAGE) != 0;
 		}
-		s->rounds[t->id]++;
 	}
-	s->wrong[t->id] += !last;
+	m->wrong += !last;
 	free(last);
 	return NULL;
 }
 
 static void *joiner(void *arg)
 {
-	struct thread *t = arg;
+	struct member *m = arg;
+	struct arena *a = &m->crew->a;
 
-	while (!stopped(t->s)) {
-		t->s->wrong[t->id] += arena_join(&t->s->a, 0, t->s->a.size,
-						 NULL) != 0;
-		t->s->rounds[t->id]++;
-		usleep(5000);
-	}
-	return NULL;
-}
-
-static void *dropper(void *arg)
-{
-	struct thread *t = arg;
-
-	while (!stopped(t->s)) {
-		madvise(t->s->a.base, t->s->a.size, MADV_DONTNEED);
-		t->s->rounds[t->id]++;
-		usleep(5000);
-	}
-	return NULL;
-}
-
-static void *forker(void *arg)
-{
-	struct thread *t = arg;
-	struct arena *a = &t->s->a;
-
-	while (!stopped(t->s)) {
-		pid_t pid = child_fork();
-
-		if (!pid) {
-			/* spoil the copy in every way */
-			memset(a->base, 'c', a->size / 2);
-			arena_punch(a, a->size / 4, a->size / 2);
-			_exit(0);
-		}
-		t->s->wrong[t->id] += pid < 0 || child_wait(pid);
-		t->s->rounds[t->id]++;
-		usleep(20000);
-	}
+	do
+		m->wrong += arena_join(a, 0, a->size, NULL) != 0;
+	while (crew_goes_on(m));
 	return NULL;
 }
 
 TEST_F(race, every_thread_keeps_its_data)
 {
-	void *(*body)(void *arg);
 	unsigned int i;
 
-	for (i = 0; i < OWNERS + 3; i++) {
-		body = i < OWNERS ? owner : i == OWNERS ? joiner :
-		       i == OWNERS + 1 ? dropper : forker;
-		self->t[i].s = &self->s;
-		self->t[i].id = i;
-		ASSERT_EQ(0, pthread_create(&self->t[i].thread, NULL, body,
-					    &self->t[i]));
-	}
-	sleep(SECONDS);
-	__atomic_store_n(&self->s.stop, 1, __ATOMIC_RELAXED);
-	for (i = 0; i < OWNERS + 3; i++) {
-		pthread_join(self->t[i].thread, NULL);
-		EXPECT_EQ(0, self->s.wrong[i]) {
-			TH_LOG("thread %u of %lu rounds", i,
-			       self->s.rounds[i]);
-		}
-		/* nobody is starved */
-		EXPECT_LT(0, self->s.rounds[i]);
-	}
+	for (i = 0; i < OWNERS; i++)
+		ASSERT_EQ(0, crew_add(&self->crew, owner, 0, OWNED));
+	ASSERT_EQ(0, crew_add(&self->crew, joiner, 5000, ROUNDS));
+	ASSERT_EQ(0, crew_add(&self->crew, crew_drop, 5000, ROUNDS));
+	ASSERT_EQ(0, crew_add(&self->crew, crew_fork, 20000, ROUNDS));
+	crew_wait(&self->crew);
+	crew_end(&self->crew);
+	EXPECT_CREW(&self->crew);
 }
 
 TEST_HARNESS_MAIN
