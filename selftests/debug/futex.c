@@ -6,9 +6,8 @@
  */
 #define _GNU_SOURCE
 #include "harness.h"
-#include <linux/futex.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
+#include "futex.h"
 
 #define BLOCKS	2
 
@@ -36,28 +35,14 @@ static __u32 *futex_word(struct arena *a)
 	return (__u32 *)(a->base + BLOCK_LEN + 64);
 }
 
-/* Wait while the word is @value, 2 s at the most; 0 or an errno. */
-static int futex_wait(__u32 *word, __u32 value)
-{
-	struct timespec limit = { .tv_sec = 2 };
-
-	return syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0) ?
-	       errno : 0;
-}
-
-static long futex_wake(__u32 *word)
-{
-	return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
-
 /*
  * The child has read the block, and then its parent let go of it and wrote it
  * anew; sharing has ended, and the child's write makes no fault.
  */
 TEST_F(futex, a_child_left_alone_with_a_block)
 {
+	struct futex_waiter w = { .word = futex_word(&self->a), .value = 7 };
 	pid_t pid = child_fork();
-	__u32 *word = futex_word(&self->a);
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -66,19 +51,25 @@ TEST_F(futex, a_child_left_alone_with_a_block)
 			_exit(2);
 		gate_post(self->gate[0]);
 		gate_wait(self->gate[1]);
-		__atomic_store_n(word, 7, __ATOMIC_RELAXED);
+		__atomic_store_n(w.word, w.value, __ATOMIC_RELAXED);
+		if (futex_waiter_start(&w))
+			_exit(3);
 		gate_post(self->gate[0]);
-		_exit(futex_wait(word, 7) != ETIMEDOUT);
+		gate_wait(self->gate[1]);
+		/* it still sleeps, where its own process finds it */
+		if (futex_wake(w.word) != 1)
+			_exit(4);
+		pthread_join(w.thread, NULL);
+		_exit(w.error ? 5 : 0);
 	}
 	gate_wait(self->gate[0]);
 	ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
 	pages_fill(self->a.base, self->a.size, 2);
-	/* upkeep comes by once a second */
-	sleep(3);
+	ASSERT_EQ(0, upkeep_wait(2));
 	gate_post(self->gate[1]);
 	gate_wait(self->gate[0]);
-	usleep(300000);
-	EXPECT_EQ(0, futex_wake(word));
+	EXPECT_EQ(0, futex_wake(w.word));
+	gate_post(self->gate[1]);
 	EXPECT_EQ(0, child_wait(pid));
 }
 

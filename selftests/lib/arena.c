@@ -13,8 +13,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "arena.h"
+#include "memory.h"
+#include "report.h"
 
-#define JOIN_TRIES	200
+#define JOIN_TRIES	1200	/* a minute */
 #define JOIN_PAUSE_US	50000
 
 int device_open(void)
@@ -194,6 +196,25 @@ int arena_join_wait(const struct arena *a, size_t offset, size_t len)
 	}
 	errno = ETIMEDOUT;
 	return -1;
+}
+
+int upkeep_wait(unsigned int times)
+{
+	struct arena a;
+	int ret = 0;
+
+	for (; times && !ret; times--) {
+		if (arena_make(&a, 1))
+			return -1;
+		/* full again, and nobody but upkeep joins it */
+		pages_fill(a.base, a.size, 1);
+		ret = arena_punch(&a, OS_PAGE, OS_PAGE);
+		pages_fill(a.base, a.size, 2);
+		if (wait_for(arena_count(&a, HUGEARENA_BLOCK_WHOLE), 1) != 1)
+			ret = -1;
+		arena_drop(&a);
+	}
+	return ret;
 }
 
 int arena_block(const struct arena *a, size_t index,

@@ -72,8 +72,15 @@ long arena_dirty(const struct arena *a, size_t offset, size_t len,
 int arena_join(const struct arena *a, size_t offset, size_t len,
 	       struct hugearena_join *join);
 
-/* HUGEARENA_IOC_JOIN again and again, for 10 s, until none is left busy. */
+/* HUGEARENA_IOC_JOIN again and again, for a minute, until none is left busy. */
 int arena_join_wait(const struct arena *a, size_t offset, size_t len);
+
+/*
+ * Wait until the module's upkeep, which comes by once a second, has done so
+ * @times times, seen by what it does to another arena.  What it did not do to an
+ * arena that was waiting before, it will not do.  0, or -1 after a minute each.
+ */
+int upkeep_wait(unsigned int times);
 
 /* HUGEARENA_IOC_BLOCKS of the one block at @index. */
 int arena_block(const struct arena *a, size_t index,

@@ -84,7 +84,7 @@ int pool_line_read(int node, struct pool_line *line);
 int pool_sum_read(struct pool_line *sum);
 
 /*
- * Set what the pool shall have, in MiB, and wait up to 10 s until so much of it
+ * Set what the pool shall have, in MiB, and wait up to a minute until so much of it
  * is zeroed; 0, or -1.
  */
 int pool_fill(int mb);

@@ -6,69 +6,40 @@
  */
 #include "harness.h"
 #include <pthread.h>
-#include <sys/syscall.h>
-#include <linux/futex.h>
+#include "futex.h"
 
 ARENA_FIXTURE(inherit, 2)
 
-struct waiter {
-	__u32 *word;
-	int woken;
-};
-
-static long futex(__u32 *word, int op, __u32 val, struct timespec *timeout)
-{
-	return syscall(SYS_futex, word, op, val, timeout, NULL, 0);
-}
-
-static void *wait_on(void *arg)
-{
-	struct timespec timeout = { .tv_sec = 2 };
-	struct waiter *w = arg;
-
-	w->woken = !futex(w->word, FUTEX_WAIT, 0, &timeout);
-	return NULL;
-}
-
-/* futex(WAKE) until one waiter was there to be woken; 1 if so. */
-static int wake_one(__u32 *word)
-{
-	int i;
-
-	for (i = 0; i < 1000; i++) {
-		if (futex(word, FUTEX_WAKE, 1, NULL) == 1)
-			return 1;
-		usleep(1000);
-	}
-	return 0;
-}
-
 TEST_F(inherit, a_futex_wakes_its_own_process)
 {
-	struct waiter w = { .word = (void *)self->a.base };
-	pthread_t t;
+	struct futex_waiter w = { .word = (void *)self->a.base };
 
 	*w.word = 0;
-	ASSERT_EQ(0, pthread_create(&t, NULL, wait_on, &w));
-	EXPECT_EQ(1, wake_one(w.word));
-	pthread_join(t, NULL);
-	EXPECT_EQ(1, w.woken);
+	ASSERT_EQ(0, futex_waiter_start(&w));
+	EXPECT_EQ(1, futex_wake(w.word));
+	pthread_join(w.thread, NULL);
+	EXPECT_EQ(0, w.error);
 }
 
 /*
- * A child that sleeps on the futex for two seconds and says whether somebody
- * woke it.
+ * A child with a thread that sleeps on the futex, while the other side wakes:
+ * the thread must still be there for its own process to wake.
  */
-static int child_waits(__u32 *word, int go, int ready, int writes)
+static int child_waits(__u32 *word, int go, int ready, int done, int writes)
 {
-	struct waiter w = { .word = word };
+	struct futex_waiter w = { .word = word };
 
 	gate_wait(go);
 	if (writes)
 		__atomic_store_n(word, 0, __ATOMIC_RELAXED);
+	if (futex_waiter_start(&w))
+		return 2;
 	gate_post(ready);
-	wait_on(&w);
-	return w.woken;
+	gate_wait(done);
+	if (futex_wake(word) != 1)
+		return 3;
+	pthread_join(w.thread, NULL);
+	return w.error ? 4 : 0;
 }
 
 FIXTURE(apart) {
@@ -102,7 +73,7 @@ FIXTURE_TEARDOWN(apart)
 TEST_F(apart, a_wake_does_not_cross_fork)
 {
 	__u32 *word = (void *)(self->a.base + OS_PAGE);
-	int i, go = gate_open(), ready = gate_open();
+	int i, go = gate_open(), ready = gate_open(), done = gate_open();
 	long woken = 0;
 	pid_t pid;
 
@@ -110,7 +81,8 @@ TEST_F(apart, a_wake_does_not_cross_fork)
 	pid = child_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(child_waits(word, go, ready, variant->child_writes));
+		_exit(child_waits(word, go, ready, done,
+				  variant->child_writes));
 	if (variant->parent_releases) {
 		ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
 	}
@@ -118,12 +90,10 @@ TEST_F(apart, a_wake_does_not_cross_fork)
 		__atomic_store_n(word, 0, __ATOMIC_RELAXED);
 	gate_post(go);
 	gate_wait(ready);
-	/* wake all the time the child sleeps */
-	for (i = 0; i < 100; i++) {
-		woken += futex(word, FUTEX_WAKE, 1, NULL);
-		usleep(10000);
-	}
+	for (i = 0; i < 100; i++)
+		woken += futex_wake(word);
 	EXPECT_EQ(0, woken);
+	gate_post(done);
 	EXPECT_EQ(0, child_wait(pid));
 }
 
