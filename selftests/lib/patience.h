@@ -11,4 +11,26 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	300
 
+/*
+ * As TEST_HARNESS_MAIN, of a program that has nothing to say where @_why() is not
+ * NULL but a reason: one skip of all of it, in place of one a test.
+ */
+#define TEST_HARNESS_MAIN_UNLESS(_why)					\
+	static void __attribute__((constructor))			\
+	__constructor_order_last(void)					\
+	{								\
+		if (!__constructor_order)				\
+			__constructor_order = _CONSTRUCTOR_ORDER_BACKWARD; \
+	}								\
+	int main(int argc, char **argv)					\
+	{								\
+		const char *why = _why();				\
+									\
+		if (why) {						\
+			printf("TAP version 13\n1..0 # SKIP %s\n", why);	\
+			return KSFT_SKIP;				\
+		}							\
+		return test_harness_run(argc, argv);			\
+	}
+
 #endif

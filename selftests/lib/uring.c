@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include "arena.h"
 #include "uring.h"
 
 #define URING_ENTRIES	4
@@ -77,11 +78,22 @@ int uring_unregister(struct uring *u)
 		       IORING_UNREGISTER_BUFFERS, NULL, 0);
 }
 
-int uring_takes_files(struct uring *u, void *base, size_t len)
+bool uring_takes_arenas(void)
 {
-	if (uring_register(u, base, len))
-		return errno == EOPNOTSUPP ? 0 : -1;
-	return uring_unregister(u) ? -1 : 1;
+	struct arena a;
+	struct uring u;
+	bool refused;
+
+	if (uring_open(&u))
+		return true;
+	if (arena_make(&a, 1)) {
+		uring_close(&u);
+		return true;
+	}
+	refused = uring_register(&u, a.base, a.size) && errno == EOPNOTSUPP;
+	uring_close(&u);
+	arena_drop(&a);
+	return !refused;
 }
 
 /* Submit one request and wait: its result, negative for an error. */

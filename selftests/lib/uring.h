@@ -6,6 +6,7 @@
 #ifndef SELFTESTS_LIB_URING_H
 #define SELFTESTS_LIB_URING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <linux/io_uring.h>
 
@@ -26,10 +27,11 @@ int uring_register(struct uring *u, void *base, size_t len);
 int uring_unregister(struct uring *u);
 
 /*
- * May memory of a file that is neither shmem's nor hugetlb's be registered?
- * Kernels before 6.5 say EOPNOTSUPP.  1, 0, or -1 for another error.
+ * May memory of an arena be registered?  Not if the kernel says EOPNOTSUPP, as
+ * those before 6.5 do for every file that is neither shmem's nor hugetlb's.
+ * What fails in another way is left to the test that meets it.
  */
-int uring_takes_files(struct uring *u, void *base, size_t len);
+bool uring_takes_arenas(void);
 
 /* Read from @fd into, or write to @fd from, the registered buffer. */
 int uring_read_fixed(struct uring *u, int fd, void *addr, size_t len);

@@ -81,9 +81,9 @@ TEST_F(gup, io_uring_registered_buffer)
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	ASSERT_EQ(0, uring_open(&u));
-	if (!uring_takes_files(&u, self->a.base, BLOCK_LEN))
+	if (!uring_takes_arenas())
 		SKIP(return, "this kernel registers no memory of files");
+	ASSERT_EQ(0, uring_open(&u));
 	pages_fill(self->a.base, BLOCK_LEN, 1);
 	ASSERT_EQ(0, uring_register(&u, self->a.base, 2 * BLOCK_LEN));
 	ASSERT_EQ(4 * OS_PAGE, uring_write_fixed(&u, fds[1],

@@ -223,7 +223,7 @@ TEST(on_blocks_or_told_why_not)
 	pid_t pid;
 	int in;
 
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	snprintf(path, sizeof(path), "%s/subject", tool_dir());
 	pid = start(&in, shim_path(), NULL, AS_IT_IS, path);
 	root = doctor(pid, "blocks");

@@ -89,7 +89,7 @@ TEST(without_sequences)
 
 TEST(on_arenas)
 {
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	running_expect(_metadata, "backend=kmod");
 }
 

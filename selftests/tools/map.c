@@ -266,7 +266,7 @@ TEST(heap_on_anonymous_memory)
 
 TEST(heap_on_arenas)
 {
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	heap_expect(_metadata, "backend=kmod", true);
 }
 

@@ -8,7 +8,7 @@ FIXTURE(pool) {
 
 FIXTURE_SETUP(pool)
 {
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	ASSERT_EQ(0, params_reset());
 }
 

@@ -204,7 +204,7 @@ FIXTURE(record) {
 
 FIXTURE_SETUP(record)
 {
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	ASSERT_EQ(0, params_reset());
 	self->ready = gate_open();
 	ASSERT_LE(0, self->ready);

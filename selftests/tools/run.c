@@ -40,7 +40,7 @@ TEST(on_arenas_with_faults_by_source)
 {
 	json_t *root;
 
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	root = run("-o backend=kmod --");
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(3, tool_status);

@@ -32,13 +32,6 @@ const char *tool_dir(void)
 	return dir;
 }
 
-void tool_need_module(void)
-{
-	/* how the harness's SKIP() ends a test, from a setup as well */
-	if (access("/proc/hugearena/stat", R_OK))
-		_exit(255);
-}
-
 static void slurp(const char *path, char *buf, size_t size)
 {
 	FILE *f = fopen(path, "re");

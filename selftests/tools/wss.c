@@ -11,7 +11,7 @@ FIXTURE(wss) {
 
 FIXTURE_SETUP(wss)
 {
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	ASSERT_EQ(0, params_reset());
 	self->ready = gate_open();
 	ASSERT_LE(0, self->ready);
@@ -98,7 +98,7 @@ TEST(pages_of_a_heap)
 
 TEST(a_process_without_an_arena)
 {
-	tool_need_module();
+	TOOL_NEED_MODULE();
 	EXPECT_EQ(TOOL_FAILED, tool("wss --arenas %d", getppid()));
 }
 
