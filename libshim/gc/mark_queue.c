@@ -2,12 +2,25 @@
 /*
  * mark_queue: what is grey, each marker's and the common pool.
  *
- * Chunks of the pool are 4 KiB and are kept for the next collection.  When there
- * is no memory for a chunk or a longer queue, the object is dropped: it is
- * marked, its children are not, and mark_overflowed() has the caller look at all
- * marked objects again.
+ * The pool is two of liburcu's lock-free stacks of chunks, full and empty ones.
+ * Whoever has work to give away, a marker or a thread of the program in its
+ * write barrier, pushes a chunk and waits for nobody.  Chunks are 4 KiB, are
+ * never unmapped, and are kept for the next collection.
+ *
+ * Keeps true: nfull is never less than the chunks that are full, as it goes up
+ * before a push and down after a pop: who reads 0 knows that there is no work.
+ * Of two that pop, one waits (pop_lock): liburcu leaves that to its user, since
+ * else a chunk could be popped, used and pushed again while the other still
+ * believed in its successor.
+ *
+ * When there is no memory for a chunk or a longer queue, the object is dropped:
+ * it is marked, its children are not, and mark_overflowed() has the caller look
+ * at all marked objects again.
  */
+#define _LGPL_SOURCE		/* inline: no library of liburcu is needed */
+
 #include <string.h>
+#include <urcu/lfstack.h>
 
 #include "gcmeta.h"
 #include "base/lock.h"
@@ -16,15 +29,15 @@
 #define FIRST_MAX	4096	/* entries: 64 KiB */
 
 struct chunk {
-	struct chunk *next;
+	struct cds_lfs_node node;
 	size_t n;
 	struct mark_entry entry[MARK_CHUNK];
 };
 
 /* Its holder may be a marker while the world is stopped: markers never are. */
-static struct shim_lock pool_lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
-static struct chunk *full, *empty;	/* under pool_lock */
-static uint32_t nfull;			/* changed under it, read without */
+static struct shim_lock pop_lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
+static struct __cds_lfs_stack full, empty;
+static uint32_t nfull;			/* of chunks in full; atomic */
 static uint32_t overflow;
 uint32_t mark_idle;
 
@@ -61,26 +74,27 @@ void mark_push(struct marker *m, uintptr_t p, size_t n)
 	m->stack[m->top++] = (struct mark_entry){ p, n };
 }
 
-static struct chunk *chunk_get(void)
+static struct chunk *chunk_pop(struct __cds_lfs_stack *stack)
 {
-	struct chunk *c;
+	struct cds_lfs_node *node;
 
-	shim_lock_acquire(&pool_lock);
-	c = empty;
-	if (c)
-		empty = c->next;
-	shim_lock_release(&pool_lock);
-	return c ? c : gcmeta_map(sizeof(*c));
+	shim_lock_acquire(&pop_lock);
+	node = __cds_lfs_pop(stack);
+	shim_lock_release(&pop_lock);
+	return node ? caa_container_of(node, struct chunk, node) : NULL;
 }
 
-static void chunk_put(struct chunk *c, struct chunk **list)
+static void chunk_push(struct __cds_lfs_stack *stack, struct chunk *c)
 {
-	shim_lock_acquire(&pool_lock);
-	c->next = *list;
-	*list = c;
-	if (list == &full)
-		__atomic_add_fetch(&nfull, 1, __ATOMIC_RELEASE);
-	shim_lock_release(&pool_lock);
+	cds_lfs_node_init(&c->node);
+	cds_lfs_push(stack, &c->node);
+}
+
+static struct chunk *chunk_get(void)
+{
+	struct chunk *c = chunk_pop(&empty);
+
+	return c ? c : gcmeta_map(sizeof(*c));
 }
 
 bool mark_is_hungry(void)
@@ -100,7 +114,8 @@ void mark_share(struct marker *m)
 	memcpy(c->entry, m->stack, c->n * sizeof(c->entry[0]));
 	m->top -= c->n;
 	memmove(m->stack, m->stack + c->n, m->top * sizeof(m->stack[0]));
-	chunk_put(c, &full);
+	__atomic_add_fetch(&nfull, 1, __ATOMIC_RELEASE);
+	chunk_push(&full, c);
 }
 
 bool mark_share_some(struct marker *m)
@@ -117,16 +132,11 @@ bool mark_take(struct marker *m)
 
 	if (!__atomic_load_n(&nfull, __ATOMIC_ACQUIRE))
 		return false;
-	shim_lock_acquire(&pool_lock);
-	c = full;
-	if (c) {
-		full = c->next;
-		/* release: who sees none left sees us at work */
-		__atomic_sub_fetch(&nfull, 1, __ATOMIC_RELEASE);
-	}
-	shim_lock_release(&pool_lock);
+	c = chunk_pop(&full);
 	if (!c)
-		return false;
+		return false;	/* about to be pushed, or another has it */
+	/* release: who sees none left sees us at work */
+	__atomic_sub_fetch(&nfull, 1, __ATOMIC_RELEASE);
 	while (m->max - m->top < c->n && make_room(m))
 		;
 	if (m->max - m->top < c->n) {
@@ -135,7 +145,7 @@ bool mark_take(struct marker *m)
 	}
 	memcpy(m->stack + m->top, c->entry, c->n * sizeof(c->entry[0]));
 	m->top += c->n;
-	chunk_put(c, &empty);
+	chunk_push(&empty, c);
 	return true;
 }
 

@@ -19,6 +19,13 @@ meta := meta lock
 PROGRAMS += pagemap
 pagemap := pagemap meta lock
 
+# where the compiler finds liburcu's headers: a foreign one may not
+ifneq ($(shell echo '\#include <urcu/urcu-memb.h>' | $(CC) -E - 2>/dev/null),)
+PROGRAMS += pagemap_readers
+pagemap_readers := pagemap meta lock
+pagemap_readers_libs := -lurcu-memb
+endif
+
 PROGRAMS += pageheap_bits
 pageheap_bits := pageheap_bits
 
