@@ -521,6 +521,8 @@ void body::analyse()
 	if (fun->calls_setjmp)
 		untouchable = "setjmp()";
 	add_params();
+	if (params.size() > 64)
+		opaque = "more than 64 parameters";
 	FOR_EACH_BB_FN(bb, fun) {
 		for (gphi_iterator i = gsi_start_phis(bb); !gsi_end_p(i);
 		     gsi_next(&i))

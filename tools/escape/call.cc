@@ -79,6 +79,28 @@ void body::add_unknown(gcall *c)
 		write(lhs, graph::world, c);
 }
 
+/*
+ * Does a format print addresses?  It is the last argument that has a name.  One
+ * that is not written out may.
+ */
+static bool prints_addresses(gcall *c, const tags &t)
+{
+	unsigned int nr = t.params.size();
+	const char *s = nr && nr <= gimple_call_num_args(c) ?
+		c_getstr(gimple_call_arg(c, nr - 1)) : NULL;
+
+	if (!s)
+		return true;
+	while ((s = strchr(s, '%'))) {
+		s += 1 + strspn(s + 1, "-+ #0123456789.*$'lhzjtqL");
+		if (*s == 'p')
+			return true;
+		if (*s)
+			s++;
+	}
+	return false;
+}
+
 static bool result_is_listed(const tags &t)
 {
 	for (const param_tags &p : t.params)
@@ -135,12 +157,12 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 				g.write(sites.back().object, ANY_BYTE, 0,
 					from[l], c);
 			for (unsigned int j = 0; j < nr; j++)
-				if (p.in_param[l] >> j & 1 &&
+				if (j < 64 && p.in_param[l] >> j & 1 &&
 				    arg[j] != NO_NODE)
 					g.store(whole[j], ANY_BYTE, 0, from[l],
 						c);
 		}
-		if (t.world_in_param >> i & 1)
+		if (i < 64 && t.world_in_param >> i & 1)
 			g.store(whole[i], ANY_BYTE, 0, graph::world, c);
 		if (p.frees)
 			add_release(c, i, release::ALWAYS, name);
@@ -148,7 +170,8 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 			add_release(c, i, release::MAYBE, name);
 			releases.back().node = whole[i];
 		}
-		if (p.observed) {
+		if (p.observed &&
+		    (i < t.params.size() || prints_addresses(c, t))) {
 			look_at(arg[i], NO_NODE, c);
 			look_at(deep[i], NO_NODE, c);
 		}
@@ -194,7 +217,7 @@ bool body::add_known_builtin(gcall *c)
 	node_id out, n;
 	object_id o;
 
-	if (!fndecl_built_in_p(decl, BUILT_IN_NORMAL))
+	if (!gimple_call_builtin_p(c, BUILT_IN_NORMAL))
 		return false;
 	out = lhs && TREE_CODE(lhs) == SSA_NAME ? name_node(lhs) :
 		g.add_node(c);

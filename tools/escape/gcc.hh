@@ -21,6 +21,7 @@
 #include "context.h"
 #include "basic-block.h"
 #include "cfganal.h"
+#include "except.h"
 #include "gimple-ssa.h"
 #include "ssa.h"
 #include "tree-phinodes.h"

@@ -184,10 +184,14 @@ static bool outlives(const body &b, object_id o, finding *out)
 
 static std::string list(const std::set<place_in_source> &places)
 {
-	std::string s;
+	std::string s, last;
 
-	for (const place_in_source &p : places)
-		s += (s.empty() ? "" : ", ") + p.text();
+	for (const place_in_source &p : places) {
+		if (p.text() == last)
+			continue;
+		last = p.text();
+		s += (s.empty() ? "" : ", ") + last;
+	}
 	return s;
 }
 
@@ -225,6 +229,9 @@ static std::string life_of(const body &b, const site &s)
 	if (maybe)
 		return "freed" + by + " at " + list(at) +
 			", perhaps not each time";
+	/* of an object a turn of a loop, a path to the end says nothing */
+	if (path_exists(b, s.call, s.call, sure, NULL_TREE, NULL))
+		return "freed" + by + " at " + list(at);
 	return "freed" + by + " at " + list(at) +
 		", not on the path that leaves at " + where(last).text();
 }

@@ -8,6 +8,7 @@
  * folder, other than in the rest of the tools.
  */
 #include "gcc.hh"
+#include "promote.hh"
 #include "report.hh"
 #include "unit.hh"
 
@@ -21,9 +22,17 @@ struct settings {
 	report_options report;
 	std::vector<std::string> summaries;
 	const char *write_summary;
+	bool promote;
+	promotion_limits limits;
 };
 
 settings setup;
+
+/*
+ * 2 KiB an object and 4 KiB a function: the smallest stack of libshim-co is 16
+ * KiB.  Go's limit for what is not a variable is 64 KiB, its stacks grow.
+ */
+const promotion_limits default_limits = { 2048, 4096 };
 
 const pass_data escape_pass_data = {
 	SIMPLE_IPA_PASS, "shim_escape", OPTGROUP_NONE, TV_PLUGIN_RUN,
@@ -38,7 +47,12 @@ public:
 	void body_done(body &b, cgraph_node *node, const tags *t) override;
 
 private:
+	void judge_object(const body &b, const site &s, cgraph_node *node,
+			  unsigned long *frame);
+	std::vector<cgraph_node *> roots();
+
 	std::vector<finding> all;
+	std::vector<promotion> moved;
 	std::string summary;
 };
 
@@ -64,15 +78,70 @@ const char *no_analysis()
 	return NULL;
 }
 
+/* The verdict, and what follows from it. */
+void escape_pass::judge_object(const body &b, const site &s, cgraph_node *node,
+			       unsigned long *frame)
+{
+	finding f = judge_site(b, s);
+	std::string against;
+	promotion p;
+
+	if (!f.escapes) {
+		against = obstacle(b, s, node, setup.limits, &p);
+		if (against.empty() && *frame + p.size > setup.limits.frame)
+			against = "the function's frame would grow too much";
+		if (against.empty() && setup.promote) {
+			moved.push_back(p);
+			f.promoted = true;
+			*frame += p.size;
+		} else {
+			f.reason += against.empty() ?
+				"; could be on the stack" :
+				"; stays on the heap: " + against;
+		}
+	}
+	all.push_back(f);
+}
+
+/*
+ * The functions to begin with: all, or, where only promotion is wanted, those that
+ * make objects.
+ */
+std::vector<cgraph_node *> escape_pass::roots()
+{
+	std::vector<cgraph_node *> found;
+	std::set<cgraph_node *> seen;
+	cgraph_node *node;
+
+	if (setup.report.verbose || setup.report.json || setup.write_summary) {
+		FOR_EACH_FUNCTION_WITH_GIMPLE_BODY(node)
+			if (!node->alias && !node->thunk)
+				found.push_back(node);
+		return found;
+	}
+	/* malloc and __builtin_malloc are two declarations */
+	FOR_EACH_FUNCTION(node) {
+		if (!fndecl_built_in_p(node->decl, BUILT_IN_MALLOC) &&
+		    !fndecl_built_in_p(node->decl, BUILT_IN_CALLOC))
+			continue;
+		for (cgraph_edge *e = node->callers; e; e = e->next_caller)
+			if (seen.insert(e->caller).second)
+				found.push_back(e->caller);
+	}
+	return found;
+}
+
 void escape_pass::body_done(body &b, cgraph_node *node, const tags *t)
 {
+	unsigned long frame = 0;
 	finding f;
 
 	if (t && TREE_PUBLIC(node->decl) && !DECL_WEAK(node->decl) &&
 	    !DECL_EXTERNAL(node->decl) && setup.write_summary)
 		summary += std::string(function_text(node->decl)) + ' ' +
 			tags_print(*t) + '\n';
-	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl)))
+	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl)) ||
+	    (!setup.report.verbose && !setup.report.json && !setup.promote))
 		return;
 	for (unsigned int i = 0; i < b.params.size(); i++) {
 		f = finding();
@@ -80,7 +149,7 @@ void escape_pass::body_done(body &b, cgraph_node *node, const tags *t)
 			all.push_back(f);
 	}
 	for (const site &s : b.sites)
-		all.push_back(judge_site(b, s));
+		judge_object(b, s, node, &frame);
 	for (const local &l : b.locals) {
 		f = finding();
 		if (judge_local(b, l, &f))
@@ -91,7 +160,6 @@ void escape_pass::body_done(body &b, cgraph_node *node, const tags *t)
 unsigned int escape_pass::execute(function *)
 {
 	const char *none = no_analysis();
-	cgraph_node *node;
 	std::string error;
 	unit u;
 
@@ -111,9 +179,10 @@ unsigned int escape_pass::execute(function *)
 				fail(error);
 		}
 		u.done = this;
-		FOR_EACH_FUNCTION_WITH_GIMPLE_BODY(node)
-			if (!node->alias && !node->thunk)
-				u.analyse(node);
+		u.strict = setup.promote;
+		for (cgraph_node *node : roots())
+			u.analyse(node);
+		promote(moved);
 	}
 	error = report_write(&all, setup.report);
 	if (error.empty() && setup.write_summary && !summary.empty())
@@ -136,6 +205,12 @@ bool take_argument(const plugin_argument &a)
 		setup.summaries.push_back(a.value);
 	else if (!strcmp(a.key, "write") && a.value)
 		setup.write_summary = a.value;
+	else if (!strcmp(a.key, "promote"))
+		setup.promote = true;
+	else if (!strcmp(a.key, "max") && a.value)
+		setup.limits.object = strtoul(a.value, NULL, 0);
+	else if (!strcmp(a.key, "frame") && a.value)
+		setup.limits.frame = strtoul(a.value, NULL, 0);
 	else
 		return false;
 	return true;
@@ -156,6 +231,7 @@ int plugin_init(plugin_name_args *info, plugin_gcc_version *version)
 			gcc_version.basever, version->basever);
 		return 1;
 	}
+	setup.limits = default_limits;
 	for (int i = 0; i < info->argc; i++) {
 		if (take_argument(info->argv[i]))
 			continue;

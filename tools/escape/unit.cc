@@ -61,7 +61,7 @@ const tags *unit::analyse(cgraph_node *node)
 		/* itself; others that call each other are not seen through */
 		if (stack.back() != node)
 			return NULL;
-		calls_itself = true;
+		e.calls_itself = true;
 		return &e.t;
 	default:
 		break;
@@ -82,13 +82,15 @@ const tags *unit::analyse(cgraph_node *node)
 		body b(fun, this);
 		tags t;
 
-		calls_itself = false;
+		e.calls_itself = false;
 		b.analyse();
 		t = b.derive();
-		stable = !b.opaque && (!calls_itself || t == e.t);
+		stable = !b.opaque && (!e.calls_itself || t == e.t);
 		/* others may have been analysed meanwhile */
 		e.t = t;
 		if (b.opaque || stable || round == max_rounds - 1) {
+			if (!stable && !b.opaque)
+				b.opaque = "calls of itself that are not understood";
 			e.s = stable ? DONE : FAILED;
 			if (done)
 				done->body_done(b, node, stable ? &e.t : NULL);

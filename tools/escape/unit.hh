@@ -27,7 +27,7 @@ public:
 
 	listener *done;
 
-	unit() : strict(false), done(NULL), calls_itself(false) {}
+	unit() : strict(false), done(NULL) {}
 
 	/* Add a summary file; empty, or what is wrong. */
 	std::string read(const char *path) { return summary_read(path, &known); }
@@ -45,14 +45,14 @@ private:
 	struct entry {
 		state s;
 		tags t;
+		bool calls_itself;
 
-		entry() : s(NONE) {}
+		entry() : s(NONE), calls_itself(false) {}
 	};
 
 	summary known;
 	std::map<cgraph_node *, entry> entries;
 	std::vector<cgraph_node *> stack;
-	bool calls_itself;
 };
 
 /* the name of a function that is called, without __builtin_ */
