@@ -121,6 +121,7 @@ private:
 	void add_call(gcall *c);
 	bool add_known_builtin(gcall *c);
 	bool add_internal(gcall *c);
+	bool add_pair(gcall *c);
 	void add_site(gcall *c, const char *name, tree size, tree count,
 		      bool zeroed, bool in_c_library);
 	void add_tagged(gcall *c, const tags &t, const char *name);

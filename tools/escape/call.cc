@@ -333,6 +333,33 @@ bool body::add_internal(gcall *c)
 	return true;
 }
 
+/* true: the call is one of malloc() or free() by another name */
+bool body::add_pair(gcall *c)
+{
+	const char *name = function_text(gimple_call_fndecl(c));
+	std::map<std::string, unit::allocator>::const_iterator m;
+	unsigned int nr = gimple_call_num_args(c);
+	tree lhs = gimple_call_lhs(c);
+	node_id out;
+
+	if (nr == 1 && owner->takers.count(name)) {
+		add_release(c, 0, release::FREE, name);
+		return true;
+	}
+	m = owner->makers.find(name);
+	if (m == owner->makers.end() || nr < 1 || nr > 2)
+		return false;
+	add_site(c, name, gimple_call_arg(c, 0), nr == 2 ?
+		 gimple_call_arg(c, 1) : NULL_TREE, m->second.zeroed, true);
+	if (!lhs)
+		return true;
+	out = TREE_CODE(lhs) == SSA_NAME ? name_node(lhs) : g.add_node(c);
+	g.address(out, sites.back().object, 0, c);
+	if (TREE_CODE(lhs) != SSA_NAME)
+		write(lhs, out, c);
+	return true;
+}
+
 /*
  * Where gcc knows that a function only computes: its arguments do not leak, but
  * may be the result.
@@ -384,7 +411,7 @@ void body::add_call(gcall *c)
 		add_unknown(c);
 		return;
 	}
-	if (add_known_builtin(c))
+	if (add_known_builtin(c) || add_pair(c))
 		return;
 	t = owner->find(decl);
 	if (t) {

@@ -20,7 +20,7 @@ namespace {
 
 struct settings {
 	report_options report;
-	std::vector<std::string> summaries;
+	std::vector<std::string> summaries, pairs;
 	const char *write_summary;
 	bool promote;
 	promotion_limits limits;
@@ -49,7 +49,7 @@ public:
 private:
 	void judge_object(const body &b, const site &s, cgraph_node *node,
 			  unsigned long *frame);
-	std::vector<cgraph_node *> roots();
+	std::vector<cgraph_node *> roots(const unit &u);
 
 	std::vector<finding> all;
 	std::vector<promotion> moved;
@@ -107,7 +107,7 @@ void escape_pass::judge_object(const body &b, const site &s, cgraph_node *node,
  * The functions to begin with: all, or, where only promotion is wanted, those that
  * make objects.
  */
-std::vector<cgraph_node *> escape_pass::roots()
+std::vector<cgraph_node *> escape_pass::roots(const unit &u)
 {
 	std::vector<cgraph_node *> found;
 	std::set<cgraph_node *> seen;
@@ -122,7 +122,8 @@ std::vector<cgraph_node *> escape_pass::roots()
 	/* malloc and __builtin_malloc are two declarations */
 	FOR_EACH_FUNCTION(node) {
 		if (!fndecl_built_in_p(node->decl, BUILT_IN_MALLOC) &&
-		    !fndecl_built_in_p(node->decl, BUILT_IN_CALLOC))
+		    !fndecl_built_in_p(node->decl, BUILT_IN_CALLOC) &&
+		    !u.makers.count(function_text(node->decl)))
 			continue;
 		for (cgraph_edge *e = node->callers; e; e = e->next_caller)
 			if (seen.insert(e->caller).second)
@@ -178,9 +179,12 @@ unsigned int escape_pass::execute(function *)
 			if (!error.empty())
 				fail(error);
 		}
+		for (const std::string &pair : setup.pairs)
+			if (!u.add_pair(pair))
+				fail(pair + " is no MALLOC:FREE");
 		u.done = this;
 		u.strict = setup.promote;
-		for (cgraph_node *node : roots())
+		for (cgraph_node *node : roots(u))
 			u.analyse(node);
 		promote(moved);
 	}
@@ -203,6 +207,8 @@ bool take_argument(const plugin_argument &a)
 		setup.report.json = a.value;
 	else if (!strcmp(a.key, "summary") && a.value)
 		setup.summaries.push_back(a.value);
+	else if (!strcmp(a.key, "pair") && a.value)
+		setup.pairs.push_back(a.value);
 	else if (!strcmp(a.key, "write") && a.value)
 		setup.write_summary = a.value;
 	else if (!strcmp(a.key, "promote"))

@@ -120,7 +120,7 @@ std::string obstacle(const body &b, const site &s, cgraph_node *node,
 	bool only;
 
 	if (!s.in_c_library)
-		return s.name + "() is not malloc() or calloc()";
+		return s.name + "() is not known to be a malloc()";
 	if (!lhs || TREE_CODE(lhs) != SSA_NAME)
 		return "its address goes straight to memory";
 	if (b.opaque || b.untouchable)

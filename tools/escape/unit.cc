@@ -28,6 +28,29 @@ bool unit::is_release(tree decl, unsigned int *arg)
 	return *arg != UINT_MAX;
 }
 
+bool unit::add_pair(const std::string &text)
+{
+	size_t end = text.find(':'), more;
+	allocator a = { false };
+	std::string taker;
+
+	if (end == std::string::npos || !end)
+		return false;
+	taker = text.substr(end + 1);
+	more = taker.find(':');
+	if (more != std::string::npos) {
+		if (taker.substr(more) != ":zeroed")
+			return false;
+		a.zeroed = true;
+		taker.resize(more);
+	}
+	if (taker.empty())
+		return false;
+	makers[text.substr(0, end)] = a;
+	takers.insert(taker);
+	return true;
+}
+
 const tags *unit::find(tree decl)
 {
 	cgraph_node *node = cgraph_node::get(decl);

@@ -25,6 +25,15 @@ public:
 	 * trusted to do what their text here says */
 	bool strict;
 
+	/* Allocators that are malloc() and free() by other names. */
+	struct allocator {
+		bool zeroed;
+	};
+	std::map<std::string, allocator> makers;
+	std::set<std::string> takers;
+	/* "MALLOC:FREE" or "CALLOC:FREE:zeroed"; false if it is not that */
+	bool add_pair(const std::string &text);
+
 	listener *done;
 
 	unit() : strict(false), done(NULL) {}

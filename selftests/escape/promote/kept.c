@@ -137,7 +137,8 @@ static int with_alloca(int n)
 	char *a = alloca(n + 1);
 	int r;
 
-	a[n] = p->value = n;
+	p->value = n;
+	a[n] = n;
 	r = a[n] + p->value;
 	free(p);
 	return r;
@@ -149,7 +150,8 @@ static int with_array(int n)
 	int a[n + 1];
 	int r;
 
-	a[n] = p->value = n;
+	p->value = n;
+	a[n] = n;
 	r = a[n] + p->value;
 	free(p);
 	return r;

@@ -54,7 +54,8 @@ static int zeroed(int n)
 		if (!p)
 			continue;
 		sum += p[0] + p[3] + 1;
-		p[0] = p[3] = 1000;
+		p[0] = 1000;
+		p[3] = 1000;
 		if (i % 3 == 1) {
 			free(p);
 			continue;
