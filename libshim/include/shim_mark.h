@@ -4,8 +4,8 @@
  *
  * The first group is understood by gcc (-fanalyzer finds a leak, a double free
  * and a use after free of what shim_malloc() marks) and by clang where it has
- * the attribute.  The second marks what changes hands in a call; to compilers it
- * is an annotation or nothing.
+ * the attribute.  The second marks what changes hands in a call: shimcc(1) checks
+ * it, to other compilers it is an annotation or nothing.
  */
 #ifndef SHIM_MARK_H
 #define SHIM_MARK_H
@@ -30,15 +30,24 @@
  *	shim_takes	the callee owns it from now on, the caller does not
  *	shim_gives	the caller owns it from now on
  *	shim_borrows	it stays whose it was, and is not kept beyond the call
+ * Of a field or variable:
+ *	shim_strong	it has a counted reference of its own
  */
-#if defined(__clang__)
+#if defined(__SHIM_ESCAPE__)
+#define shim_takes		__attribute__((shim_takes))
+#define shim_gives		__attribute__((shim_gives))
+#define shim_borrows		__attribute__((shim_borrows))
+#define shim_strong		__attribute__((shim_strong))
+#elif defined(__clang__)
 #define shim_takes		__attribute__((annotate("shim_takes")))
 #define shim_gives		__attribute__((annotate("shim_gives")))
 #define shim_borrows		__attribute__((annotate("shim_borrows")))
+#define shim_strong		__attribute__((annotate("shim_strong")))
 #else
 #define shim_takes
 #define shim_gives
 #define shim_borrows
+#define shim_strong
 #endif
 
 #endif /* SHIM_MARK_H */

@@ -582,6 +582,11 @@ bool body::releases_object(const release &r, object_id o, bool *only) const
 	return true;
 }
 
+const tags *body::tags_of(tree decl) const
+{
+	return owner->find(decl);
+}
+
 std::set<object_id> body::returned() const
 {
 	std::vector<node_id> todo(1, result);

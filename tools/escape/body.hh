@@ -77,6 +77,8 @@ public:
 	node_id value(tree op, const gimple *stmt);
 	/* the node of an SSA name, or NO_NODE if it has none */
 	node_id node_of(tree name) const { return names[SSA_NAME_VERSION(name)]; }
+	/* what is known of a function that is called */
+	const tags *tags_of(tree decl) const;
 	/* two addresses are compared; or one, with NO_NODE, looked at */
 	void look_at(node_id a, node_id b, const gimple *stmt);
 	/* the address of this object was compared with another's, or the like */

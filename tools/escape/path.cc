@@ -4,8 +4,7 @@
 
 namespace escape {
 
-/* What a name is a copy of, at the end. */
-static tree origin(tree name)
+tree pointer_origin(tree name)
 {
 	for (int i = 0; i < 32 && TREE_CODE(name) == SSA_NAME; i++) {
 		gimple *def = SSA_NAME_DEF_STMT(name);
@@ -22,8 +21,8 @@ static tree origin(tree name)
 
 bool same_pointer(tree a, tree b)
 {
-	return a && b && TREE_CODE(origin(a)) == SSA_NAME &&
-		origin(a) == origin(b);
+	return a && b && TREE_CODE(pointer_origin(a)) == SSA_NAME &&
+		pointer_origin(a) == pointer_origin(b);
 }
 
 /* Is this the way that is only taken where the pointer is NULL? */

@@ -19,6 +19,8 @@ bool path_exists(const body &b, gimple *from, gimple *to,
 
 /* Are two SSA names one pointer: copies of each other? */
 bool same_pointer(tree a, tree b);
+/* What a pointer is a copy of, at the end. */
+tree pointer_origin(tree name);
 
 /* The releases that free this object, and nothing else, each time. */
 std::set<gimple *> sure_releases(const body &b, object_id o);

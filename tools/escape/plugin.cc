@@ -8,6 +8,7 @@
  * folder, other than in the rest of the tools.
  */
 #include "gcc.hh"
+#include "own.hh"
 #include "promote.hh"
 #include "report.hh"
 #include "unit.hh"
@@ -51,7 +52,7 @@ private:
 			  unsigned long *frame);
 	std::vector<cgraph_node *> roots(const unit &u);
 
-	std::vector<finding> all;
+	std::vector<finding> all, owned;
 	std::vector<promotion> moved;
 	std::string summary;
 };
@@ -104,8 +105,8 @@ void escape_pass::judge_object(const body &b, const site &s, cgraph_node *node,
 }
 
 /*
- * The functions to begin with: all, or, where only promotion is wanted, those that
- * make objects.
+ * The functions to begin with: all, or, where only promotion is wanted and nothing
+ * is marked as owned, those that make objects.
  */
 std::vector<cgraph_node *> escape_pass::roots(const unit &u)
 {
@@ -113,7 +114,8 @@ std::vector<cgraph_node *> escape_pass::roots(const unit &u)
 	std::set<cgraph_node *> seen;
 	cgraph_node *node;
 
-	if (setup.report.verbose || setup.report.json || setup.write_summary) {
+	if (setup.report.verbose || setup.report.json || setup.write_summary ||
+	    own_seen) {
 		FOR_EACH_FUNCTION_WITH_GIMPLE_BODY(node)
 			if (!node->alias && !node->thunk)
 				found.push_back(node);
@@ -141,8 +143,10 @@ void escape_pass::body_done(body &b, cgraph_node *node, const tags *t)
 	    !DECL_EXTERNAL(node->decl) && setup.write_summary)
 		summary += std::string(function_text(node->decl)) + ' ' +
 			tags_print(*t) + '\n';
-	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl)) ||
-	    (!setup.report.verbose && !setup.report.json && !setup.promote))
+	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl)))
+		return;
+	own_check(b, &owned);
+	if (!setup.report.verbose && !setup.report.json && !setup.promote)
 		return;
 	for (unsigned int i = 0; i < b.params.size(); i++) {
 		f = finding();
@@ -188,6 +192,11 @@ unsigned int escape_pass::execute(function *)
 			u.analyse(node);
 		promote(moved);
 	}
+	/* as warnings, unless there is a report that they are part of */
+	for (const finding &f : owned)
+		if (!setup.report.verbose)
+			warning_at(f.place, 0, "%s", f.text().c_str());
+	all.insert(all.end(), owned.begin(), owned.end());
 	error = report_write(&all, setup.report);
 	if (error.empty() && setup.write_summary && !summary.empty())
 		error = append(setup.write_summary, summary);
@@ -222,6 +231,16 @@ bool take_argument(const plugin_argument &a)
 	return true;
 }
 
+void mark_attributes(void *, void *)
+{
+	own_register();
+}
+
+void note_params(void *, void *)
+{
+	own_note_params();
+}
+
 plugin_info about = {
 	"0.2", "see shimcc(1)"
 };
@@ -249,6 +268,10 @@ int plugin_init(plugin_name_args *info, plugin_gcc_version *version)
 	p.reference_pass_name = "build_ssa_passes";
 	p.ref_pass_instance_number = 1;
 	p.pos_op = PASS_POS_INSERT_AFTER;
+	register_callback(info->base_name, PLUGIN_ATTRIBUTES, mark_attributes,
+			  NULL);
+	register_callback(info->base_name, PLUGIN_ALL_IPA_PASSES_START,
+			  note_params, NULL);
 	register_callback(info->base_name, PLUGIN_PASS_MANAGER_SETUP, NULL, &p);
 	register_callback(info->base_name, PLUGIN_INFO, NULL, &about);
 	return 0;

@@ -12,7 +12,7 @@
 namespace escape {
 
 finding::finding() :
-	kind(OBJECT), escapes(false), size(-1), promoted(false)
+	kind(OBJECT), place(UNKNOWN_LOCATION), escapes(false), size(-1), promoted(false)
 {
 }
 

@@ -17,6 +17,7 @@ struct step {
 struct finding {
 	enum { OBJECT, PARAMETER, VARIABLE, OWNERSHIP, NOTE } kind;
 	place_in_source at;
+	location_t place;	/* of OWNERSHIP, for gcc's own messages */
 	std::string function;
 	std::string what;	/* malloc(48), parameter p */
 	std::string rule;	/* what a program sorts it by */
