@@ -98,6 +98,10 @@ check-examples: lib tools
 check-shimcc: tools
 	@selftests/escape/run $(o)
 
+## check-escape: programs of Debian's, built with shimcc --shim-promote (APPS=...)
+check-escape: tools
+	@selftests/escape/apps $(o) $(APPS)
+
 ## check-portable: libshim by clang, LTO, on musl and older glibc, on the host
 check-portable:
 	@mkdir -p $(o)
@@ -179,7 +183,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-shimcc check-portable check-unit check-layers check-examples \
+.PHONY: all kmod lib tools selftests check check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
 	bench-vm bench-co bench-co-http overhead docs clean help
