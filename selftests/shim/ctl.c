@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "patience.h"
 #include "shim.h"
@@ -143,6 +144,49 @@ TEST(settings_are_kept)
 	EXPECT_EQ(0, set("limit", (uint64_t)1 << 40));
 	EXPECT_EQ((uint64_t)1 << 40, number("limit"));
 	EXPECT_EQ(0, set("limit", 0));
+}
+
+/* Allocate and free until the limit in force is @want, which calls look at. */
+static bool in_force(uint64_t want)
+{
+	void *p[64];
+	int i, k;
+
+	for (i = 0; i < 60000; i++) {
+		if (number("heap.limit") == want)
+			return true;
+		for (k = 0; k < 64; k++)
+			p[k] = malloc(40000);
+		for (k = 0; k < 64; k++)
+			free(p[k]);
+		usleep(1000);
+	}
+	return false;
+}
+
+/* Is a buffer that is freed kept for the next one? */
+static bool keeps_buffers(void)
+{
+	set("flush", 0);
+	free(malloc(300000));
+	return number("large.kept");
+}
+
+/* Beyond its limit the heap keeps nothing that nobody has. */
+TEST(a_limit_acts)
+{
+	uint64_t set_before = number("limit"), old = number("heap.limit");
+	void *p = malloc(64 << 20);
+
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(keeps_buffers());
+	EXPECT_EQ(0, set("limit", 32 << 20));
+	EXPECT_TRUE(in_force(32 << 20));
+	EXPECT_FALSE(keeps_buffers());
+	EXPECT_EQ(0, set("limit", set_before));
+	EXPECT_TRUE(in_force(old));
+	EXPECT_TRUE(keeps_buffers());
+	free(p);
 }
 
 /* ctl_options.sh sets these. */
