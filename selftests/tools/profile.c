@@ -142,12 +142,40 @@ TEST(switched_on_for_a_while)
 	EXPECT_EQ(0, json_number_at(root, "samples"));
 	EXPECT_EQ(2 << 20, json_number_at(root, "rate_bytes"));
 	json_decref(root);
-	/* and is as it was: fast paths open, nothing is sampled */
+	/* and is as it was: its fast paths are open */
 	root = tool_json("map --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	EXPECT_LE(s.usable - 100 * 8192,
 		  json_number_at(root, "allocated_bytes"));
 	json_decref(root);
+	subject_end(&s);
+}
+
+/* What it allocates meanwhile is seen, and nothing that was there before. */
+TEST(switched_on_while_it_allocates)
+{
+	struct subject s;
+	json_t *root;
+	int i, samples = 0;
+
+	ASSERT_EQ(0, subject_start(&s, "busy", "backend=thp"));
+	/* half a second is some of its time, unless nobody lets it run */
+	for (i = 0; i < 100 && !samples; i++) {
+		root = tool_json("profile --time 0.5 --rate 4k --what total "
+				 "--json %d", s.pid);
+		ASSERT_NE(NULL, root);
+		samples = (int)json_number_at(root, "samples");
+		EXPECT_EQ(4096, json_number_at(root, "rate_bytes"));
+		if (samples) {
+			EXPECT_LE(100 * samples,
+				  site(root, "site_churn", "bytes"));
+			EXPECT_LT(0, site(root, "busy", "objects"));
+			EXPECT_EQ(0, site(root, "site_small", "bytes"));
+			EXPECT_EQ(0, site(root, "site_large", "bytes"));
+		}
+		json_decref(root);
+	}
+	EXPECT_LT(0, samples);
 	subject_end(&s);
 }
 

@@ -10,6 +10,7 @@
  *		a time to 6,000, 6,000 cut from 20,000 to 3,000
  *   touch	the same, then reads every page of the first 20 large objects again
  *		and again
+ *   busy	the mix, then allocates and frees objects of 100 bytes all the time
  *   leak	50 lost objects of 333 bytes; a lost list of 20 of 64; a list of
  *		1,000 of 64 that a variable holds, an object of 5,000 bytes that a
  *		thread's stack holds
@@ -155,6 +156,16 @@ static void touch(void)
 		if (p != MAP_FAILED)
 			munmap(p, 1 << 20);
 	}
+}
+
+SITE static void busy(void)
+{
+	struct pollfd end = { .fd = STDIN_FILENO, .events = POLLIN };
+	int i;
+
+	while (!poll(&end, 1, 0))
+		for (i = 0; i < 1000; i++)
+			free(site_churn());
 }
 
 struct node {
@@ -314,6 +325,8 @@ int main(int argc, char **argv)
 		return 3;
 	if (!strcmp(mode, "touch"))
 		touch();
+	if (!strcmp(mode, "busy"))
+		busy();
 	while (read(STDIN_FILENO, &c, 1) > 0)
 		;
 	return 0;
