@@ -32,8 +32,9 @@ static struct shrinker *shrinker;
 static bool shrinker_registered;
 
 /*
- * Readers of ha_arenas may look at the numbers and at mm->owner until now.  In
- * a worker, for mmdrop() takes locks that are held with softirqs on.
+ * Until the grace period has ended, readers of ha_arenas may look at the
+ * numbers and at mm->owner.  This runs in a worker because mmdrop() takes
+ * locks that others hold with softirqs enabled.
  */
 static void arena_free_work(struct work_struct *work)
 {
@@ -127,7 +128,7 @@ void ha_arena_retire(struct ha_arena *a)
 	list_for_each_entry(s, &f->arenas, sibling) {
 		if (s->parent == a->id)
 			s->parent = a->parent;
-		/* what it shared with us may be its alone now */
+		/* what it shared with us may now belong to it exclusively */
 		ha_arena_upkeep_soon(s);
 	}
 	mutex_unlock(&f->lock);
@@ -253,7 +254,10 @@ static void family_name(struct ha_family *f, const char *name)
 	if (!name[0])
 		name = get_task_comm(comm, current);
 	strscpy(f->name, name, sizeof(f->name));
-	/* one word in every report, whatever the task calls itself */
+	/*
+	 * reports are split at blanks: one word, whatever the task calls
+	 * itself
+	 */
 	for (p = f->name; *p; p++)
 		if (!isascii(*p) || !isgraph(*p))
 			*p = '_';
@@ -408,7 +412,7 @@ static unsigned long reserve_count(struct shrinker *s,
 	return n ?: SHRINK_EMPTY;
 }
 
-/* Reserves are the first to go: they hold nothing, and refill by demand. */
+/* Reserves go first: they hold no data, and demand fills them again. */
 static unsigned long reserve_scan(struct shrinker *s, struct shrink_control *sc)
 {
 	unsigned long freed = 0;

@@ -3,10 +3,11 @@
  * Arenas and families.
  *
  * A family is an arena file: what its maker and every process that inherited
- * the mapping by fork share.  An arena is one process's copy in it: a table of
- * blocks, the lock that guards it, a supply of memory, counters.  All VMAs of
- * a family hang on the family inode's mapping (one zap reaches them all); the
- * folios of an arena carry its own inode's (futex keys are made of it).
+ * the mapping by fork share.  An arena is one process's view of the file: a
+ * table of blocks, the lock that guards it, a supply of memory, counters.  All
+ * VMAs of a family hang on the family inode's mapping (one zap reaches them
+ * all); the folios of an arena carry its own inode's (futex keys are made of
+ * it).
  *
  * Locks, outermost first; each line may be taken under those above it:
  *
@@ -51,8 +52,8 @@ enum ha_arena_counter {
 	HA_A_RELEASED,		/* pages */
 	HA_A_JOINED,
 	HA_A_FORKS,
-	HA_A_RESIDENT,		/* slots and whole blocks' pages; shared, too */
-	HA_A_MESHED,		/* of these without a page of their own */
+	HA_A_RESIDENT,		/* pages, shared ones included */
+	HA_A_MESHED,		/* slots whose page another has */
 	HA_A_MESHES,
 	HA_A_UNMESHED,
 	HA_A_WHOLE,		/* whole blocks */
@@ -62,7 +63,7 @@ enum ha_arena_counter {
 	HA_A_COUNTERS
 };
 
-/* Enough that 16 threads seldom meet at different blocks. */
+/* So many that 16 threads rarely share a lock for different blocks. */
 #define HA_LOCKS	64
 
 /**
@@ -74,8 +75,8 @@ enum ha_arena_counter {
  * @account: whose quota pays
  * @maker: mm that made it, the only one that may map it anew
  * @first: the maker's arena
- * @upkeep: what its arenas' workers do; from above, as an arena knows no layer
- *	that would do it
+ * @upkeep: work function of its arenas; handed in from above, because this
+ *	layer calls none that could do the work
  * @nblocks: size in blocks
  * @kind: HUGEARENA_KIND_*
  * @flags: of HUGEARENA_IOC_CREATE
@@ -101,7 +102,7 @@ struct ha_family {
 	char name[HUGEARENA_NAME_LEN];
 };
 
-/* Is a page of the family one that never is? */
+/* Is this a guard page, which never has memory? */
 static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
 {
 	return f->guard_mask && !(pgoff & f->guard_mask);
@@ -130,7 +131,7 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  * @remap_lock: one remapper at a time; taken before mmap_lock
  * @remapper: the task that replaces a VMA by an equal one just now
  * @remap_hole: it took the old one away and the new one is not there yet
- * @tables: a whole block was seen mapped by PTEs; written by faults
+ * @tables: a fault has seen a whole block mapped by PTEs
  * @cow: its VMAs are copy-on-write; written under mmap_lock and @rw for
  *	writing
  * @id: number in reports
@@ -138,7 +139,7 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  * @nblocks: likewise
  * @kind: likewise
  * @name: likewise
- * @meshed: slots with one page may be there; written under @rw for writing
+ * @meshed: two slots of it may share a page; written under @rw for writing
  * @tracked: somebody asks for its dirty bits; written once, under @rw for
  *	writing
  * @count: HA_A_COUNTERS numbers
@@ -191,9 +192,10 @@ static inline unsigned long ha_arena_read(const struct ha_arena *a, int counter)
 }
 
 /*
- * 4 KiB pages of memory that the arena has; each once, if two slots have it.
- * While it is copy-on-write with meshed pages in it, that is an estimate: which
- * slots of a page are in blocks that a relative has dropped is not known.
+ * 4 KiB pages of memory that the arena has; a page that two slots share counts
+ * once.  While it is copy-on-write with meshed pages in it, that is an
+ * estimate: it is not known which slots of a page are in blocks that a
+ * relative has dropped.
  */
 static inline unsigned long ha_arena_resident(const struct ha_arena *a)
 {
@@ -217,7 +219,7 @@ static inline struct ha_block *ha_entry_block(void *entry)
 struct ha_family *ha_family_new(const struct hugearena_create *c,
 				work_func_t upkeep);
 
-/* The file is gone: no VMA is left, and no other arena than the maker's. */
+/* The file was released: no VMA is left, and no arena but the maker's. */
 void ha_family_close(struct ha_family *f);
 
 /**
@@ -308,10 +310,10 @@ void ha_arena_mark_dirty(struct ha_arena *a, pgoff_t index, unsigned long n);
 void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign);
 
 /**
- * ha_arena_unmesh() - slots have no page any more that others have
+ * ha_arena_unmesh() - slots no longer share their page with other slots
  * @a: arena
  * @index: their block
- * @n: how many; 0 is no news
+ * @n: how many; 0 counts nothing
  * @why: HA_UNMESH_COW, _JOIN or _RELEASE
  */
 void ha_arena_unmesh(struct ha_arena *a, pgoff_t index, unsigned int n,
@@ -329,7 +331,7 @@ void ha_arena_unmesh(struct ha_arena *a, pgoff_t index, unsigned int n,
 void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
 		      struct ha_block *new);
 
-/* Look after the arena in about a second; cheap when that is planned. */
+/* Have upkeep run in about a second; cheap if that is planned already. */
 void ha_arena_upkeep_soon(struct ha_arena *a);
 
 /* All arenas, under rcu_read_lock(). */

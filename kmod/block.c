@@ -28,7 +28,7 @@ static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
 	folio->mapping = home->i_mapping;
 	folio->index = index;
 	__folio_mark_uptodate(folio);
-	/* as it will be in any case: the fault has less to do */
+	/* the page is dirty in any case, so that the fault has less to do */
 	folio_set_dirty(folio);
 }
 
@@ -145,7 +145,7 @@ static bool mesh_drop(struct folio *folio)
 	return shared;
 }
 
-/* Nobody has it any more: what meshing left in it goes, too. */
+/* No slot has it any more: remove what meshing left in it. */
 static void mesh_end(struct folio *folio)
 {
 	struct inode *inode = NULL;
@@ -214,8 +214,9 @@ unsigned int ha_block_put_gone(struct ha_block *b, struct ha_source *src,
 }
 
 /*
- * Copy a page that nobody may be waiting for.  On x86, copy_mc_to_kernel() comes
- * back from a machine check; elsewhere it is memcpy().
+ * Copy a page whose memory may fail while it is read.  On x86,
+ * copy_mc_to_kernel() comes back from the machine check; elsewhere it is
+ * memcpy().
  */
 static int page_copy(struct page *to, struct page *from)
 {
@@ -247,7 +248,7 @@ struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 		folio = ha_source_page(src, !from);
 	if (IS_ERR(folio))
 		return folio;
-	/* a fault waits for the spare page's copy: the shortest way */
+	/* a fault waits for the copy into a spare page: copy the fastest way */
 	if (from && spare) {
 		copy_highpage(folio_page(folio, 0), from);
 	} else if (from && page_copy(folio_page(folio, 0), from)) {
@@ -297,7 +298,7 @@ struct folio *ha_block_unshare(struct ha_block *b, int i, struct ha_source *src)
 	return folio;
 }
 
-/* One more slot has @folio, which belongs to a block that is ours alone. */
+/* One more slot gets @folio, which belongs to a block that only we use. */
 static void mesh_add(struct folio *folio)
 {
 	u64 value;
@@ -339,7 +340,7 @@ void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n)
 	}
 }
 
-/* Slots that were counted, of a folio. */
+/* How many slots of a folio ha_block_mesh_claim() has counted. */
 static u64 mesh_counted(u64 value)
 {
 	return (value & HA_MESH_COUNTED) / HA_MESH_ONE;
@@ -449,8 +450,8 @@ void ha_block_settle(struct ha_block *b)
 }
 
 /*
- * References first: a mapping that goes meanwhile is then counted as a pin, which
- * costs another try.  None can come, see ha_block_pinned().
+ * Read references first: a mapping that goes away in between is then counted
+ * as a pin, which costs another try.  None can come, see ha_block_pinned().
  */
 static bool folio_pinned(struct folio *folio, const struct folio *held)
 {
@@ -463,7 +464,7 @@ static bool folio_pinned(struct folio *folio, const struct folio *held)
 /*
  * A folio with aliases has a reference a slot, and one a mapping.  The lock
  * keeps faults out between their reference and their mapping; an unmap drops
- * the mapping first, so that references are read first.
+ * the mapping before the reference, which is why references are read first.
  */
 static bool page_pinned(struct folio *folio, const struct folio *held)
 {
@@ -541,8 +542,9 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 }
 
 /*
- * Copy what an overlay has into the whole block below it.  What fails half way
- * does no harm: all that was written is below the overlay's own pages.
+ * Copy what an overlay has into the whole block below it.  Failing half way
+ * does no harm: what was written so far is still covered by the overlay's own
+ * pages.
  */
 static int fold_whole(struct ha_block *base, const struct ha_block *b)
 {

@@ -39,7 +39,8 @@
  *	bit 63		an arena found that not all of its slots are its own
  *
  * Written under one lock of the module; 0 for a folio that was never meshed.
- * Who owns a slot may read it without: what has no alias gets none meanwhile.
+ * The owner of a slot may read it without the lock: a folio without aliases
+ * gets none in the meantime.
  */
 #define HA_MESH_ALIASES	GENMASK_ULL(31, 0)
 #define HA_MESH_ONE	BIT_ULL(32)
@@ -47,7 +48,7 @@
 #define HA_MESH_INODE	BIT_ULL(62)
 #define HA_MESH_FOREIGN	BIT_ULL(63)
 
-/* Slots beyond the first that have a 4 KiB folio. */
+/* How many slots beyond the first have this 4 KiB folio. */
 static inline unsigned int ha_folio_aliases(const struct folio *folio)
 {
 	return (unsigned long)READ_ONCE(folio->private) & HA_MESH_ALIASES;
@@ -224,8 +225,9 @@ struct ha_mesh_count {
 };
 
 /*
- * Are all slots that have a page one arena's?  Three walks over its blocks,
- * all of which it has for itself; one arena at a time (see ha_mesh_claim()).
+ * Do all slots of a page belong to one arena?  Three walks over the blocks of
+ * an arena that shares none of them; one arena at a time (see
+ * ha_mesh_claim()).
  */
 void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n);
 void ha_block_mesh_check(const struct ha_block *b);
@@ -275,7 +277,8 @@ void ha_block_settle_range(struct ha_block *b, int start, int end);
  * @held: a folio of it that the caller holds a reference to, or NULL
  *
  * A page that has aliases may be mapped through them, or be faulted in there
- * just now: that is no pin, and taken for one at worst.
+ * just now: that is not a pin.  At worst it is taken for one, which costs
+ * another try.
  *
  * Bases are not looked at: they were not pinned when they became bases, and
  * what pins them since can only read.

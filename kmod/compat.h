@@ -19,8 +19,8 @@
 
 /*
  * Series that the selftests passed on, and the only ones the module loads on
- * unasked: what it relies on is how core mm behaves, and a series may change
- * that without an error of the compiler's.  dkms.conf is made from this too.
+ * unasked: the module relies on how core mm behaves, which a series may change
+ * without a compiler error.  dkms.conf is made from this too.
  */
 #define HA_TESTED	"6.1 6.12"
 
@@ -70,13 +70,14 @@ static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 
 /*
  * HA_ZAPS_ONE: there is a way to take pages out of one VMA and no other of its
- * mapping.  Since 7.2 it is exported.  Up to 6.12 it is zap_vma_ptes(), which is
- * for VMAs of page frame numbers, and looks at the flag to be sure: it gets a
- * copy that has it, without the file, so that the pages are counted out of RSS
- * and their mapcounts as those of any file (the kernel takes a VMA with both for
- * one whose huge pages it does not count).  Between the two VM_PFNMAP means more
- * than it says: there everybody's mappings are zapped, and no dirty bits are
- * offered, as those of relatives are lost without a mark.
+ * mapping.  Since 7.2 it is exported.  Up to 6.12 it is zap_vma_ptes(), which
+ * is for VMAs of page frame numbers, and looks at the flag to be sure: it gets
+ * a copy that has it, without the file, so that the pages are counted out of
+ * RSS and their mapcounts as those of any file (the kernel takes a VMA with
+ * both for one whose huge pages it does not count).  In the kernels between
+ * these VM_PFNMAP has further effects: there the mappings of all relatives are
+ * zapped, and no dirty bits are offered, because those of relatives would be
+ * lost without a mark.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 #define HA_ZAPS_ONE	true
@@ -166,8 +167,9 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 #endif
 
 /*
- * May a task be traced by who has its ids?  Until 7.2 its mm says so, and since
- * then what is kept of its last exec.  rcu_read_lock() held.
+ * May a task be traced by another one with the same ids?  Until 7.2 its mm
+ * says so, and since then what is kept of its last exec.  rcu_read_lock()
+ * held.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
 static inline bool ha_task_dumpable(struct task_struct *task,
@@ -185,7 +187,7 @@ static inline bool ha_task_dumpable(struct task_struct *task,
 }
 #endif
 
-/* Gone in 6.13: what is freed since then is freed from an array. */
+/* Gone in 6.13; since then pages are freed from an array. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 static inline void put_pages_list(struct list_head *folios)
 {

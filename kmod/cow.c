@@ -2,11 +2,11 @@
 /*
  * Copy-on-write across fork; see cow.h for the picture, arena.h for the locks.
  *
- * Keeps true: what a relative can read in a block when fork() returns, it can
- * read for ever, whatever we write.  Three steps make it so, and each has a
- * mutant in the selftests that leaves it out: faults in flight are waited for,
- * what the parent maps becomes read-only, and what is pinned (a device may write
- * to it) is copied at once.  Called by map and release.
+ * Keeps true: what a relative can read in a block when fork() returns, it
+ * reads for ever, whatever is written elsewhere.  Three steps make it so, and
+ * each has a mutant in the selftests that leaves it out: faults in flight are
+ * waited for, what the parent maps becomes read-only, and what is pinned (a
+ * device may write to it) is copied at once.  Called by map and release.
  */
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
@@ -106,9 +106,10 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 }
 
 /*
- * What is ours alone may be mapped writable: not any more.  It stays mapped, so
- * that the process keeps its RSS and reads on without a fault; what is shared
- * from earlier forks is read-only already, and no other process maps any of it.
+ * Blocks that only we used may be mapped writable, which must end now.  They
+ * stay mapped, so that the process keeps its RSS and goes on reading without a
+ * fault.  What is shared since earlier forks is read-only already, and no
+ * other process maps any of these blocks.
  */
 static void arena_protect(struct ha_arena *p)
 {
@@ -161,7 +162,10 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	c->cow = true;
 
 	down_write(&p->rw);
-	/* no new fault gets a page now; those that have one finish mapping */
+	/*
+	 * no new fault gets a page from here on; those that have one finish
+	 * mapping it
+	 */
 	xa_for_each(&p->table, index, entry)
 		if (ha_entry_block(entry) && !ha_block_shared(entry))
 			ha_block_settle(entry);
@@ -242,8 +246,8 @@ bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 }
 
 /*
- * Layers of overlays, the base included.  A service that never is without a
- * child would pile up one a fork; what is below is hidden, but not freed.
+ * Layers of overlays, the base included.  A service that always has a child
+ * would add one with every fork, and what is hidden below them is not freed.
  */
 #define DEPTH_MAX	4
 
@@ -270,7 +274,7 @@ static struct ha_block *overlay_new(struct ha_arena *a, pgoff_t index,
 	return b;
 }
 
-/* The table's block @base is covered by @b now, which is ours alone. */
+/* The table's block @base is now covered by @b, which only we use. */
 static void covered(struct ha_arena *a, pgoff_t index, struct ha_block *base,
 		    struct ha_block *b)
 {
@@ -293,7 +297,10 @@ struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
 	return b;
 }
 
-/* A block is going to be changed that must not be: cover it. */
+/*
+ * Cover a block that must not be changed, so that the change goes to the
+ * overlay.
+ */
 static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 				    struct ha_block *base)
 {
@@ -315,8 +322,9 @@ static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 
 /*
  * Slot @i of @b, which only we use, is going to be written, and its page has
- * aliases.  A relative may have them by now, in a block that we have dropped
- * or it has: while there are relatives, such a page is not written.
+ * aliases.  A relative may have such an alias by now, in a block that we have
+ * dropped and it has not.  So as long as there are relatives, the page is not
+ * written.
  */
 static int slot_unshare(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 			int i, struct ha_cow_page *out)
@@ -525,9 +533,9 @@ static bool block_take(struct ha_arena *c, pgoff_t index,
 }
 
 /*
- * What relatives may have of our block, with a reference so that it stays what it
- * is, or NULL.  What is ours alone gets none: a fork just now would take it for
- * shared, and leave it writable.
+ * What relatives may have of our block, with a reference so that it stays what
+ * it is, or NULL.  A block that only we use gets no reference: a fork at this
+ * moment would take it for shared, and leave it writable.
  */
 static struct ha_block *shared_get(struct ha_arena *a, pgoff_t index)
 {
@@ -545,7 +553,10 @@ static struct ha_block *shared_get(struct ha_arena *a, pgoff_t index)
 	return b;
 }
 
-/* Can page @i be written without a charge?  Another thread may have seen to it. */
+/*
+ * Can page @i be written without a charge?  Another thread may have made it
+ * so.
+ */
 static bool page_is_ours(struct ha_arena *a, pgoff_t index, int i,
 			 const struct folio *held)
 {
@@ -565,7 +576,7 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 	struct ha_block *b;
 	bool gained = false;
 
-	/* one at a time, or they see each other's references */
+	/* one at a time, or each takes the references of the others for pins */
 	mutex_lock(&f->lock);
 	b = shared_get(a, index);
 	if (b) {
@@ -575,7 +586,7 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 		ha_block_put(b, NULL);
 	}
 
-	/* with its base ours alone, an overlay's copies can go */
+	/* once only we use the base, the overlay's copies can go */
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
 	while (cow_fold(a, index, true, held) > 0)

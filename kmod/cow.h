@@ -67,13 +67,13 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out);
 
 /**
- * ha_cow_claim() - get at memory that quota does not allow to copy
+ * ha_cow_claim() - let a parent write where its quota allows no copy
  * @a: arena, whose fault got -EDQUOT; none of its locks held
  * @index: block
  * @i: 4 KiB page in it
  * @held: a folio of the block that the caller holds a reference to, or NULL
  *
- * Who was there first goes on: the arenas forked from @a, or from those, lose
+ * The older arena goes on: those forked from @a, or from its children, lose
  * the block where they share it (HA_LOST_ENTRY), so that @a can write to it in
  * place.  hugetlb does the same when its pool is empty.  A child takes nothing
  * from its parent.
@@ -113,8 +113,8 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
  * @index: block
  * @b: the table's block, which relatives use
  *
- * Return: the overlay, now the table's, without a page; or NULL without memory
- * or where there are enough layers already.
+ * Return: the overlay, which the table has now, without a page; or NULL
+ * without memory or where there are as many layers as there may be.
  */
 struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
 				struct ha_block *b);

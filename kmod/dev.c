@@ -34,7 +34,7 @@
 /* Half of what a process can address; far more than there is memory. */
 #define MAX_SIZE	BIT_ULL(46)
 
-/* BLOCKS works in pieces of this many on a kernel buffer. */
+/* BLOCKS fills a kernel buffer of this many entries at a time. */
 #define LOOK_PIECE	256
 
 static long device_info(void __user *arg)
@@ -214,7 +214,7 @@ static long arena_release_ranges(struct ha_family *f, struct ha_arena *a,
 	for (i = 0; !err && i < r.nr; i++) {
 		u64 offset = ranges[i].offset, len = ranges[i].len;
 
-		/* neighbours are one range, and cost one flush */
+		/* adjacent ranges are joined, and cost one flush */
 		while (i + 1 < r.nr && ranges[i + 1].offset == offset + len)
 			len += ranges[++i].len;
 		ret = ha_release(a, offset, len, &r.released);
@@ -370,7 +370,7 @@ static long arena_stat(struct ha_family *f, struct ha_arena *a,
 	unsigned long index;
 	void *entry;
 
-	/* exact here, where /proc shows what was true at the last look */
+	/* exact here; /proc shows what was true when upkeep last looked */
 	down_read(&a->rw);
 	xa_for_each(&a->table, index, entry) {
 		struct ha_block *b;
@@ -406,7 +406,7 @@ static long dirty_pieces(struct ha_arena *a, pgoff_t pgoff, u64 n,
 				 DIV_ROUND_UP(piece, 64) * sizeof(u64)))
 			ret = -EFAULT;
 		done += piece;
-		/* terabytes of address space are many pieces */
+		/* terabytes of address space are many pieces: let others run */
 		if (fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
@@ -516,7 +516,10 @@ static long arena_fallocate(struct file *file, int mode, loff_t offset,
 	a = ha_arena_get_current_maybe_null(f);
 	if (!a)
 		return -ENXIO;
-	/* only whole pages inside the range, as madvise() has them anyway */
+	/*
+	 * only the whole pages inside the range, which is what madvise()
+	 * passes anyway
+	 */
 	offset = round_up(offset, PAGE_SIZE);
 	end = round_down(end, PAGE_SIZE);
 	if (offset < end)

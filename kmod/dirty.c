@@ -2,12 +2,12 @@
 /*
  * Dirty bits of an arena's PTEs; see dirty.h.
  *
- * Keeps true: a page that was written to is reported, by the bit of its PTE or,
- * where a zap lost that, by the mark of its block (HA_MARK_DIRTY).  Zaps set
- * the mark under ha_arena.rw, and this takes it for writing.  The walk is the
- * kernel's: it goes by the family's mapping, to which relatives' VMAs belong,
- * so that there must be no relatives; and it cannot look at PMDs, so that there
- * must be none.  Called by dev.
+ * Keeps true: a page that was written to is reported, by the bit of its PTE
+ * or, where a zap lost that, by the mark of its block (HA_MARK_DIRTY).  Zaps
+ * set the mark under ha_arena.rw, and this takes it for writing.  The kernel
+ * does the walk.  It goes by the family's mapping, to which the VMAs of
+ * relatives belong, so there must be no relatives; and it cannot look at PMDs,
+ * so there must be none.  Called by dev.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -48,8 +48,9 @@ static void marks_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
 
 /*
  * Does anybody but @a map the family, or did so before the last upkeep?  The
- * family's lock is held, so that it stays so.  A file that a child inherited
- * keeps its maker's arena: that is nobody if it maps nothing.
+ * family's lock is held, so that the answer stays true.  A file that a child
+ * inherited keeps its maker's arena, which does not count while it maps
+ * nothing.
  */
 static bool arena_is_alone(struct ha_arena *a)
 {

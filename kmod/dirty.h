@@ -6,12 +6,13 @@
 #include "compat.h"
 #include "map.h"
 
-/* Pages asked about in one piece: faults of the arena wait that long. */
+/* Pages of one piece: faults of the arena wait until it is done. */
 #define HA_DIRTY_PIECE	4096
 
 /*
- * Does this kernel have what is needed?  The helper is built in for some
- * drivers; and what a relative's zap takes from our page tables has no mark.
+ * Does this kernel have what is needed?  The kernel's helper is built only if
+ * some drivers are, and what a zap of a relative takes from our page tables
+ * leaves no mark.
  */
 static inline bool ha_dirty_is_offered(void)
 {
@@ -33,7 +34,7 @@ static inline bool ha_dirty_is_offered(void)
 long ha_dirty_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
 		   unsigned long *bits);
 
-/* What a failed caller has taken is reported again; @n of any size. */
+/* For a caller that failed: report again what it has taken.  Any @n. */
 void ha_dirty_restore(struct ha_arena *a, pgoff_t pgoff, unsigned long n);
 
 #endif /* _HUGEARENA_DIRTY_H */

@@ -22,8 +22,9 @@ static struct vfsmount *mount;
 static int mount_count;
 
 /*
- * A heap is not to be executed: mmap() with PROT_EXEC is EPERM, and mprotect()
- * cannot add it later.  Newer kernels say so for every pseudo file system.
+ * A heap must not be executed: mmap() with PROT_EXEC fails with EPERM, and
+ * mprotect() cannot add it later.  Newer kernels set this for every pseudo
+ * file system.
  */
 static int ha_fs_init(struct fs_context *fc)
 {
@@ -40,7 +41,9 @@ static struct file_system_type ha_fs = {
 	.kill_sb = kill_anon_super,
 };
 
-/* The size is what the page fault path trusts: fchmod and ftruncate too. */
+/*
+ * The page fault path trusts the size, so nothing may change it, nor the mode.
+ */
 static int ha_setattr(ha_idmap *idmap, struct dentry *dentry,
 		      struct iattr *attr)
 {

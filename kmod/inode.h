@@ -2,8 +2,8 @@
 /*
  * Inodes of a file system that is never mounted where anybody could see it.
  *
- * Each holds the pseudo mount, and with it the module, for as long as it
- * lives: the module can go when the last one is gone.
+ * Each one pins the pseudo mount, and with it the module, which cannot be
+ * unloaded before the last one is gone.
  */
 #ifndef _HUGEARENA_INODE_H
 #define _HUGEARENA_INODE_H
@@ -19,10 +19,13 @@
  */
 struct inode *ha_inode_new(loff_t size);
 
-/* Drop an inode that no file was made of, and the mount with it. */
+/* Drop an inode of which no file was made, and its hold on the mount. */
 void ha_inode_put(struct inode *inode);
 
-/* The inode's reference went with its file: drop only the mount. */
+/*
+ * Drop only the hold on the mount: the reference to the inode went with its
+ * file.
+ */
 void ha_inode_unpin(void);
 
 /**

@@ -2,9 +2,9 @@
 /*
  * hugearena: arenas of 2 MiB blocks for user space heaps.
  *
- * Refuses a kernel that nobody has tried it on, then brings the layers up from
- * the lowest, and down from the highest.  The device and /proc come last:
- * nobody can ask for anything before all of it is there.
+ * Refuses a kernel on which the tests have not passed, then sets up the layers
+ * from the lowest, and takes them down from the highest.  /proc and the device
+ * come last, so that nobody can ask for anything before all of it is there.
  */
 #include <linux/module.h>
 #include <linux/utsname.h>

@@ -2,8 +2,8 @@
 /*
  * VMAs of arenas: faults, fork, unmap; see map.h, and arena.h for the locks.
  *
- * Keeps true: a fault hands the kernel a locked folio that was the table's
- * when the block's lock was held; a shared page is never mapped writable; a
+ * Keeps true: a fault hands the kernel a locked folio that was in the table
+ * while the block's lock was held; a shared page is never mapped writable; a
  * VMA's vm_private_data is its process's arena, or NULL when fork had no
  * memory for one (every access is SIGBUS then).  Called by the kernel's mm
  * through tables, and by dev and upkeep.
@@ -37,8 +37,8 @@ static vm_fault_t fault_error(int err)
 }
 
 /*
- * Does a PMD point to a table of PTEs?  Looked at before the block's lock is
- * taken: nothing may rest on it but what HA_TABLES_STAY says.
+ * Does a PMD point to a table of PTEs?  Read before the block's lock is taken,
+ * so nothing may rely on it beyond what HA_TABLES_STAY promises.
  */
 static bool pmd_is_table(pmd_t pmd)
 {
@@ -67,8 +67,8 @@ static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 }
 
 /*
- * Map a page whose neighbours in its folio must not be seen.  Under the block's
- * lock, so that nobody has to wait for a locked folio.
+ * Map a page whose neighbours in its folio must not be seen.  This happens
+ * under the block's lock, so that nobody has to wait for a locked folio.
  */
 static vm_fault_t fault_alone(struct vm_fault *vmf, struct ha_arena *a,
 			      pgoff_t index, struct page *page)
@@ -127,9 +127,9 @@ again:
 }
 
 /*
- * Make the copy now and unmap the page it is of.  Leaving the copy to the next
- * fault would not do: an instruction that reads the page before it writes to
- * it brings the old one back each time, and never gets on.
+ * Make the copy now and unmap the page it is of.  The copy cannot be left to
+ * the next fault: an instruction that reads the page before it writes to it
+ * would bring the old one back each time, and never make progress.
  */
 static int mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a, pgoff_t index)
 {
@@ -184,8 +184,8 @@ again:
 }
 
 /*
- * Maps nothing around.  It is here because 6.12 calls .fault under the per-VMA
- * lock only for VMAs that have it.
+ * Maps no pages around the fault.  It exists because 6.12 calls .fault under
+ * the per-VMA lock only for VMAs that have a map_pages.
  */
 static vm_fault_t ha_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
@@ -226,8 +226,9 @@ static void arena_vmas_do(struct ha_arena *a,
 /*
  * fork() copies a VMA: @vma is the child's, and both mmap_locks are held for
  * writing.  Page tables of a shared mapping are not copied.  The first VMA of
- * an arena clones it.  Before that all of the parent's must ask before they make
- * a page writable, and faults that hold one by its own lock must have ended.
+ * an arena clones it.  Before that, all VMAs of the parent must be made to ask
+ * before a page becomes writable, and faults that hold one of them by its own
+ * lock must have ended.
  */
 static void vma_fork(struct ha_arena *p, struct vm_area_struct *vma)
 {
@@ -274,8 +275,9 @@ static void ha_vm_close(struct vm_area_struct *vma)
 	if (ha_arena_unmap(a))
 		return;
 	/*
-	 * A part was unmapped.  Not when the process exits (all goes at once
-	 * then), and not for a VMA that a failed mremap or split made.
+	 * A part was unmapped: release it.  Not when the process exits, where
+	 * everything goes at once, and not for a VMA that a failed mremap or
+	 * split has made.
 	 */
 	if (size && atomic_read(&vma->vm_mm->mm_users) &&
 	    vma->vm_start == a->base + offset)
@@ -289,9 +291,9 @@ static int ha_vm_mremap(struct vm_area_struct *vma)
 
 #ifdef CONFIG_NUMA
 /*
- * NUMA balancing asks for the policy of a VMA to see whether it should take away
- * mappings now and then, and move the pages that another node then faults in.
- * Ours cannot be moved: the faults would be for nothing.
+ * NUMA balancing asks for the policy of a VMA to see whether it should take
+ * away mappings now and then, and move the pages that another node then faults
+ * in.  Ours cannot be moved, so the faults would be wasted.
  */
 static struct mempolicy *ha_get_policy(HA_POLICY_ARGS)
 {
@@ -402,7 +404,8 @@ static bool arena_shares(struct ha_arena *a)
 
 /*
  * A plain VMA makes pages writable without asking us.  So what was shared must
- * be clean first, and at home (nobody will rehome it later).
+ * first be clean, and carry the arena's own inode, as nobody will rehome it
+ * later.
  */
 static bool arena_clean(struct ha_arena *a)
 {
@@ -420,7 +423,7 @@ static bool arena_clean(struct ha_arena *a)
 		else if (b->home != a->inode)
 			ha_block_rehome(b, a->inode, NULL);
 	}
-	/* pages of which a relative has an alias are not to be written, too */
+	/* nor may pages be written of which a relative has an alias */
 	return clean && ha_mesh_claim(a);
 }
 
@@ -429,9 +432,9 @@ bool ha_map_uncow(struct ha_arena *a)
 	bool done = true;
 
 	if (!mmget_not_zero(a->mm))
-		return true;	/* exiting: nothing to do any more */
+		return true;	/* the process is exiting: nothing is left to do */
 	mmap_write_lock(a->mm);
-	/* no fork can come now; faults wait for rw, so the VMAs first */
+	/* no fork can come now; faults wait for rw, so change the VMAs first */
 	arena_vmas_do(a, &cow_ops, vma_start_write);
 	down_write(&a->rw);
 	if (!arena_shares(a)) {

@@ -2,11 +2,11 @@
 /*
  * Meshing; see mesh.h, and block.h for what a meshed folio carries.
  *
- * Keeps true: a folio that two slots have is written through them only while
- * all of its slots are one arena's, which is not copy-on-write.  What a slot
- * reads is what it read before, in the bytes that the caller named: they are
+ * Keeps true: a folio that two slots share is written through them only while
+ * all of its slots belong to one arena, which is not copy-on-write.  In the
+ * bytes that the caller named, a slot reads what it read before: they are
  * copied when nobody can write to them any more, that is when faults in flight
- * have landed, the range is zapped, and no page of it is pinned.  The folio's
+ * have ended, the range is zapped, and no page of it is pinned.  The folio's
  * other bytes stay mapped and may be written meanwhile.
  *
  * No rmap walk ever looks for the mappings of our folios (nothing is mapped
@@ -23,9 +23,9 @@
 static DEFINE_MUTEX(claim_lock);	/* under ha_arena.rw for writing */
 
 /*
- * Slots that a page may have beyond its first.  Each is a reference, and so is
- * each mapping of each: whoever could have as many as he has address space for
- * would overflow the page's counts.
+ * Slots that a page may have beyond its first.  Each holds a reference, and so
+ * does each mapping of each: without a limit, whoever has enough address space
+ * could overflow the counts of a page.
  */
 #define ALIASES_MAX	255
 
@@ -49,7 +49,10 @@ static int range_find(struct ha_arena *a, u64 offset, struct mesh_range *r)
 	return 0;
 }
 
-/* Has each range all pages, none of them both's, bad, or had by too many? */
+/*
+ * Are all pages of both ranges there, none of them in both, bad, or shared by
+ * too many slots?
+ */
 static int ranges_check(const struct mesh_range *dst,
 			const struct mesh_range *src, int n)
 {
@@ -63,7 +66,7 @@ static int ranges_check(const struct mesh_range *dst,
 			return -ENOENT;
 		if (to == from)
 			return -EEXIST;
-		/* neither read by us, nor given to more than have it */
+		/* it is neither read by us, nor given to further slots */
 		if (PageHWPoison(folio_page(to, 0)) ||
 		    PageHWPoison(folio_page(from, 0)))
 			return -EHWPOISON;
@@ -143,7 +146,10 @@ u64 ha_mesh_pairs(struct ha_arena *a, struct hugearena_pair *pairs,
 
 	down_write(&a->rw);
 	for (i = 0; i < nr; i++) {
-		/* with a relative about, a page may get a slot that is its */
+		/*
+		 * while there is a relative, a page may get a slot of the
+		 * relative's
+		 */
 		int ret = a->cow ? -EBUSY : pair_mesh(a, &pairs[i], moves);
 
 		moves += pairs[i].nr_moves;
@@ -197,7 +203,7 @@ bool ha_mesh_claim(struct ha_arena *a)
 		if (ha_entry_block(entry) && !ha_entry_block(entry)->folio)
 			ha_block_mesh_settle(entry, &n, claim_copy, &c);
 	mutex_unlock(&claim_lock);
-	/* what was an estimate while there were relatives is known again */
+	/* without relatives the count, an estimate until now, is exact again */
 	if (!c.failed)
 		atomic_long_set(&a->count[HA_A_MESHED], n.slots - n.pages);
 	return !c.failed;

@@ -2,8 +2,8 @@
 /*
  * Meshing: two ranges of an arena whose live bytes do not overlap get one
  * range's memory.  The idea is that of Powers, Tench, Berger and McGregor
- * ("Mesh", 2019), who do it with a memfd and a mapping a pair; here it is the
- * table of the arena that says so, and no mapping changes.
+ * ("Mesh", 2019), who use a memfd and one mapping for each pair.  Here the
+ * table of the arena records it, and no mapping changes.
  */
 #ifndef _HUGEARENA_MESH_H
 #define _HUGEARENA_MESH_H
@@ -23,11 +23,12 @@ u64 ha_mesh_pairs(struct ha_arena *a, struct hugearena_pair *pairs,
 		  unsigned int nr, const struct hugearena_move *moves);
 
 /**
- * ha_mesh_claim() - end what relatives have of the arena's meshed pages
+ * ha_mesh_claim() - take meshed pages for the arena exclusively
  * @a: arena, rw held for writing, that shares no block any more
  *
  * A page of which a relative has a slot, in a block that we have dropped, is
- * copied.  From then on a meshed page is one arena's alone, and may be written.
+ * copied.  From then on a meshed page belongs to one arena exclusively, and
+ * may be written.
  * Return: false if there is no memory for that now.
  */
 bool ha_mesh_claim(struct ha_arena *a);

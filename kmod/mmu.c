@@ -2,8 +2,8 @@
 /*
  * Page tables of one process; see mmu.h.
  *
- * Keeps true: it changes no entry but those of the VMAs it was asked for, under
- * the locks of the page tables.  Called by arena, cow and look.
+ * Keeps true: only entries of the VMAs that it was asked for change, under the
+ * locks of the page tables.  Called by arena, cow and look.
  */
 #include <linux/fs.h>
 #include <linux/interval_tree_generic.h>
@@ -23,7 +23,10 @@ static unsigned long vma_last(struct vm_area_struct *vma)
 	return vma->vm_pgoff + vma_pages(vma) - 1;
 }
 
-/* The tree of the kernel's mm/interval_tree.c; only its readers are used. */
+/*
+ * The tree is that of the kernel's mm/interval_tree.c; only its look-ups are
+ * used.
+ */
 INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
 		     shared.rb_subtree_last, vma_first, vma_last,
 		     static __maybe_unused, ha_vma_tree)
@@ -74,9 +77,9 @@ pmd_t *ha_mmu_pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
 
 #ifdef CONFIG_X86_64
 /*
- * Read-only, and clean: mprotect() takes a dirty entry of a shared mapping for one
- * that asked before, and makes it writable again without asking.  The CPU may set
- * the accessed bit meanwhile.
+ * Make it read-only, and clean: mprotect() assumes that a dirty entry of a
+ * shared mapping has asked before, and makes it writable again without asking.
+ * The CPU may set the accessed bit in the meantime.
  */
 static void protect_pte(pte_t *pte)
 {
@@ -116,7 +119,10 @@ bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr, next;
 
-	/* who has tables of his own (KVM) is told by a zap, not by the flush */
+	/*
+	 * those with page tables of their own (KVM) hear of a zap, not of the
+	 * flush
+	 */
 	if (mm_has_notifiers(mm))
 		return false;
 	for (addr = start; addr < end; addr = next) {

@@ -2,10 +2,10 @@
 /*
  * One process's page tables, and nobody else's.
  *
- * All VMAs of a family hang on one mapping, and what the kernel exports to take
- * pages out of page tables does so for every VMA of it.  What one process
- * changes is no reason to make its relatives fault, so here is how to reach the
- * VMAs of one mm.  A side file: it knows VMAs and page tables, no arena.
+ * All VMAs of a family hang on one mapping, and what the kernel exports to
+ * take pages out of page tables does so for every VMA of it.  A change by one
+ * process should not make its relatives fault, so this reaches the VMAs of one
+ * mm only.  A side file: it knows VMAs and page tables, no arena.
  */
 #ifndef _HUGEARENA_MMU_H
 #define _HUGEARENA_MMU_H

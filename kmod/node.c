@@ -2,8 +2,8 @@
 /*
  * The current task's cpuset and memory policy; see node.h.
  *
- * Keeps nothing.  A cpuset that changes meanwhile is seen or not, as in the page
- * allocator.  A task's policy is changed by itself only.
+ * Has no state.  A change of the cpuset at the same time may or may not be
+ * seen, as in the page allocator.  A task's policy is changed by itself only.
  */
 #include <linux/cpuset.h>
 #include <linux/mempolicy.h>

@@ -49,13 +49,13 @@ static unsigned long node_total(const struct pool_node *p)
 	return p->clean + p->dirty + p->out;
 }
 
-/* What the pool shall have just now. */
+/* What the pool should hold now. */
 static unsigned long node_goal(const struct pool_node *p)
 {
 	return p->target - p->lent;
 }
 
-/* What of a node is set aside: no part of what others live on. */
+/* What is set aside of a node, and is not available to others. */
 static unsigned long node_held(const struct pool_node *p)
 {
 	return (READ_ONCE(p->clean) + READ_ONCE(p->dirty) + READ_ONCE(p->out)) *
@@ -99,7 +99,7 @@ bool ha_block_zero(struct folio *folio)
 {
 	int i;
 
-	/* to write to memory that failed may be what takes the machine down */
+	/* writing to memory that failed may take the machine down */
 	if (ha_block_is_bad(folio))
 		return false;
 	for (i = 0; i < HA_BLOCK_PAGES; i++) {
@@ -276,8 +276,8 @@ static bool node_clean_one(int nid)
 }
 
 /*
- * Memory fails while it waits, too.  A GiB of it is looked at each time: no
- * great work for an idle thread, and nothing is left out for long.
+ * Memory also fails while it waits in the pool.  A GiB is checked each time:
+ * little work for an idle thread, and every block has its turn soon.
  */
 #define CHECK_BLOCKS	512
 
@@ -357,7 +357,7 @@ static bool pool_work(void)
  */
 #define RETRY_JIFFIES	(10 * HZ)
 
-/* Take back what was given up, as far as there is memory for it now. */
+/* Take back what was given up, as far as there is memory for it again. */
 static void node_recover(int nid)
 {
 	struct pool_node *p = &nodes[nid];
@@ -432,8 +432,9 @@ bool ha_pool_shortage(void)
 }
 
 /*
- * Give up to @nr blocks.  The pool does without them until there is memory, so
- * that it and the page allocator do not pass the same blocks to and fro.
+ * Give up to @nr blocks.  The pool does not ask for them before there is
+ * memory again, so that it and the page allocator do not pass the same blocks
+ * back and forth.
  */
 static unsigned long node_give(int nid, unsigned long nr)
 {
@@ -450,8 +451,8 @@ static unsigned long node_give(int nid, unsigned long nr)
 }
 
 /*
- * Called all the time, for page cache too: see scarcity.h for when that is a
- * reason to give anything.
+ * The kernel calls this all the time, for page cache as well; scarcity.h says
+ * when that is a reason to give anything.
  */
 static unsigned long pool_count(struct shrinker *s, struct shrink_control *sc)
 {
@@ -468,7 +469,10 @@ static unsigned long pool_scan(struct shrinker *s, struct shrink_control *sc)
 	return n ? n * HA_BLOCK_PAGES : SHRINK_STOP;
 }
 
-/* Blocks given before anybody is killed; then the kernel tries once more. */
+/*
+ * Blocks that are given up before a process is killed; the kernel then tries
+ * again.
+ */
 #define OOM_BLOCKS	32
 
 static int pool_oom(struct notifier_block *nb, unsigned long unused, void *arg)

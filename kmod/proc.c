@@ -102,7 +102,7 @@ static int stat_show(struct seq_file *m, void *v)
 	show_count(m, "Reserve", reserve);
 	for (i = 0; i < HA_COUNTERS; i++) {
 		if (i == HA_BAD)
-			continue;	/* it came after Spare did */
+			continue;	/* added later than Spare, hence behind it */
 		if (i == HA_RELEASED_PAGES)
 			show_kb(m, counter_names[i],
 				s->counter[i] << PAGE_SHIFT);
@@ -116,13 +116,19 @@ static int stat_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-/* Whoever may look into all processes, by the rights of who opened the file. */
+/*
+ * May the reader look into all processes?  The rights of whoever opened the
+ * file count.
+ */
 static bool sees_all(struct seq_file *m)
 {
 	return file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE);
 }
 
-/* How long faults took tells what others do, and there is no line a process. */
+/*
+ * The times of faults tell what other processes do, and they are not kept by
+ * process.
+ */
 static int latency_show(struct seq_file *m, void *v)
 {
 	struct ha_stat *s;
@@ -160,7 +166,9 @@ static int pool_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-/* A task of the arena's process, or NULL where there is none or who knows. */
+/*
+ * A task of the arena's process, or NULL if there is none or it is not known.
+ */
 static struct task_struct *arena_task(const struct ha_arena *a)
 {
 #ifdef CONFIG_MEMCG
@@ -170,7 +178,10 @@ static struct task_struct *arena_task(const struct ha_arena *a)
 #endif
 }
 
-/* The arena's process in the reader's eyes: 0 when it cannot see it. */
+/*
+ * The pid of the arena's process in the reader's namespace: 0 if it has none
+ * there.
+ */
 static pid_t arena_pid(const struct ha_arena *a, struct seq_file *m)
 {
 	struct task_struct *task = arena_task(a);
@@ -181,8 +192,8 @@ static pid_t arena_pid(const struct ha_arena *a, struct seq_file *m)
 }
 
 /*
- * Is the arena the reader's business?  As ptrace has it: one user through and
- * through, or who may trace everybody.
+ * May the reader see the arena?  The rule is that of ptrace: all ids are the
+ * same, or the reader may trace everybody.
  */
 static bool arena_visible(const struct ha_arena *a, struct seq_file *m)
 {

@@ -33,10 +33,10 @@ struct ha_quota {
 };
 
 /*
- * Without a word from the administrator all arenas together may have seven
- * eighths of memory.  It cannot be swapped; the last eighth is for what lets him
- * log in and put things right.  Whose arenas are the large ones is the OOM
- * killer's and the memory cgroups' business, as with any other memory.
+ * Unless the administrator says otherwise, all arenas together may have seven
+ * eighths of memory.  It cannot be swapped; the last eighth is left for
+ * logging in and putting things right.  Which arenas are too large is for the
+ * OOM killer and the memory cgroups to decide, as with any other memory.
  */
 #define MAX_MB_UNSET	ULONG_MAX
 static ulong max_mb = MAX_MB_UNSET;
@@ -108,10 +108,10 @@ static void quota_put(struct ha_quota *q)
 }
 
 /*
- * The user who answers for the task: the owner of the outermost user namespace
- * it is in, whatever ids he was given for use in there.  The superuser's do not
- * count (a container manager's): he would be limited by what he sets up, and the
- * ids are apart already.
+ * The user who is responsible for the task: the owner of the outermost user
+ * namespace that it is in, whatever ids are mapped in there.  Namespaces of
+ * the superuser (a container manager's) do not count: it would be limited by
+ * what it sets up for others, whose ids differ already.
  */
 static u64 user_id(void)
 {
@@ -124,7 +124,7 @@ static u64 user_id(void)
 	return from_kuid(&init_user_ns, uid);
 }
 
-/* The cgroup that counts: one that the task's own is below, or that itself. */
+/* The cgroup that counts: the task's own, or an ancestor of it. */
 static u64 cgroup_of_current(void)
 {
 	u64 id = 0;
@@ -173,7 +173,7 @@ void ha_account_put(struct ha_account *acct)
 	kfree(acct);
 }
 
-/* A limit in MiB as pages; 0 and what overflows are no limit. */
+/* A limit in MiB, in pages; 0 and what would overflow mean no limit. */
 static unsigned long limit_pages(ulong mb)
 {
 	if (!mb || mb > (ULONG_MAX >> (20 - PAGE_SHIFT)))
@@ -225,7 +225,10 @@ int ha_account_charge(struct ha_account *acct, unsigned long pages, bool force)
 {
 	if (account_try(acct, pages, true))
 		return 0;
-	/* a worker has all capabilities, and whom it works for may have none */
+	/*
+	 * a worker has all capabilities, but the process it works for may have
+	 * none
+	 */
 	if (force && !(current->flags & PF_KTHREAD) &&
 	    ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE) &&
 	    account_try(acct, pages, false))

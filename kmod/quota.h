@@ -7,11 +7,11 @@
  * moment.  A page that forked relatives share is charged once, to the account
  * of the arena that allocated it.
  *
- * Nobody gets more by being many.  A user is answerable for whom he makes up in
- * a user namespace of his own, at any depth, and a cgroup for all below it, down
- * from the level that cgroup_level names.  The limits being the same for every
- * user and every cgroup, to charge the outermost one is to charge all of them:
- * none further in can hold more than it does.
+ * Nobody gets more by multiplying.  A user is responsible for the ids in user
+ * namespaces of his own, at any depth, and a cgroup for all cgroups below it,
+ * from the level down that cgroup_level names.  As the limits are the same for
+ * every user and every cgroup, charging the outermost one is enough: none
+ * further in can hold more than it does.
  */
 #ifndef _HUGEARENA_QUOTA_H
 #define _HUGEARENA_QUOTA_H

@@ -14,7 +14,7 @@
 #include "release.h"
 #include "trace.h"
 
-/* Blocks released under one write lock: faults wait for that long. */
+/* Blocks that are released under one write lock, while faults wait. */
 #define RUN_MAX		64
 
 /* Whole blocks @first to @first + @n - 1 go at once. */
@@ -78,12 +78,12 @@ static struct ha_block *block_split(struct ha_arena *a, struct ha_block *b,
 	return s;
 }
 
-/* Last resort for a block that only we use: same memory, zero content. */
+/* Last resort for a block that only we use: keep its memory, and clear it. */
 static void block_clear(struct ha_block *b, int start, int end)
 {
 	int i;
 
-	/* not where memory failed: nobody reads that again */
+	/* not where memory failed, which nobody reads again */
 	for (i = start; i < end; i++)
 		if (!PageHWPoison(folio_page(b->folio, i)))
 			clear_highpage(folio_page(b->folio, i));
@@ -130,7 +130,10 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 		err = slots_release(a, index, b, start, end, released);
 		goto out;
 	}
-	/* relatives keep all of it: hide the part, and no memory is copied */
+	/*
+	 * relatives keep all of it: an overlay hides the part, and nothing is
+	 * copied
+	 */
 	if (ha_block_shared(b)) {
 		s = ha_cow_overlay(a, index, b);
 		if (s) {
@@ -140,7 +143,10 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 	}
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
-	/* a pin of ours; one that a relative left must not see it cleared */
+	/*
+	 * clear what we pinned; a pin that a relative left must not see it
+	 * cleared
+	 */
 	if (b->folio && !ha_block_shared(b) && !b->tainted &&
 	    ha_block_pinned(b, NULL)) {
 		block_clear(b, start, end);
@@ -185,7 +191,7 @@ int ha_release(struct ha_arena *a, u64 offset, u64 len, u64 *released)
 			unsigned long n = (end - at) >> HA_BLOCK_SHIFT;
 			unsigned long next = index;
 
-			/* address space that was never touched is no work */
+			/* address space that was never touched costs nothing */
 			if (!xa_find(&a->table, &next, ULONG_MAX, XA_PRESENT))
 				break;
 			if (next > index) {

@@ -4,8 +4,8 @@
  *
  * Where a block was once mapped by 4 KiB pages (an overlay, a split), a table
  * of PTEs is in place, and tables go with the VMA only: a block that is whole
- * again would be mapped page by page for ever.  So the window of the VMA that it
- * is in is replaced by an equal one, in one step under mmap_lock, as
+ * again would stay mapped page by page.  So the window of the VMA that it is
+ * in is replaced by an equal one, in one step under mmap_lock, as
  * mmap(MAP_FIXED) does it; the blocks stay where they are, and the next faults
  * map PMDs.
  *

@@ -2,8 +2,8 @@
 /*
  * Free memory and page cache of a node; see scarcity.h.
  *
- * Keeps nothing.  The counters are those of /proc/zoneinfo, read without a
- * lock: each may be some pages behind, which matters to nobody here.
+ * Has no state.  The counters are those of /proc/zoneinfo, read without a
+ * lock: each may be some pages behind, which is exact enough.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>

@@ -3,11 +3,11 @@
  * How much memory a NUMA node has left for those who really need it.
  *
  * A shrinker is called whenever the kernel looks for free pages, and it looks
- * for them all day long when files are read: page cache fills whatever is free.
- * Memory that was set aside must not go for that.  A node is short only when
- * what it has free and what its page cache holds is little; then whoever asks
- * has no other place to take memory from.  A side file: it only reads the
- * kernel's counters.
+ * for them all day long when files are read: page cache fills whatever is
+ * free.  Memory that was set aside must not be spent on that.  A node is short
+ * only when it has little free memory and little page cache: then there is
+ * nowhere else to take memory from.  A side file: it only reads the kernel's
+ * counters.
  */
 #ifndef _HUGEARENA_SCARCITY_H
 #define _HUGEARENA_SCARCITY_H

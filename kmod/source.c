@@ -25,8 +25,8 @@ MODULE_PARM_DESC(reserve_max,
 		 "blocks an arena may keep zeroed ahead of demand (default 8)");
 
 /*
- * The stock of spare pages starts at the one and ends at the other, which is as
- * much as a block.
+ * The stock of spare pages grows from the first number to the second, which is
+ * as much as a block.
  */
 #define SPARE_MIN	16
 #define SPARE_MAX	512
@@ -36,7 +36,10 @@ static int source_node(const struct ha_source *src)
 	return ha_node_prefer(src->node);
 }
 
-/* Charged to the memory cgroup of the caller, or the active one. */
+/*
+ * Charged to the memory cgroup of the caller, or to the active one if there is
+ * one.
+ */
 static struct folio *block_alloc(int node, unsigned int how)
 {
 	gfp_t gfp = how & HA_WAIT ? HA_GFP_WAIT : HA_GFP_FAULT;
@@ -103,7 +106,10 @@ static void dirty_lose(struct ha_source *src, struct folio *folio)
 	ha_pool_bad(folio);
 }
 
-/* Where to fill the reserve: not where the worker is, but where faults are. */
+/*
+ * Fill the reserve on the node where the faults are, not where the worker
+ * runs.
+ */
 static int reserve_node(const struct ha_source *src)
 {
 	return READ_ONCE(src->near);
@@ -127,7 +133,10 @@ static void spare_fail(struct ha_source *src)
 	spin_unlock(&src->lock);
 }
 
-/* Pages that nobody waits for: no reason to reclaim much, or to kill. */
+/*
+ * Nobody waits for these pages, so they are no reason to reclaim much, or to
+ * kill.
+ */
 #define SPARE_GFP	(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_NOWARN | \
 			 __GFP_NORETRY | __GFP_NOMEMALLOC)
 
@@ -202,8 +211,9 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 }
 
 /*
- * Free up to @nr blocks above @keep.  The charge goes inside the lock: who
- * finds the lists empty may free the account.  Return: how many went.
+ * Free up to @nr blocks above @keep.  The charge is dropped inside the lock,
+ * because whoever finds the lists empty may free the account.  Return: how
+ * many went.
  */
 static unsigned long source_trim(struct ha_source *src, unsigned int keep,
 				 unsigned long nr)
@@ -281,7 +291,7 @@ static struct folio *reserve_take(struct ha_source *src)
 	spin_lock(&src->lock);
 	src->taken++;
 	folio = list_take(&src->clean, &src->nr_clean);
-	/* a first block may be the last; a second one in a second is a trend */
+	/* one block may be the last; a second one within a second is a trend */
 	if (!folio && src->taken > 1 && src->goal < max)
 		src->goal = min(max, src->goal ? src->goal * 2 : 2);
 	if (src->goal > max)
@@ -324,7 +334,10 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 	return NULL;
 }
 
-/* Make a used folio look fresh.  Fails when anybody else holds a reference. */
+/*
+ * Make a used folio look like a new one.  Fails if anybody else holds a
+ * reference.
+ */
 static bool folio_reclaim_flags(struct folio *folio)
 {
 	if (folio_test_mlocked(folio) || !folio_ref_freeze(folio, 1))
@@ -358,7 +371,10 @@ static bool reserve_keep(struct ha_source *src, struct folio *folio)
 	return keep;
 }
 
-/* Freed before it is uncharged, and not too much at a time. */
+/*
+ * Free before uncharging, so that the quota holds at every moment, and not too
+ * much at a time.
+ */
 #define GONE_MAX	64
 
 void ha_source_gone(struct ha_gone *gone)
@@ -376,9 +392,9 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 	bool clean = !bad && folio_reclaim_flags(folio);
 
 	/*
-	 * Freed, a block with a bad page in it would be handed out again: the
-	 * page allocator looks for those among single pages only.  So the last
-	 * reference stays.
+	 * A block with a bad page in it that was freed would be handed out
+	 * again, since the page allocator looks for bad pages among single
+	 * ones only.  So the last reference is kept.
 	 */
 	if (bad) {
 		folio_get(folio);
@@ -431,7 +447,7 @@ struct folio *ha_source_spare(struct ha_source *src)
 	spin_lock(&src->lock);
 	src->spare_asked++;
 	folio = list_take(&src->spare, &src->nr_spare);
-	/* a first copy may be the last; a second one in a second is a trend */
+	/* one copy may be the last; a second one within a second is a trend */
 	if (!folio && src->spare_asked > 1 && src->spare_goal < SPARE_MAX)
 		src->spare_goal = max(SPARE_MIN, src->spare_goal * 2);
 	kick = src->nr_spare < src->spare_goal / 2;
@@ -461,7 +477,7 @@ bool ha_source_decay(struct ha_source *src)
 		src->goal /= 2;
 	src->taken = 0;
 	keep = src->goal;
-	/* more pages than a second asks for are too many */
+	/* more spare pages than were asked for in a second are too many */
 	if (src->spare_asked < src->spare_goal)
 		src->spare_goal /= 2;
 	src->spare_asked = 0;

@@ -42,7 +42,7 @@
  * @mm: whose memory cgroup pays; the arena holds it
  * @account: whose quota pays; the family holds it
  * @node: NUMA node to prefer, or NUMA_NO_NODE for the local one
- * @near: the one that the fault that last woke the worker was to have
+ * @near: the node of the fault that woke the worker last
  */
 struct ha_source {
 	spinlock_t lock;	/* guards those up to the worker */
@@ -70,8 +70,8 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 void ha_source_exit(struct ha_source *src);
 
 /* How a block is asked for. */
-#define HA_ZERO		1	/* it must be cleared; else it holds anything */
-#define HA_WAIT		2	/* compaction is worth the time: not in a fault */
+#define HA_ZERO		1	/* cleared; otherwise it may hold anything */
+#define HA_WAIT		2	/* may compact memory first: not in a fault */
 
 /**
  * ha_source_block() - get a block
@@ -91,7 +91,7 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
  * @account: who is charged for all of them
  * @nr: how many
  *
- * The allocator takes a list for less than what it takes one by one.
+ * Freeing a list costs the allocator less than freeing one by one.
  */
 struct ha_gone {
 	struct list_head folios;
@@ -106,7 +106,7 @@ static inline void ha_gone_init(struct ha_gone *gone, struct ha_account *acct)
 	gone->nr = 0;
 }
 
-/* Free what was gathered; once more after the last one. */
+/* Free what was gathered; also to be called after the last one. */
 void ha_source_gone(struct ha_gone *gone);
 
 /**

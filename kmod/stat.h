@@ -24,7 +24,7 @@ enum ha_counter {
 	HA_COW_BLOCKS = HA_SOURCES,	/* blocks copied */
 	HA_COW_REUSED,		/* became writable without a copy */
 	HA_FORKS,
-	HA_FORK_FAILED,		/* the child got SIGBUS memory */
+	HA_FORK_FAILED,		/* the child got memory that raises SIGBUS */
 	HA_FORK_COPIED,		/* pinned blocks copied in fork() */
 	HA_LOST,		/* blocks a child could not be given */
 	HA_RELEASED_PAGES,

@@ -2,9 +2,10 @@
 /*
  * Upkeep of an arena; see upkeep.h.
  *
- * Keeps true: it holds a reference to its arena, so that nobody has to wait for
- * it (it may itself wait for mmap_lock); it holds no lock of the arena for more
- * than one block's work.  Called by the workqueue only.
+ * Keeps true: it holds a reference to its arena, so that nobody has to wait
+ * for it to end (it may wait for mmap_lock itself); it holds no lock of the
+ * arena for longer than the work on one block takes.  Called by the workqueue
+ * only.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -34,7 +35,7 @@ static bool block_involved(const struct ha_block *b)
 	return false;
 }
 
-/* Is there a reason to take the block's lock?  A look, not a promise. */
+/* Is it worth taking the block's lock?  A hint: it is read without a lock. */
 static bool block_joinable(const struct ha_arena *a, const struct ha_block *b)
 {
 	if (b->folio || ha_block_shared(b))
@@ -111,7 +112,7 @@ void ha_upkeep_work(struct work_struct *work)
 	bool again;
 
 	again = ha_source_decay(&a->source);
-	/* the service's memory, whoever allocates it */
+	/* charge the service, although the worker allocates */
 	memcg = get_mem_cgroup_from_mm(a->mm);
 	old = set_active_memcg(memcg);
 	if (ha_arena_read(a, HA_A_SPLIT) || READ_ONCE(a->cow))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What an arena's worker does behind the service's back, once a second. */
+/* What a worker does for an arena in the background, once a second. */
 #ifndef _HUGEARENA_UPKEEP_H
 #define _HUGEARENA_UPKEEP_H
 
