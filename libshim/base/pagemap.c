@@ -2,7 +2,8 @@
 /*
  * pagemap, the slow half: making maps, entering and removing spans.
  *
- * A map is zeroed before it is published, and is never removed.  An entry
+ * A map is zeroed before it is published, and is never removed.  The root is
+ * copied when an area below it is added: when a window of addresses is begun.  An entry
  * belongs to the owner of its page: the page heap while the page is free (the
  * entry is then empty), the layer that holds the span otherwise.
  *
@@ -10,6 +11,8 @@
  * terabyte costs one write, and the areas it covers need no map.  To find the
  * span around an interior pointer, search backwards for the nearest entry.
  */
+#include <string.h>
+
 #include "meta.h"
 #include "pagemap.h"
 #include "sys.h"
@@ -17,42 +20,70 @@
 /* How far pagemap_owner() looks back: 1 TiB, 128 KiB of the root and maps. */
 #define OWNER_AREAS	((size_t)1 << (40 - AREA_SHIFT))
 
-struct area_map *pagemap_root[PAGEMAP_AREAS] SHIM_BSS_LARGE;
+struct pagemap pagemap;
+
+/* A page of the root: entries for 32 GiB. */
+#define ROOT_GRAIN	512u
 
 _Static_assert(AREA_SIZE % BLOCK_SIZE == 0, "a block lies in one area");
 _Static_assert(sizeof(struct span) <= 128, "two cache lines a span");
+_Static_assert(offsetof(struct area_map, class) == 0,
+	       "an entry leads to a class by the number of its page");
+
+/*
+ * Have entries for @count areas.  Readers of the old root, which stays, find in it
+ * what was there when they came.
+ */
+static bool root_grow(size_t count)
+{
+	size_t len;
+	long p;
+
+	count = (count + ROOT_GRAIN - 1) & ~(size_t)(ROOT_GRAIN - 1);
+	len = count * sizeof(pagemap.root[0]);
+	p = sys_mmap(0, len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (sys_failed(p))
+		return false;
+	/* where huge pages come unasked, one would hold two entries */
+	sys_madvise((uintptr_t)p, len, MADV_NOHUGEPAGE);
+	if (pagemap.count)
+		memcpy((void *)p, pagemap.root,
+		       pagemap.count * sizeof(pagemap.root[0]));
+	__atomic_store_n(&pagemap.root, (uintptr_t *)p, __ATOMIC_RELEASE);
+	/* pairs with pagemap_has() */
+	__atomic_store_n(&pagemap.count, count, __ATOMIC_RELEASE);
+	return true;
+}
 
 bool pagemap_add(uintptr_t start, size_t len)
 {
 	uintptr_t a, last = (start + len - 1) >> AREA_SHIFT;
-	static bool declined;
 
 	if (last >= PAGEMAP_AREAS)
 		return false;
-	if (!declined) {
-		/* where huge pages come unasked, one would hold 2 entries */
-		sys_madvise(((uintptr_t)pagemap_root + 4095) & ~4095ul,
-			    (sizeof(pagemap_root) - 4095) & ~4095ul,
-			    MADV_NOHUGEPAGE);
-		declined = true;
-	}
+	if (pagemap_index(start) >= pagemap.count &&
+	    !root_grow(pagemap_index(start) + 1))
+		return false;
 	for (a = start >> AREA_SHIFT; a <= last; a++) {
 		struct area_map *map;
 
-		if (pagemap_root[a])
+		if (pagemap_entry(a << AREA_SHIFT))
 			continue;
 		map = meta_alloc(sizeof(*map), 64);
 		if (!map)
 			return false;
 		/* release: a reader that sees the map sees it zeroed */
-		__atomic_store_n(&pagemap_root[a], map, __ATOMIC_RELEASE);
+		__atomic_store_n(&pagemap.root[pagemap_index(a << AREA_SHIFT)],
+				 (uintptr_t)map - a * AREA_PAGES,
+				 __ATOMIC_RELEASE);
 	}
 	return true;
 }
 
 static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 {
-	struct area_map *map = pagemap_root[page >> (AREA_SHIFT - PAGE_SHIFT)];
+	struct area_map *map = pagemap_area(page << PAGE_SHIFT);
 	size_t i = page % AREA_PAGES;
 
 	__atomic_store_n(&map->span[i], s, __ATOMIC_RELAXED);
@@ -111,19 +142,21 @@ static struct span *last_entry(const struct area_map *map, size_t page)
 struct span *pagemap_owner(const void *p)
 {
 	size_t page = ((uintptr_t)p >> PAGE_SHIFT) % AREA_PAGES;
-	size_t area = (uintptr_t)p >> AREA_SHIFT, back;
+	uintptr_t at = (uintptr_t)p & ~(AREA_SIZE - 1);
 	const struct area_map *map;
 	struct span *s;
+	size_t back;
 
 	if ((uintptr_t)p >> PAGEMAP_BITS)
 		return NULL;
 	for (back = 0; back < OWNER_AREAS; back++) {
-		map = __atomic_load_n(&pagemap_root[area], __ATOMIC_RELAXED);
+		map = pagemap_area(at);
 		s = map ? last_entry(map, page) : NULL;
 		if (s)
 			return span_covers(s, (uintptr_t)p) ? s : NULL;
-		if (!area--)
+		if (!at)
 			break;
+		at -= AREA_SIZE;
 		page = AREA_PAGES - 1;
 	}
 	return NULL;

@@ -2,11 +2,14 @@
 /*
  * pagemap: from any address to its span and size class.
  *
- * The address space is cut into areas of 64 MiB.  A static array indexed by
- * address bits 26 to 46 holds a pointer to a map for each area that was ever
- * part of the heap; the map has a class byte and a span pointer for each page.
- * Any pointer value may be looked up: an address outside the heap has class 0
- * and no span.  Maps are never freed, so readers need no lock.
+ * The address space is cut into areas of 64 MiB, counted from its top, where
+ * the kernel puts mappings.  The root has an entry for each area down to the
+ * lowest that was ever part of the heap: 8 bytes for 64 MiB, 128 KiB for the
+ * terabyte of a window, and not 16 MiB for all there may be, as these would
+ * count for RLIMIT_DATA, mlockall() and strict overcommit.  An entry leads to a
+ * map with a class byte and a span pointer for each page.  Any pointer value may
+ * be looked up: an address outside the heap has class 0 and no span.  Maps and
+ * roots are never freed, so readers need no lock.
  *
  * The writer (pagemap_set, pagemap_clear) is always the owner of the span.
  * Nobody else can hold a valid pointer into it, so writers need no lock either.
@@ -109,8 +112,78 @@ struct area_map {
 	struct block *block[AREA_BLOCKS];
 };
 
-extern struct area_map *pagemap_root[PAGEMAP_AREAS]
-	__attribute__((visibility("hidden")));
+/**
+ * struct pagemap - where the maps are
+ * @count: areas that @root has entries for, from the top; it only grows
+ * @root: of each area 0, or its map's address less the number of the area's
+ *	first page: with the number of a page added, it is where its class is
+ */
+struct pagemap {
+	size_t count;
+	uintptr_t *root;
+};
+
+extern struct pagemap pagemap __attribute__((visibility("hidden")));
+
+/**
+ * pagemap_index - the number of an address's area, from the top
+ * @p: any address
+ *
+ * Return: less than PAGEMAP_AREAS for those that user space has.
+ */
+static inline size_t pagemap_index(uintptr_t p)
+{
+	return (((uintptr_t)1 << PAGEMAP_BITS) - 1 - p) >> AREA_SHIFT;
+}
+
+/**
+ * pagemap_has - does the root have an entry for an area
+ * @i: number of the area, from the top
+ *
+ * Who sees a count sees a root with so many: pairs with root_grow().  x86 loads
+ * in order, so there the count is compared where it is, which a compiler does
+ * not do with an atomic load: free() is an instruction shorter.
+ */
+static inline bool pagemap_has(size_t i)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	asm goto("cmpq %1, %0\n\tjae %l[none]"
+		 : : "r" (i), "m" (pagemap.count) : "cc", "memory" : none);
+	return true;
+none:
+	return false;
+#else
+	return i < __atomic_load_n(&pagemap.count, __ATOMIC_ACQUIRE);
+#endif
+}
+
+/**
+ * pagemap_entry - the root's entry for an address
+ * @p: any address
+ *
+ * Return: see struct pagemap; 0 where the heap never was.
+ */
+static inline uintptr_t pagemap_entry(uintptr_t p)
+{
+	size_t i = pagemap_index(p);
+
+	if (__builtin_expect(!pagemap_has(i), 0))
+		return 0;
+	/* consume order is enough: the map was zeroed before it was published */
+	return __atomic_load_n(__atomic_load_n(&pagemap.root,
+					       __ATOMIC_RELAXED) + i,
+			       __ATOMIC_RELAXED);
+}
+
+/**
+ * pagemap_entry_area - the map that an entry leads to
+ * @entry: not 0
+ * @p: any address in its area
+ */
+static inline struct area_map *pagemap_entry_area(uintptr_t entry, uintptr_t p)
+{
+	return (struct area_map *)(entry + ((p >> AREA_SHIFT) * AREA_PAGES));
+}
 
 /**
  * pagemap_area - the map of an address
@@ -120,11 +193,9 @@ extern struct area_map *pagemap_root[PAGEMAP_AREAS]
  */
 static inline struct area_map *pagemap_area(uintptr_t p)
 {
-	if (__builtin_expect(p >> PAGEMAP_BITS, 0))
-		return NULL;
-	/* consume order is enough: the map was zeroed before it was published */
-	return __atomic_load_n(&pagemap_root[p >> AREA_SHIFT],
-			       __ATOMIC_RELAXED);
+	uintptr_t entry = pagemap_entry(p);
+
+	return entry ? pagemap_entry_area(entry, p) : NULL;
 }
 
 /**
@@ -136,12 +207,13 @@ static inline struct area_map *pagemap_area(uintptr_t p)
  */
 static inline unsigned int pagemap_class(const void *p)
 {
-	struct area_map *area = pagemap_area((uintptr_t)p);
+	uintptr_t entry = pagemap_entry((uintptr_t)p);
 
-	if (__builtin_expect(!area, 0))
+	if (__builtin_expect(!entry, 0))
 		return PAGEMAP_NONE;
-	return __atomic_load_n(&area->class[((uintptr_t)p >> PAGE_SHIFT) %
-					    AREA_PAGES], __ATOMIC_RELAXED);
+	return __atomic_load_n((uint8_t *)(entry +
+					   ((uintptr_t)p >> PAGE_SHIFT)),
+			       __ATOMIC_RELAXED);
 }
 
 /**

@@ -238,17 +238,14 @@ SHIM_EXPORT void *malloc(size_t size)
 
 SHIM_EXPORT void free(void *p)
 {
-	struct area_map *area;
-	size_t nr = (uintptr_t)p >> AREA_SHIFT;
+	uintptr_t entry = pagemap_entry((uintptr_t)p);
 	size_t cls;
 
-	if (unlikely(nr >= PAGEMAP_AREAS))
+	if (unlikely(!entry))
 		goto slow;
-	area = __atomic_load_n(&pagemap_root[nr], __ATOMIC_RELAXED);
-	if (unlikely(!area))
-		goto slow;
-	cls = __atomic_load_n(&area->class[((uintptr_t)p >> PAGE_SHIFT) %
-					   AREA_PAGES], __ATOMIC_RELAXED);
+	cls = __atomic_load_n((uint8_t *)(entry +
+					  ((uintptr_t)p >> PAGE_SHIFT)),
+			      __ATOMIC_RELAXED);
 	if (likely(percpu_push(cls, p)))
 		return;
 slow:

@@ -31,7 +31,8 @@
 	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(	\
 	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(		\
 		sizeof(struct span), offsetof(struct span, bitmap)),	\
-		sizeof(struct area_map)), sizeof(struct block)),	\
+		sizeof(struct area_map) + sizeof(struct pagemap)),	\
+		sizeof(struct block)),					\
 		offsetof(struct block, whole)), sizeof(struct pageheap)), \
 		sizeof(struct percpu_slab)), sizeof(struct transfer)),	\
 		sizeof(struct shim_prof)), SIZECLASS_COUNT)
@@ -41,7 +42,7 @@
  * @magic: INSPECT_MAGIC, without its NUL
  * @layout: INSPECT_LAYOUT
  * @size: of this structure
- * @root: pagemap_root
+ * @pagemap: pagemap
  * @hot: percpu_hot
  * @percpu: percpu
  * @none: percpu_none, what a CPU has that has no slab
@@ -58,7 +59,7 @@ struct shim_inspect {
 	char magic[8];
 	uint32_t layout;
 	uint32_t size;
-	struct area_map **root;
+	const struct pagemap *pagemap;
 	const struct percpu_hot *hot;
 	const struct percpu *percpu;
 	const struct percpu_slab *none;

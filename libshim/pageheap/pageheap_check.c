@@ -182,8 +182,10 @@ static void check_heap(void)
 	size_t a, skip = 0;
 	unsigned int i, k;
 
-	for (a = 0; a < PAGEMAP_AREAS; a++) {
-		const struct area_map *area = pagemap_root[a];
+	/* from the lowest address up */
+	for (a = pagemap.count; a--;) {
+		const struct area_map *area =
+			pagemap_area((PAGEMAP_AREAS - 1 - a) << AREA_SHIFT);
 
 		if (!area) {
 			skip = skip > AREA_BLOCKS ? skip - AREA_BLOCKS : 0;

@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "pageheap_int.h"
 
-#define GROW_SMALL	((size_t)4 << 20)
+#define GROW_SMALL	((size_t)2 << 20)
 #define GROW_MIN	AREA_SIZE
 #define GROW_MAX	((size_t)1 << 30)
 

@@ -100,6 +100,31 @@ TEST(owner_over_many_areas)
 	pagemap_clear(&next);
 }
 
+/* Lower addresses need a longer root; what was entered before stays. */
+TEST(a_longer_root)
+{
+	struct span high = span(((uintptr_t)0x7f00 << 32) + PAGE_SIZE, 1);
+	struct span low = span(((uintptr_t)0x5500 << 32) + PAGE_SIZE, 1);
+	size_t before;
+
+	ASSERT_TRUE(pagemap_add(high.start, 1));
+	pagemap_set(&high, 7);
+	before = pagemap.count;
+	/* a window of a terabyte at the top of the address space: 256 KiB */
+	EXPECT_GE(((size_t)1 << 40) / AREA_SIZE + 512, before);
+	EXPECT_EQ(NULL, pagemap_area(low.start));
+	EXPECT_EQ(NULL, pagemap_owner((void *)low.start));
+	ASSERT_TRUE(pagemap_add(low.start, 1));
+	pagemap_set(&low, 9);
+	EXPECT_LT(before, pagemap.count);
+	EXPECT_EQ(&high, pagemap_span((void *)high.start));
+	EXPECT_EQ(7, pagemap_class((void *)high.start));
+	EXPECT_EQ(9, pagemap_class((void *)low.start));
+	EXPECT_EQ(NULL, pagemap_area(low.start - AREA_SIZE));
+	pagemap_clear(&high);
+	pagemap_clear(&low);
+}
+
 TEST(ends_of_the_address_space)
 {
 	struct span first = span(PAGE_SIZE, 1);

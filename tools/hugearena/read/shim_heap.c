@@ -204,41 +204,29 @@ static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
 	return err;
 }
 
-/* Every area that any mapping of the process reaches into. */
+/* Every area that the heap was ever in, from the lowest address up. */
 static int areas_walk(struct walk *w)
 {
-	uint64_t next = 0, index, end, k;
-	struct area_map *root[512];
-	struct maps maps;
-	int err = proc_maps(w->s->pid, &maps, false);
-	size_t i;
+	uintptr_t entry[512];
+	struct pagemap map;
+	int err = shim_read(w->s, (uintptr_t)w->s->at.pagemap, &map,
+			    sizeof(map));
+	size_t at, n, k;
 
-	for (i = 0; !err && i < maps.n; i++) {
-		if (maps.v[i].perms[1] != 'w')
-			continue;
-		index = maps.v[i].start >> AREA_SHIFT;
-		end = (maps.v[i].end - 1) >> AREA_SHIFT;
-		if (index < next)
-			index = next;
-		if (end >= PAGEMAP_AREAS)
-			continue;
-		for (; !err && index <= end; index += k) {
-			uint64_t n = end - index + 1 < 512 ? end - index + 1 :
-							     512;
+	if (!err && map.count > PAGEMAP_AREAS)
+		err = -EINVAL;
+	for (at = err ? 0 : map.count; !err && at; at -= n) {
+		n = at < 512 ? at : 512;
+		err = shim_read(w->s, (uintptr_t)(map.root + at - n), entry,
+				n * sizeof(entry[0]));
+		for (k = n; !err && k--;) {
+			uint64_t index = PAGEMAP_AREAS - 1 - (at - n + k);
 
-			err = shim_read(w->s, (uintptr_t)(w->s->at.root +
-							  index),
-					root, n * sizeof(root[0]));
-			for (k = 0; !err && k < n; k++)
-				if (root[k])
-					err = area_walk(w, index + k,
-							(uintptr_t)root[k]);
-			k = n;
+			if (entry[k])
+				err = area_walk(w, index, (uintptr_t)
+						pagemap_entry_area(entry[k], index << AREA_SHIFT));
 		}
-		if (end + 1 > next)
-			next = end + 1;
 	}
-	proc_maps_free(&maps);
 	return err ? err : leads_follow(w);
 }
 
