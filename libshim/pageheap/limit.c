@@ -6,6 +6,9 @@
  * group files are opened anew each time, because the process may be moved to
  * another group and the application may close a descriptor that is kept open.
  *
+ * A process without limits looks at the names of its groups only, and one that
+ * has entered a sandbox (entry/seccomp.c) at nothing.
+ *
  * A lock of its own admits one reader at a time; a second one returns instead
  * of waiting.  Called by pageheap and scavenger.
  */
@@ -47,6 +50,8 @@ static size_t nearest;		/* and bytes left below it; SIZE_MAX: no limit */
 static uint32_t worst;		/* under way, guarded by lock */
 static size_t smallest, left;
 static bool seen;		/* the limits were read once */
+static bool blind;		/* no file is to be opened */
+static uint64_t groups;		/* hash of /proc/self/cgroup; guarded by lock */
 
 /* Read a small file.  Returns its length, 0 if there is none. */
 static size_t file_read(const char *path, char *buf, size_t room)
@@ -182,17 +187,35 @@ static void group_note(const struct cgroup *c, const char *dir, size_t len)
 	}
 }
 
+/* as in group_usage(); a line for each of version 1's groups; guarded by lock */
+static char groups_text[STAT_ROOM] SHIM_BSS_LARGE;
+
+/* Read /proc/self/cgroup.  Returns its hash (FNV-1a), 0 if it cannot be read. */
+static uint64_t groups_read(void)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+	char path[PATH_ROOM];
+	const char *p;
+
+	if (__atomic_load_n(&blind, __ATOMIC_RELAXED) ||
+	    !path_make(path, "/proc/self", "", 0, "cgroup") ||
+	    !file_read(path, groups_text, sizeof(groups_text)))
+		return 0;
+	for (p = groups_text; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+	return hash;
+}
+
 /* Lines of /proc/self/cgroup: "0::/path" or "4:memory:/path". */
 static bool groups_note(void)
 {
-	/* as in group_usage(); a line for each of version 1's groups */
-	static char text[STAT_ROOM] SHIM_BSS_LARGE;
-	char path[PATH_ROOM], *line, *next, *colon;
+	char *line, *next, *colon;
+	uint64_t hash = groups_read();
 
-	if (!path_make(path, "/proc/self", "", 0, "cgroup") ||
-	    !file_read(path, text, sizeof(text)))
+	if (!hash)
 		return false;
-	for (line = text; *line; line = next) {
+	groups = hash;
+	for (line = groups_text; *line; line = next) {
 		size_t len;
 
 		next = strchr(line, '\n');
@@ -232,6 +255,24 @@ void limit_update(size_t heap)
 	shim_lock_release(&lock);
 }
 
+bool limit_moved(void)
+{
+	uint64_t hash;
+	bool moved;
+
+	if (!shim_lock_try(&lock))
+		return false;
+	hash = groups_read();
+	moved = hash && hash != groups;
+	shim_lock_release(&lock);
+	return moved;
+}
+
+void limit_blind(void)
+{
+	__atomic_store_n(&blind, true, __ATOMIC_RELAXED);
+}
+
 bool limit_wanted(void)
 {
 	return !__atomic_load_n(&seen, __ATOMIC_RELAXED) || limit_bytes() ||
@@ -240,6 +281,8 @@ bool limit_wanted(void)
 
 void limit_fork_child(void)
 {
+	/* a worker may be put into a group of its own */
+	seen = false;
 	shim_lock_init(&lock, SHIM_RANK_BACKEND);
 }
 

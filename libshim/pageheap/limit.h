@@ -38,6 +38,23 @@ void limit_update(size_t heap);
 bool limit_wanted(void);
 
 /**
+ * limit_moved - is the process in other control groups than at the last look
+ *
+ * Reads one small file, 5 us: for a process without limits, where limit_update()
+ * is not worth what it costs.
+ *
+ * Return: true if limit_update() should be called.
+ */
+bool limit_moved(void);
+
+/**
+ * limit_blind - open no file any more
+ *
+ * The limits stay what they are, and what is used of them is what the heap uses.
+ */
+void limit_blind(void);
+
+/**
  * limit_pressure - the answer of the last limit_update()
  *
  * Needs no lock.

@@ -204,6 +204,8 @@ extern struct pageheap ph;
  */
 #define LIMIT_STEP	((size_t)64 << 20)
 #define LIMIT_STEP_MIN	((size_t)512 << 10)
+/* Without a limit, until the next look at the names of the groups, 5 us. */
+#define LIMIT_STEP_NONE	((size_t)16 << 20)
 
 /* Memory is about to be touched that was not there before. */
 static inline void fresh_add(size_t bytes)

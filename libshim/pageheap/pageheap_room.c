@@ -116,7 +116,7 @@ bool pageheap_is_due(size_t bytes)
 	size_t fresh = __atomic_load_n(&ph.fresh, __ATOMIC_RELAXED);
 	size_t step = __atomic_load_n(&ph.step, __ATOMIC_RELAXED);
 
-	return fresh + bytes >= (step ? step : LIMIT_STEP);
+	return fresh + bytes >= (step ? step : LIMIT_STEP_NONE);
 }
 
 /**
@@ -129,7 +129,7 @@ size_t room_set_step(void)
 	size_t room = limit_room(), step = room / 2;
 
 	if (step > LIMIT_STEP)
-		step = LIMIT_STEP;
+		step = limit_bytes() ? LIMIT_STEP : LIMIT_STEP_NONE;
 	if (step < LIMIT_STEP_MIN)
 		step = LIMIT_STEP_MIN;
 	__atomic_store_n(&ph.step, step, __ATOMIC_RELAXED);
@@ -139,7 +139,7 @@ size_t room_set_step(void)
 bool pageheap_look(size_t bytes)
 {
 	__atomic_store_n(&ph.fresh, 0, __ATOMIC_RELAXED);
-	if (limit_wanted())
+	if (limit_wanted() || limit_moved())
 		limit_update(pageheap_usage());
 	return room_set_step() < bytes || limit_pressure() == LIMIT_OVER;
 }

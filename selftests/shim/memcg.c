@@ -134,10 +134,18 @@ static const struct shape {
 static void __attribute__((constructor)) run_shape(void)
 {
 	const char *name = getenv("MEMCG_SHAPE");
+	const char *group = getenv("MEMCG_GROUP");
+	struct memcg m = { "" };
 	unsigned int i;
 
 	if (!name)
 		return;
+	if (group) {
+		free(filled(8 * MIB));
+		snprintf(m.path, sizeof(m.path), "%s", group);
+		if (memcg_enter(&m))
+			_exit(2);
+	}
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		if (strcmp(name, shapes[i].name))
 			continue;
@@ -156,10 +164,15 @@ FIXTURE_VARIANT(group) {
 	size_t live;
 	size_t percent;
 	const char *only;	/* the backend it holds on; NULL for both */
+	bool late;		/* it enters the group when it has begun */
 };
 
 FIXTURE_VARIANT_ADD(group, tails) {
 	.shape = "tails", .live = 120 * MIB, .percent = 130
+};
+
+FIXTURE_VARIANT_ADD(group, tails_late) {
+	.shape = "tails", .live = 120 * MIB, .percent = 130, .late = true
 };
 
 FIXTURE_VARIANT_ADD(group, tails_of_two) {
@@ -221,7 +234,9 @@ TEST_F_TIMEOUT(group, lives, 300)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		if (memcg_enter(&self->m))
+		if (variant->late)
+			setenv("MEMCG_GROUP", self->m.path, 1);
+		else if (memcg_enter(&self->m))
 			_exit(2);
 		setenv("MEMCG_SHAPE", variant->shape, 1);
 		execl("/proc/self/exe", "memcg", NULL);

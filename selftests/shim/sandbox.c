@@ -174,17 +174,46 @@ TEST(refused_later)
 }
 
 /* On anonymous memory: the module's backend wants ioctl() for ever. */
-TEST(killed_later)
+static int killed_with(const char *options)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
 		setenv("SHIM_BACKEND", "thp", 1);
+		setenv("SHIM_OPTIONS", options, 1);
 		setenv("SANDBOX_WORK", "killed", 1);
 		execl("/proc/self/exe", "sandbox", NULL);
 		_exit(98);
 	}
-	EXPECT_EQ(0, status_of(pid));
+	return status_of(pid);
+}
+
+TEST(killed_later)
+{
+	EXPECT_EQ(0, killed_with(""));
+}
+
+/* With a limit, files of control groups are read now and then, but not there. */
+TEST(killed_later_with_a_limit)
+{
+	EXPECT_EQ(0, killed_with("limit=1g"));
+	EXPECT_EQ(0, killed_with("limit=100m"));
+}
+
+/* prctl() is ours, and does what it does otherwise. */
+TEST(prctl_is_prctl)
+{
+	char name[16] = "";
+
+	EXPECT_EQ(0, prctl(PR_SET_NAME, "sand", 0, 0, 0));
+	EXPECT_EQ(0, prctl(PR_GET_NAME, name, 0, 0, 0));
+	EXPECT_STREQ("sand", name);
+	EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	EXPECT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	EXPECT_EQ(1, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	errno = 0;
+	EXPECT_EQ(-1, prctl(-1, 0, 0, 0, 0));
+	EXPECT_EQ(EINVAL, errno);
 }
 
 static sigjmp_buf back;

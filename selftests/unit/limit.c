@@ -279,4 +279,40 @@ TEST_F(limit, numbers_that_are_too_large)
 	EXPECT_EQ(((size_t)1 << 62) - 1, limit_bytes());
 }
 
+/* A process without a limit is moved into a group that has one. */
+TEST_F(limit, a_move_is_noticed)
+{
+	put(self->root, "/proc/self/cgroup", "0::/a\n");
+	limit_update(0);
+	EXPECT_FALSE(limit_wanted());
+	EXPECT_FALSE(limit_moved());
+	put(self->root, "/sys/fs/cgroup/b/memory.max", "104857600\n");
+	put(self->root, "/sys/fs/cgroup/b/memory.current", "1048576\n");
+	EXPECT_FALSE(limit_moved());
+	put(self->root, "/proc/self/cgroup", "0::/b\n");
+	EXPECT_TRUE(limit_moved());
+	limit_update(0);
+	EXPECT_EQ(100 * MIB, limit_bytes());
+	EXPECT_FALSE(limit_moved());
+	/* the child of a fork may be put anywhere, and looks anew */
+	limit_fork_child();
+	EXPECT_TRUE(limit_wanted());
+}
+
+/* In a sandbox: what was known stays, and the heap is all that is known. */
+TEST_F(limit, in_a_sandbox)
+{
+	put(self->root, "/proc/self/cgroup", "0::/a\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "104857600\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.current", "1048576\n");
+	limit_update(0);
+	limit_blind();
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "1048576\n");
+	put(self->root, "/proc/self/cgroup", "0::/b\n");
+	EXPECT_FALSE(limit_moved());
+	limit_update(99 * MIB);
+	EXPECT_EQ(100 * MIB, limit_bytes());
+	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+}
+
 TEST_HARNESS_MAIN
