@@ -61,6 +61,31 @@ TEST(a_span_is_found_by_every_address_in_it)
 	}
 }
 
+/* Where a span was, there is none of later ones, whoever has its descriptor. */
+TEST(what_was_put_is_forgotten)
+{
+	struct seam_span *a, *b[8], *s;
+	uintptr_t start;
+	size_t bytes, i, k;
+
+	for (k = 0; k < 50; k++) {
+		a = seam_span_get(20 + k, 1, &owner, NULL, NULL);
+		ASSERT_NE(NULL, a);
+		start = a->start;
+		bytes = a->bytes;
+		seam_span_put(a);
+		for (i = 0; i < 8; i++)
+			b[i] = seam_span_get(1 + i % 2, 1, &other, NULL, NULL);
+		for (i = 0; i < bytes; i += 4096) {
+			s = seam_span_of((char *)start + i);
+			if (s)
+				ASSERT_GT(s->bytes, start + i - s->start);
+		}
+		for (i = 0; i < 8; i++)
+			seam_span_put(b[i]);
+	}
+}
+
 TEST(an_alignment_is_kept)
 {
 	struct seam_span *s;

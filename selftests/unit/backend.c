@@ -152,9 +152,25 @@ BACKEND_TEST(limit_on_address_space)
 	p = grow(self->id, 64 * MIB);
 	EXPECT_NE(0, p);
 	EXPECT_EQ(0, grow(self->id, 1024 * MIB));
-	/* and half a step if a whole one is too much */
 	p = grow(self->id, 2 * MIB);
 	EXPECT_NE(0, p);
+}
+
+/* The place is there, but not so much of it may be had: half, then half of that. */
+BACKEND_TEST(smaller_steps_where_a_limit_is)
+{
+	uintptr_t p = grow(self->id, 2 * MIB);
+	struct rlimit rl;
+	size_t got = 0;
+
+	ASSERT_NE(0, p);
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &rl));
+	rl.rlim_cur = 512 * MIB;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	EXPECT_EQ(p + 2 * MIB, backend_grow(self->id, 2 * MIB, 1024 * MIB, true,
+					    &got));
+	EXPECT_LE(128 * MIB, got);
+	EXPECT_GE(512 * MIB, got);
 }
 
 BACKEND_TEST(released_reads_as_zero)
@@ -300,6 +316,21 @@ BACKEND_TEST(join_of_one_block_refused)
 	EXPECT_TRUE(self->ops->join(p));
 }
 
+/* Does this kernel look at what is to move before it takes the target away? */
+static bool kernel_looks_first(void)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	char *from = mmap(NULL, 4 * MIB, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *to = mmap(NULL, 4 * MIB, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char there;
+
+	munmap(from, 4 * MIB);
+	if (mremap(from, 4 * MIB, 4 * MIB, MREMAP_MAYMOVE | MREMAP_FIXED |
+		   MREMAP_DONTUNMAP, to) != MAP_FAILED)
+		return false;
+	return !mincore(to, OS_PAGE, &there);
+}
+
 /*
  * The kernel does not move, and the target is somebody else's by then: his it
  * stays.
@@ -319,6 +350,7 @@ BACKEND_TEST(remap_over_nobody)
 	memset(p, 7, 4 * MIB);
 	if (self->ops->remap(from, to, 4 * MIB) == BACKEND_STAYED) {
 		/* the kernel has unmapped the target before it looked */
+		EXPECT_FALSE(kernel_looks_first());
 		EXPECT_TRUE(is_zero(to, 4 * MIB));
 		return;
 	}

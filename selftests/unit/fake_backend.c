@@ -61,6 +61,8 @@ static bool fake_whole(uintptr_t start, size_t len)
 {
 	bool ok;
 
+	if (fake.on_whole)
+		fake.on_whole();
 	shim_lock_acquire(&lock);
 	if (start % BLOCK_SIZE || len % BLOCK_SIZE || !len)
 		fake.bad++;
@@ -185,6 +187,10 @@ static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len)
 		fake.bad++;
 	if (fails())
 		how = BACKEND_STAYED;
+	if (fake.moves) {
+		fake.moves--;
+		how = BACKEND_MOVED;
+	}
 	if (how == BACKEND_MOVED) {
 		move(from, to, len);
 		mark(from, len, 1);

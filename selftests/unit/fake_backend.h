@@ -22,9 +22,11 @@
  * @locked: release refuses what has this address in it
  * @refuse_join: join fails
  * @remap: what remap answers
+ * @moves: so many times remap moves, whatever it answers after that
  * @jump: each growth is somewhere else, not behind the last
  * @on_release: called by release while the heap's lock is dropped, or NULL
  * @on_join: the same for join
+ * @on_whole: the same for whole
  * @room: bytes of address space left
  * @calls: calls that may fail, ever
  * @grown: bytes of address space given
@@ -44,9 +46,11 @@ struct fake_backend {
 	uintptr_t locked;
 	bool refuse_join;
 	enum backend_remap remap;
+	unsigned int moves;
 	bool jump;
 	void (*on_release)(void);
 	void (*on_join)(void);
+	void (*on_whole)(void);
 	size_t room;
 	unsigned long calls;
 	size_t grown;

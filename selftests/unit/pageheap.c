@@ -240,6 +240,27 @@ TEST(resize_in_place)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* Behind the end of a block: as many pages as are free there, and no more. */
+TEST(growth_ends_at_a_neighbour)
+{
+	struct span *s, *wall;
+
+	outgrow();
+	s = pageheap_alloc(BLOCK_PAGES + 20, 1);
+	wall = pageheap_alloc(50, 1);
+	ASSERT_EQ(s->start + s->npages * PAGE_SIZE, wall->start);
+	ASSERT_TRUE(pageheap_resize(s, BLOCK_PAGES));
+	EXPECT_FALSE(pageheap_resize(s, BLOCK_PAGES + 21));
+	EXPECT_EQ(BLOCK_PAGES, s->npages);
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_TRUE(pageheap_resize(s, BLOCK_PAGES + 20));
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(s);
+	pageheap_free(wall);
+	EXPECT_EQ(0, stat_now().inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(remap_moves_whole_blocks)
 {
 	struct span *s, *wall;
@@ -331,6 +352,49 @@ TEST(locked_memory_stays)
 	s = pageheap_alloc(100, 1);
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
 	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* Some pages of a block in use are refused: they are as they were left. */
+TEST(refused_pages_are_not_zero)
+{
+	struct span *s, *t;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	s = pageheap_alloc(100, 1);
+	t = pageheap_alloc(100, 1);
+	ASSERT_EQ(block_of(s), block_of(t));
+	memset((void *)s->start, 1, 100 * PAGE_SIZE);
+	pageheap_free(s);
+	fake.refuse_release = true;
+	pageheap_trim(0);
+	fake.refuse_release = false;
+	s = pageheap_alloc(100, 1);
+	ASSERT_EQ(block_of(s), block_of(t));
+	EXPECT_EQ(1, *(char *)s->start);
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* A span that grows over what somebody has left is not zero, nor is it lost. */
+TEST(zero_after_growing)
+{
+	struct span *s, *t;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	s = pageheap_alloc(10, 1);
+	t = pageheap_alloc(10, 1);
+	ASSERT_EQ(s->start + 10 * PAGE_SIZE, t->start);
+	memset((void *)t->start, 1, 10 * PAGE_SIZE);
+	pageheap_free(t);
+	ASSERT_TRUE(pageheap_resize(s, 15));
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	/* what nobody has had is */
+	ASSERT_TRUE(pageheap_resize(s, 20));
+	ASSERT_TRUE(pageheap_resize(s, 30));
+	EXPECT_TRUE(s->flags & SPAN_ZERO);
+	EXPECT_EQ(0, *(char *)(s->start + 29 * PAGE_SIZE));
 }
 
 /* A refusal is forgotten with the last span of its block. */

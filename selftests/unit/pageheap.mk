@@ -41,6 +41,12 @@ pageheap_walk := $(heap) fake_backend fake_conf
 PROGRAMS += pageheap_fail
 pageheap_fail := $(heap) fake_backend fake_conf
 
+PROGRAMS += scavenger_time
+scavenger_time := $(filter-out clock,$(heap)) fake_clock fake_backend fake_conf
+
+PROGRAMS += transit
+transit := $(heap) fake_backend fake_conf
+
 PROGRAMS += scavenger
 scavenger := $(heap) fake_backend fake_conf
 

@@ -198,6 +198,27 @@ TEST(limit_small_spans)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* What is free and of no use for it goes before anything is refused. */
+TEST(limit_gives_back_first)
+{
+	struct span *s[18];
+	size_t n;
+
+	shim_conf.scavenger = false;
+	limit_set();
+	for (n = 0; n < 18; n++) {
+		s[n] = pageheap_alloc(BLOCK_PAGES, 1);
+		ASSERT_NE(NULL, s[n]);
+	}
+	for (n = 0; n < 18; n++)
+		pageheap_free(s[n]);
+	EXPECT_LE(30 * MIB, stat_now().free);
+	/* two blocks more than are free in a row */
+	EXPECT_NE(NULL, pageheap_alloc(20 * BLOCK_PAGES, 1));
+	EXPECT_GE(LIMIT, heap_now());
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(limit_joining)
 {
 	struct span *s[BLOCK_PAGES];
@@ -369,6 +390,19 @@ TEST_F(move, place_is_lost)
 	EXPECT_EQ(st.mapped, st.inuse + st.free + st.returned);
 }
 
+/* The first piece has moved when the place of the second is somebody else's. */
+TEST_F(move, place_is_lost_half_way)
+{
+	size_t n = variant->npages;
+
+	fake.moves = 1;
+	fake.remap = BACKEND_LOST;
+	pageheap_remap_grow(self->s, 2 * n);
+	fake.moves = 0;
+	fake.remap = BACKEND_MOVED;
+	EXPECT_EQ(n, filled(self->s->start, n));
+}
+
 /* As an array that grows does: each time a little, something else behind it. */
 TEST(many_moves)
 {
@@ -441,6 +475,27 @@ TEST(near_a_limit)
 	ASSERT_NE(NULL, pageheap_alloc(BLOCK_PAGES, 1));
 	EXPECT_EQ(0, fake.whole);
 	EXPECT_TRUE(pageheap_is_due(0));
+}
+
+/* Pages of a small heap count when they are first used, and not again. */
+TEST(what_is_first_used_counts)
+{
+	struct span *s[400];
+	unsigned int i;
+
+	shim_conf.limit = 8 * MIB;
+	pageheap_look(0);
+	/* half of what is left: 4 MiB */
+	for (i = 0; i < 2 * MIB / PAGE_SIZE; i++)
+		s[i] = pageheap_alloc(1, 1);
+	EXPECT_FALSE(pageheap_is_due(MIB));
+	EXPECT_TRUE(pageheap_is_due(2 * MIB));
+	for (i = 0; i < 2 * MIB / PAGE_SIZE; i++)
+		pageheap_free(s[i]);
+	for (i = 0; i < 2 * MIB / PAGE_SIZE; i++)
+		s[i] = pageheap_alloc(1, 1);
+	EXPECT_FALSE(pageheap_is_due(MIB));
+	EXPECT_TRUE(pageheap_is_due(2 * MIB));
 }
 
 /* Memory that comes back into use counts for the next look. */

@@ -181,6 +181,29 @@ TEST_F(prof, the_peak_stays)
 	EXPECT_EQ(shim_prof.peak_bytes, s[0]->peak.bytes);
 }
 
+/* And it is what was live then, not what there ever was. */
+TEST_F(prof, the_peak_is_of_what_was_live)
+{
+	struct prof_stack *s[40];
+	volatile int rounds = 2;	/* one call, not two */
+	int round, i, n;
+
+	/* the first ten are gone when forty more come, by the same call */
+	for (round = 0; round < rounds; round++) {
+		n = round ? 40 : 10;
+		for (i = 0; i < n; i++)
+			s[i] = take_here(1000);
+		for (i = 0; !round && i < n; i++)
+			prof_drop(s[i], 1000);
+	}
+	EXPECT_EQ(50, s[0]->total.objects);
+	EXPECT_LE(36, s[0]->peak.objects);
+	EXPECT_GE(40, s[0]->peak.objects);
+	EXPECT_EQ(shim_prof.peak_bytes, s[0]->peak.bytes);
+	for (i = 0; i < 40; i++)
+		prof_drop(s[i], 1000);
+}
+
 #define THREADS	4
 #define EACH	2000
 

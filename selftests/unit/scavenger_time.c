@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * scavenger_time: what the scavenger does as time goes by, with a clock that the
+ * test winds: nothing goes before it has its age, everything goes after, and
+ * what a heap has learned is forgotten after a minute.
+ */
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "base/conf.h"
+#include "fake_backend.h"
+#include "fake_clock.h"
+#include "pageheap/pageheap_int.h"
+#include "pageheap/scavenger.h"
+
+#define MIB	((size_t)1 << 20)
+#define TICK	160000000u	/* a little more than one */
+#define SPANS	4096		/* of 64 KiB: 256 MiB */
+
+static struct span *s[SPANS];
+
+static struct pageheap_stat stat_now(void)
+{
+	struct pageheap_stat st;
+
+	pageheap_get_stat(&st);
+	return st;
+}
+
+static void fill(int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!s[i])
+			s[i] = pageheap_alloc(8, 1);
+}
+
+/* From @from up to @to, all but one in @each. */
+static void drop(int from, int to, int each)
+{
+	int i;
+
+	for (i = from; i < to; i++)
+		if (s[i] && (!each || i % each)) {
+			pageheap_free(s[i]);
+			s[i] = NULL;
+		}
+}
+
+/* A tick passes, while somebody frees and allocates a little. */
+static void tick(void)
+{
+	struct span *t[64];
+	int i;
+
+	fake_clock += TICK;
+	for (i = 0; i < 64; i++)
+		t[i] = pageheap_alloc(1, 1);
+	for (i = 0; i < 64; i++)
+		pageheap_free(t[i]);
+}
+
+FIXTURE(scavenger) {
+	int unused;
+};
+
+FIXTURE_SETUP(scavenger)
+{
+	self->unused = 0;
+	fill(SPANS);
+}
+
+FIXTURE_TEARDOWN(scavenger)
+{
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(0, fake.bad);
+}
+
+/* Whole blocks, less than goes at once: not in the next tick, but in the tenth. */
+TEST_F(scavenger, blocks_go_when_they_have_their_age)
+{
+	size_t before;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		tick();
+	before = stat_now().released;
+	drop(0, SPANS * 3 / 32, 0);		/* 24 MiB */
+	EXPECT_EQ(before, stat_now().released);
+	tick();
+	EXPECT_EQ(before, stat_now().released);
+	tick();
+	EXPECT_EQ(before, stat_now().released);
+	for (i = 0; i < 8; i++)
+		tick();
+	/* all but what is slack, a 32nd of what is in use */
+	EXPECT_LE(before + 14 * MIB, stat_now().released);
+	EXPECT_GE(stat_now().inuse / 32 + 4 * MIB, stat_now().free);
+}
+
+/* The same for pages of blocks that are in use. */
+TEST_F(scavenger, pages_go_when_they_have_their_age)
+{
+	size_t before;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		tick();
+	before = stat_now().released;
+	drop(0, SPANS * 3 / 32, 8);
+	EXPECT_EQ(before, stat_now().released);
+	tick();
+	EXPECT_EQ(before, stat_now().released);
+	for (i = 0; i < 20; i++)
+		tick();
+	EXPECT_LE(before + 10 * MIB, stat_now().released);
+	EXPECT_LT(0, stat_now().nr_split);
+}
+
+/* Without a call there is no work, however long it has been. */
+TEST_F(scavenger, nothing_happens_by_itself)
+{
+	uint64_t looks = stat_now().scavenger_looks;
+
+	fake_clock += 3600ull * 1000000000u;
+	EXPECT_EQ(looks, stat_now().scavenger_looks);
+}
+
+/* What swings stays for a minute after its last swing, and goes then. */
+TEST_F(scavenger, demand_is_forgotten)
+{
+	int i;
+
+	drop(0, SPANS, 10);
+	fill(SPANS);
+	drop(0, SPANS, 10);
+	EXPECT_LT(100 * MIB, stat_now().demand);
+	EXPECT_LT(100 * MIB, stat_now().free);
+	/* 29 s: it is still to come back */
+	for (i = 0; i < 180; i++)
+		tick();
+	EXPECT_LT(100 * MIB, stat_now().demand);
+	EXPECT_LT(100 * MIB, stat_now().free);
+	/* 64 s more */
+	for (i = 0; i < 400; i++)
+		tick();
+	EXPECT_GT(10 * MIB, stat_now().demand);
+	EXPECT_GT(20 * MIB, stat_now().free);
+}
+
+/* Blocks that filled up again are joined, some in each look. */
+TEST_F(scavenger, full_blocks_are_joined)
+{
+	int i;
+
+	drop(0, SPANS, 4);
+	for (i = 0; i < 20; i++)
+		tick();
+	EXPECT_LT(10, stat_now().blocks_split);
+	/* holes are filled a block's worth in a tick, and no faster */
+	for (i = 0; i < SPANS; i += 32) {
+		fill(i + 32);
+		tick();
+	}
+	for (i = 0; i < 100; i++)
+		tick();
+	EXPECT_LT(100, stat_now().nr_join);
+	EXPECT_GT(10, stat_now().blocks_split);
+}
+
+/* The layers above are told every other tick, and one caller only. */
+TEST_F(scavenger, the_layers_above_are_told)
+{
+	int i, told = 0;
+
+	while (scavenger_idle_due())
+		;
+	for (i = 0; i < 20; i++) {
+		tick();
+		told += scavenger_idle_due();
+		EXPECT_FALSE(scavenger_idle_due());
+	}
+	EXPECT_LE(8, told);
+	EXPECT_GE(12, told);
+}
+
+TEST_HARNESS_MAIN
