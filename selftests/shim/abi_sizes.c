@@ -183,6 +183,33 @@ TEST_F(sizes, many_of_every_alignment)
 	}
 }
 
+/* memalign() rounds up what is no alignment. */
+TEST_F(sizes, many_of_no_alignment)
+{
+	static const size_t odd[] = {
+		0, 1, 3, 17, 24, 33, 40, 48, 65, 100, 129, 1000, 2049, 4097, 5000,
+	};
+	unsigned int i, k, c;
+	size_t align;
+	void *p[64];
+
+	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		for (align = 16; align < odd[i];)
+			align *= 2;
+		for (c = 0; c < nclasses; c++) {
+			for (k = 0; k < 64; k++) {
+				p[k] = memalign(odd[i], classes[c]);
+				ASSERT_NE(NULL, p[k]);
+				ASSERT_EQ(0, (uintptr_t)p[k] % align) {
+					TH_LOG("%zu of %zu", classes[c], odd[i]);
+				}
+			}
+			for (k = 0; k < 64; k++)
+				free(p[k]);
+		}
+	}
+}
+
 /* From all that an object has, to more and to less of every kind. */
 TEST_F(sizes, realloc_from_all_that_is_usable)
 {

@@ -87,18 +87,23 @@ TEST(numbers_add_up)
 TEST(classes_are_counted)
 {
 	enum { N = 1000 };
-	uint64_t spans, size = number("class.4.size");
+	uint64_t spans, size = number("class.4.size"), before;
 	void *p[N];
 	unsigned int i;
 
 	EXPECT_EQ(64, size);
+	ASSERT_EQ(0, set("flush", 0));
+	before = number("allocated");
 	spans = number("class.4.spans");
 	for (i = 0; i < N; i++)
 		p[i] = malloc(64);
 	EXPECT_LE(spans + N * 64 / 8192, number("class.4.spans"));
+	EXPECT_LE(before + N * 64, number("allocated"));
 	for (i = 0; i < N; i++)
 		free(p[i]);
 	EXPECT_LT(0, number("class.4.cached"));
+	/* what is in a cache is nobody's, and in no span either */
+	EXPECT_EQ(before, number("allocated"));
 	EXPECT_EQ(0, set("flush", 0));
 	EXPECT_EQ(0, number("class.4.cached"));
 	EXPECT_EQ(0, number("class.4.transfer"));

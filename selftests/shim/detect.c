@@ -63,6 +63,11 @@ MISUSE(foreign_wild, "0xdeadbeefdead0000 points to nothing that malloc()")
 MISUSE(foreign_low, "0x10 points to nothing that malloc() returned")
 MISUSE(realloc_freed_large, "was freed before (double free)")
 MISUSE(usable_foreign, "points to nothing that malloc() returned")
+FIXTURE_VARIANT_ADD(misuse, double_unflushed) {
+	.what = "double_unflushed", .env = "SHIM_OPTIONS=check=1",
+	.said = "was freed before (double free); size class 7,",
+};
+
 FIXTURE_VARIANT_ADD(misuse, sized_too_large) {
 	.what = "sized_too_large", .env = "SHIM_OPTIONS=check=1",
 	.said = "was freed with a size or alignment it has not",

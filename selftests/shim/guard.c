@@ -103,6 +103,13 @@ TEST(guarded_objects_are_as_asked_for)
 		ASSERT_NE(NULL, p);
 		for (k = 0; k < size; k++)
 			ASSERT_EQ(1, p[k]);
+		/* less, too, is exact: what is behind it is guarded */
+		p = realloc(p, size * 3 / 4 + 1);
+		ASSERT_NE(NULL, p);
+		if (guard && !strcmp(guard, "1"))
+			ASSERT_EQ(size * 3 / 4 + 1, malloc_usable_size(p));
+		for (k = 0; k < size * 3 / 4; k++)
+			ASSERT_EQ(1, p[k]);
 		free(p);
 		ASSERT_EQ(4711, errno);
 	}

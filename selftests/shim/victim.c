@@ -46,6 +46,18 @@ static void double_later(void)
 	flush();
 }
 
+/* Nobody empties a cache: found at once, or not at all. */
+static void double_unflushed(void)
+{
+	char *p = malloc(100);
+	char *q = malloc(100);
+
+	neighbour = malloc(100);
+	free(p);
+	free(q);
+	free(p);
+}
+
 static void double_far(void)
 {
 	static char *p[MANY];
@@ -261,6 +273,7 @@ static const struct {
 	{ "nothing", nothing },
 	{ "double_at_once", double_at_once },
 	{ "double_later", double_later },
+	{ "double_unflushed", double_unflushed },
 	{ "double_far", double_far },
 	{ "double_large", double_large },
 	{ "double_large_later", double_large_later },
