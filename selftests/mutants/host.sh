@@ -35,8 +35,17 @@ host_tree()
 	done
 	cp -a "$3/libshim" "$3"/libshim-*/ "$3"/libshim*.a "$3"/libshim*.so* \
 		"$1/build/"
-	# the compiler's lists of headers name their objects by where they are
-	find "$1/build" -name '*.d' -exec sed -i "s|$3/|$1/build/|g" {} +
+	host_lists "$1"
+}
+
+# host_lists TREE: the compiler's lists of headers name their objects by where
+# they are, or were
+host_lists()
+{
+	find "$1/build" -name '*.d' -exec sed -i \
+		-e "1s,^[^ :]*/selftests/,$1/build/selftests/," \
+		-e "1s,^[^ :]*/\(libshim[^/]*/[^/ :]*\.o\):,$1/build/\1:," \
+		-e "s, [^ ]*/libshim/gen/, $1/build/libshim/gen/," {} +
 }
 
 # host_make TREE TOPIC TARGET...: in the build directory of the topic
@@ -105,9 +114,19 @@ host_build()
 host_test()
 {
 	at=$1/build/selftests/${3%%:*}
-	(cd "$at" && exec timeout -k 5 "$host_limit" "./${3#*:}") >"$2" 2>&1 \
-		</dev/null
-	case $? in
+	# a session of its own: what it leaves behind is found by that
+	# and a shell that may say how it died
+	(
+		(cd "$at" && exec setsid -w sh -c 'echo $$ >"$1"; shift; exec "$@"' \
+			sh "$2.session" timeout -k 5 "$host_limit" \
+			"./${3#*:}") >"$2" 2>&1 </dev/null
+		exit $?
+	) 2>/dev/null
+	status=$?
+	# shellcheck disable=SC2046 # a list
+	kill -KILL $(host_session "$(cat "$2.session")") 2>/dev/null
+	rm -f "$2.session"
+	case $status in
 	0) echo pass ;;
 	4) echo skip ;;
 	124 | 137) echo hangs ;;
@@ -115,16 +134,43 @@ host_test()
 	esac
 }
 
+# host_session ID: the processes of a session
+host_session()
+{
+	sed -n "s/^\([0-9]*\) (.*) . [0-9]* [0-9]* $1 .*/\1/p" \
+		/proc/[0-9]*/stat 2>/dev/null
+}
+
 # host_undo TREE: what the last bug has changed is again as it is in base
 host_undo()
 {
 	find "$1" -newer "$1/stamp" -type f ! -name '*.d' | while read -r f; do
 		if [ -f "$hosts/base${f#"$1"}" ]; then
-			cp -p "$hosts/base${f#"$1"}" "$f"
+			cp -p --remove-destination "$hosts/base${f#"$1"}" "$f"
 		else
 			rm -f "$f"
 		fi
 	done
+}
+
+# host_patch SOURCE PATCH: plant it where it says, or, as functions move from one
+# file of a layer to another, in the one file beside it where all of it fits
+host_patch()
+{
+	plant='patch -s --no-backup-if-mismatch -r -'
+	$plant --dry-run -d "$1" -p1 <"$2" && {
+		$plant -d "$1" -p1 <"$2"
+		return
+	}
+	[ "$(grep -c '^--- a/' "$2")" = 1 ] || return 1
+	folder=$(sed -n 's,^--- a/\(.*\)/[^/]*$,\1,p' "$2")
+	fits=
+	for f in "$1/$folder"/*.[ch]; do
+		$plant --dry-run -F 0 "$f" <"$2" >/dev/null 2>&1 && fits="$fits $f"
+	done
+	# shellcheck disable=SC2086 # one, or it is not clear which
+	set -- "$2" $fits
+	[ $# = 2 ] && $plant -F 0 "$2" <"$1"
 }
 
 # host_try TREE MUTANT: what killed it, or that nothing did
@@ -141,8 +187,8 @@ host_try()
 	# files that are written from here on are newer
 	touch "$1/stamp"
 	sleep 0.01
-	patch -s -d "$1/src/libshim" -p1 --no-backup-if-mismatch -r - \
-		<"$patches/$2.patch" >"$dir/patch.out" 2>&1 || {
+	host_patch "$1/src/libshim" "$patches/$2.patch" \
+		>"$dir/patch.out" 2>&1 || {
 		echo "does not apply, see $dir/patch.out"
 		return 1
 	}
@@ -203,7 +249,7 @@ host_tree_again()
 {
 	rm -rf "$1"
 	cp -a "$hosts/base" "$1"
-	find "$1/build" -name '*.d' -exec sed -i "s|$hosts/base/|$1/|g" {} +
+	host_lists "$1"
 }
 
 # host_lanes FUNCTION ITEM...: FUNCTION LANE ITEM..., once for each CPU
