@@ -150,7 +150,7 @@ TEST(a_worker_of_io_uring)
 	io_uring_prep_read(sqe, end[0], &c, 1, 0);
 	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
 	ASSERT_EQ(1, io_uring_submit(&ring));
-	usleep(10000);
+	ASSERT_TRUE(a_thread_gets("comm", "iou-wrk"));
 	EXPECT_EQ(0, shim_gc_collect());
 	EXPECT_EQ(0, shim_gc_collect());
 	EXPECT_EQ(1, write(end[1], "", 1));

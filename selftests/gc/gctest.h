@@ -5,10 +5,12 @@
 #ifndef SELFTESTS_GC_GCTEST_H
 #define SELFTESTS_GC_GCTEST_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,51 @@ count_left(struct shim_gc_weak **weak, unsigned int n)
 	for (i = 0; i < n; i++)
 		left += !!shim_gc_weak_get(weak[i]);
 	return left;
+}
+
+/* Does file @name of one of this process's threads begin with @text? */
+static __attribute__((unused)) bool a_thread_has(const char *name,
+						 const char *text)
+{
+	DIR *d = opendir("/proc/self/task");
+	char path[300], seen[64];
+	struct dirent *e;
+	bool has = false;
+
+	while (d && !has && (e = readdir(d))) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/%s", e->d_name,
+			 name);
+		f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+		has = f && fgets(seen, sizeof(seen), f) &&
+		      !strncmp(seen, text, strlen(text));
+		if (f)
+			fclose(f);
+	}
+	if (d)
+		closedir(d);
+	return has;
+}
+
+/* Wait for that; false if it never comes. */
+static __attribute__((unused)) bool a_thread_gets(const char *name,
+						  const char *text)
+{
+	int i;
+
+	for (i = 0; i < 100000 && !a_thread_has(name, text); i++)
+		usleep(1000);
+	return i < 100000;
+}
+
+/* Wait until a thread sleeps in system call @nr. */
+static __attribute__((unused)) bool a_thread_sleeps_in(long nr)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld ", nr);
+	return a_thread_gets("syscall", text);
 }
 
 /*

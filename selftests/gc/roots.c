@@ -379,7 +379,7 @@ TEST(a_thread_that_waits_for_all_signals)
 	pthread_t thread;
 
 	ASSERT_EQ(0, start(&thread, waits_for_signals, &other));
-	usleep(10000);
+	ASSERT_TRUE(a_thread_sleeps_in(SYS_rt_sigtimedwait));
 	for (i = 0; i < 10; i++)
 		EXPECT_EQ(0, shim_gc_collect());
 	pthread_kill(thread, SIGUSR1);
@@ -412,7 +412,7 @@ TEST(a_thread_that_reads_all_signals)
 	int sig = 0, i;
 
 	ASSERT_EQ(0, start(&thread, reads_signals, &sig));
-	usleep(10000);
+	ASSERT_TRUE(a_thread_sleeps_in(SYS_read));
 	for (i = 0; i < 10; i++)
 		EXPECT_EQ(0, shim_gc_collect());
 	pthread_kill(thread, SIGUSR1);
