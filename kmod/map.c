@@ -46,7 +46,10 @@ static bool pmd_is_table(pmd_t pmd)
 	       pmd_present(pmd);
 }
 
-/* Hand a page to the kernel, locked until it is mapped: see ha_block_settle(). */
+/*
+ * Hand a page to the kernel, locked until it is mapped: see ha_block_settle().
+ * Where a page of its folio failed, the kernel may map all of it but by a PMD.
+ */
 static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 			     pgoff_t index, bool write, struct page *page)
 {
@@ -58,6 +61,9 @@ static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 			folio_set_has_hwpoisoned(folio);
 		return VM_FAULT_HWPOISON;
 	}
+	if (HA_MAPS_ALONE && folio_test_large(folio) &&
+	    unlikely(folio_test_has_hwpoisoned(folio)))
+		return ha_map_alone(vmf, page);
 	folio_get(folio);
 	folio_lock(folio);
 	if (write && folio->mapping != a->inode->i_mapping)
