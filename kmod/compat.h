@@ -242,4 +242,9 @@ static inline vm_fault_t ha_map_alone(struct vm_fault *vmf, struct page *page)
 }
 #endif
 
+/* Since 6.17 a driver can map a large folio of a file by a PMD itself. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define HA_INSERTS_BLOCKS
+#endif
+
 #endif /* _HUGEARENA_COMPAT_H */

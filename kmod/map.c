@@ -84,12 +84,27 @@ static vm_fault_t fault_alone(struct vm_fault *vmf, struct ha_arena *a,
 	return fault_page(vmf, a, index, false, page);
 }
 
+/* Whose memory a fault got, where that counts. */
+static void fault_count(struct vm_fault *vmf, struct ha_arena *a, int err,
+			enum ha_counter source, u64 start)
+{
+	u64 ns = ktime_get_ns() - start;
+
+	if (!err) {
+		ha_arena_count(a, source, 1);
+		ha_stat_inc(source);
+		ha_stat_latency(source, ns);
+	}
+	trace_fault(a->id, vmf->address, vmf->pgoff >> HA_BLOCK_ORDER,
+		    err ? -1 : (int)source, vmf->flags & FAULT_FLAG_WRITE, ns);
+}
+
 static vm_fault_t ha_fault(struct vm_fault *vmf)
 {
 	struct ha_arena *a = vmf->vma->vm_private_data;
 	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
-	u64 start = ktime_get_ns(), ns;
+	u64 start = ktime_get_ns();
 	unsigned int how = 0;
 	struct ha_cow_page p = {};
 	vm_fault_t ret;
@@ -121,16 +136,65 @@ again:
 	    ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, NULL))
 		goto again;
 
-	ns = ktime_get_ns() - start;
-	if (!err) {
-		ha_arena_count(a, p.source, 1);
-		ha_stat_inc(p.source);
-		ha_stat_latency(p.source, ns);
-	}
-	trace_fault(a->id, vmf->address, index, err ? -1 : (int)p.source, write,
-		    ns);
+	fault_count(vmf, a, err, p.source, start);
 	return ret;
 }
+
+#ifdef HA_INSERTS_BLOCKS
+/* Can all of the block be mapped into @vma, at the address of the fault? */
+static bool block_fits(const struct vm_fault *vmf)
+{
+	const struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = round_down(vmf->address, HA_BLOCK_SIZE);
+
+	return addr >= vma->vm_start && addr + HA_BLOCK_SIZE <= vma->vm_end &&
+	       vmf->pgoff % HA_BLOCK_PAGES ==
+			(vmf->address - addr) >> PAGE_SHIFT;
+}
+
+/*
+ * The kernel asks here before it makes a table of PTEs, which costs more than
+ * all the rest and which a PMD leaves unused; .fault gets all that is not the
+ * common case.  The block is mapped under its lock, so that nobody has to wait for
+ * a locked folio; and as if for reading, which in a plain VMA is writable: the
+ * CPU sets the bits.
+ */
+static vm_fault_t ha_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct ha_arena *a = vmf->vma->vm_private_data;
+	pgoff_t index = vmf->pgoff >> HA_BLOCK_ORDER;
+	vm_fault_t ret = VM_FAULT_FALLBACK;
+	u64 start = ktime_get_ns();
+	struct ha_cow_page p = { .source = HA_FAULT_MAP };
+	struct ha_block *b;
+	struct folio *folio;
+	int err = 0;
+
+	if (order != HA_BLOCK_ORDER || !pmd_none(*vmf->pmd) || !a ||
+	    index >= a->family->nblocks || a->family->guard_mask ||
+	    a->kind == HUGEARENA_KIND_PAGES || !block_fits(vmf))
+		return ret;
+	down_read(&a->rw);
+	mutex_lock(ha_arena_lock(a, index));
+	b = ha_entry_block(xa_load(&a->table, index));
+	if (!b || (b->folio && !ha_block_shared(b)))
+		err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES,
+				  HA_COW_WRITE, &p);
+	if (p.page && !err) {
+		folio = page_folio(p.page);
+		if (folio_test_pmd_mappable(folio) && !PageHWPoison(p.page) &&
+		    !folio_test_has_hwpoisoned(folio) &&
+		    folio->mapping == a->inode->i_mapping)
+			ret = vmf_insert_folio_pmd(vmf, folio, false);
+	}
+	mutex_unlock(ha_arena_lock(a, index));
+	up_read(&a->rw);
+	/* a fallback counts what it finds; memory that is new is new here */
+	if (ret != VM_FAULT_FALLBACK || p.source != HA_FAULT_MAP)
+		fault_count(vmf, a, err, p.source, start);
+	return ret;
+}
+#endif /* HA_INSERTS_BLOCKS */
 
 /*
  * Make the copy now and unmap the page it is of.  The copy cannot be left to
@@ -320,6 +384,9 @@ static const struct vm_operations_struct plain_ops = {
 	.get_policy = ha_get_policy,
 #endif
 	.fault = ha_fault,
+#ifdef HA_INSERTS_BLOCKS
+	.huge_fault = ha_huge_fault,
+#endif
 	.map_pages = ha_map_pages,
 };
 
