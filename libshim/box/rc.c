@@ -135,14 +135,14 @@ BOX_EXPORT void shim_rc_last(void *p)
 	struct shim_rc *h = shim_rc_head(p);
 
 	rc_weak_end(h);
-	memcpy(h, &dead, sizeof(dead));
+	memcpy(h, &dead, sizeof(void *));	/* the next one */
 	dead = h;
 	if (burying)
 		return;
 	burying = true;
 	while (dead) {
 		h = dead;
-		memcpy(&dead, h, sizeof(dead));
+		memcpy(&dead, h, sizeof(void *));
 		bury(h);
 	}
 	burying = false;

@@ -10,9 +10,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -150,9 +152,9 @@ static bool is_ready(int fd, short events)
 static ssize_t try_rw(const struct run_op *op)
 {
 	struct iovec v = { op->buf, op->len };
-	ssize_t n = op->call == RUN_READ ?
-		    preadv2(op->w.fd, &v, 1, -1, RWF_NOWAIT) :
-		    pwritev2(op->w.fd, &v, 1, -1, RWF_NOWAIT);
+	/* musl has no preadv2(); position -1 is the file's own */
+	ssize_t n = syscall(op->call == RUN_READ ? SYS_preadv2 : SYS_pwritev2,
+			    op->w.fd, &v, 1, -1L, -1L, RWF_NOWAIT);
 
 	if (n >= 0 || errno != EOPNOTSUPP)
 		return n;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -281,9 +282,37 @@ static void add_stack(const void *low, const void *high)
 }
 
 /*
+ * How far a stack can be read: to its guard, or its neighbour's, or @end.  A
+ * copy of ourselves by the kernel ends there without a signal.
+ */
+static uintptr_t readable_to(uintptr_t p, uintptr_t end)
+{
+	static char buf[65536];	/* under the cycle's lock */
+	struct iovec to = { buf, sizeof(buf) }, from;
+	pid_t self = (pid_t)sys_call3(SYS_getpid, 0, 0, 0);
+	long n;
+
+	do {
+		from.iov_base = (void *)p;
+		from.iov_len = end - p < sizeof(buf) ? end - p : sizeof(buf);
+		n = sys_call6(SYS_process_vm_readv, self, (long)&to, 1,
+			      (long)&from, 1, 0);
+		/* not allowed: nobody knows, so all of it */
+		if (n < 0 && n != -EFAULT)
+			return end;
+		if (n > 0)
+			p += (size_t)n;
+	} while (n == sizeof(buf) && p < end);
+	/* what was copied is no root */
+	memset(buf, 0, sizeof(buf));
+	return p;
+}
+
+/*
  * Thread-local storage by the thread's own table, as the debugger's library
  * reads it: each entry is a block and what to free, entry -1 has their number.
  */
+#ifdef __GLIBC__
 static void add_tls(roots_fn fn, uintptr_t tp)
 {
 	struct dtv {
@@ -312,33 +341,32 @@ static void add_tls(roots_fn fn, uintptr_t tp)
 			       dtv[id].block + modules[i].size, ROOTS_TLS);
 	}
 }
-
+#else
 /*
- * How far a stack can be read: to its guard, or its neighbour's, or @end.  A
- * copy of ourselves by the kernel ends there without a signal.
+ * musl's table has a word for each block, word 0 their number.  The values of
+ * pthread_setspecific() follow its struct pthread in a thread's own mapping; the
+ * first thread's are in the C library's data.
  */
-static uintptr_t readable_to(uintptr_t p, uintptr_t end)
-{
-	static char buf[65536];	/* under the cycle's lock */
-	struct iovec to = { buf, sizeof(buf) }, from;
-	pid_t self = (pid_t)sys_call3(SYS_getpid, 0, 0, 0);
-	long n;
+#define MUSL_TCB_BYTES	(256 + PTHREAD_KEYS_MAX * sizeof(void *))
 
-	do {
-		from.iov_base = (void *)p;
-		from.iov_len = end - p < sizeof(buf) ? end - p : sizeof(buf);
-		n = sys_call6(SYS_process_vm_readv, self, (long)&to, 1,
-			      (long)&from, 1, 0);
-		/* not allowed: nobody knows, so all of it */
-		if (n < 0 && n != -EFAULT)
-			return end;
-		if (n > 0)
-			p += (size_t)n;
-	} while (n == sizeof(buf) && p < end);
-	/* what was copied is no root */
-	memset(buf, 0, sizeof(buf));
-	return p;
+static void add_tls(roots_fn fn, uintptr_t tp)
+{
+	uintptr_t *dtv;
+	size_t i;
+
+	if (!tp)
+		return;
+	report(fn, tp, readable_to(tp, tp + MUSL_TCB_BYTES), ROOTS_TLS);
+	dtv = ((uintptr_t **)tp)[1];
+	for (i = 0; dtv && i < nmodules; i++) {
+		size_t id = modules[i].id;
+
+		if (id && id <= dtv[0] && dtv[id])
+			report(fn, dtv[id], dtv[id] + modules[i].size,
+			       ROOTS_TLS);
+	}
 }
+#endif /* __GLIBC__ */
 
 /* Those that are suspended; one that runs is where its thread stands. */
 static int add_coroutine(struct shim_co *co, void *arg)
