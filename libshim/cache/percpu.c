@@ -81,7 +81,7 @@ void *percpu_get(unsigned int cls)
 	n = sizeclass_info[cls].batch;
 	if (n > cap + 1)
 		n = cap + 1;
-	n = transfer_get(cls, objs, n);
+	n = transfer_get_at(percpu_domain(), cls, objs, n);
 	if (!n)
 		return NULL;
 	/* The lowest address now, the others rising from the stack's top. */
@@ -90,7 +90,7 @@ void *percpu_get(unsigned int cls)
 		pushed = rseq_push_batch(percpu_hot.rseq_off, percpu_hot.slab,
 					 cls, objs, n);
 		if (pushed < n)
-			transfer_put(cls, objs + pushed, n - pushed);
+			transfer_put_at(percpu_domain(), cls, objs + pushed, n - pushed);
 	}
 	return objs[n];
 }
@@ -109,7 +109,7 @@ void percpu_put(unsigned int cls, void *p)
 	if (objs[0] == p)
 		shim_die(SHIM_DIE_DOUBLE, p, cls);
 	if (objs[0] && !percpu_push(cls, objs[0]))
-		transfer_put(cls, objs, 1);
+		transfer_put_at(percpu_domain(), cls, objs, 1);
 	if (percpu_push(cls, p))
 		return;
 	cap = here_missed(cls, PERCPU_OVERFLOW);
@@ -122,21 +122,21 @@ void percpu_put(unsigned int cls, void *p)
 		n = rseq_pop_batch(percpu_hot.rseq_off, percpu_hot.slab, cls,
 				   objs, n);
 	if (n)
-		transfer_put(cls, objs, n);
+		transfer_put_at(percpu_domain(), cls, objs, n);
 	if (!percpu_push(cls, p))
-		transfer_put(cls, &p, 1);
+		transfer_put_at(percpu_domain(), cls, &p, 1);
 }
 
 void *percpu_get_uncached(unsigned int cls)
 {
 	void *p;
 
-	return transfer_get(cls, &p, 1) ? p : NULL;
+	return transfer_get_at(percpu_domain(), cls, &p, 1) ? p : NULL;
 }
 
 void percpu_put_uncached(unsigned int cls, void *p)
 {
-	transfer_put(cls, &p, 1);
+	transfer_put_at(percpu_domain(), cls, &p, 1);
 }
 
 int percpu_check(unsigned int cls, const void *p)

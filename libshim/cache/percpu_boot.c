@@ -13,6 +13,7 @@
 
 /* Linux 6.3; glibc 2.36's <elf.h> has it not. */
 #define AUXV_RSEQ_FEATURE_SIZE	27
+#define RSEQ_NODE_ID_END	24
 #define RSEQ_MM_CID_END		28
 
 /* glibc 2.35 and later; absent, nothing is registered. */
@@ -75,6 +76,9 @@ void percpu_boot(bool use_rseq)
 		percpu.mm_cid = percpu.rseq &&
 				getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
 				RSEQ_MM_CID_END;
+		percpu.node_id = percpu.rseq &&
+				 getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
+				 RSEQ_NODE_ID_END;
 	}
 	slab_close(&percpu_none);
 	slab_close(&percpu_busy);

@@ -17,6 +17,7 @@
 #define SHIM_PERCPU_INT_H
 
 #include "percpu.h"
+#include "transfer.h"
 
 #define PERCPU_MAX_LOCKED	64	/* slabs of the fallback */
 
@@ -40,6 +41,7 @@
  * @rseq: sequences are in use; written at boot
  * @no_fence: the kernel refuses own_take()'s fence
  * @mm_cid: rseq_mm_cid() is maintained; written at boot
+ * @node_id: percpu_domain() is more than a guess; written at boot
  * @budget: from percpu_set_budget()
  * @steal_window: when the current 10 ms of counting steals began
  * @steal_count: steals in it
@@ -59,6 +61,7 @@ struct percpu {
 	bool rseq;
 	bool no_fence;
 	bool mm_cid;
+	bool node_id;
 	size_t budget;
 	uint64_t steal_window;
 	uint32_t steal_count;
@@ -84,6 +87,20 @@ extern struct percpu_slab percpu_busy
 static inline bool percpu_is_closed(const struct percpu_slab *slab)
 {
 	return slab == &percpu_none || slab == &percpu_busy;
+}
+
+/*
+ * The domain that this thread's CPU is in, a hint: its NUMA node, which the
+ * kernel writes where it writes the CPU (struct rseq, offset 20, Linux 6.3).
+ */
+static inline unsigned int percpu_domain(void)
+{
+	const char *area = (char *)__builtin_thread_pointer() +
+			   percpu_hot.rseq_off;
+
+	if (!percpu.node_id)
+		return 0;
+	return *(const volatile uint32_t *)(area + 20) % TRANSFER_DOMAINS;
 }
 
 /**

@@ -165,7 +165,7 @@ void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
 		if (n > sizeclass_info[cls].batch)
 			n = sizeclass_info[cls].batch;
 		n = slab_pop(slab, cls, objs, n);
-		transfer_put(cls, objs, n);
+		transfer_put_at(percpu_domain(), cls, objs, n);
 		have -= n;
 	}
 }

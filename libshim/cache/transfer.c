@@ -2,13 +2,14 @@
 /*
  * transfer: free objects in passing between CPUs.
  *
- * A stack of pointers for each class.  What one CPU's cache spills, the refill
- * of another takes, without touching the objects or their spans.
+ * A stack of pointers for each class and domain.  What one CPU's cache spills,
+ * the refill of another takes, without touching the objects or their spans.
  *
- * Keeps true: 0 <= low <= objs <= room <= max, where low is the lowest value of
- * objs since the last plunder; slot[] has space for room pointers and is
- * doubled on demand.  One lock for each class protects all of it; the lock is
- * not held while the central list is called.  Called by percpu.
+ * Keeps true: 0 <= low <= objs <= room, where low is the lowest value of objs
+ * since the last plunder; slot[] has space for room pointers and is doubled on
+ * demand, up to the class's limit (that is less once there are more domains: what
+ * is above it then is not added to).  One lock for each class and domain protects
+ * all of it; it is not held while the central list is called.  Called by percpu.
  */
 #include <string.h>
 
@@ -19,18 +20,23 @@
 #include "transfer_int.h"
 
 /*
- * What may wait here: 64 batches or 128 KiB, whichever is less, but always two
- * batches, so that a producer and a consumer can pass each other one.
+ * What may wait here, in all domains together: 64 batches or 128 KiB, whichever
+ * is less, but always two batches each, so that a producer and a consumer can
+ * pass each other one.
  */
 #define MAX_BATCHES	64u
 #define MIN_BATCHES	2u
 #define LIMIT_BYTES	((size_t)128 << 10)
 
-struct transfer transfer[SIZECLASS_COUNT + 1] = {
+static struct transfer first[SIZECLASS_COUNT + 1] = {
 	[0 ... SIZECLASS_COUNT] = {
 		.lock = SHIM_LOCK_INIT(SHIM_RANK_TRANSFER)
 	}
 };
+
+/* Written once, with the lock of first[0] held, which is no class's. */
+struct transfer *transfer_dom[TRANSFER_DOMAINS] = { first };
+static unsigned int domains = 1;
 
 /* Set once at start, or by a test; less by what zero-filled memory costs. */
 static size_t limit_less;
@@ -39,12 +45,13 @@ static unsigned int transfer_max(unsigned int cls)
 {
 	const struct sizeclass *info = &sizeclass_info[cls];
 	size_t limit = LIMIT_BYTES - limit_less;
-	size_t max = limit / info->size;
+	unsigned int doms = __atomic_load_n(&domains, __ATOMIC_RELAXED);
+	size_t max = limit / doms / info->size;
 
 	if (!limit)
 		return 0;
-	if (max > MAX_BATCHES * info->batch)
-		max = MAX_BATCHES * info->batch;
+	if (max > MAX_BATCHES * info->batch / doms)
+		max = MAX_BATCHES * info->batch / doms;
 	if (max < MIN_BATCHES * info->batch)
 		max = MIN_BATCHES * info->batch;
 	return max;
@@ -57,9 +64,52 @@ void transfer_set_limit(size_t bytes)
 	limit_less = LIMIT_BYTES - bytes;
 }
 
-unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n)
+static struct transfer *domain_make(unsigned int dom)
 {
-	struct transfer *t = &transfer[cls];
+	struct transfer *t;
+	unsigned int i;
+
+	shim_lock_acquire(&first[0].lock);
+	t = transfer_dom[dom];
+	if (!t) {
+		t = meta_alloc(sizeof(first), 64);
+		for (i = 0; t && i <= SIZECLASS_COUNT; i++)
+			shim_lock_init(&t[i].lock, SHIM_RANK_TRANSFER);
+		if (t) {
+			domains++;
+			/* release order: pairs with the load in transfer_of() */
+			__atomic_store_n(&transfer_dom[dom], t,
+					 __ATOMIC_RELEASE);
+		}
+	}
+	shim_lock_release(&first[0].lock);
+	return t;
+}
+
+/* The cache of a class in a domain; without memory for one, the first's. */
+static struct transfer *transfer_of(unsigned int dom, unsigned int cls)
+{
+	struct transfer *t = __atomic_load_n(&transfer_dom[dom],
+					     __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(!t, 0))
+		t = domain_make(dom);
+	return (t ? t : first) + cls;
+}
+
+/* The next domain there is after @dom, TRANSFER_DOMAINS at the end. */
+static unsigned int domain_next(unsigned int dom)
+{
+	while (++dom < TRANSFER_DOMAINS)
+		if (__atomic_load_n(&transfer_dom[dom], __ATOMIC_ACQUIRE))
+			break;
+	return dom;
+}
+
+unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
+			     unsigned int n)
+{
+	struct transfer *t = transfer_of(dom, cls);
 
 	shim_lock_acquire(&t->lock);
 	if (t->objs) {
@@ -106,9 +156,10 @@ static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 	return true;
 }
 
-void transfer_put(unsigned int cls, void **objs, unsigned int n)
+void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
+		     unsigned int n)
 {
-	struct transfer *t = &transfer[cls];
+	struct transfer *t = transfer_of(dom, cls);
 
 	shim_lock_acquire(&t->lock);
 	if (transfer_grow(t, cls, n)) {
@@ -128,9 +179,9 @@ int transfer_check(unsigned int cls, const void *p)
 }
 
 /* Move up to @n of the oldest objects down. */
-static void transfer_drain(unsigned int cls, unsigned int n)
+static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 {
-	struct transfer *t = &transfer[cls];
+	struct transfer *t = transfer_of(dom, cls);
 	void *objs[SIZECLASS_BATCH_MAX];
 	unsigned int some;
 
@@ -155,31 +206,37 @@ static void transfer_drain(unsigned int cls, unsigned int n)
 	}
 }
 
+static void plunder(unsigned int dom, unsigned int cls)
+{
+	struct transfer *t = transfer_of(dom, cls);
+	unsigned int low;
+
+	shim_lock_acquire(&t->lock);
+	low = t->low;
+	shim_lock_release(&t->lock);
+	if (low)
+		transfer_drain(dom, cls, low);
+	shim_lock_acquire(&t->lock);
+	t->low = t->objs;
+	shim_lock_release(&t->lock);
+}
+
 void transfer_plunder(void)
 {
-	unsigned int cls;
+	unsigned int dom, cls;
 
-	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
-		struct transfer *t = &transfer[cls];
-		unsigned int low;
-
-		shim_lock_acquire(&t->lock);
-		low = t->low;
-		shim_lock_release(&t->lock);
-		if (low)
-			transfer_drain(cls, low);
-		shim_lock_acquire(&t->lock);
-		t->low = t->objs;
-		shim_lock_release(&t->lock);
-	}
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom))
+		for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+			plunder(dom, cls);
 }
 
 void transfer_flush(void)
 {
-	unsigned int cls;
+	unsigned int dom, cls;
 
-	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
-		transfer_drain(cls, UINT32_MAX);
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom))
+		for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+			transfer_drain(dom, cls, UINT32_MAX);
 }
 
 void transfer_squeeze(void)
@@ -190,48 +247,65 @@ void transfer_squeeze(void)
 
 void transfer_get_stat(unsigned int cls, struct transfer_stat *st)
 {
-	struct transfer *t = &transfer[cls];
+	unsigned int dom;
 
-	shim_lock_acquire(&t->lock);
-	st->objs = t->objs;
-	st->max = transfer_max(cls);
-	st->hits = t->hits;
-	st->misses = t->misses;
-	st->spills = t->spills;
-	shim_lock_release(&t->lock);
+	*st = (struct transfer_stat){ 0 };
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom)) {
+		struct transfer *t = transfer_of(dom, cls);
+
+		shim_lock_acquire(&t->lock);
+		st->objs += t->objs;
+		st->max += transfer_max(cls);
+		st->hits += t->hits;
+		st->misses += t->misses;
+		st->spills += t->spills;
+		shim_lock_release(&t->lock);
+	}
 }
 
 bool transfer_is_valid(unsigned int cls)
 {
-	struct transfer *t = &transfer[cls];
-	bool ok;
+	unsigned int dom;
+	bool ok = true;
 
-	shim_lock_acquire(&t->lock);
-	ok = t->low <= t->objs && t->objs <= t->room && !t->slot == !t->room;
-	shim_lock_release(&t->lock);
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom)) {
+		struct transfer *t = transfer_of(dom, cls);
+
+		shim_lock_acquire(&t->lock);
+		ok = ok && t->low <= t->objs && t->objs <= t->room &&
+		     !t->slot == !t->room;
+		shim_lock_release(&t->lock);
+	}
 	return ok;
 }
 
+/* The lock of first[0] comes first: no domain is made from then on. */
 void transfer_fork_prepare(void)
 {
-	unsigned int i;
+	unsigned int dom, i;
 
-	for (i = 1; i <= SIZECLASS_COUNT; i++)
-		shim_lock_fork_prepare(&transfer[i].lock);
+	shim_lock_fork_prepare(&first[0].lock);
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom))
+		for (i = 1; i <= SIZECLASS_COUNT; i++)
+			shim_lock_fork_prepare(&transfer_dom[dom][i].lock);
+}
+
+static void transfer_fork_end(void (*end)(struct shim_lock *lock))
+{
+	unsigned int dom, i;
+
+	for (dom = TRANSFER_DOMAINS; dom--;)
+		for (i = SIZECLASS_COUNT; transfer_dom[dom] && i; i--)
+			end(&transfer_dom[dom][i].lock);
+	end(&first[0].lock);
 }
 
 void transfer_fork_parent(void)
 {
-	unsigned int i;
-
-	for (i = SIZECLASS_COUNT; i; i--)
-		shim_lock_fork_parent(&transfer[i].lock);
+	transfer_fork_end(shim_lock_fork_parent);
 }
 
 void transfer_fork_child(void)
 {
-	unsigned int i;
-
-	for (i = SIZECLASS_COUNT; i; i--)
-		shim_lock_fork_child(&transfer[i].lock);
+	transfer_fork_end(shim_lock_fork_child);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * transfer: free objects in passing between CPUs.
+ *
+ * CPUs far apart have a cache each, a domain: an object that one gave away is in
+ * its caches, and in its memory.  What one has too much of goes to the central
+ * list, where all find it.
  */
 #ifndef SHIM_TRANSFER_H
 #define SHIM_TRANSFER_H
@@ -9,8 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * NUMA nodes that have a cache of their own.  Those beyond share it with one of
+ * the first, as a machine with more has them in groups anyway.
+ */
+#define TRANSFER_DOMAINS	16u
+
 /**
- * struct transfer_stat - the transfer cache of one class
+ * struct transfer_stat - the transfer caches of one class
  * @objs: objects in it
  * @max: objects it may hold
  * @hits: batches it served
@@ -26,7 +36,8 @@ struct transfer_stat {
 };
 
 /**
- * transfer_get - get free objects
+ * transfer_get_at - get free objects
+ * @dom: domain, below TRANSFER_DOMAINS
  * @cls: size class
  * @objs: filled in
  * @n: how many at most, 1 to SIZECLASS_BATCH_MAX
@@ -35,15 +46,30 @@ struct transfer_stat {
  *
  * Return: how many; at least 1 unless the system has no memory.
  */
-unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n);
+unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
+			     unsigned int n);
+
+/* The same where nobody knows, or there is only one. */
+static inline unsigned int transfer_get(unsigned int cls, void **objs,
+					unsigned int n)
+{
+	return transfer_get_at(0, cls, objs, n);
+}
 
 /**
- * transfer_put - give objects away
+ * transfer_put_at - give objects away
+ * @dom: domain, below TRANSFER_DOMAINS
  * @cls: size class of every object
  * @objs: the objects
  * @n: how many, not 0
  */
-void transfer_put(unsigned int cls, void **objs, unsigned int n);
+void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
+		     unsigned int n);
+
+static inline void transfer_put(unsigned int cls, void **objs, unsigned int n)
+{
+	transfer_put_at(0, cls, objs, n);
+}
 
 /**
  * transfer_check - is a pointer an object of a class that somebody has
@@ -74,8 +100,9 @@ void transfer_flush(void);
 void transfer_squeeze(void);
 
 /**
- * transfer_set_limit - bytes that the cache of a class may hold
- * @bytes: the limit; 0 means that every object goes to the central list
+ * transfer_set_limit - bytes that the caches of a class may hold
+ * @bytes: the limit for all domains together; 0 means that every object goes to
+ *	the central list
  */
 void transfer_set_limit(size_t bytes);
 

@@ -11,7 +11,7 @@
 #include "transfer.h"
 
 /**
- * struct transfer - the transfer cache of one class
+ * struct transfer - the transfer cache of one class in one domain
  * @lock: guards the rest
  * @objs: objects in it
  * @low: the least @objs was since the last plunder
@@ -32,7 +32,8 @@ struct transfer {
 	uint64_t spills;
 } __attribute__((aligned(64)));
 
-extern struct transfer transfer[SIZECLASS_COUNT + 1]
+/* By domain, each an array by class; NULL for one that nobody has come from. */
+extern struct transfer *transfer_dom[TRANSFER_DOMAINS]
 	__attribute__((visibility("hidden")));
 
 #endif /* SHIM_TRANSFER_INT_H */

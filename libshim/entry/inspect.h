@@ -35,7 +35,8 @@
 		sizeof(struct block)),					\
 		offsetof(struct block, whole)), sizeof(struct pageheap)), \
 		sizeof(struct percpu_slab)), sizeof(struct transfer)),	\
-		sizeof(struct shim_prof)), SIZECLASS_COUNT)
+		sizeof(struct shim_prof)),				\
+		SIZECLASS_COUNT * TRANSFER_DOMAINS)
 
 /**
  * struct shim_inspect - the addresses
@@ -47,7 +48,7 @@
  * @percpu: percpu
  * @none: percpu_none, what a CPU has that has no slab
  * @locked: percpu_locked
- * @transfer: transfer
+ * @transfer: transfer_dom
  * @heap: ph
  * @conf: shim_conf
  * @prof: shim_prof
@@ -64,7 +65,7 @@ struct shim_inspect {
 	const struct percpu *percpu;
 	const struct percpu_slab *none;
 	struct percpu_slab **locked;
-	const struct transfer *transfer;
+	struct transfer *const *transfer;
 	const struct pageheap *heap;
 	const struct shim_conf *conf;
 	struct shim_prof *prof;

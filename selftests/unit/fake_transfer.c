@@ -17,12 +17,14 @@ static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_TRANSFER);
 static unsigned char out[SIZECLASS_COUNT + 1][FAKE_OBJS];
 static unsigned int next[SIZECLASS_COUNT + 1];
 
-unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n)
+unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
+			     unsigned int n)
 {
 	unsigned int i = 0;
 
 	shim_lock_acquire(&lock);
 	fake_transfer.gets++;
+	fake_transfer.dom_gets[dom]++;
 	while (!fake_transfer.fail && i < n) {
 		unsigned int k = ++next[cls] % FAKE_OBJS;
 
@@ -36,12 +38,14 @@ unsigned int transfer_get(unsigned int cls, void **objs, unsigned int n)
 	return i;
 }
 
-void transfer_put(unsigned int cls, void **objs, unsigned int n)
+void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
+		     unsigned int n)
 {
 	unsigned int i;
 
 	shim_lock_acquire(&lock);
 	fake_transfer.puts++;
+	fake_transfer.dom_puts[dom]++;
 	for (i = 0; i < n; i++) {
 		uintptr_t p = (uintptr_t)objs[i];
 		unsigned int k = fake_number(objs[i]);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/transfer.h"
+
 #define FAKE_OBJS	(1u << 16)	/* of each class */
 
 /**
@@ -17,8 +19,10 @@
  * @usage: what pageheap_usage() says
  * @pressure: what pageheap_pressure() says
  * @out: objects handed out and not back
- * @gets: calls of transfer_get()
- * @puts: calls of transfer_put()
+ * @gets: calls of transfer_get_at()
+ * @puts: calls of transfer_put_at()
+ * @dom_gets: of these, by domain
+ * @dom_puts: the same
  * @bad: objects given back that were not out; always 0
  */
 struct fake_transfer {
@@ -28,6 +32,8 @@ struct fake_transfer {
 	long out;
 	unsigned long gets;
 	unsigned long puts;
+	unsigned long dom_gets[TRANSFER_DOMAINS];
+	unsigned long dom_puts[TRANSFER_DOMAINS];
 	unsigned long bad;
 };
 

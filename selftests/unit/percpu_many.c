@@ -53,6 +53,7 @@ FIXTURE_SETUP(many)
 	percpu.ncpus = PERCPU_MAX_CPUS;
 	percpu.limit = PERCPU_MAX_CPUS;
 	percpu.mm_cid = false;
+	percpu.node_id = true;
 	percpu_open(true);
 }
 
@@ -191,6 +192,30 @@ TEST_F(many, two_cpus_do_not_feel_it)
 		}
 	for (i = 0; i < 2; i++)
 		EXPECT_LE(2 * MIB * 2 / 3, slab_of(i)->bytes);
+}
+
+/* 256 CPUs on 4 nodes: what a node gives away goes to where it looks first. */
+TEST_F(many, a_node_has_a_domain)
+{
+	unsigned int node, i;
+
+	for (node = 0; node < 4; node++) {
+		fake_transfer = (struct fake_transfer){ 0 };
+		be_on(node * 64 + 5);
+		swing(2, 1000);
+		be_on(node * 64 + 63);
+		swing(2, 1000);
+		for (i = 0; i < TRANSFER_DOMAINS; i++) {
+			EXPECT_EQ(i == node, !!fake_transfer.dom_gets[i]);
+			EXPECT_EQ(i == node, !!fake_transfer.dom_puts[i]);
+		}
+	}
+	/* an older kernel does not say */
+	percpu.node_id = false;
+	fake_transfer = (struct fake_transfer){ 0 };
+	swing(3, 1000);
+	EXPECT_EQ(fake_transfer.gets, fake_transfer.dom_gets[0]);
+	EXPECT_EQ(fake_transfer.puts, fake_transfer.dom_puts[0]);
 }
 
 static void *grows(void *data)

@@ -9,6 +9,7 @@
 #include "fake_central.h"
 #include "base/sizeclass.h"
 #include "cache/transfer.h"
+#include "span/central.h"
 
 #define CLS	4
 #define BATCH	32
@@ -51,6 +52,86 @@ TEST(fewer_than_wanted_are_not_topped_up)
 	transfer_put(CLS, objs, 5);
 	EXPECT_EQ(5, transfer_get(CLS, objs, BATCH));
 	EXPECT_EQ(1, fake_central.gets);
+}
+
+/* What is given away on one node is had there again, and nowhere else. */
+TEST(domains_keep_what_is_theirs)
+{
+	void *objs[BATCH], *other[BATCH], *again[BATCH];
+
+	ASSERT_EQ(BATCH, transfer_get_at(1, CLS, objs, BATCH));
+	transfer_put_at(1, CLS, objs, BATCH);
+	EXPECT_EQ(1, fake_central.gets);
+	ASSERT_EQ(BATCH, transfer_get_at(2, CLS, other, BATCH));
+	ASSERT_EQ(BATCH, transfer_get_at(0, CLS, again, BATCH));
+	EXPECT_EQ(3, fake_central.gets);
+	transfer_put_at(0, CLS, again, BATCH);
+	ASSERT_EQ(BATCH, transfer_get_at(1, CLS, again, BATCH));
+	EXPECT_EQ(0, memcmp(objs, again, sizeof(objs)));
+	EXPECT_EQ(3, fake_central.gets);
+	transfer_put_at(2, CLS, other, BATCH);
+	/* the numbers are of all, and so is what is given back */
+	EXPECT_EQ(2 * BATCH, held(CLS));
+	transfer_plunder();
+	transfer_plunder();
+	EXPECT_EQ(0, held(CLS));
+	transfer_put_at(15, CLS, again, BATCH);
+	EXPECT_EQ(BATCH, held(CLS));
+	transfer_flush();
+	EXPECT_EQ(0, held(CLS));
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_TRUE(transfer_is_valid(CLS));
+}
+
+/* Give away in every domain more than any takes; how much stays. */
+static size_t domains_fill(unsigned int cls)
+{
+	void *objs[BATCH];
+	unsigned int dom, i, n = sizeclass_info[cls].batch;
+
+	/* each there is, before any is full */
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom++) {
+		n = transfer_get_at(dom, cls, objs, n);
+		transfer_put_at(dom, cls, objs, n);
+	}
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom++)
+		for (i = 0; i < 200; i++) {
+			n = central_get(cls, objs, n);
+			transfer_put_at(dom, cls, objs, n);
+		}
+	return transfer_is_valid(cls) ? held(cls) : 0;
+}
+
+/* However many there are, a class has no more than in one, or two batches each. */
+TEST(domains_share_the_limit)
+{
+	unsigned int cls;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		const struct sizeclass *info = &sizeclass_info[cls];
+		size_t least = 2u * info->batch * TRANSFER_DOMAINS;
+		size_t most = (128u << 10) / info->size;
+		size_t n = domains_fill(cls);
+
+		EXPECT_GE(most > least ? most : least, n);
+		EXPECT_LE(least, n);
+	}
+}
+
+TEST(domains_and_fork)
+{
+	void *objs[BATCH];
+
+	ASSERT_EQ(BATCH, transfer_get_at(3, CLS, objs, BATCH));
+	transfer_fork_prepare();
+	transfer_fork_parent();
+	transfer_put_at(3, CLS, objs, BATCH);
+	transfer_fork_prepare();
+	transfer_fork_child();
+	ASSERT_EQ(BATCH, transfer_get_at(3, CLS, objs, BATCH));
+	transfer_put_at(7, CLS, objs, BATCH);
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
 }
 
 /* Every class: no more than its limit stays, whatever is put. */

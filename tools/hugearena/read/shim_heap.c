@@ -316,11 +316,28 @@ static int slab_read(struct walk *w, uint64_t addr)
 	return err;
 }
 
+/* The transfer caches of a domain. */
+static int transfer_read(struct walk *w, uint64_t addr)
+{
+	struct transfer t[SIZECLASS_COUNT + 1];
+	unsigned int i;
+	int err;
+
+	err = shim_read(w->s, addr, t, sizeof(t));
+	for (i = 1; !err && i <= SIZECLASS_COUNT; i++) {
+		if (t[i].objs > t[i].room)
+			continue;
+		class_cached(w->heap, i, t[i].objs);
+		err = pointers_read(w, (uintptr_t)t[i].slot, t[i].objs);
+	}
+	return err;
+}
+
 static int caches_read(struct walk *w)
 {
 	const struct shim_inspect *at = &w->s->at;
 	uint64_t slabs[PERCPU_MAX_CPUS], locked[PERCPU_MAX_LOCKED];
-	struct transfer t[SIZECLASS_COUNT + 1];
+	uint64_t dom[TRANSFER_DOMAINS];
 	struct percpu pc;
 	unsigned int i;
 	int err;
@@ -339,13 +356,11 @@ static int caches_read(struct walk *w)
 	for (i = 0; !err && i < PERCPU_MAX_LOCKED; i++)
 		err = slab_read(w, locked[i]);
 	if (!err)
-		err = shim_read(w->s, (uintptr_t)at->transfer, t, sizeof(t));
-	for (i = 1; !err && i <= SIZECLASS_COUNT; i++) {
-		if (t[i].objs > t[i].room)
-			continue;
-		class_cached(w->heap, i, t[i].objs);
-		err = pointers_read(w, (uintptr_t)t[i].slot, t[i].objs);
-	}
+		err = shim_read(w->s, (uintptr_t)at->transfer, dom,
+				sizeof(dom));
+	for (i = 0; !err && i < TRANSFER_DOMAINS; i++)
+		if (dom[i])
+			err = transfer_read(w, dom[i]);
 	return err;
 }
 
