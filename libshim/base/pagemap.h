@@ -157,6 +157,17 @@ none:
 #endif
 }
 
+/* The entry of an area by its number, 0 if the root has none. */
+static inline uintptr_t pagemap_root_entry(size_t i)
+{
+	if (__builtin_expect(!pagemap_has(i), 0))
+		return 0;
+	/* consume order is enough: the map was zeroed before it was published */
+	return __atomic_load_n(__atomic_load_n(&pagemap.root,
+					       __ATOMIC_RELAXED) + i,
+			       __ATOMIC_RELAXED);
+}
+
 /**
  * pagemap_entry - the root's entry for an address
  * @p: any address
@@ -165,14 +176,23 @@ none:
  */
 static inline uintptr_t pagemap_entry(uintptr_t p)
 {
-	size_t i = pagemap_index(p);
+	return pagemap_root_entry(pagemap_index(p));
+}
 
-	if (__builtin_expect(!pagemap_has(i), 0))
-		return 0;
-	/* consume order is enough: the map was zeroed before it was published */
-	return __atomic_load_n(__atomic_load_n(&pagemap.root,
-					       __ATOMIC_RELAXED) + i,
-			       __ATOMIC_RELAXED);
+/**
+ * pagemap_entry_aligned - the same for what may be an object
+ * @p: any address
+ *
+ * The low four bits, of which an object has none, are rotated to the top: the
+ * number of the area is none then.
+ *
+ * Return: as pagemap_entry(); 0 also if @p is not a multiple of 16.
+ */
+static inline uintptr_t pagemap_entry_aligned(uintptr_t p)
+{
+	uintptr_t x = ((uintptr_t)1 << PAGEMAP_BITS) - 16 - p;
+
+	return pagemap_root_entry((x >> 4 | x << 60) >> (AREA_SHIFT - 4));
 }
 
 /**

@@ -148,7 +148,8 @@ void percpu_open(bool open)
 {
 	bool fast = open && percpu.rseq;
 
-	percpu_hot.mid_max = fast ? SIZECLASS_MAX : 0;
+	percpu_hot.mid_max = fast ?
+			     SIZECLASS_MAX - SIZECLASS_SMALL_MAX : 0;
 	/* last: it says that the rest is there */
 	__atomic_store_n(&percpu_hot.small_max, fast ? SIZECLASS_SMALL_MAX : 0,
 			 __ATOMIC_RELEASE);

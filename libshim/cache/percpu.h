@@ -27,7 +27,7 @@
  * struct percpu_hot - what the fast path reads
  * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
  *	while every request must be seen (guard, check)
- * @mid_max: the same for percpu_pop()
+ * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
  * @rseq_off: where the thread's rseq area is, from the thread pointer; always
  *	one that exists once anything was allocated
  * @none: what CPUs -2 and -1 have, that is, threads without rseq

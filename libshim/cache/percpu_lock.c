@@ -124,7 +124,8 @@ void locked_put(unsigned int cls, void *p)
 		transfer_put(cls, &p, 1);
 		return;
 	}
-	if (slab_count(slab, cls) && *slab->cur[cls] == p) {
+	if ((slab_count(slab, cls) && *slab->cur[cls] == p) ||
+	    (slab_count(slab, cls) > 1 && slab->cur[cls][-1] == p)) {
 		shim_lock_release(&slab->lock);
 		shim_die(SHIM_DIE_DOUBLE, p, cls);
 	}

@@ -102,6 +102,8 @@ rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 {
 	uintptr_t slab;
 	void *obj;
+	/* a register of its own from the first: gcc would copy it */
+	register size_t i __asm__("rdx") = idx;
 
 	__asm__ goto volatile(
 		RSEQ_BEGIN
@@ -110,7 +112,7 @@ rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 		RSEQ_POP("obj")
 		RSEQ_END
 		: [slab] "=&r" (slab), [obj] "=&a" (obj)
-		: [off] "r" (off), [tbl] "r" (tbl), [idx] "r" (idx)
+		: [off] "r" (off), [tbl] "r" (tbl), [idx] "r" (i)
 		: "memory", "cc"
 		: miss);
 	/* Let the compiler know what was tested: no second test. */

@@ -153,8 +153,9 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 	size_t last = size - 1;
 	void *p;
 
-	if (last < percpu_hot.mid_max) {
-		p = percpu_pop(sizeclass_of(size));
+	/* small requests were tried, and are far beyond that */
+	if (last - SIZECLASS_SMALL_MAX < percpu_hot.mid_max) {
+		p = percpu_pop(sizeclass_mid[last / SIZECLASS_MID_STEP]);
 		if (likely(p))
 			return p;
 	} else if (last < shim_prof.counted_max) {
@@ -175,7 +176,8 @@ void *entry_alloc_aligned(size_t size, size_t align)
 	bool zero;
 	void *p;
 
-	if (size - 1 < percpu_hot.mid_max && align <= PAGE_SIZE) {
+	if (percpu_hot.mid_max && size - 1 < SIZECLASS_MAX &&
+	    align <= PAGE_SIZE) {
 		/* where no class will do, class 0 misses */
 		p = percpu_pop(align <= 16 ? sizeclass_of(size) :
 					     sizeclass_of_aligned(size, align));
@@ -221,6 +223,8 @@ __attribute__((noinline)) void entry_free(void *p)
 		entry_unknown(p);
 	else if (cls == PAGEMAP_LARGE)
 		large_free(p);
+	else if (unlikely((uintptr_t)p % 16))
+		shim_die(SHIM_DIE_INTERIOR, p, cls);
 	else if (shim_conf.check)
 		percpu_put_uncached(cls, p);
 	else
@@ -238,7 +242,7 @@ SHIM_EXPORT void *malloc(size_t size)
 
 SHIM_EXPORT void free(void *p)
 {
-	uintptr_t entry = pagemap_entry((uintptr_t)p);
+	uintptr_t entry = pagemap_entry_aligned((uintptr_t)p);
 	size_t cls;
 
 	if (unlikely(!entry))

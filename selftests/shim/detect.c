@@ -53,6 +53,13 @@ MISUSE(double_much_later, "was freed before, or never allocated")
 MISUSE_ALSO(double_much_later, "was freed before, or never allocated")
 MISUSE(interior, "points into an object, not to its first byte; size class 7")
 MISUSE_ALSO(interior, "points into an object, not to its first byte; size")
+MISUSE(interior_odd, "points into an object, not to its first byte; size")
+MISUSE_ALSO(interior_odd, "points into an object, not to its first byte; size")
+FIXTURE_VARIANT_ADD(misuse, double_third_locked) {
+	.what = "double_third", .env = "GLIBC_TUNABLES=glibc.pthread.rseq=0",
+	.said = "was freed before (double free); size class 7,",
+};
+
 MISUSE(interior_large, "points into an object, not to its first byte")
 MISUSE(interior_large_far, "points into an object, not to its first byte")
 MISUSE(foreign_stack, "points to nothing that malloc() returned")

@@ -112,6 +112,25 @@ static void interior(void)
 	flush();
 }
 
+/* What delete[] of an array with a count in front of it does. */
+static void interior_odd(void)
+{
+	char *p = malloc(100);
+
+	free(p + 8);
+}
+
+/* Without sequences the neighbour on the stack is looked at, too. */
+static void double_third(void)
+{
+	char *p = malloc(100);
+	char *q = malloc(100);
+
+	free(p);
+	free(q);
+	free(p);
+}
+
 static void interior_large(void)
 {
 	char *p = malloc(1000000);
@@ -279,6 +298,8 @@ static const struct {
 	{ "double_large_later", double_large_later },
 	{ "double_much_later", double_much_later },
 	{ "interior", interior },
+	{ "interior_odd", interior_odd },
+	{ "double_third", double_third },
 	{ "interior_large", interior_large },
 	{ "interior_large_far", interior_large_far },
 	{ "foreign_stack", foreign_stack },

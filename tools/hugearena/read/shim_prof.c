@@ -131,7 +131,7 @@ int prof_switch(struct shim *s, uint64_t rate)
 	if (!err)
 		err = word_write(s, s->at.hot,
 				 offsetof(struct percpu_hot, mid_max),
-				 open ? SIZECLASS_MAX : 0);
+				 open ? SIZECLASS_MAX - SIZECLASS_SMALL_MAX : 0);
 	if (!err)
 		err = word_write(s, s->at.hot,
 				 offsetof(struct percpu_hot, small_max),
