@@ -219,7 +219,7 @@ static void groups_print(const struct args *args, const struct groups *g,
 			printf(" %#" PRIx64, v->at[k]);
 		putchar('\n');
 		if (s)
-			stacks_print(st, s->frame, s->nframes);
+			stacks_print(st, s->frame, s->nframes, stdout, true);
 		unknown |= !s;
 	}
 	if (i < g->n)

@@ -13,7 +13,8 @@
 #include "show/profile.h"
 #include "read/sample.h"
 
-#define DEFAULT_RATE	((uint64_t)2 << 20)
+/* as Go: a program with a heap of 10 MB has twenty samples */
+#define DEFAULT_RATE	((uint64_t)512 << 10)
 #define DEFAULT_TIME	10
 #define DEFAULT_TOP	10
 
@@ -42,13 +43,13 @@ struct args {
 
 static const struct argp_option options[] = {
 	{ "rate", 'r', "SIZE", 0,
-	  "Mean bytes between two samples (default 2M)", 0 },
+	  "Mean bytes between two samples (default 512K)", 0 },
 	{ "time", 't', "SECONDS", 0,
 	  "Watch so long (default 10 where sampling must be switched on)", 0 },
 	{ "what", 'k', "WHAT", 0,
 	  "live, peak, total, or growth during --time", 0 },
 	{ "format", 'f', "FORMAT", 0,
-	  "table, heap (for google-pprof), proto (profile.proto), folded", 0 },
+	  "table, heap (for google-pprof), proto (profile.proto, compressed), folded", 0 },
 	{ "output", 'w', "FILE", 0, "Instead of standard output", 0 },
 	{ "top", 'n', "N", 0, "Stacks in a table (default 10)", 0 },
 	ARGS_TARGET_OPTIONS,
@@ -109,18 +110,72 @@ static const struct argp argp = {
 	       "its peak.",
 };
 
-static void watch(double seconds)
+/**
+ * struct view - what was seen of a process last
+ * @prof: the samples
+ * @stacks: the files and mappings that explain them
+ *
+ * Both are good when the process has ended.
+ */
+struct view {
+	struct prof prof;
+	struct stacks stacks;
+};
+
+static void view_end(struct view *v)
 {
-	uint64_t began = sample_now(), now = began;
+	prof_free(&v->prof);
+	stacks_close(&v->stacks);
+}
+
+/* Look again; on failure the last view stays. */
+static int view_take(struct view *v, const struct shim *shim)
+{
+	struct view next = { .prof.n = 0 };
+	int err = stacks_open(&next.stacks, shim->pid, shim->path);
+
+	if (!err)
+		err = prof_read(shim, &next.prof);
+	if (err) {
+		view_end(&next);
+		return err;
+	}
+	view_end(v);
+	*v = next;
+	return 0;
+}
+
+/*
+ * Sample for so long, and look at times, as nothing can be read any more once
+ * the process has ended.  Looking takes a twentieth of the time at most.
+ * Returns 0 or a negative errno: -ESRCH if it has ended.
+ */
+static int watch(struct view *v, const struct shim *shim, double seconds)
+{
+	uint64_t began = sample_now(), now = began, next = 0, from;
 	uint64_t all = (uint64_t)(seconds * 1e9);
 	struct timespec pause = { .tv_nsec = 50000000 };
+	int err = 0;
 
-	while (now - began < all) {
+	while (now - began < all && proc_exists(shim->pid)) {
 		nanosleep(&pause, NULL);
+		from = sample_now();
+		if (from >= next) {
+			if (view_take(v, shim) && v->prof.stack)
+				break;
+			next = 21 * sample_now() - 20 * from;
+		}
 		now = sample_now();
 		out_progress("sampling", now - began, all);
 	}
 	out_progress(NULL, 0, 0);
+	err = view_take(v, shim);
+	if (err && v->prof.stack) {
+		out_error("the process ended after %.1f s: this is what was seen",
+			  (double)(now - began) / 1e9);
+		err = -ESRCH;
+	}
+	return err;
 }
 
 /* Wait for the first allocation of a process that has only just begun. */
@@ -135,21 +190,19 @@ static int ready_wait(struct shim *shim, double seconds)
 	return ready > 0 ? 0 : ready ? ready : -EAGAIN;
 }
 
-static int emit(const struct args *args, const struct shim *shim,
-		const struct prof *prof, const struct prof *before)
+static int emit(const struct args *args, struct view *view,
+		const struct prof *before)
 {
 	struct profile p = {
 		.what = (enum profile_what)args->what,
-		.prof = prof,
+		.prof = &view->prof,
 		.before = before,
 		.top = args->top,
+		.stacks = view->stacks,
 	};
 	FILE *f = stdout;
-	int err;
+	int err = 0;
 
-	err = stacks_open(&p.stacks, shim->pid, shim->path);
-	if (err)
-		return err;
 	if (args->output) {
 		f = fopen(args->output, "we");
 		if (!f)
@@ -164,14 +217,16 @@ static int emit(const struct args *args, const struct shim *shim,
 	if (f && f != stdout && fclose(f) && !err)
 		err = -errno;
 	profile_free(&p);
-	stacks_close(&p.stacks);
+	/* what it has looked up is freed with the view */
+	view->stacks = p.stacks;
 	return err;
 }
 
 /* A process that runs: switch on, wait, look, switch off. */
 static int profile_pid(const struct args *args)
 {
-	struct prof prof = { 0 }, before = { 0 };
+	struct view view = { .prof.n = 0 };
+	struct prof before = { 0 };
 	double seconds = args->seconds;
 	struct shim shim;
 	bool switched;
@@ -195,19 +250,17 @@ static int profile_pid(const struct args *args)
 			seconds = DEFAULT_TIME;
 		err = prof_read(&shim, &before);
 	}
-	if (!err) {
-		watch(seconds);
-		err = prof_read(&shim, &prof);
-	}
+	if (!err)
+		err = watch(&view, &shim, seconds);
 	if (switched && prof_switch(&shim, 0) && !err)
 		err = -ESRCH;
-	if (!err) {
-		if (switched)
-			out_error("only what was allocated in the last %g s "
-				  "is in this profile", seconds);
-		err = emit(args, &shim, &prof, &before);
-	}
-	prof_free(&prof);
+	if (!err && switched)
+		out_error("only what was allocated in the last %g s is in this profile",
+			  seconds);
+	/* what was sampled is kept when the process ends first */
+	if (!err || (err == -ESRCH && view.prof.stack))
+		err = emit(args, &view, &before);
+	view_end(&view);
 	prof_free(&before);
 	shim_close(&shim);
 	return err;
@@ -216,7 +269,8 @@ static int profile_pid(const struct args *args)
 /* A command: sampled from the beginning, read before its memory goes. */
 static int profile_command(const struct args *args, int *status)
 {
-	struct prof prof = { 0 }, before = { 0 };
+	struct view view = { .prof.n = 0 };
+	struct prof before = { 0 };
 	struct shim shim;
 	struct launch l;
 	int err = 0;
@@ -233,14 +287,14 @@ static int profile_command(const struct args *args, int *status)
 	} else {
 		err = shim_open(&shim, l.pid);
 		if (!err) {
-			err = prof_read(&shim, &prof);
+			err = view_take(&view, &shim);
 			if (!err)
-				err = emit(args, &shim, &prof, &before);
+				err = emit(args, &view, &before);
 			shim_close(&shim);
 		}
 	}
 	launch_end(&l);
-	prof_free(&prof);
+	view_end(&view);
 	*status = launch_status(&l);
 	return err;
 }

@@ -31,18 +31,6 @@ static int mem_read(int mem, uint64_t addr, void *buf, size_t len)
 	return n < 0 ? -errno : -ESRCH;
 }
 
-static uint64_t symbol_in(pid_t pid, const struct map *m)
-{
-	uint64_t addr = 0;
-	struct elf elf;
-
-	if (!elf_open(&elf, pid, m)) {
-		addr = elf_find(&elf, m->start, "shim_co_inspect");
-		elf_close(&elf);
-	}
-	return addr;
-}
-
 /* Where shim_co_inspect is: in the library, or in the program. */
 static int inspect_find(pid_t pid, uint64_t *addr)
 {
@@ -53,17 +41,18 @@ static int inspect_find(pid_t pid, uint64_t *addr)
 
 	if (err)
 		return err;
-	*addr = 0;
-	for (i = 0; i < maps.n && !*addr; i++) {
+	err = -ENOENT;
+	for (i = 0; i < maps.n && err; i++) {
 		base = strrchr(maps.v[i].name, '/');
 		if (maps.v[i].offset || !base)
 			continue;
 		if (!strncmp(base, "/libshim-co", 11) ||
 		    maps.v[i].kind == KIND_PROGRAM)
-			*addr = symbol_in(pid, &maps.v[i]);
+			err = symbol_find(pid, &maps.v[i], "shim_co_inspect",
+					  addr);
 	}
 	proc_maps_free(&maps);
-	return *addr ? 0 : -ENOENT;
+	return err ? -ENOENT : 0;
 }
 
 /* The lowest page that has memory, by /proc/PID/pagemap. */

@@ -63,15 +63,8 @@ static int table_check(struct shim *s)
 
 static int map_try(struct shim *s, const struct map *m)
 {
-	struct elf elf;
-	int err = elf_open(&elf, s->pid, m);
-
-	if (err)
-		return -ENOENT;
-	s->addr = elf_find(&elf, m->start, "shim_inspect");
-	elf_close(&elf);
 	snprintf(s->path, sizeof(s->path), "%s", m->name);
-	return s->addr ? 0 : -ENOENT;
+	return symbol_find(s->pid, m, "shim_inspect", &s->addr) ? -ENOENT : 0;
 }
 
 static int find(struct shim *s)

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * stacks: call stacks of a process, by name.  Called by profile, leak.
+ *
+ * Functions are sorted once for each file, as libdwfl looks at every symbol to
+ * find one.
  */
+#include <dwarf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <libiberty/demangle.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/out.h"
 #include "stacks.h"
-#include "symbols.h"
+
+static char *debug_path;
+
+static const Dwfl_Callbacks files = {
+	.find_elf = dwfl_linux_proc_find_elf,
+	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.debuginfo_path = &debug_path,
+};
 
 int stacks_open(struct stacks *st, pid_t pid, const char *skip)
 {
@@ -22,28 +34,30 @@ int stacks_open(struct stacks *st, pid_t pid, const char *skip)
 	if (err)
 		return err;
 	st->loaded = calloc(st->maps.n + 1, sizeof(*st->loaded));
-	if (!st->loaded) {
-		proc_maps_free(&st->maps);
+	st->dwfl = dwfl_begin(&files);
+	if (!st->loaded || !st->dwfl) {
+		stacks_close(st);
 		return -ENOMEM;
 	}
+	/* without it there are addresses and no names */
+	dwfl_linux_proc_report(st->dwfl, pid);
+	dwfl_report_end(st->dwfl, NULL, NULL);
 	return 0;
 }
 
 void stacks_close(struct stacks *st)
 {
-	size_t i;
-
-	for (i = 0; i < st->n; i++)
-		free(st->fn[i].name);
+	if (st->dwfl)
+		dwfl_end(st->dwfl);
 	free(st->fn);
 	free(st->loaded);
 	proc_maps_free(&st->maps);
+	memset(st, 0, sizeof(*st));
 }
 
-static void function_add(uint64_t addr, uint64_t size, const char *name,
-			 void *arg)
+static void function_add(struct stacks *st, uint64_t addr, uint64_t size,
+			 const char *name)
 {
-	struct stacks *st = arg;
 	struct function *fn;
 
 	if (st->n == st->room) {
@@ -55,11 +69,10 @@ static void function_add(uint64_t addr, uint64_t size, const char *name,
 		st->fn = fn;
 		st->room = want;
 	}
-	fn = &st->fn[st->n];
+	fn = &st->fn[st->n++];
 	fn->addr = addr;
 	fn->size = size;
-	fn->name = strdup(name);
-	st->n += !!fn->name;
+	fn->name = name;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -94,35 +107,38 @@ static uint64_t base_of(const struct stacks *st, const struct map *m)
 
 static void load(struct stacks *st, const struct map *m)
 {
-	struct elf elf;
-	size_t i;
+	Dwfl_Module *mod;
+	const char *name;
+	GElf_Addr addr;
+	GElf_Sym sym;
+	size_t k;
+	int i, n;
 
 	if (st->loaded[m - st->maps.v])
 		return;
-	for (i = 0; i < st->maps.n; i++)
-		if (!strcmp(st->maps.v[i].name, m->name))
-			st->loaded[i] = true;
-	if (m->name[0] != '/' || elf_open(&elf, st->pid, m))
-		return;
-	elf_functions(&elf, base_of(st, m), function_add, st);
-	elf_close(&elf);
+	for (k = 0; k < st->maps.n; k++)
+		if (!strcmp(st->maps.v[k].name, m->name))
+			st->loaded[k] = true;
+	mod = m->name[0] == '/' ? dwfl_addrmodule(st->dwfl, m->start) : NULL;
+	n = mod ? dwfl_module_getsymtab(mod) : 0;
+	for (i = 0; i < n; i++) {
+		name = dwfl_module_getsym_info(mod, i, &sym, &addr, NULL, NULL,
+					       NULL);
+		if (name && *name && sym.st_shndx != SHN_UNDEF &&
+		    (GELF_ST_TYPE(sym.st_info) == STT_FUNC ||
+		     GELF_ST_TYPE(sym.st_info) == STT_GNU_IFUNC))
+			function_add(st, addr, sym.st_size, name);
+	}
 	if (st->n)
 		qsort(st->fn, st->n, sizeof(*st->fn), by_addr);
 }
 
-const char *stacks_name(struct stacks *st, const void *frame)
+/* The symbol that an address is in, NULL if there is none. */
+static const char *symbol_of(struct stacks *st, const struct map *m,
+			     uint64_t addr)
 {
-	/* the return address may be the next function's */
-	uint64_t addr = (uintptr_t)frame - 1;
-	struct map *m = map_of(st, addr);
 	size_t low = 0, high;
-	static char text[320];
-	const char *base;
 
-	if (!m) {
-		snprintf(text, sizeof(text), "%#" PRIx64, addr + 1);
-		return text;
-	}
 	load(st, m);
 	high = st->n;
 	while (low < high) {
@@ -136,10 +152,106 @@ const char *stacks_name(struct stacks *st, const void *frame)
 	if (low && st->fn[low - 1].addr >= base_of(st, m) &&
 	    addr < st->fn[low - 1].addr + st->fn[low - 1].size)
 		return st->fn[low - 1].name;
+	return NULL;
+}
+
+/* As a programmer writes it; cut to fit. */
+static void demangle(const char *name, char *buf, size_t len)
+{
+	char *plain = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI);
+
+	snprintf(buf, len, "%s", plain ? plain : name);
+	free(plain);
+}
+
+const char *stacks_name(struct stacks *st, const void *frame)
+{
+	/* the return address may be the next function's */
+	uint64_t addr = (uintptr_t)frame - 1;
+	struct map *m = map_of(st, addr);
+	static char text[320];
+	const char *base, *name;
+
+	if (!m) {
+		snprintf(text, sizeof(text), "%#" PRIx64, addr + 1);
+		return text;
+	}
+	name = symbol_of(st, m, addr);
+	if (name) {
+		demangle(name, text, sizeof(text));
+		return text;
+	}
 	base = strrchr(m->name, '/');
 	snprintf(text, sizeof(text), "%s+%#" PRIx64,
 		 base ? base + 1 : m->name, addr + 1 - base_of(st, m));
 	return text;
+}
+
+/* The name of a function that was inlined. */
+static void inlined_name(Dwarf_Die *die, struct source *s)
+{
+	static const unsigned int names[] = {
+		DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name
+	};
+	Dwarf_Attribute attr;
+	const char *name;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		name = dwarf_formstring(dwarf_attr_integrate(die, names[i],
+							     &attr));
+		if (name) {
+			demangle(name, s->function, sizeof(s->function));
+			return;
+		}
+	}
+	snprintf(s->function, sizeof(s->function), "?");
+}
+
+/* Where something was inlined into what is around it. */
+static void call_place(Dwarf_Die *cu, Dwarf_Die *die, struct source *s)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word file = 0, line = 0;
+	Dwarf_Files *list;
+
+	s->file = NULL;
+	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &file) &&
+	    !dwarf_getsrcfiles(cu, &list, NULL))
+		s->file = dwarf_filesrc(list, file, NULL, NULL);
+	dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line);
+	s->line = (int)line;
+}
+
+unsigned int stacks_source(struct stacks *st, const void *frame,
+			   struct source src[STACKS_INLINED])
+{
+	uint64_t addr = (uintptr_t)frame - 1;
+	Dwfl_Module *mod = dwfl_addrmodule(st->dwfl, addr);
+	Dwfl_Line *line = mod ? dwfl_module_getsrc(mod, addr) : NULL;
+	Dwarf_Die *cu, *scopes = NULL;
+	unsigned int n = 0;
+	Dwarf_Addr bias;
+	int i, nr = 0;
+
+	src[0].file = NULL;
+	src[0].line = 0;
+	if (line)
+		src[0].file = dwfl_lineinfo(line, NULL, &src[0].line, NULL,
+					    NULL, NULL);
+	cu = line ? dwfl_module_addrdie(mod, addr, &bias) : NULL;
+	if (cu)
+		nr = dwarf_getscopes(cu, addr - bias, &scopes);
+	for (i = 0; i < nr && n + 1 < STACKS_INLINED; i++) {
+		if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+			continue;
+		inlined_name(&scopes[i], &src[n]);
+		call_place(cu, &scopes[i], &src[++n]);
+	}
+	free(scopes);
+	snprintf(src[n].function, sizeof(src[n].function), "%s",
+		 stacks_name(st, frame));
+	return n + 1;
 }
 
 unsigned int stacks_own(struct stacks *st, void *const *frame,
@@ -166,7 +278,7 @@ unsigned int stacks_own(struct stacks *st, void *const *frame,
 		for (k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			if (!strcmp(name, names[k]))
 				return i + 1;
-		if (!strncmp(name, "_Zn", 3))
+		if (!strncmp(name, "operator new", 12))
 			return i + 1;
 	}
 	return own < n ? own : 0;
@@ -185,10 +297,25 @@ json_t *stacks_json(struct stacks *st, void *const *frame, unsigned int n)
 	return list;
 }
 
-void stacks_print(struct stacks *st, void *const *frame, unsigned int n)
+void stacks_print(struct stacks *st, void *const *frame, unsigned int n,
+		  FILE *f, bool number)
 {
-	unsigned int i = stacks_own(st, frame, n), nr = 0;
+	unsigned int i = stacks_own(st, frame, n), nr = 0, k, in;
+	struct source src[STACKS_INLINED];
+	const char *base;
 
-	for (; i < n; i++)
-		printf("      #%-2u %s\n", nr++, stacks_name(st, frame[i]));
+	for (; i < n; i++) {
+		in = stacks_source(st, frame[i], src);
+		for (k = 0; k < in; k++) {
+			fputs("      ", f);
+			if (number)
+				fprintf(f, "#%-2u ", nr++);
+			fputs(src[k].function, f);
+			base = src[k].file ? strrchr(src[k].file, '/') : NULL;
+			if (src[k].file)
+				fprintf(f, " (%s:%d)", base ? base + 1 :
+					src[k].file, src[k].line);
+			fputc('\n', f);
+		}
+	}
 }

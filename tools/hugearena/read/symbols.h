@@ -1,55 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * symbols: the symbols of a file that a process has mapped.
+ * symbols: where a symbol of a mapped file is in a process.
  */
 #ifndef TOOLS_SYMBOLS_H
 #define TOOLS_SYMBOLS_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "proc.h"
 
-/* A file, mapped to read its symbols. */
-struct elf {
-	const char *data;
-	size_t size;
-};
-
 /**
- * elf_open - open the file behind a mapping
- * @elf: filled in; elf_close() it
+ * symbol_find - the address of a symbol in a process
  * @pid: the process
- * @m: one of its mappings
- *
- * The very file where the caller may ask for it (root), else the one that has
- * its name now.
- *
- * Return: 0 or a negative errno.
- */
-int elf_open(struct elf *elf, pid_t pid, const struct map *m);
-void elf_close(struct elf *elf);
-
-/**
- * elf_find - the address of a symbol
- * @elf: the file
- * @base: where its first byte is mapped
+ * @m: the mapping of a file's first byte
  * @name: the symbol
+ * @addr: filled in
  *
- * Return: the address in the process, or 0.
+ * Looks into the very file where the caller may ask for it (root), else into
+ * the one that has its name now.
+ *
+ * Return: 0, or a negative errno; -ENOENT if the file has no such symbol.
  */
-uint64_t elf_find(const struct elf *elf, uint64_t base, const char *name);
-
-/**
- * elf_functions - every function
- * @elf: the file
- * @base: where its first byte is mapped
- * @fn: called with address, size (0 if not known), name and @arg
- * @arg: for @fn
- */
-void elf_functions(const struct elf *elf, uint64_t base,
-		   void (*fn)(uint64_t addr, uint64_t size, const char *name,
-			      void *arg), void *arg);
+int symbol_find(pid_t pid, const struct map *m, const char *name,
+		uint64_t *addr);
 
 #endif

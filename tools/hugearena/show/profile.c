@@ -64,6 +64,9 @@ static void lines_add(struct profile *p, const struct prof *prof, double sign)
 		line->record = s;
 		line->objects = sign * scale * (double)c.objects;
 		line->bytes = sign * scale * (double)c.bytes;
+		/* each is there with a chance of 1 / scale */
+		line->variance = (double)c.bytes * (double)c.bytes /
+				 (double)c.objects * (scale - 1) * scale;
 		p->n++;
 	}
 }
@@ -85,11 +88,13 @@ int profile_make(struct profile *p)
 				       p->line[i].record)) {
 			p->line[kept - 1].objects += p->line[i].objects;
 			p->line[kept - 1].bytes += p->line[i].bytes;
+			p->line[kept - 1].variance += p->line[i].variance;
 		} else {
 			p->line[kept++] = p->line[i];
 		}
 		p->objects += p->line[i].objects;
 		p->bytes += p->line[i].bytes;
+		p->variance += p->line[i].variance;
 	}
 	p->n = kept;
 	qsort(p->line, p->n, sizeof(*p->line), by_bytes);
@@ -120,8 +125,6 @@ static void heap_write(struct profile *p, FILE *f)
 {
 	struct prof_count in_use = { 0 }, total = { 0 };
 	unsigned int n, k;
-	char line[4096];
-	FILE *maps;
 	size_t i;
 
 	for (i = 0; i < p->prof->n; i++) {
@@ -148,11 +151,13 @@ static void heap_write(struct profile *p, FILE *f)
 		fputc('\n', f);
 	}
 	fputs("\nMAPPED_LIBRARIES:\n", f);
-	maps = proc_open(p->stacks.pid, "maps");
-	while (maps && fgets(line, sizeof(line), maps))
-		fputs(line, f);
-	if (maps)
-		fclose(maps);
+	for (i = 0; i < p->stacks.maps.n; i++) {
+		const struct map *m = &p->stacks.maps.v[i];
+
+		fprintf(f, "%" PRIx64 "-%" PRIx64 " %s %08" PRIx64 " %s %"
+			PRIu64 " %s\n", m->start, m->end, m->perms, m->offset,
+			m->dev, m->inode, m->name);
+	}
 }
 
 /* "main;parse;malloc 4096" a line, for flame graphs. */
@@ -171,18 +176,30 @@ static void folded_write(struct profile *p, FILE *f)
 	}
 }
 
+/* " +-12 %": twice the standard deviation, nothing if it is none. */
+static const char *error_text(double bytes, double variance)
+{
+	static char text[32];
+	double percent = bytes ? 200 * sqrt(variance) / fabs(bytes) : 0;
+
+	text[0] = '\0';
+	if (percent >= 0.5)
+		snprintf(text, sizeof(text), " +-%.0f %%", percent);
+	return text;
+}
+
 static void table_write(struct profile *p, FILE *f)
 {
 	static const char *const titles[] = {
 		[PROFILE_LIVE] = "Live", [PROFILE_PEAK] = "Live at the peak",
 		[PROFILE_TOTAL] = "Allocated ever", [PROFILE_GROWTH] = "Growth",
 	};
-	unsigned int n, k;
 	size_t i;
 
-	fprintf(f, "%s%s: %s in %s objects, from %s samples, one in %s%s\n",
+	fprintf(f, "%s%s: %s%s in %s objects, from %s samples, one in %s%s\n",
 		out_style(OUT_BOLD), titles[p->what],
 		out_bytes((uint64_t)fabs(p->bytes)),
+		error_text(p->bytes, p->variance),
 		out_count((uint64_t)fabs(p->objects)),
 		out_count(p->prof->samples), out_bytes(p->prof->rate),
 		out_style(OUT_PLAIN));
@@ -191,18 +208,17 @@ static void table_write(struct profile *p, FILE *f)
 			out_count(p->prof->lost));
 	for (i = 0; i < p->n && i < p->top; i++) {
 		const struct profile_line *line = &p->line[i];
-		void *const *frame = frames(p, line->record, &n);
 
-		fprintf(f, "\n  %s%s%s in %s objects, %s%s\n",
+		fprintf(f, "\n  %s%s%s%s in %s objects, %s%s\n",
 			out_style(OUT_INFO), line->bytes < 0 ? "-" : "",
 			out_bytes((uint64_t)fabs(line->bytes)),
+			error_text(line->bytes, line->variance),
 			out_count((uint64_t)(fabs(line->objects) + 0.5)),
 			out_percent((uint64_t)fabs(line->bytes),
 				    (uint64_t)fabs(p->bytes)),
 			out_style(OUT_PLAIN));
-		for (k = 0; k < n; k++)
-			fprintf(f, "      %s\n",
-				stacks_name(&p->stacks, frame[k]));
+		stacks_print(&p->stacks, line->record->frame,
+			     line->record->nframes, f, false);
 	}
 	if (p->n > p->top)
 		fprintf(f, "\n  and %zu stacks more\n", p->n - p->top);
@@ -243,6 +259,8 @@ int profile_json(struct profile *p, FILE *f)
 		obj = json_object();
 		json_put_real(obj, "objects", p->line[i].objects);
 		json_put_real(obj, "bytes", p->line[i].bytes);
+		json_put_real(obj, "bytes_deviation",
+			      sqrt(p->line[i].variance));
 		json_object_set_new(obj, "stack",
 				    stacks_json(&p->stacks, s->frame,
 						s->nframes));

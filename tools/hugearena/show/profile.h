@@ -31,10 +31,11 @@ enum profile_format {
  * @record: a record of it, for its frames
  * @objects: allocations they stand for
  * @bytes: bytes they stand for
+ * @variance: of @bytes, as it is chance what became a sample
  */
 struct profile_line {
 	const struct prof_stack *record;
-	double objects, bytes;
+	double objects, bytes, variance;
 };
 
 /**
@@ -48,6 +49,7 @@ struct profile_line {
  * @n: how many
  * @objects: sum over all
  * @bytes: the same
+ * @variance: the same
  */
 struct profile {
 	enum profile_what what;
@@ -56,7 +58,7 @@ struct profile {
 	struct stacks stacks;
 	struct profile_line *line;
 	size_t n;
-	double objects, bytes;
+	double objects, bytes, variance;
 };
 
 /* Each returns 0 or a negative errno. */
