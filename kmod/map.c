@@ -413,6 +413,8 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
 		return -EINVAL;
+	/* takes the VMA's lock, which comes before the family's in a fault */
+	vm_flags_set(vma, VM_DONTEXPAND);
 	mutex_lock(&f->lock);
 	a = ha_arena_find(f, vma->vm_mm);
 	if (!a) {
@@ -430,7 +432,6 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 	else
 		atomic_inc(&a->nvma);
 	vma->vm_private_data = a;
-	vm_flags_set(vma, VM_DONTEXPAND);
 	vma->vm_ops = &plain_ops;
 	if (a->cow)
 		vma_set_cow(vma);
