@@ -184,7 +184,7 @@ static int ask(const char *request, char *answer, size_t size)
 	ssize_t n;
 
 	for (try = 0; connect(fd, (void *)&to, sizeof(to)); try++) {
-		if (try == 100)
+		if (try == 600)
 			return -1;
 		usleep(100000);
 	}
