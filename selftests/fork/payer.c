@@ -37,21 +37,6 @@ FIXTURE_TEARDOWN(payer)
 	params_reset();
 }
 
-/* Touch blocks until @want are in reserve; the next one, or 0. */
-static size_t reserve_grow(struct arena *a, size_t from, __u64 want)
-{
-	struct hugearena_stat st = { 0 };
-	size_t i;
-
-	for (i = from; i < BLOCKS && st.reserve < want; i++) {
-		byte_write(a->base + i * BLOCK_LEN, 1);
-		usleep(50000);
-		if (arena_stat(a, &st))
-			return 0;
-	}
-	return st.reserve < want ? 0 : i;
-}
-
 /* Is what @a holds alone, and its reserve, charged to @cg since @before? */
 static int is_charged(struct arena *a, const struct memcg *cg,
 		      long long before)

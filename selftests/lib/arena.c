@@ -198,6 +198,27 @@ int arena_join_wait(const struct arena *a, size_t offset, size_t len)
 	return -1;
 }
 
+size_t reserve_grow(const struct arena *a, size_t from, __u64 want)
+{
+	size_t nr = a->size / BLOCK_LEN - from, n, i;
+	struct hugearena_stat st;
+
+	for (n = 0; n < 12000; n++) {
+		i = from + n % nr;
+		if (n && i == from &&
+		    arena_punch(a, from * BLOCK_LEN, nr * BLOCK_LEN))
+			break;
+		byte_write(a->base + i * BLOCK_LEN, 1);
+		if (arena_stat(a, &st))
+			break;
+		if (st.reserve >= want)
+			return i + 1;
+		if (n % 2)
+			usleep(10000);
+	}
+	return 0;
+}
+
 int upkeep_wait(unsigned int times)
 {
 	struct arena a;

@@ -82,6 +82,14 @@ int arena_join_wait(const struct arena *a, size_t offset, size_t len);
  */
 int upkeep_wait(unsigned int times);
 
+/*
+ * Touch blocks from @from on, and these anew when all have been, until the arena's
+ * reserve is of @want blocks or more: a second fault within a second makes the
+ * worker fill it, whenever that gets to run.  The block behind the last one that
+ * was touched, or 0 if it never comes to that (a minute).
+ */
+size_t reserve_grow(const struct arena *a, size_t from, __u64 want);
+
 /* HUGEARENA_IOC_BLOCKS of the one block at @index. */
 int arena_block(const struct arena *a, size_t index,
 		struct hugearena_block *block);

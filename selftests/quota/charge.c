@@ -2,6 +2,7 @@
 /* Which memory cgroup pays: the arena's, for all but the pool's blocks. */
 #include "harness.h"
 #include <signal.h>
+#include <stdbool.h>
 #include "memcg.h"
 
 #define BLOCKS	16
@@ -52,25 +53,18 @@ TEST_F(charge, demand_is_charged_and_given_back)
 	EXPECT_EQ(0, child_run(rises_by_fill, &self->cg));
 }
 
-/* A reserve of eight blocks beside the four that were touched. */
+/* A reserve beside the blocks that were touched. */
 static int rises_by_reserve(void *arg)
 {
 	struct memcg *cg = arg;
 	struct hugearena_stat st = { 0 };
 	long long before, rise;
 	struct arena a;
-	int i;
 
 	if (memcg_enter(cg) || arena_make(&a, BLOCKS))
 		return 1;
 	before = memcg_read(cg, "memory.current");
-	for (i = 0; i < 8 && st.reserve < 2; i++) {
-		byte_write(a.base + i * BLOCK_LEN, 1);
-		usleep(50000);
-		if (arena_stat(&a, &st))
-			return 2;
-	}
-	if (st.reserve < 2)
+	if (!reserve_grow(&a, 0, 2) || arena_stat(&a, &st))
 		return 3;
 	rise = memcg_read(cg, "memory.current") - before;
 	/* the worker may go on between the two looks */
@@ -159,23 +153,41 @@ TEST_F(charge, memory_max_is_kept)
 	EXPECT_LE(5, memcg_key(&self->cg, "memory.events", "oom_kill"));
 }
 
-/* The reserve is no way around the limit either, nor a reason to be killed. */
+/*
+ * The reserve is no way around the limit either, nor a reason to be killed.  With
+ * 8 MiB in blocks and 12 there may be, a reserve of 16 blocks has run into the
+ * limit when the group says that it was hit.
+ */
 static int reserve_at_limit(void *arg)
 {
+	struct hugearena_stat st;
+	bool kept = false;
+	long long max;
 	struct arena a;
-	int i;
+	size_t i;
 
 	if (memcg_enter(arg) || arena_make(&a, 16))
 		return 1;
-	if (memcg_write(arg, "memory.max", memcg_read(arg, "memory.current") +
-			12 * MIB))
+	max = memcg_read(arg, "memory.current") + 12 * MIB;
+	if (memcg_write(arg, "memory.max", max))
 		return 2;
-	for (i = 0; i < 4; i++) {
-		byte_write(a.base + i * BLOCK_LEN, 1);
-		usleep(50000);
+	for (i = 0; i < 600; i++) {
+		/* four blocks anew: a reserve wants to be as large as that */
+		if (arena_punch(&a, 0, a.size))
+			return 3;
+		pages_fill(a.base, 4 * BLOCK_LEN, 1);
+		if (arena_stat(&a, &st))
+			return 4;
+		kept = kept || st.reserve;
+		if (kept && memcg_key(arg, "memory.events", "max") > 0)
+			break;
+		usleep(100000);
 	}
-	usleep(500000);
-	return memcg_key(arg, "memory.events", "oom_kill") ? 3 : 0;
+	if (i == 600)
+		return 5;
+	if (memcg_read(arg, "memory.current") > max)
+		return 6;
+	return memcg_key(arg, "memory.events", "oom_kill") ? 7 : 0;
 }
 
 TEST_F(charge, the_reserve_never_calls_the_oom_killer)
