@@ -72,7 +72,7 @@ TEST_F(lost, busy_while_a_child_lives)
 	EXPECT_ERRNO(EBUSY, take(self));
 	/* even when nothing is shared any more */
 	ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
-	usleep(2000000);
+	ASSERT_EQ(0, upkeep_wait(2));
 	EXPECT_ERRNO(EBUSY, take(self));
 	gate_post(self->go);
 	EXPECT_EQ(0, child_wait(pid));

@@ -105,7 +105,7 @@ TEST_F(exec, daemonised)
 		pid = fork();
 		if (pid)
 			_exit(pid < 0);
-		alarm(20);
+		alarm(200);
 		gate_wait(gone);
 		status = pages_wrong(self->a.base, self->a.size, 2) ? 1 : 0;
 		pages_fill(self->a.base, self->a.size, 3);
@@ -139,7 +139,7 @@ TEST_F(exec, the_maker_may_go)
 		pid = fork();
 		if (pid)
 			_exit(pid < 0);
-		alarm(20);
+		alarm(200);
 		gate_wait(gone);
 		status = pages_wrong(b.base, b.size, 5) ? 1 : 0;
 		pages_fill(b.base, b.size, 6);

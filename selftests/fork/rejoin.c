@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* When the other side is gone, overlays become whole blocks again. */
 #include "harness.h"
+#include <pthread.h>
+#include <stdbool.h>
 
 #define BLOCKS	8
 
@@ -76,26 +78,72 @@ TEST_F(rejoin, in_the_background)
 	EXPECT_EQ(0, content_wrong(&self->a));
 }
 
+#define WORDS	64	/* of each block, a page apart */
+
+struct hammer {
+	struct arena *a;
+	pthread_t thread;
+	unsigned int stop;
+	/* the writer's own until it has ended */
+	__u32 round;
+	unsigned long lost;
+};
+
+static __u32 *hammer_word(struct arena *a, size_t i)
+{
+	return (__u32 *)(a->base + i / WORDS * BLOCK_LEN + i % WORDS * OS_PAGE +
+			 128);
+}
+
+/* Write every word anew in each round, and look whether the last one is there. */
+static void *hammers(void *arg)
+{
+	struct hammer *h = arg;
+	__u32 last;
+	size_t i;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED)) {
+		last = h->round;
+		for (i = 0; i < BLOCKS * WORDS; i++) {
+			__u32 *word = hammer_word(h->a, i);
+
+			h->lost += last && __atomic_load_n(word,
+						__ATOMIC_RELAXED) != last;
+			__atomic_store_n(word, last + 1, __ATOMIC_RELAXED);
+		}
+		__atomic_store_n(&h->round, last + 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* One more round than there was at the call. */
+static bool hammer_goes_on(struct hammer *h)
+{
+	__u32 round = __atomic_load_n(&h->round, __ATOMIC_RELAXED);
+
+	return wait_for(__atomic_load_n(&h->round, __ATOMIC_RELAXED) != round,
+			1) == 1;
+}
+
+/* Every block is joined while its pages are written, as fast as one can. */
 TEST_F(rejoin, writes_meanwhile_are_kept)
 {
-	size_t i, round = 0;
+	struct hammer h = { .a = &self->a };
+	size_t i;
 
+	ASSERT_EQ(0, pthread_create(&h.thread, NULL, hammers, &h));
+	EXPECT_TRUE(hammer_goes_on(&h));
+	EXPECT_EQ(BLOCKS, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 	child_ends(_metadata, self->release, self->pid);
-	/* write on and on until all blocks are whole */
-	while (arena_count(&self->a, HUGEARENA_BLOCK_WHOLE) != BLOCKS &&
-	       round < 2000) {
-		round++;
-		for (i = 0; i < BLOCKS; i++)
-			byte_write(self->a.base + i * BLOCK_LEN + round, 'r');
-		usleep(1000);
-	}
 	EXPECT_EQ(BLOCKS, wait_for(arena_count(&self->a,
 					       HUGEARENA_BLOCK_WHOLE),
 				   BLOCKS));
-	ASSERT_LT(0, round);
-	for (i = 0; i < BLOCKS; i++)
-		EXPECT_EQ(0, bytes_other(self->a.base + i * BLOCK_LEN + 1,
-					 round, 'r'));
+	EXPECT_TRUE(hammer_goes_on(&h));
+	__atomic_store_n(&h.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(h.thread, NULL);
+	EXPECT_EQ(0, h.lost);
+	for (i = 0; i < BLOCKS * WORDS; i++)
+		EXPECT_EQ(h.round, *hammer_word(&self->a, i));
 }
 
 TEST_F(rejoin, the_joined_are_counted)

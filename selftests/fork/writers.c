@@ -18,12 +18,13 @@ struct writer {
 	size_t pages;
 	int stop;
 	unsigned long lost;
-	unsigned int rounds;
+	unsigned int *rounds;	/* shared with children */
 };
 
 FIXTURE(writers) {
 	struct arena a;
 	struct writer w[WRITERS];
+	unsigned int *rounds;
 	__u32 *picture;
 };
 
@@ -70,8 +71,17 @@ static void *writer_body(void *arg)
 			word_write(first, round);
 			word_write(last, round);
 		}
-		__atomic_store_n(&w->rounds, round, __ATOMIC_RELAXED);
+		__atomic_store_n(w->rounds, round, __ATOMIC_RELAXED);
 	}
+}
+
+/* Until the writer has ended @n more rounds, the last of which it also began. */
+static void rounds_pass(const struct writer *w, unsigned int n)
+{
+	unsigned int until = __atomic_load_n(w->rounds, __ATOMIC_RELAXED) + n;
+
+	while (__atomic_load_n(w->rounds, __ATOMIC_RELAXED) < until)
+		usleep(1000);
 }
 
 FIXTURE_SETUP(writers)
@@ -85,9 +95,13 @@ FIXTURE_SETUP(writers)
 	part = self->a.size / OS_PAGE / WRITERS;
 	self->picture = calloc(part * WRITERS, sizeof(__u32));
 	ASSERT_NE(NULL, self->picture);
+	self->rounds = mmap(NULL, OS_PAGE, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->rounds);
 	for (i = 0; i < WRITERS; i++) {
 		self->w[i].words = (void *)(self->a.base + i * part * OS_PAGE);
 		self->w[i].pages = part;
+		self->w[i].rounds = &self->rounds[i];
 		ASSERT_EQ(0, pthread_create(&self->w[i].thread, NULL,
 					    writer_body, &self->w[i]));
 	}
@@ -99,13 +113,13 @@ FIXTURE_TEARDOWN(writers)
 
 	for (i = 0; i < WRITERS; i++) {
 		/* each has checked a round, however slow the machine is */
-		while (__atomic_load_n(&self->w[i].rounds, __ATOMIC_RELAXED) < 2)
-			usleep(1000);
+		rounds_pass(&self->w[i], 2);
 		__atomic_store_n(&self->w[i].stop, 1, __ATOMIC_RELAXED);
 		pthread_join(self->w[i].thread, NULL);
 		/* not one write of the parent may be lost */
 		EXPECT_EQ(0, self->w[i].lost);
 	}
+	munmap(self->rounds, OS_PAGE);
 	free(self->picture);
 	arena_drop(&self->a);
 }
@@ -151,7 +165,9 @@ static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
 
 	for (i = 0; i < WRITERS; i++)
 		bad |= picture_take(&w[i], picture + i * pages);
-	usleep(2000);
+	/* whatever each of the parent's writers goes on to write everywhere */
+	for (i = 0; i < WRITERS; i++)
+		rounds_pass(&w[i], 2);
 	for (i = 0; i < WRITERS; i++)
 		bad |= picture_changed(&w[i], picture + i * pages) << 2;
 	if (generations > 1) {

@@ -122,7 +122,7 @@ TEST_F(join, refilled_in_the_background)
 /* Upkeep, which setup gave work to, has long found nothing to do. */
 TEST_F(join, refilled_long_after)
 {
-	sleep(4);
+	ASSERT_EQ(0, upkeep_wait(3));
 	ASSERT_EQ(3, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 	pages_fill(self->a.base, self->a.size, 1);
 	EXPECT_EQ(0, wait_for(arena_count(&self->a, HUGEARENA_BLOCK_SPLIT),
