@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /proc/hugearena/latency: a histogram a source, fed by every fault. */
 #include "harness.h"
+#include <time.h>
 
 #define BUCKETS	32
 
@@ -8,8 +9,11 @@ static const char *const sources[] = {
 	"reserve", "pool", "demand", "small", "map", "cow",
 };
 
-/* Read the line of @source; its sum, or -1 if the line is malformed. */
-static long long histogram_sum(const char *source)
+/*
+ * Read the line of @source, its numbers into @bucket unless that is NULL; its
+ * sum, or -1 if the line is malformed.
+ */
+static long long histogram_read(const char *source, unsigned long long *bucket)
 {
 	unsigned long long value;
 	char line[1024], *word, *rest, *end;
@@ -31,6 +35,8 @@ static long long histogram_sum(const char *source)
 			if (*end)
 				break;
 			sum += value;
+			if (bucket)
+				bucket[n] = value;
 		}
 		if (n < BUCKETS || strtok_r(NULL, " \n", &rest)) {
 			sum = -1;
@@ -39,6 +45,11 @@ static long long histogram_sum(const char *source)
 	}
 	fclose(f);
 	return sum;
+}
+
+static long long histogram_sum(const char *source)
+{
+	return histogram_read(source, NULL);
 }
 
 TEST(header_and_sources)
@@ -83,6 +94,44 @@ TEST_F(latency, a_fault_is_one_sample)
 	ASSERT_EQ(0, arena_punch(&self->a, OS_PAGE, OS_PAGE));
 	byte_write(self->a.base + OS_PAGE, 1);
 	EXPECT_EQ(small + 1, histogram_sum("small"));
+}
+
+static unsigned long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (unsigned long long)t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/*
+ * One fault is one more in one bucket, and bucket n is for less than 2^n ns: no
+ * more than the process itself waited, and no less than it takes to clear 2 MiB,
+ * which at 512 GB/s would be 4 us.
+ */
+TEST_F(latency, a_sample_is_where_its_time_is)
+{
+	unsigned long long before[BUCKETS], after[BUCKETS], took;
+	int i, n, changed;
+
+	for (i = 0; i < 8; i++) {
+		ASSERT_LE(0, histogram_read("demand", before));
+		took = now();
+		byte_write(self->a.base + i * BLOCK_LEN, 1);
+		took = now() - took;
+		ASSERT_LE(0, histogram_read("demand", after));
+		changed = -1;
+		for (n = 0; n < BUCKETS; n++) {
+			if (before[n] == after[n])
+				continue;
+			EXPECT_EQ(-1, changed);
+			EXPECT_EQ(before[n] + 1, after[n]);
+			changed = n;
+		}
+		ASSERT_LE(12, changed);
+		/* the last one is for all that is longer, too */
+		EXPECT_LE(1ULL << (changed - 1), took);
+	}
 }
 
 TEST_F(latency, a_copy_is_one_sample)

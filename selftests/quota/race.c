@@ -15,6 +15,9 @@ struct race {
 	int dev;
 	int go, full, leave;
 	unsigned int stop;
+	/* the watcher's: what it saw at the most, and how often it looked */
+	long long most;
+	unsigned int looks;
 	/* filled in by all, hence atomically */
 	unsigned int blocks;
 };
@@ -77,12 +80,26 @@ static int racer(void *arg)
 static int watcher(void *arg)
 {
 	struct race *r = arg;
-	long long limit = 50 * 1024;
+	long long seen;
 
-	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED))
-		if (stat_read("Resident") > limit)
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		seen = stat_read("Resident");
+		if (seen < 0)
 			return 1;
+		if (seen > r->most)
+			r->most = seen;
+		__atomic_fetch_add(&r->looks, 1, __ATOMIC_RELEASE);
+	}
 	return 0;
+}
+
+/* A look that began after this was called has come to its end. */
+static int watcher_looked(struct race *r)
+{
+	unsigned int before = __atomic_load_n(&r->looks, __ATOMIC_ACQUIRE);
+
+	return wait_for(__atomic_load_n(&r->looks, __ATOMIC_ACQUIRE) - before >
+			1, 1) == 1;
 }
 
 TEST_F(race, never_one_block_more)
@@ -103,6 +120,7 @@ TEST_F(race, never_one_block_more)
 		for (i = 0; i < PROCESSES; i++)
 			gate_wait(self->r->full);
 		EXPECT_EQ(variant->limit_mb / 2, self->r->blocks);
+		EXPECT_TRUE(watcher_looked(self->r));
 		for (i = 0; i < PROCESSES; i++)
 			gate_post(self->r->leave);
 		for (i = 0; i < PROCESSES; i++)
@@ -111,6 +129,8 @@ TEST_F(race, never_one_block_more)
 	}
 	__atomic_store_n(&self->r->stop, 1, __ATOMIC_RELAXED);
 	EXPECT_EQ(0, child_wait(watch));
+	/* all of it was seen, and nothing above */
+	EXPECT_EQ((long long)variant->limit_mb * 1024, self->r->most);
 }
 
 TEST_HARNESS_MAIN
