@@ -133,7 +133,9 @@ TEST_F(rights, others_cannot_look_at_it)
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_EQ(0, child_run(views, &st.id));
 	status = child_run(views_as_root_of_a_namespace, &st.id);
-	EXPECT_TRUE(status == 0 || status == 99);
+	if (status == 99)
+		SKIP(return, "no user namespaces here");
+	EXPECT_EQ(0, status);
 }
 
 static int takes_more_than_its_quota(void *arg)

@@ -53,7 +53,7 @@ int held_back_to(const struct held *before)
 	struct held now;
 	int i;
 
-	for (i = 0; i < 400; i++) {
+	for (i = 0; i < 1200; i++) {
 		if (held_read(&now))
 			return -1;
 		if (!memcmp(&now, before, sizeof(now)))

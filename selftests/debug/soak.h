@@ -55,7 +55,7 @@ struct held {
 int held_read(struct held *h);
 
 /*
- * Wait up to 20 s until no more is held than @before.  0, or -1 after saying
+ * Wait up to a minute until no more is held than @before.  0, or -1 after saying
  * what is left over.
  */
 int held_back_to(const struct held *before);
