@@ -246,6 +246,31 @@ TEST(clean_ups_run_last_in_first_out)
 	EXPECT_STREQ("cbdae", order);
 }
 
+/* Objects that are allocations of their own go with a mark as others do. */
+TEST(large_objects_go_with_a_mark)
+{
+	struct shim_region *r = shim_region_new(0, 0);
+	struct shim_region_stat before, after;
+	struct shim_region_mark m;
+	int i;
+
+	ASSERT_NE(NULL, r);
+	ASSERT_NE(NULL, shim_region_alloc(r, 1 << 20));
+	shim_region_get_stat(r, &before);
+	m = shim_region_mark(r);
+	for (i = 0; i < 10; i++) {
+		ASSERT_NE(NULL, shim_region_alloc(r, 1 << 20));
+		ASSERT_NE(NULL, shim_region_alloc_aligned(r, 1 << 20, 4096));
+	}
+	shim_region_release(r, m);
+	shim_region_get_stat(r, &after);
+	EXPECT_EQ(before.held, after.held);
+	shim_region_reset(r);
+	shim_region_get_stat(r, &after);
+	EXPECT_GT(before.held, after.held + (1 << 20) - 4096);
+	shim_region_free(r);
+}
+
 /* What is kept by a reset, as a share of what was used lately. */
 TEST(a_burst_is_given_back)
 {

@@ -199,6 +199,10 @@ TEST(when_memory_runs_out_a_slice_stays_as_it_was)
 	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX / 2));
 	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX));
+	/* a number of bytes that wraps to few */
+	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX / sizeof(int) + 2));
+	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX / sizeof(int) + 2000));
+	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_EQ(-1, shim_vec_append_n(&v, v.p, SIZE_MAX - 5));
 	EXPECT_EQ(1000, v.len);
 	shim_vec_free(&v);

@@ -78,6 +78,49 @@ TEST_F(chan, in_order)
 	}
 }
 
+static void *receives_one(void *arg)
+{
+	int v = -1;
+
+	shim_chan_recv(c1, &v);
+	note((int)(intptr_t)arg * 100 + v);
+	return NULL;
+}
+
+static void *sends_number(void *arg)
+{
+	int v = (int)(intptr_t)arg;
+
+	shim_chan_send(c1, &v);
+	return NULL;
+}
+
+/* Who came first is served first, at both ends. */
+TEST_F(chan, waiters_in_order)
+{
+	intptr_t i;
+
+	c1 = shim_chan_new(sizeof(int), 0);
+	for (i = 0; i < 8; i++)
+		shim_co_go(self->q, receives_one, (void *)i, NULL);
+	for (i = 0; i < 8; i++)
+		shim_co_go(self->q, sends_number, (void *)i, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(8, nr_logged);
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(i * 101, logged[i]);
+	nr_logged = 0;
+	for (i = 0; i < 8; i++)
+		shim_co_go(self->q, sends_number, (void *)i, NULL);
+	for (i = 0; i < 8; i++)
+		shim_co_go(self->q, receives_one, (void *)i, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(8, nr_logged);
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(i * 101, logged[i]);
+	shim_chan_free(c1);
+}
+
 static void *try_it(void *arg)
 {
 	struct shim_chan_case k = { .chan = c1, .elem = arg, .send = true };

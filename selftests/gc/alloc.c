@@ -31,6 +31,38 @@ TEST(sizes_alignment_and_zero)
 	EXPECT_EQ(0, shim_gc_verify());
 }
 
+static void **large[4];
+static struct shim_gc_weak *leaf[4 * 256];
+
+static __attribute__((noinline)) void fill_large(void)
+{
+	static const size_t size[] = { 100 << 10, 200 << 10, 1 << 20, 5 << 20 };
+	size_t i, k, n, at;
+	void *p;
+
+	for (i = 0; i < 4; i++) {
+		large[i] = shim_gc_alloc(size[i]);
+		n = size[i] / sizeof(void *);
+		for (k = 0; k < 256; k++) {
+			/* the first word and the last, and some in between */
+			at = k * (n - 1) / 255;
+			p = shim_gc_alloc(48);
+			large[i][at] = p;
+			leaf[i * 256 + k] = shim_gc_weak_new(p, SHIM_GC_SHORT);
+		}
+	}
+}
+
+TEST(large_objects_are_scanned_to_their_end)
+{
+	fill_large();
+	ASSERT_EQ(0, collect());
+	EXPECT_EQ(4 * 256, count_left(leaf, 4 * 256));
+	memset(large, 0, sizeof(large));
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(2 * 256, count_left(leaf, 4 * 256));
+}
+
 TEST(base_and_size)
 {
 	char *p = shim_gc_alloc(100), *large = shim_gc_alloc(1 << 20);

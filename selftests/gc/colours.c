@@ -252,6 +252,65 @@ TEST_F(colours, kept_through_a_weak_reference)
 	EXPECT_EQ(SOME, count_whole());
 }
 
+/* Nothing but the weak reference leads to it when marking begins. */
+static void revive_only(bool arg)
+{
+	struct node *a;
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < SOME; i++) {
+		a = shim_gc_alloc(sizeof(*a));
+		shim_gc_store(&a->next, shim_gc_weak_get(weak[i]));
+		root_a[i] = a;
+	}
+}
+
+TEST_F(colours, kept_though_only_weak_before)
+{
+	drop_edges();
+	ASSERT_EQ(0, run_cycle(revive_only, false));
+	EXPECT_EQ(SOME, count_whole());
+}
+
+/* More than is marked in one go: what is under way in between is not lost. */
+#define WIDE	200
+#define LEAVES	500
+
+static struct node **wide[WIDE];
+
+static __attribute__((noinline)) void make_wide(void)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < WIDE; i++) {
+		wide[i] = shim_gc_alloc(LEAVES * sizeof(**wide));
+		for (k = 0; k < LEAVES; k++) {
+			wide[i][k] = shim_gc_alloc(sizeof(struct node));
+			wide[i][k]->check = CHECK;
+		}
+	}
+}
+
+static void nothing(bool arg)
+{
+	(void)arg;
+}
+
+TEST_F(colours, a_large_graph_is_marked_whole)
+{
+	unsigned int i, k, round, whole = 0;
+
+	make_wide();
+	for (round = 0; round < 3; round++)
+		ASSERT_EQ(0, run_cycle(nothing, false));
+	for (i = 0; i < WIDE; i++)
+		for (k = 0; k < LEAVES; k++)
+			whole += shim_gc_base(wide[i][k]) == wide[i][k] &&
+				 wide[i][k]->check == CHECK;
+	EXPECT_EQ(WIDE * LEAVES, whole);
+}
+
 /*
  * No barrier at all: the kernel knows the pages.  Where it does not, the mode is
  * STOP, and says so.

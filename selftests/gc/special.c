@@ -194,6 +194,34 @@ TEST_F(special, ephemerons_in_a_chain)
 	EXPECT_GT(SOME, left);
 }
 
+static struct shim_gc_weak *value_of[SOME];
+
+static __attribute__((noinline)) void make_values(void)
+{
+	uint64_t *value;
+	unsigned int i;
+
+	eph = shim_gc_alloc(SOME * sizeof(*eph));
+	key_of = shim_gc_alloc(SOME * sizeof(*key_of));
+	for (i = 0; i < SOME; i++) {
+		key_of[i] = shim_gc_alloc(32);
+		value = shim_gc_alloc(32);
+		eph[i] = shim_gc_ephemeron_new(key_of[i], value);
+		value_of[i] = shim_gc_weak_new(value, SHIM_GC_SHORT);
+	}
+}
+
+/* A value that nobody else has lives as long as its key, and no longer. */
+TEST_F(special, a_value_goes_with_its_key)
+{
+	make_values();
+	collect();
+	EXPECT_EQ(SOME, count_left(value_of, SOME));
+	memset(key_of, 0, SOME * sizeof(*key_of));
+	collect();
+	EXPECT_GE(STRAY, count_left(value_of, SOME));
+}
+
 static size_t leaks, leaked;
 
 static void on_leak(const void *p, size_t size)
