@@ -104,13 +104,20 @@ static role role_of(const body &b, gcall *c, unsigned int nr, bool *known)
 	return NONE;
 }
 
-/* Does a call return the argument, with a reference more? */
-static bool retains(const body &b, gcall *c, unsigned int nr)
+/* May a call return the argument? */
+static bool returns(const body &b, gcall *c, unsigned int nr)
 {
 	tree fn = gimple_call_fndecl(c);
 	const tags *t = fn ? b.tags_of(fn) : NULL;
 
-	return has_mark(fn, "shim_gives") && t && t->of(nr).result[POINTER];
+	return t && t->of(nr).result[POINTER];
+}
+
+/* The same, with a reference more. */
+static bool retains(const body &b, gcall *c, unsigned int nr)
+{
+	return has_mark(gimple_call_fndecl(c), "shim_gives") &&
+		returns(b, c, nr);
 }
 
 /* One object on one path. */
@@ -228,6 +235,9 @@ bool follower::step_call(walk *w, gcall *c)
 				w->names.insert(SSA_NAME_VERSION(lhs));
 		} else if (r == NONE && !known) {
 			return false;
+		} else if (lhs && TREE_CODE(lhs) == SSA_NAME &&
+			   returns(b, c, i)) {
+			w->names.insert(SSA_NAME_VERSION(lhs));
 		}
 	}
 	return true;
