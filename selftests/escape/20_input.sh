@@ -56,3 +56,12 @@ verdict $? 'a summary that is not there'
 	>"$t/out" 2>&1
 [ $? != 0 ] && grep -q '/nowhere/report: No such file' "$t/out"
 verdict $? 'a report that cannot be written'
+
+# a report is written each time, and once, whatever stands between
+printf '#include <stdlib.h>\nint f(void) { return !malloc(1); }\n' >"$t/twice.c"
+for i in 1 2; do
+	"$o/shimcc" -m --shim-out="$t/twice.$i" -O1 -c -o "$t/twice.o" "$t/twice.c"
+done >"$t/out" 2>&1
+cp "$t/twice.1" "$t/out"
+[ "$(wc -l <"$t/twice.1")" = 1 ] && cmp -s "$t/twice.1" "$t/twice.2"
+verdict $? 'one report a call'
