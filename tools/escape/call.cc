@@ -113,6 +113,7 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 {
 	unsigned int nr = gimple_call_num_args(c);
 	std::vector<node_id> arg(nr), deep(nr, NO_NODE), whole(nr, NO_NODE);
+	std::vector<node_id> at(nr, NO_NODE);
 	node_id out = g.add_node(c);
 	tree lhs = gimple_call_lhs(c);
 	tree size = NULL_TREE, count = NULL_TREE;
@@ -122,6 +123,9 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 		if (arg[i] == NO_NODE)
 			continue;
 		deep[i] = reached(arg[i], c);
+		/* at an unknown byte, and with what can be reached */
+		at[i] = g.add_node(NULL);
+		g.copy(at[i], arg[i], ANY_BYTE, c);
 		whole[i] = g.add_node(NULL);
 		g.copy(whole[i], arg[i], ANY_BYTE, c);
 		g.copy(whole[i], deep[i], 0, c);
@@ -144,7 +148,9 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 		if (arg[i] == NO_NODE)
 			continue;
 		if (!p.known) {
-			g.copy(graph::world, arg[i], 0, c);
+			if (!t.from_file ||
+			    !INTEGRAL_TYPE_P(TREE_TYPE(gimple_call_arg(c, i))))
+				g.copy(graph::world, arg[i], 0, c);
 			continue;
 		}
 		for (int l = POINTER; l <= REACHED; l++) {
@@ -156,14 +162,20 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 			if (p.in_new[l] && t.is_new)
 				g.write(sites.back().object, ANY_BYTE, 0,
 					from[l], c);
-			for (unsigned int j = 0; j < nr; j++)
-				if (j < 64 && p.in_param[l] >> j & 1 &&
-				    arg[j] != NO_NODE)
-					g.store(whole[j], ANY_BYTE, 0, from[l],
+			for (unsigned int j = 0; j < MIN(nr, 64); j++) {
+				if (arg[j] == NO_NODE)
+					continue;
+				if (p.in_param[l] >> j & 1)
+					g.store(at[j], ANY_BYTE, 0, from[l], c);
+				if (p.in_reached[l] >> j & 1)
+					g.store(deep[j], ANY_BYTE, 0, from[l],
 						c);
+			}
 		}
 		if (i < 64 && t.world_in_param >> i & 1)
-			g.store(whole[i], ANY_BYTE, 0, graph::world, c);
+			g.store(at[i], ANY_BYTE, 0, graph::world, c);
+		if (i < 64 && t.world_in_reached >> i & 1)
+			g.store(deep[i], ANY_BYTE, 0, graph::world, c);
 		if (p.frees)
 			add_release(c, i, release::ALWAYS, name);
 		if (p.may_free) {
@@ -392,8 +404,12 @@ static tags tags_of_allocator(gcall *c, tree decl)
 	if (!attr)
 		return t;
 	for (tree a = TREE_VALUE(attr); a && n < 2; a = TREE_CHAIN(a))
-		if (tree_fits_uhwi_p(TREE_VALUE(a)))
-			t.size[n++] = tree_to_uhwi(TREE_VALUE(a));
+		if (tree_fits_uhwi_p(TREE_VALUE(a)) &&
+		    tree_to_uhwi(TREE_VALUE(a)) <= t.params.size() &&
+		    tree_to_uhwi(TREE_VALUE(a)) > 0) {
+			t.size[n] = tree_to_uhwi(TREE_VALUE(a));
+			t.params[t.size[n++] - 1].known = true;
+		}
 	return t;
 }
 

@@ -294,8 +294,13 @@ bool judge_param(const body &b, unsigned int nr, const tags *t, finding *f)
 		for (unsigned int i = 0; i < b.params.size() && i < 64; i++) {
 			std::ostringstream s;
 
-			if (!(p.in_param[l] >> i & 1) ||
-			    (l == REACHED && p.in_param[POINTER] >> i & 1))
+			unsigned long in[2] = {
+				p.in_param[POINTER] | p.in_reached[POINTER],
+				p.in_param[REACHED] | p.in_reached[REACHED],
+			};
+
+			if (!(in[l] >> i & 1) ||
+			    (l == REACHED && in[POINTER] >> i & 1))
 				continue;
 			s << (l == REACHED ? "what it leads to " : "") <<
 				"is stored in argument " << i + 1;

@@ -100,7 +100,8 @@ static role role_of(const body &b, gcall *c, unsigned int nr, bool *known)
 	if (t->of(nr).frees)
 		return TAKES;
 	*known = !t->of(nr).leak() && !t->of(nr).may_free &&
-		!t->of(nr).in_param[POINTER] && !t->of(nr).in_new[POINTER];
+		!t->of(nr).in_param[POINTER] &&
+		!t->of(nr).in_reached[POINTER] && !t->of(nr).in_new[POINTER];
 	return NONE;
 }
 

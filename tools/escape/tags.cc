@@ -22,6 +22,7 @@ param_tags::param_tags() :
 	for (int l = POINTER; l <= REACHED; l++) {
 		leaks[l] = result[l] = in_new[l] = false;
 		in_param[l] = 0;
+		in_reached[l] = 0;
 	}
 }
 
@@ -29,7 +30,9 @@ bool param_tags::operator==(const param_tags &o) const
 {
 	for (int l = POINTER; l <= REACHED; l++)
 		if (leaks[l] != o.leaks[l] || result[l] != o.result[l] ||
-		    in_new[l] != o.in_new[l] || in_param[l] != o.in_param[l])
+		    in_new[l] != o.in_new[l] ||
+		    in_param[l] != o.in_param[l] ||
+		    in_reached[l] != o.in_reached[l])
 			return false;
 	return known == o.known && same_byte == o.same_byte &&
 		frees == o.frees && may_free == o.may_free &&
@@ -38,7 +41,8 @@ bool param_tags::operator==(const param_tags &o) const
 
 tags::tags() :
 	variadic_known(false), variadic_observed(false), world_in_param(0),
-	world_in_new(false), is_new(false), no_pointer(false), any(false)
+	world_in_reached(0), world_in_new(false), is_new(false), no_pointer(false), any(false),
+	from_file(false)
 {
 	size[0] = size[1] = 0;
 }
@@ -48,6 +52,7 @@ bool tags::operator==(const tags &o) const
 	return params == o.params && variadic_known == o.variadic_known &&
 		variadic_observed == o.variadic_observed &&
 		world_in_param == o.world_in_param &&
+		world_in_reached == o.world_in_reached &&
 		world_in_new == o.world_in_new && is_new == o.is_new &&
 		size[0] == o.size[0] && size[1] == o.size[1] &&
 		no_pointer == o.no_pointer && any == o.any;
@@ -85,9 +90,12 @@ std::string tags_print(const tags &t)
 						   ">=r" : ">r");
 			if (p.in_new[l])
 				s << who.str() << ">new";
-			for (size_t j = 0; j < max_params; j++)
+			for (size_t j = 0; j < max_params; j++) {
 				if (p.in_param[l] >> j & 1)
 					s << who.str() << '>' << j + 1;
+				if (p.in_reached[l] >> j & 1)
+					s << who.str() << ">*" << j + 1;
+			}
 		}
 		if (p.frees)
 			s << ' ' << i + 1 << "~free";
@@ -98,9 +106,12 @@ std::string tags_print(const tags &t)
 	}
 	if (t.variadic_known)
 		s << (t.variadic_observed ? " ...@" : " ...");
-	for (size_t j = 0; j < max_params; j++)
+	for (size_t j = 0; j < max_params; j++) {
 		if (t.world_in_param >> j & 1)
 			s << " !>" << j + 1;
+		if (t.world_in_reached >> j & 1)
+			s << " !>*" << j + 1;
+	}
 	if (t.world_in_new)
 		s << " !>new";
 	if (t.is_new && t.size[0] && t.size[1])
@@ -166,7 +177,7 @@ static bool parse_result(const char *s, tags *t)
 /* "WHO>WHERE" */
 static bool parse_item(const char *s, tags *t)
 {
-	bool reached = *s == '*';
+	bool reached = *s == '*', deep;
 	unsigned int nr, to;
 	param_tags *p;
 
@@ -183,10 +194,14 @@ static bool parse_item(const char *s, tags *t)
 			t->world_in_new = true;
 			return true;
 		}
+		deep = *s == '*';
+		if (deep)
+			s++;
 		to = number(&s);
 		if (!to || *s)
 			return false;
-		t->world_in_param |= 1ul << (to - 1);
+		(deep ? t->world_in_reached : t->world_in_param) |=
+			1ul << (to - 1);
 		return true;
 	}
 	if (reached)
@@ -211,10 +226,14 @@ static bool parse_item(const char *s, tags *t)
 		p->in_new[reached] = true;
 	} else if (*s == '>') {
 		s++;
+		deep = *s == '*';
+		if (deep)
+			s++;
 		to = number(&s);
 		if (!to || *s)
 			return false;
-		p->in_param[reached] |= 1ul << (to - 1);
+		(deep ? p->in_reached : p->in_param)[reached] |=
+			1ul << (to - 1);
 	} else {
 		return !*s && !reached;
 	}
@@ -254,6 +273,7 @@ std::string summary_read(const char *path, summary *s)
 
 		words >> name;
 		std::getline(words, items);
+		t.from_file = true;
 		if (tags_parse(items, &t, &error)) {
 			(*s)[name] = t;
 			continue;

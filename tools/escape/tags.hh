@@ -13,20 +13,21 @@
  *	2>r	its pointer may be the result; 2>=r: at the same byte
  *	*2>r	what can be reached from it may be the result
  *	2>!	its pointer leaks; *2>! what can be reached from it leaks
- *	2>1	its pointer may be stored in what parameter 1 leads to; *2>1 what
- *		can be reached from it
+ *	2>1	its pointer may be stored in what parameter 1 points to; *2>1 what
+ *		can be reached from it; 2>*1, *2>*1 in what can be reached there
  *	2>new	its pointer may be stored in the new object that is the result
  *	2~free	what it points to is freed, whatever happens
  *	2?free	what it points to, or can be reached from there, may be freed
  *	2@	its address is looked at: compared, printed, hashed
  *	...	further arguments do not leak; ...@ but their addresses are looked at
- *	!>1	pointers of the world may be stored in what parameter 1 leads to
+ *	!>1	pointers of the world may be stored in what parameter 1 points to;
+ *		!>*1 in what can be reached there
  *	!>new	or in the new object
  *	r=new	the result is a new object; r=new(1), r=new(1*2): of so many bytes
  *	r=0	the result is no pointer
  *	r=any	the result may be any pointer of the world
  *
- * A parameter that no item names leaks.  A result that no item names may be any
+ * A parameter that no item names leaks, unless it is an integer.  A result that no item names may be any
  * pointer of the world.  Lines that begin with # are comments.
  *
  * Knows nothing of gcc.
@@ -49,7 +50,8 @@ struct param_tags {
 	bool result[2];
 	bool same_byte;		/* result[POINTER]: not moved */
 	bool in_new[2];
-	unsigned long in_param[2];	/* bit i: parameter i + 1 */
+	/* bit i: of parameter i + 1, where it points, and what is reached */
+	unsigned long in_param[2], in_reached[2];
 	bool frees;
 	bool may_free;
 	bool observed;
@@ -63,12 +65,13 @@ struct param_tags {
 struct tags {
 	std::vector<param_tags> params;
 	bool variadic_known, variadic_observed;
-	unsigned long world_in_param;
+	unsigned long world_in_param, world_in_reached;
 	bool world_in_new;
 	bool is_new;		/* the result is a new object */
 	int size[2];		/* of which arguments tell the size, or 0 */
 	bool no_pointer;	/* the result */
 	bool any;		/* the result */
+	bool from_file;		/* not of a body: integers do not leak */
 
 	tags();
 	bool operator==(const tags &o) const;

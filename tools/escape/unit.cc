@@ -153,9 +153,10 @@ static void derive_param(const body &b, unsigned int nr, tags *t)
 		for (size_t to = 0; to < b.params.size() && to < 64; to++) {
 			object_id a = b.params[to], c = b.contents[to];
 
-			if (a && (b.g.holds_object(b.g.get(a).stored, o) ||
-				  b.g.holds_object(b.g.get(c).stored, o)))
+			if (a && b.g.holds_object(b.g.get(a).stored, o))
 				p->in_param[l] |= 1ul << to;
+			if (a && b.g.holds_object(b.g.get(c).stored, o))
+				p->in_reached[l] |= 1ul << to;
 		}
 		if (b.looked_at(o))
 			p->observed = true;
@@ -245,8 +246,10 @@ tags body::derive()
 			for (const fact &f : g.holds(g.get(o).stored)) {
 				object_kind k = g.get(f.to.object).kind;
 
-				if (k != PARAM && k != CONTENT)
-					t.world_in_param |= 1ul << i;
+				if (k == PARAM || k == CONTENT)
+					continue;
+				(o == params[i] ? t.world_in_param :
+				 t.world_in_reached) |= 1ul << i;
 			}
 	}
 	derive_result(*this, &t);
