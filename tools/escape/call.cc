@@ -201,7 +201,8 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 /* What works on *p for all threads, in whatever form. */
 static void add_atomic(body *b, gcall *c, node_id out)
 {
-	node_id p = argument(b, c, 0);
+	/* a fence has no argument */
+	node_id p = gimple_call_num_args(c) ? argument(b, c, 0) : NO_NODE;
 
 	if (p == NO_NODE)
 		return;

@@ -256,6 +256,17 @@ char *by_library_part(void)
 	return strchr(c, 'x');
 }
 
+/* A fence has no argument, a counter one that is read and written. */
+long by_atomics(void)
+{
+	long *n = NEW(long);	/*: stays */
+
+	__sync_synchronize();
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 struct part {
 	const char *at;
 	size_t n;
