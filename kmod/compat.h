@@ -22,7 +22,7 @@
  * unasked: the module relies on how core mm behaves, which a series may change
  * without a compiler error.  dkms.conf is made from this too.
  */
-#define HA_TESTED	"6.1 6.12"
+#define HA_TESTED	"6.1 6.12 7.2"
 
 /*
  * How often a folio is mapped, each mapping holding one reference.  6.1 has no
