@@ -54,17 +54,17 @@ all: $(out)/libshim-$(1).so.0 $(out)/libshim-$(1).so $(out)/libshim-$(1).a \
 $$($(1)_obj)/%.o: $(1)/%.c Makefile above.mk
 	@mkdir -p $$(@D)
 	@echo "  CC      libshim/$$<"
-	@$$(CC) $$(above_cflags) $$($(1)_cflags) -c -o $$@ $$<
+	@$$(CC) $$(above_cflags) $$($(1)_cflags) -MT $$@ -c -o $$@ $$<
 
 $$($(1)_obj)/%.o: $(1)/%.S Makefile above.mk
 	@mkdir -p $$(@D)
 	@echo "  AS      libshim/$$<"
-	@$$(CC) $$(above_cflags) -c -o $$@ $$<
+	@$$(CC) $$(above_cflags) -MT $$@ -c -o $$@ $$<
 
 $$($(1)_obj)/core_%.o: %.c Makefile above.mk | $(gen)/sizeclass_count.h \
 		$(gen)/sizeclass_table.h
 	@mkdir -p $$(@D)
-	@$$(CC) $$(above_cflags) $$($(1)_cflags) -c -o $$@ $$<
+	@$$(CC) $$(above_cflags) $$($(1)_cflags) -MT $$@ -c -o $$@ $$<
 
 $$($(1)_objects): | $(gen)/sizeclass_count.h $(gen)/sizeclass_table.h
 
