@@ -502,7 +502,7 @@ TEST(what_is_first_used_counts)
 TEST(what_was_purged_counts)
 {
 	pageheap_look(0);
-	pageheap_retaken(64 * MIB - 1);
+	pageheap_retaken(16 * MIB - 1);
 	EXPECT_FALSE(pageheap_is_due(0));
 	pageheap_retaken(1);
 	EXPECT_TRUE(pageheap_is_due(0));
