@@ -3,23 +3,31 @@
  * backend: the choice of a backend, and its place in the address space.
  *
  * Each backend fills a window of addresses from the bottom.  A window is found
- * by mapping a terabyte without access and unmapping it: the kernel chooses the
- * place, at random as always.  Mappings of the application fill the hole from
- * its top, so the two meet late; when they do, or when the window is full,
- * another window is found.
+ * by mapping two terabytes without access and unmapping them: the kernel chooses
+ * the place, at random as always, and we one of them in there, as the kernel's
+ * choice alone would leave 19 random bits of a block's address.  Mappings of the
+ * application fill the hole from its top, so the two meet late; when they do, or
+ * when the window is full, another window is found, and where there is no hole
+ * any more, as under RLIMIT_AS, what is below the lowest window is tried.
  *
  * The PAGEHEAP lock, held by the callers, protects everything here.
  */
+#include <linux/random.h>
+#include <sys/auxv.h>
+#include <sys/personality.h>
+
 #include "backend.h"
 #include "base/conf.h"
 #include "base/pagemap.h"
 #include "base/sys.h"
 
 #define WINDOW_MAX	((size_t)1 << 40)
+#define WINDOW_SPREAD	2u	/* and the place for one: 2^20 blocks */
 
 static struct window {
 	uintptr_t at;		/* next byte to map */
 	uintptr_t end;
+	uintptr_t low;		/* lowest address of all that were found */
 } window[BACKEND_NR];
 
 static bool chosen;
@@ -46,11 +54,78 @@ enum backend_id backend_first(void)
 	return first;
 }
 
+size_t backend_random(size_t n)
+{
+	static uint64_t state;
+	static bool asked, fixed;
+	uint64_t x;
+
+	if (!asked) {
+		const uint64_t *seed = (const uint64_t *)getauxval(AT_RANDOM);
+		long how = sys_call3(SYS_personality, 0xffffffff, 0, 0);
+
+		asked = true;
+		/* who asks for the same addresses each time gets them */
+		fixed = !sys_failed(how) && how & ADDR_NO_RANDOMIZE;
+		if (sys_call3(SYS_getrandom, (long)&state, sizeof(state),
+			      GRND_NONBLOCK) != sizeof(state) && seed)
+			state = seed[0] ^ seed[1];
+	}
+	if (fixed)
+		return 0;
+	/* splitmix64: neither seed nor state can be told from its bits */
+	state += 0x9e3779b97f4a7c15u;
+	x = state;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return (x ^ x >> 31) % n;
+}
+
+/* A terabyte of two, anywhere in there. */
+static bool window_anywhere(enum backend_id id)
+{
+	/* an arena's begins with an area */
+	size_t align = id == BACKEND_THP ? BLOCK_SIZE : AREA_SIZE;
+	size_t len = WINDOW_SPREAD * WINDOW_MAX;
+	struct window *w = &window[id];
+	uintptr_t start, end;
+	long p;
+
+	p = sys_mmap(0, len, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (sys_failed(p))
+		return false;
+	sys_munmap((uintptr_t)p, len);
+	start = ((uintptr_t)p + align - 1) & ~(align - 1);
+	start += backend_random((len - WINDOW_MAX) / align) * align;
+	end = start + WINDOW_MAX - align;
+	if (end >> PAGEMAP_BITS || !ops[id]->window(start, end - start))
+		return false;
+	w->at = start;
+	w->end = end;
+	return true;
+}
+
+/* There is no hole: what is below may be free, if not as much as was asked for. */
+static bool window_below(enum backend_id id, size_t min)
+{
+	struct window *w = &window[id];
+
+	if (w->low <= min || !ops[id]->window(w->low - min, min))
+		return false;
+	w->at = w->low - min;
+	w->end = w->low;
+	return true;
+}
+
 /* Find a hole of at least @min bytes; areas are kept apart where there is room. */
-static bool window_find(enum backend_id id, size_t min)
+static bool window_hole(enum backend_id id, size_t min)
 {
 	struct window *w = &window[id];
 	size_t len = WINDOW_MAX;
+
+	if (min < WINDOW_MAX - AREA_SIZE && window_anywhere(id))
+		return true;
 
 	/* one span may need more */
 	while (len < min + AREA_SIZE)
@@ -76,6 +151,17 @@ static bool window_find(enum backend_id id, size_t min)
 		return true;
 	}
 	return false;
+}
+
+static bool window_find(enum backend_id id, size_t min)
+{
+	struct window *w = &window[id];
+
+	if (!window_hole(id, min) && !window_below(id, min))
+		return false;
+	if (!w->low || w->at < w->low)
+		w->low = w->at;
+	return true;
 }
 
 uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,

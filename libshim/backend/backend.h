@@ -98,6 +98,14 @@ const struct backend_ops *backend_ops(enum backend_id id);
 enum backend_id backend_first(void);
 
 /**
+ * backend_random - a number that nobody can foresee
+ * @n: it is less
+ *
+ * Return: the number; 0 in a process without random addresses.
+ */
+size_t backend_random(size_t n);
+
+/**
  * backend_grow - get address space for blocks
  * @id: of which backend
  * @min: bytes needed, a multiple of BLOCK_SIZE

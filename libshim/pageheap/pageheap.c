@@ -80,6 +80,9 @@ static struct block *find_part(unsigned int n)
 	return b;
 }
 
+/* Longer spans would leave too little on both sides of where the first begins. */
+#define RANDOM_PAGES	16u
+
 /* In a block of 4 KiB memory, rather where memory already is. */
 static unsigned int find_run(const struct block *b, unsigned int n,
 			     unsigned int align)
@@ -97,6 +100,15 @@ static unsigned int find_run(const struct block *b, unsigned int n,
 	}
 	for (k = 0; k < BITS_WORDS; k++)
 		m.w[k] = ~b->used.w[k];
+	/* where a small heap begins is more random than where its block does */
+	if (ph.first && !ph.whole && n <= RANDOM_PAGES) {
+		struct bits behind = m;
+
+		bits_clear(&behind, 0, ph.first);
+		i = bits_find_run(&behind, n, align);
+		if (i < BLOCK_PAGES)
+			return i;
+	}
 	return bits_find_run(&m, n, align);
 }
 

@@ -160,6 +160,7 @@ struct pageheap {
 	struct shim_lock lock;
 	bool started;
 	bool whole;		/* grown out of 4 KiB memory */
+	unsigned int first;	/* page that is first used in a block until then */
 	uint32_t tick;		/* scavenger's clock; read and written relaxed */
 	size_t mapped;		/* bytes; the rest are pages */
 	size_t inuse;

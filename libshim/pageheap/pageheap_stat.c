@@ -81,6 +81,7 @@ void pageheap_boot(void)
 	limit_update(0);
 	room_set_step();
 	shim_lock_acquire(&ph.lock);
+	ph.first = (unsigned int)backend_random(BLOCK_PAGES);
 	backend_first();
 	shim_lock_release(&ph.lock);
 }

@@ -31,7 +31,7 @@
 static const int refused[] = {
 	SYS_sched_getaffinity, SYS_membarrier, SYS_clock_gettime, SYS_getpid,
 	SYS_sched_yield, SYS_prctl, SYS_madvise, SYS_mremap, SYS_statx,
-	SYS_ioctl,
+	SYS_ioctl, SYS_getrandom, SYS_personality,
 };
 
 #define NR_REFUSED	(sizeof(refused) / sizeof(refused[0]))

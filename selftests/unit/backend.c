@@ -113,7 +113,7 @@ BACKEND_TEST(grows_upwards)
 	b = grow(self->id, 2 * MIB);
 	c = backend_grow(self->id, 2 * MIB, 128 * MIB, true, &got);
 	ASSERT_NE(0, a);
-	EXPECT_EQ(0, a % AREA_SIZE);
+	EXPECT_EQ(0, a % BLOCK_SIZE);
 	EXPECT_EQ(a + 64 * MIB, b);
 	EXPECT_EQ(b + 2 * MIB, c);
 	EXPECT_EQ(128 * MIB, got);

@@ -223,6 +223,12 @@ const struct backend_ops *backend_ops(enum backend_id id)
 	return &ops;
 }
 
+size_t backend_random(size_t n)
+{
+	(void)n;
+	return 0;
+}
+
 enum backend_id backend_first(void)
 {
 	return fake.first;

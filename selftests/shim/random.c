@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An object's address cannot be foreseen: of processes that do the same, each bit
+ * from that of a page to that of two terabytes is set in some and clear in others.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#define RUNS	64
+/* A fair bit is the same in all but 7 of 64 once in 10^10 times. */
+#define FEWEST	8
+#define BITS	28
+
+/* The address of the first object of a process. */
+static uintptr_t address_of(int how)
+{
+	uintptr_t at = 0;
+	int pipefd[2];
+	pid_t pid;
+
+	if (pipe(pipefd))
+		return 0;
+	pid = fork();
+	if (!pid) {
+		personality((unsigned long)how);
+		dup2(pipefd[1], 9);
+		execl("/proc/self/exe", "random", "address", (char *)NULL);
+		_exit(3);
+	}
+	close(pipefd[1]);
+	if (read(pipefd[0], &at, sizeof(at)) != sizeof(at))
+		at = 0;
+	close(pipefd[0]);
+	waitpid(pid, NULL, 0);
+	return at;
+}
+
+TEST(bits)
+{
+	int how = personality(0xffffffff);
+	unsigned int i, bit, ones, random = 0;
+	uintptr_t at[RUNS];
+
+	if (how & ADDR_NO_RANDOMIZE)
+		SKIP(return, "addresses are not random here");
+	for (i = 0; i < RUNS; i++) {
+		at[i] = address_of(how);
+		ASSERT_NE(0, at[i]);
+	}
+	for (bit = 0; bit < 47; bit++) {
+		ones = 0;
+		for (i = 0; i < RUNS; i++)
+			ones += at[i] >> bit & 1;
+		random += ones >= FEWEST && ones <= RUNS - FEWEST;
+	}
+	EXPECT_LE(BITS, random);
+}
+
+/* A debugger asks for the same addresses each time, and gets them. */
+TEST(none_if_not_wanted)
+{
+	uintptr_t at = address_of(ADDR_NO_RANDOMIZE);
+
+	ASSERT_NE(0, at);
+	EXPECT_EQ(at, address_of(ADDR_NO_RANDOMIZE));
+	EXPECT_EQ(at, address_of(ADDR_NO_RANDOMIZE));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "address")) {
+		uintptr_t at = (uintptr_t)malloc(100);
+
+		return write(9, &at, sizeof(at)) != sizeof(at);
+	}
+	return test_harness_run(argc, argv);
+}
