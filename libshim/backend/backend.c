@@ -111,7 +111,9 @@ static bool window_below(enum backend_id id, size_t min)
 {
 	struct window *w = &window[id];
 
-	if (w->low <= min || !ops[id]->window(w->low - min, min))
+	/* an arena for each block would be too many */
+	if (id != BACKEND_THP || w->low <= min ||
+	    !ops[id]->window(w->low - min, min))
 		return false;
 	w->at = w->low - min;
 	w->end = w->low;
