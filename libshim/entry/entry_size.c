@@ -145,14 +145,15 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 	if (unlikely(shim_conf.profile)) {
 		q = realloc_counted(p, have, size);
 	} else {
-		if (fits(have, size) && !shim_conf.guard)
-			return p;
-		if (have > SIZECLASS_MAX && size > SIZECLASS_MAX &&
+		/* an array about as long as classes reach is not copied to and fro */
+		if (size > SIZECLASS_MAX / 2 &&
 		    pagemap_class(p) == PAGEMAP_LARGE) {
 			q = in_place(p, have, size);
 			if (q)
 				return q;
 		}
+		if (fits(have, size) && !shim_conf.guard)
+			return p;
 		q = move(p, have, size);
 	}
 	if (q || size > have)

@@ -257,6 +257,29 @@ TEST(realloc_keeps_contents)
 	free(p);
 }
 
+/* An array that is now longer and now shorter than what classes serve. */
+TEST(realloc_about_the_largest_class)
+{
+	char *p = malloc(34000), *q;
+	int i;
+
+	memset(p, 7, 34000);
+	for (i = 0; i < 100; i++) {
+		q = realloc(p, 20000);
+		EXPECT_EQ(p, q);
+		EXPECT_GT(34000, malloc_usable_size(q));
+		p = realloc(q, 33000);
+		EXPECT_EQ(q, p);
+		EXPECT_EQ(7, p[19999]);
+		memset(p, 7, 33000);
+	}
+	/* much less is an object of a class again */
+	q = realloc(p, 1000);
+	EXPECT_GT(2000, malloc_usable_size(q));
+	EXPECT_EQ(7, q[999]);
+	free(q);
+}
+
 TEST(a_failed_realloc_keeps_the_object)
 {
 	char *p = malloc(10);
