@@ -7,6 +7,8 @@
 # is wrong, and then:
 #	Killed-by: TOPIC:TEST...	one of these programs of selftests/TOPIC
 #					must fail: unit shim box co gc
+#					a race's is named more than once: it is
+#					tried again
 #
 # What BUILD has is copied once, sources and objects, and once more for each
 # CPU.  A bug is planted in such a tree, which make then brings up to date as

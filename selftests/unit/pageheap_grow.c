@@ -501,6 +501,13 @@ TEST(what_is_first_used_counts)
 /* Memory that comes back into use counts for the next look. */
 TEST(what_was_purged_counts)
 {
+	/* where there is no limit so far, 16 MiB; far from one, 64 */
+	pageheap_look(0);
+	pageheap_retaken(16 * MIB - 1);
+	EXPECT_FALSE(pageheap_is_due(0));
+	pageheap_retaken(1);
+	EXPECT_TRUE(pageheap_is_due(0));
+	shim_conf.limit = 1024 * MIB;
 	pageheap_look(0);
 	pageheap_retaken(16 * MIB - 1);
 	EXPECT_FALSE(pageheap_is_due(0));
