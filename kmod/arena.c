@@ -71,6 +71,8 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm)
 		mutex_init(&a->locks[i]);
 	xa_init_flags(&a->table, XA_FLAGS_ACCOUNT);
 	ha_source_init(&a->source, mm, f->account, f->node);
+	a->common = ha_family_is_common(f);
+	a->source.common = a->common;
 	INIT_DELAYED_WORK(&a->upkeep, f->upkeep);
 	INIT_RCU_WORK(&a->free, arena_free_work);
 	a->ino = f->inode->i_ino;
@@ -194,7 +196,7 @@ struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm)
 	struct ha_arena *a;
 
 	list_for_each_entry(a, &f->arenas, sibling)
-		if (a->mm == mm)
+		if (a->mm == mm || a->common)
 			return a;
 	return NULL;
 }
@@ -337,13 +339,17 @@ void ha_arena_mark_dirty(struct ha_arena *a, pgoff_t index, unsigned long n)
 void ha_arena_zap(struct ha_arena *a, pgoff_t index, unsigned long n)
 {
 	ha_arena_mark_dirty(a, index, n);
-	ha_mmu_zap(a->family->inode->i_mapping, a->mm, index << HA_BLOCK_ORDER,
-		   n << HA_BLOCK_ORDER);
+	ha_arena_zap_pages(a, index << HA_BLOCK_ORDER, n << HA_BLOCK_ORDER);
 }
 
 void ha_arena_zap_pages(struct ha_arena *a, pgoff_t pgoff, unsigned long n)
 {
-	ha_mmu_zap(a->family->inode->i_mapping, a->mm, pgoff, n);
+	struct address_space *mapping = a->family->inode->i_mapping;
+
+	if (a->common)
+		ha_mmu_zap_all(mapping, pgoff, n);
+	else
+		ha_mmu_zap(mapping, a->mm, pgoff, n);
 }
 
 void ha_arena_account(struct ha_arena *a, const struct ha_block *b, int sign)
@@ -390,7 +396,8 @@ void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
 
 void ha_arena_upkeep_soon(struct ha_arena *a)
 {
-	if (delayed_work_pending(&a->upkeep) || READ_ONCE(a->retired))
+	if (a->common || delayed_work_pending(&a->upkeep) ||
+	    READ_ONCE(a->retired))
 		return;
 	kref_get(&a->ref);
 	if (!queue_delayed_work(ha_wq, &a->upkeep, HZ))

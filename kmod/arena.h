@@ -83,6 +83,8 @@ enum ha_arena_counter {
  * @guard_mask: a page whose offset in pages has none of these bits is a guard;
  *	0 where there are no guards
  * @node: preferred NUMA node
+ * @seals: HUGEARENA_SEAL_* of a shared arena, guarded by @lock; none is ever
+ *	taken off
  * @name: for reports
  */
 struct ha_family {
@@ -99,8 +101,18 @@ struct ha_family {
 	u32 flags;
 	pgoff_t guard_mask;
 	int node;
+	u32 seals;
 	char name[HUGEARENA_NAME_LEN];
 };
+
+/*
+ * Is it a shared arena?  Then @first is everybody's, at any address, and there
+ * is no other: no fork copies it, and it has neither upkeep nor a reserve.
+ */
+static inline bool ha_family_is_common(const struct ha_family *f)
+{
+	return f->flags & HUGEARENA_CREATE_SHARED;
+}
 
 /* Is this a guard page, which never has memory? */
 static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
@@ -109,7 +121,7 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
 }
 
 /**
- * struct ha_arena - one process's copy of a family's memory
+ * struct ha_arena - one process's copy of a family's memory, or all processes'
  * @ref: one for its VMAs (the maker's: for the file), upkeep that is planned,
  *	and whoever looks at it
  * @family: the file, with a reference
@@ -118,8 +130,8 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  *	is left; 0 for none; guarded by the family's lock
  * @all: in the list of all arenas, RCU
  * @free: for freeing after a grace period
- * @mm: the process's; held by mmgrab()
- * @base: address of offset 0, valid while @nvma is not 0
+ * @mm: the process's, or the maker's of a shared arena; held by mmgrab()
+ * @base: address of offset 0, valid while @nvma is not 0; never of a shared arena
  * @nvma: VMAs
  * @rw: see above
  * @locks: one for every HA_LOCKS-th block
@@ -138,6 +150,7 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  * @ino: of the family's inode, for readers of ha_arenas, who may outlive it
  * @nblocks: likewise
  * @kind: likewise
+ * @common: likewise, whether it is a shared arena
  * @name: likewise
  * @meshed: two slots of it may share a page; written under @rw for writing
  * @tracked: somebody asks for its dirty bits; written once, under @rw for
@@ -172,6 +185,7 @@ struct ha_arena {
 	unsigned long ino;
 	unsigned long nblocks;
 	u32 kind;
+	bool common;
 	char name[HUGEARENA_NAME_LEN];
 	atomic_long_t count[HA_A_COUNTERS];
 };
@@ -258,7 +272,7 @@ bool ha_arena_unmap(struct ha_arena *a);
  * @f: family, its lock held
  * @mm: whose
  *
- * Return: the arena, without a reference, or NULL.
+ * Return: the arena, without a reference, or NULL.  A shared arena is every mm's.
  */
 struct ha_arena *ha_arena_find(struct ha_family *f, struct mm_struct *mm);
 
@@ -278,7 +292,7 @@ struct ha_arena *ha_arena_get_current_maybe_null(struct ha_family *f);
 struct ha_arena *ha_arena_get_by_id_maybe_null(u64 id);
 
 /**
- * ha_arena_zap() - take blocks out of the page tables of an arena's process
+ * ha_arena_zap() - take blocks out of the page tables of who maps an arena
  * @a: the arena
  * @index: first block
  * @n: blocks
@@ -331,7 +345,10 @@ void ha_arena_unmesh(struct ha_arena *a, pgoff_t index, unsigned int n,
 void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
 		      struct ha_block *new);
 
-/* Have upkeep run in about a second; cheap if that is planned already. */
+/*
+ * Have upkeep run in about a second; cheap if that is planned already.  Never for a
+ * shared arena: whose mmap_lock, and whose memory cgroup, would that be?
+ */
 void ha_arena_upkeep_soon(struct ha_arena *a);
 
 /* All arenas, under rcu_read_lock(). */

@@ -63,6 +63,12 @@ static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 	vma->vm_flags |= flags;
 }
 
+static inline void vm_flags_clear(struct vm_area_struct *vma,
+				  unsigned long flags)
+{
+	vma->vm_flags &= ~flags;
+}
+
 #define ha_idmap	struct user_namespace
 #else
 #define ha_idmap	struct mnt_idmap

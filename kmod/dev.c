@@ -4,8 +4,8 @@
  *
  * Keeps true: nothing of a user's structure is used before it was copied and
  * checked whole; an operation on an arena file reaches the arena of the
- * calling process and no other.  No lock is held while user memory is touched
- * (it may be an arena's, and fault).
+ * calling process and no other, or the one of all if it is shared.  No lock is
+ * held while user memory is touched (it may be an arena's, and fault).
  */
 #include <linux/anon_inodes.h>
 #include <linux/bitmap.h>
@@ -22,10 +22,10 @@
 #include <linux/uaccess.h>
 
 #include "dev.h"
+#include "dev_look.h"
 #include "dev_mesh.h"
 #include "dirty.h"
 #include "inode.h"
-#include "look.h"
 #include "map.h"
 #include "release.h"
 #include "remap.h"
@@ -34,15 +34,13 @@
 /* Half of what a process can address; far more than there is memory. */
 #define MAX_SIZE	BIT_ULL(46)
 
-/* BLOCKS fills a kernel buffer of this many entries at a time. */
-#define LOOK_PIECE	256
-
 static long device_info(void __user *arg)
 {
 	struct hugearena_info info = {
 		.features = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
 			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE |
-			    HUGEARENA_FEAT_VIEW | HUGEARENA_FEAT_MESH,
+			    HUGEARENA_FEAT_VIEW | HUGEARENA_FEAT_MESH |
+			    HUGEARENA_FEAT_SHARED,
 		.block_size = HA_BLOCK_SIZE,
 		.max_size = MAX_SIZE,
 		.kinds = 1 << HUGEARENA_KIND_BLOCKS |
@@ -76,14 +74,15 @@ static bool name_is_valid(const char *name)
 
 static bool kind_is_valid(const struct hugearena_create *c)
 {
-	unsigned int shift = c->flags & HUGEARENA_SLOT_SHIFT_MASK;
+	unsigned int flags = c->flags & ~HUGEARENA_CREATE_SHARED;
+	unsigned int shift = flags & HUGEARENA_SLOT_SHIFT_MASK;
 
 	if (c->kind != HUGEARENA_KIND_BLOCKS && c->kind != HUGEARENA_KIND_PAGES)
 		return false;
-	if (!c->flags)
+	if (!flags)
 		return true;
 	return c->kind == HUGEARENA_KIND_PAGES &&
-	       c->flags == (shift | HUGEARENA_SLOT_GUARD) &&
+	       flags == (shift | HUGEARENA_SLOT_GUARD) &&
 	       shift >= HUGEARENA_SLOT_SHIFT_MIN &&
 	       shift <= HUGEARENA_SLOT_SHIFT_MAX;
 }
@@ -194,6 +193,16 @@ static int ranges_are_valid(const struct ha_family *f,
 	return 0;
 }
 
+/*
+ * May the caller take content away?  It reads as zero then, which is a write.
+ * A seal that comes while a release runs comes after it.
+ */
+static bool release_is_allowed(const struct ha_family *f)
+{
+	return !(READ_ONCE(f->seals) & HUGEARENA_SEAL_WRITE) ||
+	       current->mm == f->maker;
+}
+
 static long arena_release_ranges(struct ha_family *f, struct ha_arena *a,
 				 void __user *user)
 {
@@ -206,6 +215,8 @@ static long arena_release_ranges(struct ha_family *f, struct ha_arena *a,
 		return -EFAULT;
 	if (!r.nr || r.nr > HUGEARENA_RELEASE_MAX || r.flags)
 		return -EINVAL;
+	if (!release_is_allowed(f))
+		return -EPERM;
 	ranges = memdup_user(u64_to_user_ptr(r.ranges), r.nr * sizeof(*ranges));
 	if (IS_ERR(ranges))
 		return PTR_ERR(ranges);
@@ -265,126 +276,6 @@ static long arena_join(struct ha_family *f, struct ha_arena *a,
 	return copy_to_user(user, &j, sizeof(j)) ? -EFAULT : 0;
 }
 
-/* One block as the table has it; @admin may know where in memory it is. */
-static void block_describe(struct ha_arena *a, pgoff_t index, bool admin,
-			   struct hugearena_block *out)
-{
-	struct ha_block *b;
-	void *entry;
-
-	memset(out, 0, sizeof(*out));
-	out->node = -1;
-	down_read(&a->rw);
-	mutex_lock(ha_arena_lock(a, index));
-	entry = xa_load(&a->table, index);
-	b = ha_entry_block(entry);
-	if (entry && !b)
-		out->state = HUGEARENA_BLOCK_LOST;
-	if (b) {
-		out->pages = min_t(unsigned long, ha_block_pages(b),
-				   HA_BLOCK_PAGES);
-		out->state = b->folio ? HUGEARENA_BLOCK_WHOLE :
-					HUGEARENA_BLOCK_SPLIT;
-		if (ha_block_shared(b) || b->base)
-			out->flags |= HUGEARENA_BLOCK_SHARED;
-		if (b->pooled)
-			out->flags |= HUGEARENA_BLOCK_POOL;
-		if (a->meshed && ha_block_meshed(b))
-			out->flags |= HUGEARENA_BLOCK_MESHED;
-	}
-	if (b && b->folio) {
-		out->node = folio_nid(b->folio);
-		if (admin)
-			out->pfn = folio_pfn(b->folio);
-	}
-	mutex_unlock(ha_arena_lock(a, index));
-	up_read(&a->rw);
-}
-
-static long arena_blocks(struct ha_family *f, struct ha_arena *a,
-			 void __user *user)
-{
-	struct hugearena_block __user *vec;
-	struct hugearena_block *buf;
-	struct hugearena_blocks q;
-	unsigned long first, done = 0, i, n;
-	bool admin = capable(CAP_SYS_ADMIN);
-	long err = 0;
-
-	if (copy_from_user(&q, user, sizeof(q)))
-		return -EFAULT;
-	if (q.offset % HA_BLOCK_SIZE || !q.nr || q.nr > HUGEARENA_BLOCKS_MAX ||
-	    q.flags & ~HUGEARENA_BLOCKS_CLEAR ||
-	    q.offset >> HA_BLOCK_SHIFT >= f->nblocks)
-		return -EINVAL;
-	first = q.offset >> HA_BLOCK_SHIFT;
-	n = min_t(unsigned long, q.nr, f->nblocks - first);
-	vec = u64_to_user_ptr(q.vec);
-	buf = kmalloc_array(LOOK_PIECE, sizeof(*buf), GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	while (done < n && !err) {
-		unsigned long piece = min_t(unsigned long, n - done,
-					    LOOK_PIECE);
-
-		for (i = 0; i < piece; i++)
-			block_describe(a, first + done + i, admin, &buf[i]);
-		err = ha_look_blocks(a, first + done, piece,
-				     q.flags & HUGEARENA_BLOCKS_CLEAR, buf);
-		if (!err && copy_to_user(vec + done, buf,
-					 piece * sizeof(*buf)))
-			err = -EFAULT;
-		done += piece;
-	}
-	kfree(buf);
-	return err ?: done;
-}
-
-static long arena_stat(struct ha_family *f, struct ha_arena *a,
-		       void __user *user)
-{
-	struct hugearena_stat s = {
-		.id = a->id,
-		.size = (u64)f->nblocks << HA_BLOCK_SHIFT,
-		.resident = (u64)ha_arena_resident(a) << PAGE_SHIFT,
-		.blocks = ha_arena_read(a, HA_A_WHOLE),
-		.split = ha_arena_read(a, HA_A_SPLIT),
-		.lost = ha_arena_read(a, HA_A_LOST),
-		.fault_reserve = ha_arena_read(a, HA_FAULT_RESERVE),
-		.fault_pool = ha_arena_read(a, HA_FAULT_POOL),
-		.fault_demand = ha_arena_read(a, HA_FAULT_DEMAND),
-		.fault_small = ha_arena_read(a, HA_FAULT_SMALL),
-		.fault_map = ha_arena_read(a, HA_FAULT_MAP),
-		.cow_pages = ha_arena_read(a, HA_COW_PAGES),
-		.cow_blocks = ha_arena_read(a, HA_A_COW_BLOCKS),
-		.released = (u64)ha_arena_read(a, HA_A_RELEASED) << PAGE_SHIFT,
-		.joined = ha_arena_read(a, HA_A_JOINED),
-		.reserve = READ_ONCE(a->source.nr_clean),
-		.forks = ha_arena_read(a, HA_A_FORKS),
-		.kind = f->kind,
-		.flags = f->flags,
-		.meshed = (u64)ha_arena_read(a, HA_A_MESHED) << PAGE_SHIFT,
-		.meshes = ha_arena_read(a, HA_A_MESHES),
-		.unmeshed = ha_arena_read(a, HA_A_UNMESHED),
-	};
-	unsigned long index;
-	void *entry;
-
-	/* exact here; /proc shows what was true when upkeep last looked */
-	down_read(&a->rw);
-	xa_for_each(&a->table, index, entry) {
-		struct ha_block *b;
-
-		mutex_lock(ha_arena_lock(a, index));
-		b = ha_entry_block(xa_load(&a->table, index));
-		if (b && (ha_block_shared(b) || b->base))
-			s.shared++;
-		mutex_unlock(ha_arena_lock(a, index));
-	}
-	up_read(&a->rw);
-	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
-}
-
 /* Pages @pgoff to @pgoff + @n - 1, piece by piece, to words at @user. */
 static long dirty_pieces(struct ha_arena *a, pgoff_t pgoff, u64 n,
 			 u64 __user *user, u64 *dirty)
@@ -439,6 +330,26 @@ static long arena_dirty(struct ha_family *f, struct ha_arena *a,
 	return err;
 }
 
+static long arena_seal(struct ha_family *f, struct ha_arena *a,
+		       void __user *user)
+{
+	struct hugearena_seal s;
+
+	if (copy_from_user(&s, user, sizeof(s)))
+		return -EFAULT;
+	if (!s.seals || s.pad ||
+	    s.seals & ~(HUGEARENA_SEAL_MAP | HUGEARENA_SEAL_WRITE))
+		return -EINVAL;
+	if (!a->common)
+		return -EOPNOTSUPP;
+	if (current->mm != f->maker)
+		return -EPERM;
+	mutex_lock(&f->lock);
+	WRITE_ONCE(f->seals, f->seals | s.seals);
+	mutex_unlock(&f->lock);
+	return 0;
+}
+
 static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	long (*op)(struct ha_family *f, struct ha_arena *a, void __user *user);
@@ -454,16 +365,19 @@ static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		op = arena_join;
 		break;
 	case HUGEARENA_IOC_BLOCKS:
-		op = arena_blocks;
+		op = ha_dev_blocks;
 		break;
 	case HUGEARENA_IOC_STAT:
-		op = arena_stat;
+		op = ha_dev_stat;
 		break;
 	case HUGEARENA_IOC_DIRTY:
 		op = arena_dirty;
 		break;
 	case HUGEARENA_IOC_MESH:
 		op = ha_dev_mesh;
+		break;
+	case HUGEARENA_IOC_SEAL:
+		op = arena_seal;
 		break;
 	default:
 		return -ENOTTY;
@@ -482,9 +396,9 @@ static long view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case HUGEARENA_IOC_BLOCKS:
-		return arena_blocks(a->family, a, (void __user *)arg);
+		return ha_dev_blocks(a->family, a, (void __user *)arg);
 	case HUGEARENA_IOC_STAT:
-		return arena_stat(a->family, a, (void __user *)arg);
+		return ha_dev_stat(a->family, a, (void __user *)arg);
 	}
 	return -ENOTTY;
 }
@@ -513,6 +427,8 @@ static long arena_fallocate(struct file *file, int mode, loff_t offset,
 
 	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
+	if (!release_is_allowed(f))
+		return -EPERM;
 	a = ha_arena_get_current_maybe_null(f);
 	if (!a)
 		return -ENXIO;
@@ -543,6 +459,7 @@ static void arena_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct ha_family *f = file->private_data;
 	unsigned long resident = 0, whole = 0, split = 0, copies = 0;
+	unsigned int mappings = 0;
 	struct ha_arena *a;
 
 	mutex_lock(&f->lock);
@@ -550,6 +467,7 @@ static void arena_fdinfo(struct seq_file *m, struct file *file)
 		resident += ha_arena_resident(a);
 		whole += ha_arena_read(a, HA_A_WHOLE);
 		split += ha_arena_read(a, HA_A_SPLIT);
+		mappings += atomic_read(&a->nvma);
 		copies++;
 	}
 	mutex_unlock(&f->lock);
@@ -562,6 +480,9 @@ static void arena_fdinfo(struct seq_file *m, struct file *file)
 		   resident << (PAGE_SHIFT - 10));
 	seq_printf(m, "hugearena-blocks:\t%lu\n", whole);
 	seq_printf(m, "hugearena-split:\t%lu\n", split);
+	seq_printf(m, "hugearena-mappings:\t%u\n", mappings);
+	seq_printf(m, "hugearena-mode:\t%s\n",
+		   ha_family_is_common(f) ? "shared" : "private");
 }
 
 static const struct file_operations arena_fops = {

@@ -17,7 +17,7 @@
 /* Kind or address allow no PMD, and the kernel can walk PTEs for us. */
 static bool arena_has_ptes_only(const struct ha_arena *a)
 {
-	if (!ha_dirty_is_offered())
+	if (!ha_dirty_is_offered() || a->common)
 		return false;
 	return a->kind == HUGEARENA_KIND_PAGES || a->base % HA_BLOCK_SIZE;
 }

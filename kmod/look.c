@@ -106,7 +106,7 @@ int ha_look_blocks(struct ha_arena *a, pgoff_t first, unsigned long n,
 	unsigned long i;
 
 	/* a base that is not block-aligned has no PMD to look at */
-	if (!atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
+	if (a->common || !atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
 		return 0;
 	if (!mmget_not_zero(a->mm))
 		return 0;	/* exiting: it maps nothing any more */

@@ -30,7 +30,8 @@ pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
  * @clear: clear the accessed bits that are found
  * @blocks: HUGEARENA_BLOCK_MAPPED, _ACCESSED and _DIRTY are added here
  *
- * Return: 0 or -EINTR.
+ * Return: 0 or -EINTR.  Of a shared arena nothing is added: it may be anywhere in
+ * any number of page tables.
  */
 int ha_look_blocks(struct ha_arena *a, pgoff_t first, unsigned long n,
 		   bool clear, struct hugearena_block *blocks);

@@ -22,7 +22,7 @@
 #include "remap.h"
 #include "trace.h"
 
-static const struct vm_operations_struct plain_ops, cow_ops;
+static const struct vm_operations_struct plain_ops, cow_ops, common_ops;
 
 static bool vma_is_cow(const struct vm_area_struct *vma)
 {
@@ -354,6 +354,22 @@ static void ha_vm_close(struct vm_area_struct *vma)
 		ha_release(a, offset, size, &released);
 }
 
+/* fork() and a split: one memory for all of them. */
+static void common_open(struct vm_area_struct *vma)
+{
+	struct ha_arena *a = vma->vm_private_data;
+
+	atomic_inc(&a->nvma);
+}
+
+/* What is in it stays: others have it, and the file keeps it. */
+static void common_close(struct vm_area_struct *vma)
+{
+	struct ha_arena *a = vma->vm_private_data;
+
+	atomic_dec(&a->nvma);
+}
+
 static int ha_vm_mremap(struct vm_area_struct *vma)
 {
 	return -EINVAL;
@@ -402,6 +418,34 @@ static const struct vm_operations_struct cow_ops = {
 	.page_mkwrite = ha_page_mkwrite,
 };
 
+static const struct vm_operations_struct common_ops = {
+	.open = common_open,
+	.close = common_close,
+	.mremap = ha_vm_mremap,
+#ifdef CONFIG_NUMA
+	.get_policy = ha_get_policy,
+#endif
+	.fault = ha_fault,
+	.map_pages = ha_map_pages,
+};
+
+/* Family's lock held. */
+static int mmap_common(struct ha_family *f, struct vm_area_struct *vma)
+{
+	if (f->seals & HUGEARENA_SEAL_MAP)
+		return -EPERM;
+	if (f->seals & HUGEARENA_SEAL_WRITE) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EPERM;
+		/* nor by mprotect() later */
+		vm_flags_clear(vma, VM_MAYWRITE);
+	}
+	atomic_inc(&f->first->nvma);
+	vma->vm_private_data = f->first;
+	vma->vm_ops = &common_ops;
+	return 0;
+}
+
 int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 {
 	unsigned long base = vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
@@ -416,6 +460,10 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 	/* takes the VMA's lock, which comes before the family's in a fault */
 	vm_flags_set(vma, VM_DONTEXPAND);
 	mutex_lock(&f->lock);
+	if (ha_family_is_common(f)) {
+		err = mmap_common(f, vma);
+		goto out;
+	}
 	a = ha_arena_find(f, vma->vm_mm);
 	if (!a) {
 		err = -EPERM;

@@ -6,7 +6,8 @@
  * this process's alone, pages are mapped writable at once, and long-term pins
  * (io_uring's registered buffers) are allowed.  Copy-on-write: after a fork,
  * read faults map read-only and page_mkwrite decides about the first write.
- * fork() turns both sides' VMAs to copy-on-write; upkeep turns them back.
+ * fork() turns both sides' VMAs to copy-on-write; upkeep turns them back.  Those
+ * of a shared arena have a third set, which is plain and knows no fork.
  */
 #ifndef _HUGEARENA_MAP_H
 #define _HUGEARENA_MAP_H
@@ -21,8 +22,8 @@
  * An executable one is the file system's to refuse (inode.c).
  *
  * Return: 0; -EINVAL for a private mapping or one past the end; -EPERM for a
- * process that neither made nor inherited the arena; -EBUSY when another base
- * address is in use.
+ * process that neither made nor inherited the arena, or where a seal is on a
+ * shared one; -EBUSY when another base address is in use.
  */
 int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma);
 

@@ -13,6 +13,13 @@
 #include "compat.h"
 #include "mmu.h"
 
+void ha_mmu_zap_all(struct address_space *mapping, pgoff_t first,
+		    unsigned long nr)
+{
+	unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
+			    (loff_t)nr << PAGE_SHIFT, 0);
+}
+
 static unsigned long vma_first(struct vm_area_struct *vma)
 {
 	return vma->vm_pgoff;
@@ -38,8 +45,7 @@ void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 	struct vm_area_struct *vma;
 
 	if (!HA_ZAPS_ONE) {
-		unmap_mapping_range(mapping, (loff_t)first << PAGE_SHIFT,
-				    (loff_t)nr << PAGE_SHIFT, 0);
+		ha_mmu_zap_all(mapping, first, nr);
 		return;
 	}
 	/* as in unmap_mapping_range(): it keeps the VMAs as they are */

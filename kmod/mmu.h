@@ -26,6 +26,10 @@
 void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 		pgoff_t first, unsigned long nr);
 
+/* The same, of everybody who maps it. */
+void ha_mmu_zap_all(struct address_space *mapping, pgoff_t first,
+		    unsigned long nr);
+
 /**
  * ha_mmu_protect() - make what a process maps read-only, and clean
  * @vma: a VMA of it; mmap_lock held for writing

@@ -257,7 +257,7 @@ static int arenas_show(struct seq_file *m, void *v)
 	const struct ha_arena *a;
 
 	if (v == &ha_arenas) {
-		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode kind meshed_kb\n");
+		seq_puts(m, "# id pid name size_kb resident_kb blocks split shared lost f_reserve f_pool f_demand f_small f_map cow_pages cow_blocks released_kb joined reserve forks inode kind meshed_kb mode\n");
 		return 0;
 	}
 	a = list_entry(v, struct ha_arena, all);
@@ -274,7 +274,7 @@ static int arenas_show(struct seq_file *m, void *v)
 	seq_puts(m, a->kind == HUGEARENA_KIND_PAGES ? " pages" : " blocks");
 	seq_put_decimal_ull(m, " ", (u64)ha_arena_read(a, HA_A_MESHED) <<
 			    (PAGE_SHIFT - 10));
-	seq_putc(m, '\n');
+	seq_puts(m, a->common ? " shared\n" : " private\n");
 	return 0;
 }
 

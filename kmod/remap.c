@@ -133,7 +133,7 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 	int tries;
 
 	/* a VMA at an odd address has no PMD to get back */
-	if (!atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
+	if (a->common || !atomic_read(&a->nvma) || a->base % HA_BLOCK_SIZE)
 		return 0;
 	mutex_lock(&a->remap_lock);
 	while (candidate_find(a, &index, end, &c)) {

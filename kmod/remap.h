@@ -26,7 +26,8 @@
  * @n: blocks
  *
  * A VMA that is not what mmap() made of it (mprotect, mlock, madvise) is left
- * alone.  Return: how many windows were replaced.
+ * alone, and so is a shared arena, which has VMAs in many processes.  Return: how
+ * many windows were replaced.
  */
 unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n);
 

@@ -288,6 +288,8 @@ static struct folio *reserve_take(struct ha_source *src)
 	struct folio *folio;
 	bool kick;
 
+	if (src->common)
+		return NULL;
 	spin_lock(&src->lock);
 	src->taken++;
 	folio = list_take(&src->clean, &src->nr_clean);
@@ -317,7 +319,7 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 			return folio;
 		}
 	}
-	if (ha_account_charge(src->account, HA_BLOCK_PAGES, true))
+	if (ha_account_charge(src->account, HA_BLOCK_PAGES, !src->common))
 		return NULL;
 	folio = ha_pool_get(source_node(src));
 	if (folio) {
@@ -357,6 +359,8 @@ static bool reserve_keep(struct ha_source *src, struct folio *folio)
 {
 	bool keep;
 
+	if (src->common)
+		return false;
 	spin_lock(&src->lock);
 	keep = src->nr_clean + src->nr_dirty < src->goal;
 	if (keep) {
@@ -429,7 +433,7 @@ struct folio *ha_source_page(struct ha_source *src, bool zero)
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT;
 	struct folio *folio;
 
-	if (ha_account_charge(src->account, 1, true))
+	if (ha_account_charge(src->account, 1, !src->common))
 		return ERR_PTR(-EDQUOT);
 	folio = __folio_alloc(zero ? gfp | __GFP_ZERO : gfp, 0,
 			      source_node(src), ha_node_mask());
@@ -444,6 +448,8 @@ struct folio *ha_source_spare(struct ha_source *src)
 	struct folio *folio;
 	bool kick;
 
+	if (src->common)
+		return NULL;
 	spin_lock(&src->lock);
 	src->spare_asked++;
 	folio = list_take(&src->spare, &src->nr_spare);

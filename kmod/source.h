@@ -43,6 +43,9 @@
  * @account: whose quota pays; the family holds it
  * @node: NUMA node to prefer, or NUMA_NO_NODE for the local one
  * @near: the node of the fault that woke the worker last
+ * @common: processes of many owners take from it (a shared arena): nothing is
+ *	set aside, so that each memory cgroup pays for what its tasks touch, and
+ *	nobody's capabilities pass the maker's limits
  */
 struct ha_source {
 	spinlock_t lock;	/* guards those up to the worker */
@@ -61,6 +64,7 @@ struct ha_source {
 	struct ha_account *account;
 	int node;
 	int near;		/* a hint, hence no lock */
+	bool common;
 };
 
 void ha_source_init(struct ha_source *src, struct mm_struct *mm,

@@ -15,7 +15,9 @@
  * There is no version number: HUGEARENA_IOC_INFO names what is there.
  *
  * An arena file reaches the caller's own copy of the arena.  A process that
- * has none (it got the file by SCM_RIGHTS, say) gets ENXIO.
+ * has none (it got the file by SCM_RIGHTS, say) gets ENXIO.  A shared arena
+ * (HUGEARENA_CREATE_SHARED) is the other kind of file: one memory for all who
+ * have it, as a memfd's is.
  */
 #ifndef _UAPI_HUGEARENA_H
 #define _UAPI_HUGEARENA_H
@@ -35,6 +37,7 @@
 #define HUGEARENA_FEAT_VIEW	(1ULL << 5)	/* HUGEARENA_IOC_VIEW */
 #define HUGEARENA_FEAT_DIRTY	(1ULL << 6)	/* HUGEARENA_IOC_DIRTY */
 #define HUGEARENA_FEAT_MESH	(1ULL << 7)	/* HUGEARENA_IOC_MESH */
+#define HUGEARENA_FEAT_SHARED	(1ULL << 8)	/* HUGEARENA_CREATE_SHARED, _SEAL */
 
 /**
  * struct hugearena_info - what the module offers
@@ -77,13 +80,36 @@ struct hugearena_info {
 #define HUGEARENA_SLOT_SHIFT_MAX	30
 #define HUGEARENA_SLOT_GUARD		(1U << 8)
 
+/*
+ * struct hugearena_create.flags, any kind: a shared arena.  Whoever has the file
+ * (by SCM_RIGHTS, say) maps it, at any address that suits and as often as he
+ * likes, and all see one memory; fork() copies nothing.  The content lives until
+ * the last file and the last mapping are gone, and munmap() releases nothing.
+ * The size is what it was made with, for good; fstat() tells it.
+ *
+ * The maker's account pays (user, cgroup and all), whoever touches, and
+ * CAP_SYS_RESOURCE of who touches lifts no limit; a memory cgroup pays for what
+ * its tasks touched first, as with any shared memory.  Where the limit is
+ * reached, an access to what is not there is SIGBUS for everybody.  So whoever
+ * shares with a process that it does not trust must be prepared for SIGBUS, as
+ * with a memfd that can be cut short.
+ *
+ * HUGEARENA_IOC_RELEASE, _JOIN, _BLOCKS and _STAT work for whoever has the file
+ * (but see HUGEARENA_SEAL_WRITE).  What is released or joined is so for all.
+ * Futexes shared between processes work in it.  EOPNOTSUPP: HUGEARENA_IOC_MESH,
+ * HUGEARENA_IOC_DIRTY, HUGEARENA_BLOCKS_CLEAR (there are many page tables to
+ * look at).  Nothing is done in the background, neither joins nor a reserve.
+ */
+#define HUGEARENA_CREATE_SHARED		(1U << 9)
+
 #define HUGEARENA_NODE_LOCAL	(-1)		/* the faulting CPU's node */
 
 /**
  * struct hugearena_create - make an arena
  * @size: bytes of address space, a multiple of the block size, not 0
  * @kind: HUGEARENA_KIND_BLOCKS or HUGEARENA_KIND_PAGES
- * @flags: 0, or for HUGEARENA_KIND_PAGES a slot shift and HUGEARENA_SLOT_GUARD
+ * @flags: 0 or HUGEARENA_CREATE_SHARED, and for HUGEARENA_KIND_PAGES a slot shift
+ *	and HUGEARENA_SLOT_GUARD
  * @node: NUMA node to take blocks from first, or HUGEARENA_NODE_LOCAL
  * @pad: must be 0
  * @name: NUL-terminated; shown in /proc/hugearena/arenas.  Printable ASCII
@@ -159,6 +185,7 @@ struct hugearena_join {
 #define HUGEARENA_BLOCK_DIRTY	(1 << 3)
 #define HUGEARENA_BLOCK_POOL	(1 << 4)	/* came from the pool */
 #define HUGEARENA_BLOCK_MESHED	(1 << 5)	/* has pages that others have */
+#define HUGEARENA_BLOCK_COMMON	(1 << 6)	/* of a shared arena */
 
 /**
  * struct hugearena_block - one block as the module and the MMU see it
@@ -187,6 +214,7 @@ struct hugearena_block {
  * @flags: HUGEARENA_BLOCKS_CLEAR or 0
  *
  * The ioctl returns the number filled in, less than @nr at the arena's end.
+ * Blocks of a shared arena have neither MAPPED nor ACCESSED nor DIRTY.
  */
 struct hugearena_blocks {
 	__u64 offset;
@@ -222,6 +250,8 @@ struct hugearena_blocks {
  *	slot had its own
  * @meshes: pages that were replaced by another one
  * @unmeshed: of these: written to beside a relative, joined, or released
+ * @mappings: VMAs that map it; of a shared arena: in all processes
+ * @seals: HUGEARENA_SEAL_* of a shared arena
  * @reserved: zero
  */
 struct hugearena_stat {
@@ -248,7 +278,9 @@ struct hugearena_stat {
 	__u64 meshed;
 	__u64 meshes;
 	__u64 unmeshed;
-	__u64 reserved[2];
+	__u32 mappings;
+	__u32 seals;
+	__u64 reserved[1];
 };
 
 /**
@@ -383,6 +415,28 @@ struct hugearena_mesh {
 	__u64 freed;
 };
 
+/* Nobody maps the arena anew, its maker included.  fork() still inherits. */
+#define HUGEARENA_SEAL_MAP	(1U << 0)
+/*
+ * Nobody maps it writable anew, and nobody but its maker releases memory of it.
+ * What is mapped already stays as it is: the maker maps, seals, and then passes
+ * the file on.
+ */
+#define HUGEARENA_SEAL_WRITE	(1U << 1)
+
+/**
+ * struct hugearena_seal - add seals to a shared arena
+ * @seals: HUGEARENA_SEAL_* bits, at least one
+ * @pad: must be 0
+ *
+ * A seal is never taken off.  Only for the process that made the arena, or
+ * EPERM; EOPNOTSUPP for an arena that is not shared.
+ */
+struct hugearena_seal {
+	__u32 seals;
+	__u32 pad;
+};
+
 #define HUGEARENA_IOC_MAGIC	0xC5
 
 /* on /dev/hugearena */
@@ -405,5 +459,7 @@ struct hugearena_mesh {
 				      struct hugearena_mesh)
 #define HUGEARENA_IOC_DIRTY	_IOWR(HUGEARENA_IOC_MAGIC, 0x15, \
 				      struct hugearena_dirty)
+#define HUGEARENA_IOC_SEAL	_IOW(HUGEARENA_IOC_MAGIC, 0x16, \
+				     struct hugearena_seal)
 
 #endif /* _UAPI_HUGEARENA_H */

@@ -24,7 +24,7 @@
 #define ARG_LEN	256
 #define FUZZ_PAIRS	4
 
-enum { FD_DEV, FD_ARENA, FD_VIEW, FD_OTHER, FDS };
+enum { FD_DEV, FD_ARENA, FD_VIEW, FD_OTHER, FD_SHARED, FDS };
 
 static const int documented[] = {
 	EINVAL, EFAULT, ENOTTY, ENXIO, EPERM, ESRCH, ENOMEM, EMFILE, EBADF,
@@ -35,12 +35,13 @@ static const unsigned long commands[] = {
 	HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE, HUGEARENA_IOC_VIEW,
 	HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN, HUGEARENA_IOC_BLOCKS,
 	HUGEARENA_IOC_STAT, HUGEARENA_IOC_DIRTY, HUGEARENA_IOC_MESH,
+	HUGEARENA_IOC_SEAL,
 };
 
 struct fuzz {
 	__u64 rnd;
 	int fd[FDS];
-	struct arena target, witness;
+	struct arena target, witness, shared;
 	unsigned char *arg;	/* ARG_LEN bytes at the end of a mapping */
 	struct hugearena_range *ranges;
 	struct hugearena_block *blocks;
@@ -141,6 +142,7 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 	struct hugearena_blocks *q = (void *)f->arg;
 	struct hugearena_dirty *d = (void *)f->arg;
 	struct hugearena_mesh *m = (void *)f->arg;
+	struct hugearena_seal *s = (void *)f->arg;
 
 	memset(f->arg, 0, ARG_LEN);
 	switch (cmd) {
@@ -150,7 +152,12 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 		c->kind = below(f, 2);
 		if (c->kind && below(f, 2))
 			c->flags = HUGEARENA_SLOT_GUARD | (13 + below(f, 18));
+		if (below(f, 2))
+			c->flags |= HUGEARENA_CREATE_SHARED;
 		strcpy(c->name, "fuzz");
+		break;
+	case HUGEARENA_IOC_SEAL:
+		s->seals = below(f, 4);
 		break;
 	case HUGEARENA_IOC_VIEW:
 		v->id = below(f, 64);
@@ -288,12 +295,15 @@ static int fuzz_begin(struct fuzz *f)
 	f->fd[FD_DEV] = device_open();
 	if (!f->ranges || !f->blocks || f->fd[FD_DEV] < 0 ||
 	    arena_make(&f->target, BLOCKS) || arena_make(&f->witness, BLOCKS) ||
+	    arena_make_kind(&f->shared, BLOCKS, HUGEARENA_KIND_BLOCKS,
+			    HUGEARENA_CREATE_SHARED) ||
 	    arena_stat(&f->target, &st))
 		return -1;
 	v.id = st.id;
 	f->fd[FD_ARENA] = f->target.fd;
 	f->fd[FD_VIEW] = ioctl(f->fd[FD_DEV], HUGEARENA_IOC_VIEW, &v);
 	f->fd[FD_OTHER] = arena_create(BLOCKS * BLOCK_LEN);
+	f->fd[FD_SHARED] = f->shared.fd;
 	pages_fill(f->witness.base, f->witness.size, 1);
 	return f->fd[FD_VIEW] < 0 || f->fd[FD_OTHER] < 0 ? -1 : 0;
 }
@@ -314,9 +324,12 @@ int main(void)
 		if (!below(&f, 64))
 			bad |= call_file(&f) != 0;
 		/* something to release, to join and to look at */
-		if (!(i % 256))
+		if (!(i % 256)) {
 			pages_fill(f.target.base + below(&f, BLOCKS) *
 				   BLOCK_LEN, BLOCK_LEN / 8, i);
+			pages_fill(f.shared.base + below(&f, BLOCKS) *
+				   BLOCK_LEN, BLOCK_LEN / 8, i);
+		}
 		if (!(i % 65536) &&
 		    pages_wrong(f.witness.base, f.witness.size, 1)) {
 			ksft_print_msg("call %lu: the witness changed\n", i);
@@ -330,6 +343,7 @@ int main(void)
 	close(f.fd[FD_VIEW]);
 	close(f.fd[FD_OTHER]);
 	close(f.fd[FD_DEV]);
+	arena_drop(&f.shared);
 	arena_drop(&f.target);
 	arena_drop(&f.witness);
 	if (held_back_to(&before)) {

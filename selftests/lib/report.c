@@ -218,14 +218,14 @@ int arena_line_read(unsigned long long id, struct arena_line *l)
 		if (line[0] == '#')
 			continue;
 		if (sscanf(line,
-			   "%llu %d %63s %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %15s %llu %1s",
+			   "%llu %d %63s %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %15s %llu %15s %1s",
 			   &l->id, &l->pid, l->name, &l->size_kb,
 			   &l->resident_kb, &l->blocks, &l->split, &l->shared,
 			   &l->lost, &l->f_reserve, &l->f_pool, &l->f_demand,
 			   &l->f_small, &l->f_map, &l->cow_pages,
 			   &l->cow_blocks, &l->released_kb, &l->joined,
 			   &l->reserve, &l->forks, &l->inode, l->kind,
-			   &l->meshed_kb, rest) != 23)
+			   &l->meshed_kb, l->mode, rest) != 24)
 			continue;
 		if (l->id == id)
 			found = 0;

@@ -25,6 +25,7 @@ struct arena_line {
 		cow_blocks, released_kb, joined, reserve, forks, inode;
 	char kind[16];
 	unsigned long long meshed_kb;
+	char mode[16];
 };
 
 /*

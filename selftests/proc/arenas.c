@@ -8,7 +8,7 @@
 #define HEADER	"# id pid name size_kb resident_kb blocks split shared lost " \
 		"f_reserve f_pool f_demand f_small f_map cow_pages " \
 		"cow_blocks released_kb joined reserve forks inode kind " \
-		"meshed_kb\n"
+		"meshed_kb mode\n"
 
 FIXTURE(arenas) {
 	struct arena a;
@@ -65,7 +65,7 @@ TEST_F(arenas, every_line_has_all_fields)
 		for (word = strtok_r(line, " \n", &rest); word;
 		     word = strtok_r(NULL, " \n", &rest))
 			n++;
-		EXPECT_EQ(23, n);
+		EXPECT_EQ(24, n);
 		lines++;
 	}
 	fclose(f);

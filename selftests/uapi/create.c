@@ -78,14 +78,22 @@ TEST_F(create, unknown_kind)
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 }
 
-TEST_F(create, every_flag_is_unknown)
+TEST_F(create, every_flag_but_one_is_unknown)
 {
-	int bit;
+	int bit, fd;
 
 	for (bit = 0; bit < 32; bit++) {
 		self->c.flags = 1U << bit;
+		if (self->c.flags == HUGEARENA_CREATE_SHARED)
+			continue;
+		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
+		self->c.flags |= HUGEARENA_CREATE_SHARED;
 		EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &self->c));
 	}
+	self->c.flags = HUGEARENA_CREATE_SHARED;
+	fd = arena_create_on(self->dev, &self->c);
+	EXPECT_LE(0, fd);
+	close(fd);
 }
 
 TEST_F(create, every_kind_that_info_names)
@@ -106,7 +114,7 @@ TEST_F(create, every_kind_that_info_names)
 		  info.kinds);
 }
 
-/* A shift and GUARD come together, and with no other bit. */
+/* A shift and GUARD come together, and with no other bit but SHARED. */
 TEST_F(create, flags_of_pages)
 {
 	unsigned int flags;
@@ -115,7 +123,8 @@ TEST_F(create, flags_of_pages)
 	self->c.kind = HUGEARENA_KIND_PAGES;
 	for (flags = 0; flags < 1024; flags++) {
 		unsigned int shift = flags & 0xff;
-		bool good = !flags || (flags >> 8 == 1 && shift >= 13 &&
+		unsigned int slots = flags & ~HUGEARENA_CREATE_SHARED;
+		bool good = !slots || (slots >> 8 == 1 && shift >= 13 &&
 				       shift <= 30);
 
 		self->c.flags = flags;

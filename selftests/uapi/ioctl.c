@@ -64,6 +64,7 @@ TEST_F(ioctl, unknown_on_an_arena)
 		HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN,
 		HUGEARENA_IOC_BLOCKS, HUGEARENA_IOC_STAT,
 		HUGEARENA_IOC_DIRTY, HUGEARENA_IOC_MESH,
+		HUGEARENA_IOC_SEAL,
 	};
 
 	EXPECT_EQ(0, unknown_all_enotty(self->a.fd, known, ARRAY_SIZE(known),
@@ -115,6 +116,8 @@ TEST_F(ioctl, stat_of_a_new_arena)
 	ASSERT_EQ(0, arena_stat(&self->a, &st));
 	EXPECT_LT(0, st.id);
 	EXPECT_EQ(self->a.size, st.size);
+	EXPECT_EQ(1, st.mappings);
+	st.mappings = 0;
 	EXPECT_EQ(0, bytes_other(&st.resident, sizeof(st) -
 				 offsetof(struct hugearena_stat, resident),
 				 0));
