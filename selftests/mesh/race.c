@@ -7,6 +7,7 @@
 #include "crew.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/uio.h>
 
 #define BLOCKS		8
@@ -147,6 +148,92 @@ TEST_F(race, every_object_keeps_its_data)
 	for (i = 0; i < WRITERS; i++)
 		writes += self->crew.member[i].rounds;
 	TH_LOG("%lu meshes, %lu busy, %lu writes", meshes, busy, writes);
+}
+
+/*
+ * One range at a time, and a thread that does nothing but write to it, so that a
+ * copy that is made too early is out of date.  Its own fixture: few objects are
+ * many writes to each.
+ */
+struct hot {
+	struct arena a;
+	int stop;
+	unsigned int range;		/* the writer's: what to write to */
+	unsigned long rounds[RANGES];	/* of all objects of the range */
+	unsigned long wrong;
+};
+
+FIXTURE(hot) {
+	struct hot h;
+	pthread_t writer;
+};
+
+FIXTURE_SETUP(hot)
+{
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, arena_make(&self->h.a, 2));
+	ASSERT_EQ(0, arena_split(&self->h.a));
+}
+
+FIXTURE_TEARDOWN(hot)
+{
+	arena_drop(&self->h.a);
+}
+
+static void *hot_writer(void *arg)
+{
+	static unsigned int last[RANGES][OBJECTS];
+	struct hot *h = arg;
+	unsigned int n = 0, k;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED)) {
+		unsigned int r = __atomic_load_n(&h->range, __ATOMIC_RELAXED);
+		unsigned long done = h->rounds[r] + 1;
+
+		n++;
+		for (k = 0; k < OBJECTS; k++) {
+			unsigned int *p = (void *)object_at(&h->a,
+					r * RANGE_LEN, 1, k);
+
+			h->wrong += __atomic_load_n(p, __ATOMIC_RELAXED) !=
+				    last[r][k];
+			last[r][k] = n;
+			__atomic_store_n(p, n, __ATOMIC_RELAXED);
+		}
+		__atomic_store_n(&h->rounds[r], done, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Wait until the writer has been through the range @more times. */
+static void hot_wait(struct hot *h, unsigned int r, unsigned long more)
+{
+	unsigned long *rounds = &h->rounds[r];
+	unsigned long until = __atomic_load_n(rounds, __ATOMIC_RELAXED) + more;
+
+	while (__atomic_load_n(rounds, __ATOMIC_RELAXED) < until)
+		sched_yield();
+}
+
+TEST_F(hot, a_write_in_the_midst_of_it_is_not_lost)
+{
+	struct hot *h = &self->h;
+	unsigned int r, meshed = 0;
+
+	ASSERT_EQ(0, pthread_create(&self->writer, NULL, hot_writer, h));
+	for (r = 0; r < RANGES; r++) {
+		__atomic_store_n(&h->range, r, __ATOMIC_RELAXED);
+		hot_wait(h, r, 10);
+		meshed += !objects_mesh(&h->a, BLOCK_LEN + r * RANGE_LEN,
+					r * RANGE_LEN, 1);
+		/* and looks at what it wrote last */
+		hot_wait(h, r, 2);
+	}
+	__atomic_store_n(&h->stop, 1, __ATOMIC_RELAXED);
+	pthread_join(self->writer, NULL);
+	EXPECT_EQ(0, h->wrong);
+	/* a page may be held for a moment, by the compaction of memory say */
+	EXPECT_LT(RANGES / 2, meshed);
 }
 
 TEST_HARNESS_MAIN
