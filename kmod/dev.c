@@ -24,6 +24,7 @@
 #include "dev.h"
 #include "dev_look.h"
 #include "dev_mesh.h"
+#include "dev_move.h"
 #include "dirty.h"
 #include "inode.h"
 #include "map.h"
@@ -40,7 +41,7 @@ static long device_info(void __user *arg)
 		.features = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
 			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE |
 			    HUGEARENA_FEAT_VIEW | HUGEARENA_FEAT_MESH |
-			    HUGEARENA_FEAT_SHARED,
+			    HUGEARENA_FEAT_SHARED | HUGEARENA_FEAT_MOVE,
 		.block_size = HA_BLOCK_SIZE,
 		.max_size = MAX_SIZE,
 		.kinds = 1 << HUGEARENA_KIND_BLOCKS |
@@ -375,6 +376,9 @@ static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case HUGEARENA_IOC_MESH:
 		op = ha_dev_mesh;
+		break;
+	case HUGEARENA_IOC_MOVE:
+		op = ha_dev_move;
 		break;
 	case HUGEARENA_IOC_SEAL:
 		op = arena_seal;

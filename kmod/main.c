@@ -12,6 +12,7 @@
 #include "arena.h"
 #include "compat.h"
 #include "dev.h"
+#include "empty.h"
 #include "proc.h"
 
 #define CREATE_TRACE_POINTS
@@ -83,6 +84,7 @@ static int __init hugearena_init(void)
 	if (err)
 		goto err_proc;
 	ha_pool_param_enable(true);
+	ha_empty_enable();
 	return 0;
 
 err_proc:
@@ -102,6 +104,7 @@ static void __exit hugearena_exit(void)
 {
 	ha_pool_param_enable(false);
 	ha_dev_exit();
+	ha_empty_disable();
 	ha_proc_exit();
 	ha_arena_exit();
 	ha_block_exit();

@@ -2,7 +2,8 @@
 /*
  * The current task's cpuset and memory policy; see node.h.
  *
- * Has no state.  A change of the cpuset at the same time may or may not be
+ * Its state is the node that is being emptied; readers see a change of it at once
+ * or a little later.  A change of the cpuset at the same time may or may not be
  * seen, as in the page allocator.  A task's policy is changed by itself only.
  */
 #include <linux/cpuset.h>
@@ -21,6 +22,23 @@ static struct mempolicy *task_policy(void)
 #endif
 }
 
+static int emptied = NUMA_NO_NODE;
+static nodemask_t others;	/* all nodes with memory but that one */
+
+void ha_node_empty(int nid)
+{
+	if (nid != NUMA_NO_NODE) {
+		others = node_states[N_MEMORY];
+		node_clear(nid, others);
+	}
+	smp_store_release(&emptied, nid);	/* pairs with ha_node_emptied() */
+}
+
+int ha_node_emptied(void)
+{
+	return smp_load_acquire(&emptied);	/* others is set before */
+}
+
 nodemask_t *ha_node_mask(void)
 {
 #ifdef CONFIG_NUMA
@@ -29,7 +47,7 @@ nodemask_t *ha_node_mask(void)
 	if (pol && pol->mode == MPOL_BIND)
 		return &pol->nodes;
 #endif
-	return NULL;
+	return unlikely(ha_node_emptied() != NUMA_NO_NODE) ? &others : NULL;
 }
 
 bool ha_node_is_allowed(int nid)
@@ -37,7 +55,7 @@ bool ha_node_is_allowed(int nid)
 	nodemask_t *mask = ha_node_mask();
 
 	if (current->flags & PF_KTHREAD)
-		return true;
+		return !ha_node_is_emptied(nid);
 	return node_isset(nid, cpuset_current_mems_allowed) &&
 	       (!mask || node_isset(nid, *mask));
 }

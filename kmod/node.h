@@ -12,10 +12,25 @@
 #include <linux/nodemask.h>
 #include <linux/types.h>
 
-/* May the current task have memory of @nid?  True for kernel threads. */
+/*
+ * A node that the administrator empties, or NUMA_NO_NODE.  No task gets memory of
+ * it but one whose policy binds it there.
+ */
+void ha_node_empty(int nid);
+int ha_node_emptied(void);
+
+static inline bool ha_node_is_emptied(int nid)
+{
+	return nid == ha_node_emptied();
+}
+
+/*
+ * May the current task have memory of @nid?  True for kernel threads, but for a
+ * node that is emptied.
+ */
 bool ha_node_is_allowed(int nid);
 
-/* What the current task's policy binds it to, or NULL: for the allocator. */
+/* What the current task may have, or NULL for all: for the allocator. */
 nodemask_t *ha_node_mask(void);
 
 /**

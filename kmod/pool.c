@@ -52,6 +52,8 @@ static unsigned long node_total(const struct pool_node *p)
 /* What the pool should hold now. */
 static unsigned long node_goal(const struct pool_node *p)
 {
+	if (ha_node_is_emptied(p - nodes))
+		return 0;
 	return p->target - p->lent;
 }
 
@@ -160,6 +162,11 @@ struct folio *ha_pool_get(int node)
 		spin_unlock(&nodes[node].lock);
 	}
 	return NULL;
+}
+
+struct folio *ha_pool_get_at(int node)
+{
+	return node_take(&nodes[node]);
 }
 
 void ha_pool_put(struct folio *folio)
@@ -493,6 +500,11 @@ static int pool_oom(struct notifier_block *nb, unsigned long unused, void *arg)
 static struct notifier_block oom_notifier = {
 	.notifier_call = pool_oom,
 };
+
+void ha_pool_wake(void)
+{
+	wake_up(&worker_wait);
+}
 
 void ha_pool_set(int nid, unsigned long blocks, bool floor)
 {

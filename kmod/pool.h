@@ -60,6 +60,9 @@ struct ha_pool_info {
  */
 struct folio *ha_pool_get(int node);
 
+/* The same of one node, whatever the task may have; no failure is counted. */
+struct folio *ha_pool_get_at(int node);
+
 /**
  * ha_pool_put() - give a block back
  * @folio: from ha_pool_get(), the caller's reference the only one, not mapped
@@ -113,6 +116,9 @@ bool ha_pool_shortage(void);
 bool ha_block_zero(struct folio *folio);
 
 void ha_pool_info(int node, struct ha_pool_info *info);
+
+/* A node is to be emptied, or is not any more: look at the targets again. */
+void ha_pool_wake(void);
 
 /* Set the target, or the floor, of a node, in blocks. */
 void ha_pool_set(int nid, unsigned long blocks, bool floor);

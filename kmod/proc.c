@@ -49,6 +49,9 @@ static const char *const counter_names[HA_COUNTERS] = {
 	[HA_UNMESH_JOIN] = "UnmeshJoin",
 	[HA_UNMESH_RELEASE] = "UnmeshRelease",
 	[HA_BAD] = "Bad",
+	[HA_MOVED] = "Moved",
+	[HA_MOVE_BUSY] = "MoveBusy",
+	[HA_MOVE_FAILED] = "MoveFailed",
 };
 
 static const char *const source_names[HA_SOURCES] = {
@@ -101,8 +104,8 @@ static int stat_show(struct seq_file *m, void *v)
 	show_count(m, "Shared", shared);
 	show_count(m, "Reserve", reserve);
 	for (i = 0; i < HA_COUNTERS; i++) {
-		if (i == HA_BAD)
-			continue;	/* added later than Spare, hence behind it */
+		if (i >= HA_BAD)
+			break;	/* added later than Spare, hence behind it */
 		if (i == HA_RELEASED_PAGES)
 			show_kb(m, counter_names[i],
 				s->counter[i] << PAGE_SHIFT);
@@ -111,7 +114,8 @@ static int stat_show(struct seq_file *m, void *v)
 	}
 	show_count(m, "Spare", spare);
 	show_kb(m, "Meshed", meshed << PAGE_SHIFT);
-	show_count(m, counter_names[HA_BAD], s->counter[HA_BAD]);
+	for (i = HA_BAD; i < HA_COUNTERS; i++)
+		show_count(m, counter_names[i], s->counter[i]);
 	kfree(s);
 	return 0;
 }

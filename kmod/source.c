@@ -33,21 +33,27 @@ MODULE_PARM_DESC(reserve_max,
 
 static int source_node(const struct ha_source *src)
 {
-	return ha_node_prefer(src->node);
+	return src->here ? src->node : ha_node_prefer(src->node);
+}
+
+/* For the page allocator: where else it may look. */
+static gfp_t source_gfp(const struct ha_source *src)
+{
+	return src->here ? __GFP_THISNODE : 0;
 }
 
 /*
  * Charged to the memory cgroup of the caller, or to the active one if there is
  * one.
  */
-static struct folio *block_alloc(int node, unsigned int how)
+static struct folio *block_alloc(int node, unsigned int how, gfp_t where)
 {
 	gfp_t gfp = how & HA_WAIT ? HA_GFP_WAIT : HA_GFP_FAULT;
 
 	/* with init_on_alloc, clearing it ourselves would clear it twice */
 	if (how & HA_ZERO)
 		gfp |= __GFP_ZERO;
-	return __folio_alloc(gfp | __GFP_ACCOUNT, HA_BLOCK_ORDER, node,
+	return __folio_alloc(gfp | where | __GFP_ACCOUNT, HA_BLOCK_ORDER, node,
 			     ha_node_mask());
 }
 
@@ -183,7 +189,7 @@ static void source_work(struct work_struct *work)
 	while (wants_more(src)) {
 		if (ha_account_charge(src->account, HA_BLOCK_PAGES, false))
 			break;
-		folio = block_alloc(reserve_node(src), HA_ZERO | HA_WAIT);
+		folio = block_alloc(reserve_node(src), HA_ZERO | HA_WAIT, 0);
 		if (!folio) {
 			ha_account_uncharge(src->account, HA_BLOCK_PAGES);
 			break;
@@ -208,6 +214,14 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 	src->account = account;
 	src->node = node;
 	src->near = ha_node_prefer(node);
+}
+
+void ha_source_init_at(struct ha_source *src, const struct ha_source *like,
+		       int node)
+{
+	ha_source_init(src, like->mm, like->account, node);
+	src->common = true;
+	src->here = true;
 }
 
 /*
@@ -321,12 +335,13 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 	}
 	if (ha_account_charge(src->account, HA_BLOCK_PAGES, !src->common))
 		return NULL;
-	folio = ha_pool_get(source_node(src));
+	folio = src->here ? ha_pool_get_at(src->node) :
+			    ha_pool_get(source_node(src));
 	if (folio) {
 		*from = HA_FAULT_POOL;
 		return folio;
 	}
-	folio = block_alloc(source_node(src), how);
+	folio = block_alloc(source_node(src), how, source_gfp(src));
 	if (folio) {
 		*from = HA_FAULT_DEMAND;
 		return folio;
@@ -430,7 +445,7 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 
 struct folio *ha_source_page(struct ha_source *src, bool zero)
 {
-	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT;
+	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT | source_gfp(src);
 	struct folio *folio;
 
 	if (ha_account_charge(src->account, 1, !src->common))

@@ -46,6 +46,7 @@
  * @common: processes of many owners take from it (a shared arena): nothing is
  *	set aside, so that each memory cgroup pays for what its tasks touch, and
  *	nobody's capabilities pass the maker's limits
+ * @here: take no memory but @node's
  */
 struct ha_source {
 	spinlock_t lock;	/* guards those up to the worker */
@@ -65,10 +66,20 @@ struct ha_source {
 	int node;
 	int near;		/* a hint, hence no lock */
 	bool common;
+	bool here;
 };
 
 void ha_source_init(struct ha_source *src, struct mm_struct *mm,
 		    struct ha_account *account, int node);
+
+/**
+ * ha_source_init_at() - a supply of one node's memory
+ * @src: supply, of a function's own: it holds nothing, and needs no exit
+ * @like: the arena's, whose account pays
+ * @node: the node; where that has none, there is none
+ */
+void ha_source_init_at(struct ha_source *src, const struct ha_source *like,
+		       int node);
 
 /* Stop the worker and free the reserve.  May sleep. */
 void ha_source_exit(struct ha_source *src);

@@ -44,6 +44,9 @@ enum ha_counter {
 	HA_UNMESH_JOIN,		/* a join; */
 	HA_UNMESH_RELEASE,	/* or that went */
 	HA_BAD,			/* blocks kept for good: memory failed in them */
+	HA_MOVED,		/* blocks that went to another node */
+	HA_MOVE_BUSY,
+	HA_MOVE_FAILED,
 	HA_COUNTERS
 };
 

@@ -38,6 +38,7 @@
 #define HUGEARENA_FEAT_DIRTY	(1ULL << 6)	/* HUGEARENA_IOC_DIRTY */
 #define HUGEARENA_FEAT_MESH	(1ULL << 7)	/* HUGEARENA_IOC_MESH */
 #define HUGEARENA_FEAT_SHARED	(1ULL << 8)	/* HUGEARENA_CREATE_SHARED, _SEAL */
+#define HUGEARENA_FEAT_MOVE	(1ULL << 9)	/* HUGEARENA_IOC_MOVE */
 
 /**
  * struct hugearena_info - what the module offers
@@ -437,6 +438,36 @@ struct hugearena_seal {
 	__u32 pad;
 };
 
+/**
+ * struct hugearena_move_to - move blocks to a NUMA node
+ * @offset: byte offset, a multiple of the block size
+ * @len: bytes, a multiple of the block size
+ * @node: where to, a node with memory
+ * @flags: must be 0
+ * @moved: in: 0; out: blocks with memory elsewhere that are there now
+ * @busy: in: 0; out: blocks left where they are because a page is pinned, meshed
+ *	or shared with a relative by fork
+ * @failed: in: 0; out: blocks left where they are for want of memory or quota
+ * @pad: must be 0
+ *
+ * The kernel does not move an arena's memory, neither by move_pages() nor for
+ * mbind() or a cpuset.  This does: a block is unmapped, copied and replaced, and
+ * who touches it meanwhile waits.  While one is copied, both are charged to the
+ * quota; the memory cgroup that paid goes on paying.  Where faults take memory
+ * from is not changed.  EACCES where the caller's cpuset or memory policy does
+ * not allow @node.  Returns early, with what was done, for a signal.
+ */
+struct hugearena_move_to {
+	__u64 offset;
+	__u64 len;
+	__s32 node;
+	__u32 flags;
+	__u32 moved;
+	__u32 busy;
+	__u32 failed;
+	__u32 pad;
+};
+
 #define HUGEARENA_IOC_MAGIC	0xC5
 
 /* on /dev/hugearena */
@@ -459,6 +490,8 @@ struct hugearena_seal {
 				      struct hugearena_mesh)
 #define HUGEARENA_IOC_DIRTY	_IOWR(HUGEARENA_IOC_MAGIC, 0x15, \
 				      struct hugearena_dirty)
+#define HUGEARENA_IOC_MOVE	_IOWR(HUGEARENA_IOC_MAGIC, 0x17, \
+				      struct hugearena_move_to)
 #define HUGEARENA_IOC_SEAL	_IOW(HUGEARENA_IOC_MAGIC, 0x16, \
 				     struct hugearena_seal)
 

@@ -28,14 +28,14 @@ enum { FD_DEV, FD_ARENA, FD_VIEW, FD_OTHER, FD_SHARED, FDS };
 
 static const int documented[] = {
 	EINVAL, EFAULT, ENOTTY, ENXIO, EPERM, ESRCH, ENOMEM, EMFILE, EBADF,
-	EOPNOTSUPP, EINTR, EBUSY,
+	EOPNOTSUPP, EINTR, EBUSY, EACCES,
 };
 
 static const unsigned long commands[] = {
 	HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE, HUGEARENA_IOC_VIEW,
 	HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN, HUGEARENA_IOC_BLOCKS,
 	HUGEARENA_IOC_STAT, HUGEARENA_IOC_DIRTY, HUGEARENA_IOC_MESH,
-	HUGEARENA_IOC_SEAL,
+	HUGEARENA_IOC_SEAL, HUGEARENA_IOC_MOVE,
 };
 
 struct fuzz {
@@ -143,6 +143,7 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 	struct hugearena_dirty *d = (void *)f->arg;
 	struct hugearena_mesh *m = (void *)f->arg;
 	struct hugearena_seal *s = (void *)f->arg;
+	struct hugearena_move_to *t = (void *)f->arg;
 
 	memset(f->arg, 0, ARG_LEN);
 	switch (cmd) {
@@ -155,6 +156,10 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 		if (below(f, 2))
 			c->flags |= HUGEARENA_CREATE_SHARED;
 		strcpy(c->name, "fuzz");
+		break;
+	case HUGEARENA_IOC_MOVE:
+		t->offset = below(f, BLOCKS) * BLOCK_LEN;
+		t->len = BLOCK_LEN;
 		break;
 	case HUGEARENA_IOC_SEAL:
 		s->seals = below(f, 4);

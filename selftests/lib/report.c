@@ -27,6 +27,7 @@ static const struct {
 	{ "cgroup_mb", 0 },
 	{ "cgroup_level", 1 },
 	{ "reserve_max", 0 },
+	{ "empty_node", -1 },
 };
 
 /* "@key:  number" at the start of @line. */
