@@ -400,7 +400,7 @@ void ha_arena_upkeep_soon(struct ha_arena *a)
 	    READ_ONCE(a->retired))
 		return;
 	kref_get(&a->ref);
-	if (!queue_delayed_work(ha_wq, &a->upkeep, HZ))
+	if (!queue_delayed_work(ha_wq_mm, &a->upkeep, HZ))
 		ha_arena_put(a);
 }
 
@@ -470,5 +470,6 @@ void ha_arena_exit(void)
 	wait_event(objects_gone, !atomic_read(&nr_objects));
 	rcu_barrier();	/* arena_free_work() is queued ... */
 	flush_workqueue(ha_wq);		/* ... and done */
+	flush_workqueue(ha_wq_mm);
 	kmem_cache_destroy(cache);
 }

@@ -21,9 +21,10 @@
  *	6  i_mmap_rwsem, page table locks	inside a zap
  *	7  ha_source.lock, pool and quota spinlocks
  *
- * A parent's rw is taken for fork while the child's arena is not yet visible
- * to anybody; two arenas are never locked together otherwise.  fork() holds the
- * mmap_lock of both for writing, so that no other one can get in between.
+ * fork() takes the parent's rw when it has the child's, which nobody can hold who
+ * waits for the parent's; two arenas are never locked together otherwise.  fork()
+ * holds the mmap_lock of both for writing, so that no other one can get in
+ * between.
  */
 #ifndef _HUGEARENA_ARENA_H
 #define _HUGEARENA_ARENA_H

@@ -161,7 +161,16 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	c->parent = p->id;
 	c->cow = true;
 
-	down_write(&p->rw);
+	/*
+	 * Who is kept from writing looks for the child (ha_cow_claim()).  It is to
+	 * be found before it has a share of anything; he waits for its rw, and with
+	 * it until the table is complete.
+	 */
+	mutex_lock(&p->family->lock);
+	down_write(&c->rw);
+	ha_arena_publish(c);
+	mutex_unlock(&p->family->lock);
+	down_write_nested(&p->rw, SINGLE_DEPTH_NESTING);
 	/*
 	 * no new fault gets a page from here on; those that have one finish
 	 * mapping it
@@ -185,12 +194,10 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	atomic_long_set(&p->count[HA_A_SHARED], count.shared);
 	atomic_long_set(&c->count[HA_A_SHARED], count.shared);
 	up_write(&p->rw);
+	up_write(&c->rw);
 	if (err)
-		goto failed_put;
+		goto failed_retire;
 
-	mutex_lock(&p->family->lock);
-	ha_arena_publish(c);
-	mutex_unlock(&p->family->lock);
 	ha_arena_count(p, HA_A_FORKS, 1);
 	ha_stat_inc(HA_FORKS);
 	ha_stat_add(HA_FORK_COPIED, count.copied);
@@ -200,7 +207,8 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 		   ktime_get_ns() - start);
 	return c;
 
-failed_put:
+failed_retire:
+	ha_arena_retire(c);
 	ha_arena_put(c);
 failed:
 	/* the VMAs are copy-on-write by now: upkeep makes them plain again */

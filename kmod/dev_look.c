@@ -8,6 +8,7 @@
  */
 #include <linux/capability.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -95,6 +96,34 @@ long ha_dev_blocks(struct ha_family *f, struct ha_arena *a, void __user *user)
 	return err ?: done;
 }
 
+/*
+ * Block by block: held over all of a large table, rw would keep out a fork, and
+ * with it the faults that come after that.
+ */
+static u64 count_shared(struct ha_arena *a)
+{
+	unsigned long index = 0;
+	u64 n = 0;
+
+	while (xa_find(&a->table, &index, ULONG_MAX, XA_PRESENT)) {
+		struct ha_block *b;
+
+		down_read(&a->rw);
+		mutex_lock(ha_arena_lock(a, index));
+		b = ha_entry_block(xa_load(&a->table, index));
+		if (b && (ha_block_shared(b) || b->base))
+			n++;
+		mutex_unlock(ha_arena_lock(a, index));
+		up_read(&a->rw);
+		/* an index of ULONG_MAX is far beyond any arena */
+		index++;
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	return n;
+}
+
 long ha_dev_stat(struct ha_family *f, struct ha_arena *a, void __user *user)
 {
 	struct hugearena_stat s = {
@@ -123,20 +152,7 @@ long ha_dev_stat(struct ha_family *f, struct ha_arena *a, void __user *user)
 		.mappings = atomic_read(&a->nvma),
 		.seals = READ_ONCE(f->seals),
 	};
-	unsigned long index;
-	void *entry;
-
 	/* exact here; /proc shows what was true when upkeep last looked */
-	down_read(&a->rw);
-	xa_for_each(&a->table, index, entry) {
-		struct ha_block *b;
-
-		mutex_lock(ha_arena_lock(a, index));
-		b = ha_entry_block(xa_load(&a->table, index));
-		if (b && (ha_block_shared(b) || b->base))
-			s.shared++;
-		mutex_unlock(ha_arena_lock(a, index));
-	}
-	up_read(&a->rw);
+	s.shared = count_shared(a);
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
 }

@@ -9,6 +9,7 @@
  * through tables, and by dev and upkeep.
  */
 #include <linux/ktime.h>
+#include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -44,6 +45,34 @@ static bool pmd_is_table(pmd_t pmd)
 {
 	return !pmd_none(pmd) && !pmd_trans_huge(pmd) && !pmd_devmap(pmd) &&
 	       pmd_present(pmd);
+}
+
+/*
+ * A debugger, or process_vm_writev(), faults in another process: whose memory it
+ * is pays for it, not who looks.
+ */
+struct payer {
+	struct mem_cgroup *memcg;	/* NULL for a task's own fault */
+	struct mem_cgroup *old;
+};
+
+static struct payer payer_begin(const struct vm_area_struct *vma)
+{
+	struct payer p = {};
+
+	if (unlikely(vma->vm_mm != current->mm)) {
+		p.memcg = get_mem_cgroup_from_mm(vma->vm_mm);
+		p.old = set_active_memcg(p.memcg);
+	}
+	return p;
+}
+
+static void payer_end(const struct payer *p)
+{
+	if (likely(!p->memcg))
+		return;
+	set_active_memcg(p->old);
+	mem_cgroup_put(p->memcg);
 }
 
 /*
@@ -107,6 +136,7 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 	u64 start = ktime_get_ns();
 	unsigned int how = 0;
 	struct ha_cow_page p = {};
+	struct payer payer;
 	vm_fault_t ret;
 	int err;
 
@@ -123,7 +153,9 @@ static vm_fault_t ha_fault(struct vm_fault *vmf)
 again:
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
+	payer = payer_begin(vmf->vma);
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, how, &p);
+	payer_end(&payer);
 	if (err)
 		ret = fault_error(err);
 	else if (p.alone)
@@ -205,10 +237,12 @@ static int mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a, pgoff_t index)
 {
 	/* the kernel holds the page while it asks us */
 	struct ha_cow_page p = { .held = page_folio(vmf->page) };
+	struct payer payer = payer_begin(vmf->vma);
 	int err;
 
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, HA_COW_WRITE,
 			  &p);
+	payer_end(&payer);
 	if (err)
 		return err;
 	ha_arena_zap_page(a, vmf->pgoff);
@@ -456,6 +490,10 @@ int ha_map_mmap(struct ha_family *f, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
+		return -EINVAL;
+	/* offset 0 would be below address 0, where no walk by address begins */
+	if (!ha_family_is_common(f) &&
+	    vma->vm_pgoff > vma->vm_start >> PAGE_SHIFT)
 		return -EINVAL;
 	/* takes the VMA's lock, which comes before the family's in a fault */
 	vm_flags_set(vma, VM_DONTEXPAND);

@@ -21,7 +21,8 @@
  *
  * An executable one is the file system's to refuse (inode.c).
  *
- * Return: 0; -EINVAL for a private mapping or one past the end; -EPERM for a
+ * Return: 0; -EINVAL for a private mapping, one past the end, or one at an address
+ * below its offset (unless the arena is shared); -EPERM for a
  * process that neither made nor inherited the arena, or where a seal is on a
  * shared one; -EBUSY when another base address is in use.
  */

@@ -17,7 +17,7 @@
 #include "source.h"
 #include "trace.h"
 
-struct workqueue_struct *ha_wq;
+struct workqueue_struct *ha_wq, *ha_wq_mm;
 
 static uint reserve_max = 8;
 module_param(reserve_max, uint, 0644);
@@ -514,10 +514,17 @@ bool ha_source_decay(struct ha_source *src)
 int ha_source_setup(void)
 {
 	ha_wq = alloc_workqueue("hugearena", WQ_UNBOUND, 0);
-	return ha_wq ? 0 : -ENOMEM;
+	if (!ha_wq)
+		return -ENOMEM;
+	ha_wq_mm = alloc_workqueue("hugearena_mm", WQ_UNBOUND, 0);
+	if (ha_wq_mm)
+		return 0;
+	destroy_workqueue(ha_wq);
+	return -ENOMEM;
 }
 
 void ha_source_teardown(void)
 {
+	destroy_workqueue(ha_wq_mm);
 	destroy_workqueue(ha_wq);
 }

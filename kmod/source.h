@@ -186,7 +186,12 @@ static inline unsigned long ha_source_spendable(const struct ha_source *src)
 int ha_source_setup(void);
 void ha_source_teardown(void);
 
-/* The module's workqueue: unbound, for work that takes its time. */
+/*
+ * The module's workqueues, unbound, for work that takes its time.  What may wait
+ * for a lock that a user holds (mmap_lock, for as long as he makes a page fault
+ * last) has one of its own, so that nobody else's reserve waits for him.
+ */
 extern struct workqueue_struct *ha_wq;
+extern struct workqueue_struct *ha_wq_mm;
 
 #endif /* _HUGEARENA_SOURCE_H */

@@ -3,6 +3,7 @@
 #include "harness.h"
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/uio.h>
 #include "memcg.h"
 
 #define BLOCKS	16
@@ -151,6 +152,61 @@ TEST_F(charge, memory_max_is_kept)
 		EXPECT_EQ(0, wait_for(stat_read("Resident"), 0));
 	}
 	EXPECT_LE(5, memcg_key(&self->cg, "memory.events", "oom_kill"));
+}
+
+/* Makes an arena in the group, says where, and waits until it is looked at. */
+struct target {
+	struct memcg *cg;
+	int ready, go;
+	char *base;	/* the same in who asks: it was forked from him */
+};
+
+static int is_written_to(void *arg)
+{
+	struct target *t = arg;
+	struct arena a = { .size = BLOCKS * BLOCK_LEN };
+
+	if (memcg_enter(t->cg))
+		return 1;
+	a.fd = arena_create(a.size);
+	if (mmap(t->base, a.size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, a.fd, 0) != t->base)
+		return 2;
+	gate_post(t->ready);
+	gate_wait(t->go);
+	return byte_read(t->base + BLOCK_LEN) == 'x' ? 0 : 3;
+}
+
+/* process_vm_writev() faults in another's memory, which is not the writer's. */
+TEST_F(charge, a_remote_fault_is_paid_by_whose_memory_it_is)
+{
+	struct target t = {
+		.cg = &self->cg,
+		.ready = gate_open(),
+		.go = gate_open(),
+	};
+	struct iovec from, to;
+	long long before;
+	pid_t pid;
+	int i;
+
+	t.base = mmap(NULL, BLOCKS * BLOCK_LEN + BLOCK_LEN, PROT_NONE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, t.base);
+	t.base += BLOCK_LEN - (unsigned long)t.base % BLOCK_LEN;
+	pid = child_start(is_written_to, &t);
+	ASSERT_LT(0, pid);
+	gate_wait(t.ready);
+	before = memcg_read(&self->cg, "memory.current");
+	for (i = 0; i < BLOCKS; i++) {
+		from = (struct iovec){ "x", 1 };
+		to = (struct iovec){ t.base + i * BLOCK_LEN, 1 };
+		ASSERT_EQ(1, process_vm_writev(pid, &from, 1, &to, 1, 0));
+	}
+	EXPECT_LT(before + SIZE - SLACK,
+		  memcg_read(&self->cg, "memory.current"));
+	gate_post(t.go);
+	EXPECT_EQ(0, child_wait(pid));
 }
 
 /*

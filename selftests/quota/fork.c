@@ -5,6 +5,7 @@
  * wrong.
  */
 #include "harness.h"
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 
@@ -194,6 +195,56 @@ static int brothers(void *arg)
 TEST_F(fork, nor_does_a_sibling)
 {
 	EXPECT_EQ(0, child_run(brothers, &self->dev));
+}
+
+struct writer {
+	pthread_t thread;
+	struct arena *a;
+	int stop;
+	size_t rounds, wrong;
+};
+
+static void *writes_all_the_time(void *arg)
+{
+	struct writer *w = arg;
+	unsigned int n = 1;
+
+	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
+		w->wrong += pages_wrong(w->a->base, w->a->size, n);
+		pages_fill(w->a->base, w->a->size, ++n);
+		__atomic_store_n(&w->rounds, n, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Whenever the write comes: also when the child is not yet there. */
+static int writes_beside_forks(void *arg)
+{
+	struct writer w = {};
+	struct arena a;
+	pid_t pid;
+	int i;
+
+	if (fill(*(int *)arg, &a, 0))
+		return 100;
+	w.a = &a;
+	if (pthread_create(&w.thread, NULL, writes_all_the_time, &w))
+		return 101;
+	for (i = 0; i < 60; i++) {
+		pid = child_fork();
+		if (!pid)
+			_exit(0);
+		if (pid < 0 || child_wait(pid))
+			return 102;
+	}
+	__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(w.thread, NULL);
+	return w.wrong ? 103 : 0;
+}
+
+TEST_F(fork, a_thread_writes_while_another_forks)
+{
+	EXPECT_EQ(0, child_run(writes_beside_forks, &self->dev));
 }
 
 TEST_HARNESS_MAIN

@@ -40,6 +40,18 @@ TEST_F(mmap, past_the_size_is_refused)
 				      MAP_SHARED, self->fd, 0));
 }
 
+/* Else offset 0 would be below address 0, and fork would not find it. */
+TEST_F(mmap, below_its_offset_is_refused)
+{
+	EXPECT_MAP_ERRNO(EINVAL, mmap((void *)BLOCK_LEN, BLOCK_LEN, RW,
+				      MAP_SHARED | MAP_FIXED_NOREPLACE,
+				      self->fd, 2 * BLOCK_LEN));
+	EXPECT_EQ((void *)BLOCK_LEN,
+		  mmap((void *)BLOCK_LEN, BLOCK_LEN, RW,
+		       MAP_SHARED | MAP_FIXED_NOREPLACE, self->fd, BLOCK_LEN));
+	EXPECT_EQ(0, munmap((void *)BLOCK_LEN, BLOCK_LEN));
+}
+
 TEST_F(mmap, executable_is_refused)
 {
 	EXPECT_MAP_ERRNO(EPERM, mmap(NULL, BLOCK_LEN, PROT_READ | PROT_EXEC,
