@@ -17,9 +17,9 @@
 
 #include "block.h"
 #include "compat.h"
+#include "tally.h"
 
 static struct kmem_cache *cache;
-static atomic_long_t nr_whole, nr_split, nr_pages;
 static DEFINE_SPINLOCK(mesh_lock);	/* private of all 4 KiB folios */
 
 static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
@@ -68,7 +68,7 @@ struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
 	if (!b)
 		return NULL;
 	b->base = base;
-	atomic_long_inc(&nr_split);
+	ha_tally_split(1);
 	return b;
 }
 
@@ -116,7 +116,7 @@ struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 	folio_attach(folio, home, index << HA_BLOCK_ORDER);
 	b->folio = folio;
 	b->pooled = *from == HA_FAULT_POOL;
-	atomic_long_inc(&nr_whole);
+	ha_tally_whole(folio_nid(folio), 1);
 	return b;
 }
 
@@ -169,8 +169,8 @@ static int page_free(struct ha_block *b, struct folio *folio)
 		mesh_end(folio);
 	else
 		folio_detach(folio);
+	ha_tally_pages(folio_nid(folio), -1);
 	ha_source_page_put(b->account, folio);
-	atomic_long_dec(&nr_pages);
 	return HA_FREED;
 }
 
@@ -182,9 +182,9 @@ static unsigned int block_free_memory(struct ha_block *b, struct ha_source *src,
 
 	if (b->folio) {
 		folio_detach(b->folio);
+		ha_tally_whole(folio_nid(b->folio), -1);
 		ha_source_block_put(b->payer == src ? src : NULL, b->account,
 				    b->folio, b->pooled, gone);
-		atomic_long_dec(&nr_whole);
 		return 0;
 	}
 	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
@@ -192,7 +192,7 @@ static unsigned int block_free_memory(struct ha_block *b, struct ha_source *src,
 		shares += page_free(b, ha_block_slot(b, i)) == HA_SHARE;
 	for (i = 0; i < HA_LEAVES; i++)
 		kfree(b->leaf[i]);
-	atomic_long_dec(&nr_split);
+	ha_tally_split(-1);
 	return shares;
 }
 
@@ -258,7 +258,7 @@ struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 	folio_attach(folio, b->home, (b->index << HA_BLOCK_ORDER) + i);
 	*slot = folio;
 	b->nslots++;
-	atomic_long_inc(&nr_pages);
+	ha_tally_pages(folio_nid(folio), 1);
 	return folio;
 }
 
@@ -644,13 +644,6 @@ bool ha_block_flatten(struct ha_block *b, struct ha_source *src)
 	return true;
 }
 
-void ha_block_totals(struct ha_block_totals *t)
-{
-	t->whole = atomic_long_read(&nr_whole);
-	t->split = atomic_long_read(&nr_split);
-	t->pages = atomic_long_read(&nr_pages);
-}
-
 int ha_block_init(void)
 {
 	/* a look at a block without its lock is safe, and may be out of date */
@@ -661,7 +654,5 @@ int ha_block_init(void)
 
 void ha_block_exit(void)
 {
-	WARN_ON_ONCE(atomic_long_read(&nr_whole) ||
-		     atomic_long_read(&nr_split));
 	kmem_cache_destroy(cache);
 }

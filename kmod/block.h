@@ -319,14 +319,6 @@ struct ha_block *ha_block_fold(struct ha_block *b, unsigned int *shares);
  */
 bool ha_block_flatten(struct ha_block *b, struct ha_source *src);
 
-/* How many there are in the whole module. */
-struct ha_block_totals {
-	unsigned long whole;
-	unsigned long split;
-	unsigned long pages;
-};
-
-void ha_block_totals(struct ha_block_totals *t);
 int ha_block_init(void);
 void ha_block_exit(void);
 

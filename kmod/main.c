@@ -13,7 +13,9 @@
 #include "compat.h"
 #include "dev.h"
 #include "empty.h"
+#include "nodes.h"
 #include "proc.h"
+#include "tally.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -65,9 +67,12 @@ static int __init hugearena_init(void)
 	if (err)
 		return err;
 	ha_quota_init();
-	err = ha_pool_init();
+	err = ha_tally_init();
 	if (err)
 		return err;
+	err = ha_pool_init();
+	if (err)
+		goto err_tally;
 	err = ha_source_setup();
 	if (err)
 		goto err_pool;
@@ -80,13 +85,18 @@ static int __init hugearena_init(void)
 	err = ha_proc_init();
 	if (err)
 		goto err_arena;
-	err = ha_dev_init();
+	err = ha_nodes_init();
 	if (err)
 		goto err_proc;
+	err = ha_dev_init();
+	if (err)
+		goto err_nodes;
 	ha_pool_param_enable(true);
 	ha_empty_enable();
 	return 0;
 
+err_nodes:
+	ha_nodes_exit();
 err_proc:
 	ha_proc_exit();
 err_arena:
@@ -97,6 +107,8 @@ err_source:
 	ha_source_teardown();
 err_pool:
 	ha_pool_exit();
+err_tally:
+	ha_tally_exit();
 	return err;
 }
 
@@ -105,11 +117,13 @@ static void __exit hugearena_exit(void)
 	ha_pool_param_enable(false);
 	ha_dev_exit();
 	ha_empty_disable();
+	ha_nodes_exit();
 	ha_proc_exit();
 	ha_arena_exit();
 	ha_block_exit();
 	ha_source_teardown();
 	ha_pool_exit();
+	ha_tally_exit();
 }
 
 module_init(hugearena_init);

@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "compat.h"
 #include "proc.h"
+#include "tally.h"
 
 static const char *const counter_names[HA_COUNTERS] = {
 	[HA_FAULT_RESERVE] = "FaultReserve",
@@ -72,7 +73,7 @@ static int stat_show(struct seq_file *m, void *v)
 {
 	u64 size = 0, split = 0, shared = 0, reserve = 0, spare = 0, arenas = 0;
 	u64 meshed = 0;
-	struct ha_block_totals totals;
+	struct ha_tally totals;
 	struct ha_stat *s;
 	struct ha_arena *a;
 	int i;
@@ -92,7 +93,7 @@ static int stat_show(struct seq_file *m, void *v)
 		spare += READ_ONCE(a->source.nr_spare);
 	}
 	rcu_read_unlock();
-	ha_block_totals(&totals);
+	ha_tally_all(&totals);
 
 	show_count(m, "Arenas", arenas);
 	show_kb(m, "Size", size);

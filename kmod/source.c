@@ -511,6 +511,29 @@ bool ha_source_decay(struct ha_source *src)
 	return more;
 }
 
+static unsigned int list_count_on(const struct list_head *list, int nid)
+{
+	struct folio *folio;
+	unsigned int n = 0;
+
+	list_for_each_entry(folio, list, lru)
+		n += folio_nid(folio) == nid;
+	return n;
+}
+
+unsigned int ha_source_reserve(struct ha_source *src, int nid)
+{
+	unsigned int n;
+
+	/* mostly there is none */
+	if (!READ_ONCE(src->nr_clean) && !READ_ONCE(src->nr_dirty))
+		return 0;
+	spin_lock(&src->lock);
+	n = list_count_on(&src->clean, nid) + list_count_on(&src->dirty, nid);
+	spin_unlock(&src->lock);
+	return n;
+}
+
 int ha_source_setup(void)
 {
 	ha_wq = alloc_workqueue("hugearena", WQ_UNBOUND, 0);

@@ -183,6 +183,9 @@ static inline unsigned long ha_source_spendable(const struct ha_source *src)
 	       (unsigned long)READ_ONCE(src->nr_clean) * HA_BLOCK_PAGES;
 }
 
+/* Blocks of the reserve that are on a node, clean or not. */
+unsigned int ha_source_reserve(struct ha_source *src, int nid);
+
 int ha_source_setup(void);
 void ha_source_teardown(void);
 
