@@ -4,7 +4,8 @@
  *
  * Keeps true: an arena is in its family's list from publish to retire; the
  * counters of resident memory match the table whenever no lock of the arena is
- * held.  Called by dev, upkeep, dirty, map, remap, release, mesh and cow.
+ * held.  Called by dev, upkeep, empty, dirty, map, remap, release, move, mesh and
+ * cow.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>

@@ -156,6 +156,8 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
  * @meshed: two slots of it may share a page; written under @rw for writing
  * @tracked: somebody asks for its dirty bits; written once, under @rw for
  *	writing
+ * @around: page after those that the last read mapped around itself: a hint,
+ *	hence no lock
  * @count: HA_A_COUNTERS numbers
  */
 struct ha_arena {
@@ -182,6 +184,7 @@ struct ha_arena {
 	bool cow;
 	bool tracked;
 	bool meshed;
+	pgoff_t around;
 	u64 id;
 	unsigned long ino;
 	unsigned long nblocks;

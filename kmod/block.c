@@ -6,7 +6,7 @@
  * the mapping of home and the index of their place, are locked only for a
  * short time, and are mapped only by VMAs of the family.  No lock of its own:
  * the arena's lock of the block guards a block that one arena uses.  Called by
- * map, dev, upkeep, release, mesh, cow and arena.
+ * map, dev, upkeep, release, move, mesh, cow and arena.
  */
 #include <linux/atomic.h>
 #include <linux/highmem.h>

@@ -248,6 +248,47 @@ static inline vm_fault_t ha_map_alone(struct vm_fault *vmf, struct page *page)
 }
 #endif
 
+/*
+ * Map a page beside the one that a fault is for, in the same VMA, as that VMA's
+ * protection has it, and clean; what is mapped there already stays.  Return: false
+ * where it is of no use to go on: no memory for a table, or no way to do it.
+ *
+ * vm_insert_page() is for VMAs that map pages of all sorts, and takes the flag that
+ * says so for leave; set for good, it would change how the kernel sees our PMDs.
+ * So it gets a copy.  Tried on 6.1 and 6.12.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+static inline bool ha_map_beside(struct vm_fault *vmf, unsigned long addr,
+				 struct page *page)
+{
+	struct vm_fault at = {
+		.vma = vmf->vma,
+		.address = addr,
+		.flags = vmf->flags,
+	};
+
+	return ha_map_alone(&at, page) == VM_FAULT_NOPAGE;
+}
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+static inline bool ha_map_beside(struct vm_fault *vmf, unsigned long addr,
+				 struct page *page)
+{
+	struct vm_area_struct copy;
+	int err;
+
+	memcpy(&copy, vmf->vma, sizeof(copy));
+	vm_flags_init(&copy, copy.vm_flags | VM_MIXEDMAP);
+	err = vm_insert_page(&copy, addr, page);
+	return !err || err == -EBUSY;
+}
+#else
+static inline bool ha_map_beside(struct vm_fault *vmf, unsigned long addr,
+				 struct page *page)
+{
+	return false;
+}
+#endif
+
 /* Since 6.17 a driver can map a large folio of a file by a PMD itself. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 #define HA_INSERTS_BLOCKS

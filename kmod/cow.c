@@ -443,6 +443,14 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	return err;
 }
 
+struct page *ha_cow_peek(struct ha_arena *a, pgoff_t index, int i)
+{
+	struct ha_block *b = ha_entry_block(xa_load(&a->table, index));
+	struct page *page = ha_block_page(b, i);
+
+	return page && !PageHWPoison(page) ? page : NULL;
+}
+
 bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
 		     const struct page *page)
 {

@@ -67,6 +67,16 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out);
 
 /**
+ * ha_cow_peek() - what may be mapped read-only beside a page that is read
+ * @a: arena, rw held for reading and the block's lock held
+ * @index: block
+ * @i: 4 KiB page in it
+ *
+ * Return: the page, or NULL where none is or memory failed.
+ */
+struct page *ha_cow_peek(struct ha_arena *a, pgoff_t index, int i);
+
+/**
  * ha_cow_claim() - let a parent write where its quota allows no copy
  * @a: arena, whose fault got -EDQUOT; none of its locks held
  * @index: block

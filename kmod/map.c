@@ -128,6 +128,42 @@ static void fault_count(struct vm_fault *vmf, struct ha_arena *a, int err,
 		    err ? -1 : (int)source, vmf->flags & FAULT_FLAG_WRITE, ns);
 }
 
+/*
+ * Pages mapped at once where a block is mapped by PTEs and read: as many as the
+ * kernel maps of a file around a fault (64 KiB), and eight times that for who goes
+ * on where the last one ended.
+ */
+#define AROUND		16
+#define AROUND_MORE	128
+
+/*
+ * Under the block's lock, so that whoever unmaps them afterwards finds them.  The
+ * page of the fault itself is left to the kernel.
+ */
+static void map_around(struct vm_fault *vmf, struct ha_arena *a, pgoff_t index)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	pgoff_t block = index << HA_BLOCK_ORDER, pgoff, start, end;
+
+	start = round_down(vmf->pgoff, AROUND);
+	end = start + (READ_ONCE(a->around) == vmf->pgoff ? AROUND_MORE :
+							    AROUND);
+	start = max(start, vma->vm_pgoff);
+	end = min3(end, block + HA_BLOCK_PAGES, vma->vm_pgoff + vma_pages(vma));
+	for (pgoff = start; pgoff < end; pgoff++) {
+		struct page *page;
+
+		if (pgoff == vmf->pgoff || ha_family_guards(a->family, pgoff))
+			continue;
+		page = ha_cow_peek(a, index, pgoff - block);
+		if (page && !ha_map_beside(vmf, vma->vm_start +
+					   ((pgoff - vma->vm_pgoff) <<
+					    PAGE_SHIFT), page))
+			break;
+	}
+	WRITE_ONCE(a->around, end);
+}
+
 static vm_fault_t ha_fault(struct vm_fault *vmf)
 {
 	struct ha_arena *a = vmf->vma->vm_private_data;
@@ -156,6 +192,11 @@ again:
 	payer = payer_begin(vmf->vma);
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, how, &p);
 	payer_end(&payer);
+	/* for reading, what was there, and by PTEs */
+	if (!err && p.source == HA_FAULT_MAP &&
+	    (how & (HA_COW_WRITE | HA_COW_SHOW)) == HA_COW_SHOW &&
+	    (p.alone || (how & HA_COW_TABLE) || !PageCompound(p.page)))
+		map_around(vmf, a, index);
 	if (err)
 		ret = fault_error(err);
 	else if (p.alone)
@@ -198,6 +239,7 @@ static vm_fault_t ha_huge_fault(struct vm_fault *vmf, unsigned int order)
 	vm_fault_t ret = VM_FAULT_FALLBACK;
 	u64 start = ktime_get_ns();
 	struct ha_cow_page p = { .source = HA_FAULT_MAP };
+	struct payer payer;
 	struct ha_block *b;
 	struct folio *folio;
 	int err = 0;
@@ -208,10 +250,12 @@ static vm_fault_t ha_huge_fault(struct vm_fault *vmf, unsigned int order)
 		return ret;
 	down_read(&a->rw);
 	mutex_lock(ha_arena_lock(a, index));
+	payer = payer_begin(vmf->vma);
 	b = ha_entry_block(xa_load(&a->table, index));
 	if (!b || (b->folio && !ha_block_shared(b)))
 		err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES,
 				  HA_COW_WRITE, &p);
+	payer_end(&payer);
 	if (p.page && !err) {
 		folio = page_folio(p.page);
 		if (folio_test_pmd_mappable(folio) && !PageHWPoison(p.page) &&

@@ -5,8 +5,8 @@
  * Keeps true: a block on a clean list is zero and has one reference; clean,
  * dirty and out of a node together are what the pool owns there.  Every list
  * and number is guarded by its node's lock, a spinlock that nests in nothing
- * and inside which nothing is called.  Called by source, block and arena,
- * and by who writes the parameters.
+ * and inside which nothing is called.  Called by source, block, arena and
+ * empty, and by who writes the parameters.
  */
 #include <linux/highmem.h>
 #include <linux/kthread.h>

@@ -6,7 +6,7 @@
  * to the memory cgroup of its mm, has one reference, and is zero if it is on
  * the clean list.  The lists are guarded by the source's lock, which nests
  * inside the arena's locks and outside none.  Called by block in
- * faults, by arena, release and upkeep.
+ * faults, by arena, release, move, upkeep and empty.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>

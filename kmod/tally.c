@@ -3,8 +3,8 @@
  * Memory that arenas hold, by node; see tally.h.
  *
  * Keeps true: the sum over all CPUs is what is held.  One CPU's part may be below
- * zero, as what it frees may have been taken on another.  Called by block, proc
- * and nodes.
+ * zero, as what it frees may have been taken on another.  Called by proc and nodes;
+ * block counts.
  */
 #include <linux/nodemask.h>
 
