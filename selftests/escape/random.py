@@ -38,7 +38,8 @@ __attribute__((noinline)) static void put(struct node *n, struct node *m)
 
 
 def run(ops, turns):
-    """What the function returns, or None if it uses what is freed."""
+    """What the function returns, and what it reads at the end: all that is alive,
+    by whatever pointer; or None if it uses what is freed."""
     heap, freed, p, total = [], set(), [None] * POINTERS, 0
     for i in range(turns or 1):
         for kind, a, b, (every, at) in ops:
@@ -73,10 +74,19 @@ def run(ops, turns):
                 heap[p[a]][1] = (heap[p[a]][1] * 3 + i) & 0xffff
             else:
                 total = (total * 31 + heap[p[a]][1]) & 0xffffffff
-    return total
+    alive = []
+    for i in range(POINTERS):
+        o, text = p[i], "p%d" % i
+        for _ in range(4):
+            if o is None or o in freed:
+                break
+            total = (total * 31 + heap[o][1]) & 0xffffffff
+            alive.append(text + "->v")
+            o, text = heap[o][0], text + "->next"
+    return total, alive
 
 
-def write(nr, ops, turns):
+def write(nr, ops, turns, alive):
     """The function as C."""
     lines = ["unsigned int f%d(void)" % nr, "{"]
     lines += ["\tstruct node *p%d = NULL;" % i for i in range(POINTERS)]
@@ -85,7 +95,9 @@ def write(nr, ops, turns):
     for kind, a, b, (every, at) in ops:
         when = "" if every == 1 else "if (i %% %d == %d) " % (every, at)
         lines.append("\t\t" + when + TEXT[kind].format(a=a, b=b))
-    return "\n".join(lines + ["\t}", "\treturn sum;", "}", ""])
+    lines.append("\t}")
+    lines += ["\tsum = sum * 31 + %s;" % v for v in alive]
+    return "\n".join(lines + ["\treturn sum;", "}", ""])
 
 
 def main():
@@ -96,12 +108,12 @@ def main():
         ops = [(random.choice(KINDS), random.randrange(POINTERS),
                 random.randrange(POINTERS), random.choice(TURNS))
                for _ in range(random.randint(3, 14))]
-        turns = random.choice([0, 0, 1, 2, 5])
+        turns = random.choice([0, 1, 2, 3, 5])
         result = run(ops, turns)
         if result is None or all(op[0] != "new" for op in ops):
             continue
-        code.append(write(len(want), ops, turns))
-        want.append(result)
+        code.append(write(len(want), ops, turns, result[1]))
+        want.append(result[0])
     code.append("int main(void)\n{")
     code += ['\tprintf("%%u\\n", f%d());' % i for i in range(count)]
     code.append("\treturn 0;\n}\n")
