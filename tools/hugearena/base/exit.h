@@ -7,8 +7,8 @@
 
 enum {
 	CMD_OK		= 0,
-	CMD_FAILED	= 1,	/* what was asked could not be done */
-	CMD_USAGE	= 2,	/* the command line makes no sense */
+	CMD_FAILED	= 1,	/* the request could not be carried out */
+	CMD_USAGE	= 2,	/* the command line is wrong */
 	CMD_NO_MODULE	= 3,	/* needs hugearena.ko, which is not loaded */
 	CMD_NO_RIGHT	= 4,	/* needs rights the caller does not have */
 	CMD_FOUND	= 5,	/* a check found what it looks for */

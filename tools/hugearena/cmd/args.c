@@ -29,7 +29,7 @@ void args_parse(const struct argp *argp, const char *name, int argc,
 		{ "json", 'J', NULL, 0, "Write JSON", 1 },
 		{ 0 }
 	};
-	/* its texts are the parent's: both would be printed */
+	/* without its texts, which the parent has too: both would be printed */
 	const struct argp bare = {
 		argp->options, argp->parser, NULL, NULL, argp->children,
 		argp->help_filter, argp->argp_domain

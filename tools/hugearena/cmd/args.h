@@ -83,7 +83,7 @@ struct args_target {
 error_t args_target(int key, char *arg, struct argp_state *state,
 		    struct args_target *t);
 
-/* The same where only a process will do. */
+/* The same for a subcommand that takes a process only. */
 error_t args_process(int key, char *arg, struct argp_state *state, pid_t *pid);
 
 #endif

@@ -3,8 +3,9 @@
  * hugearena adopt: put a service on libshim by a drop-in of systemd, and take it
  * off again.
  *
- * The drop-in is a file of ours alone: undoing is removing it.  It is written
- * beside its place and renamed, so that systemd never reads half of it.
+ * The drop-in is a file that nobody else writes to, so removing it undoes
+ * everything.  It is written beside its place and renamed, so that systemd
+ * never reads half of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
-/* What goes between quotes in a unit file as it is. */
+/* May this text stand between quotes in a unit file without being escaped? */
 static bool text_is_plain(const char *text)
 {
 	for (; *text; text++)
@@ -103,7 +104,7 @@ static int dropin_text(char *buf, size_t size, const struct unit *u,
 
 	if (!f)
 		return -errno;
-	/* adopted before: what was preloaded then is in there already */
+	/* adopted before: the drop-in has what was preloaded then */
 	if (strstr(others, "libshim"))
 		others = "";
 	fprintf(f, "# written by hugearena adopt; 'hugearena adopt --undo %s' removes it\n"
@@ -116,7 +117,7 @@ static int dropin_text(char *buf, size_t size, const struct unit *u,
 	/* with PrivateDevices there is no device to allow */
 	if (u->devices_hidden)
 		fprintf(f, "PrivateDevices=no\n");
-	/* it closes everything else: only where that was closed before */
+	/* it closes every other device: only where they were closed before */
 	if (u->devices_hidden || u->devices_closed)
 		fprintf(f, "DevicePolicy=closed\nDeviceAllow=/dev/hugearena rw\n");
 	len = (size_t)ftell(f);
@@ -158,7 +159,7 @@ static int command(char *const argv[])
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		/* what it says is for people: standard output may be JSON */
+		/* its messages are for people: standard output may be JSON */
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		execvp(argv[0], argv);
 		_exit(127);
@@ -168,7 +169,10 @@ static int command(char *const argv[])
 	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
 }
 
-/* systemd-analyze verify, and the file away again if it says no. */
+/*
+ * Have systemd-analyze verify the unit, and remove the file again if it
+ * objects.
+ */
 static int verify(const struct unit *u, const char *path)
 {
 	char *argv[] = { "systemd-analyze", "verify", (char *)u->name, NULL };
@@ -208,7 +212,7 @@ static int undo(const struct args *args, const struct unit *u, const char *dir,
 			out_error("cannot remove %s: %m", path);
 		return exit_errno(errno);
 	}
-	rmdir(dir);	/* if it was ours alone */
+	rmdir(dir);	/* removed only if nothing else is in it */
 	if (!args->root)
 		reload();
 	printf("removed %s\nsystemctl restart %s\n", path, u->name);

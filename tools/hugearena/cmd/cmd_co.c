@@ -2,8 +2,8 @@
 /*
  * hugearena co: the coroutines of a process.
  *
- * A million of them wait in a handful of places: what is shown is each place, by
- * how many are there.  The process stands while it is read.
+ * A million of them wait in a handful of places, so the places are shown,
+ * those with most coroutines first.  The process is stopped while it is read.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -80,7 +80,7 @@ static int by_number(const void *a, const void *b)
 	return x->n > y->n ? -1 : x->n < y->n;
 }
 
-/* The places of those that were unwound; NULL for want of memory. */
+/* The places of those that were unwound; NULL if there is no memory. */
 static struct place *places_make(struct coroutines *c, size_t unwound,
 				 size_t *nr)
 {

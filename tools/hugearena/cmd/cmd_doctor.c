@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugearena doctor: why a service is not on blocks, and what mends it.
+ * hugearena doctor: why a service's memory is not in blocks, and how to fix
+ * it.
  */
 #include <errno.h>
 #include <stdlib.h>

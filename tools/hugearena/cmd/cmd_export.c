@@ -68,7 +68,7 @@ static const struct argp argp = {
 	       "--processes what libshim has.",
 };
 
-/* A reader sees the old file or the new one, nothing in between. */
+/* A reader sees either the old file or the new one. */
 static int file_replace(const char *path, const char *text, size_t len)
 {
 	char *tmp;

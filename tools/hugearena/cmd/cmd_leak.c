@@ -229,7 +229,7 @@ static void groups_print(const struct args *args, const struct groups *g,
 			 "is not known; 'leak --rate 1 -- COMMAND' tells");
 }
 
-/* The process stands still. */
+/* Look at the process, which is stopped. */
 static int look(const struct args *args, const struct shim *shim,
 		const struct stop *stop, int *ret)
 {

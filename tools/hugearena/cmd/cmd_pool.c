@@ -20,7 +20,7 @@
 #define SPARE_PART	10
 
 struct args {
-	long long target, floor;	/* MiB, -1: as it is */
+	long long target, floor;	/* in MiB; -1 leaves it as it is */
 	bool dry, force, wait;
 };
 
@@ -212,7 +212,7 @@ static int change(const struct pool *p, const struct args *args)
 	return CMD_OK;
 }
 
-/* Until the pool has what was asked for, or makes no progress for 10 s. */
+/* Wait until the pool has what was asked for, or makes no progress for 10 s. */
 static int settle(const struct args *args)
 {
 	struct timespec pause = { .tv_nsec = WAIT_MS * 1000000L };

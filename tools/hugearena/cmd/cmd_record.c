@@ -10,7 +10,7 @@
  *		tenths in spans; 'a' to 'k' where the block is split
  *   latency	the module's histograms, of the whole machine
  *
- * A file that breaks off is good up to its last whole line.
+ * A file that was cut off is valid up to its last whole line.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@
 
 #define DEFAULT_FILE	"hugearena.rec"
 #define DEFAULT_INTERVAL	0.5
-/* Unless an interval is asked for, a look may take this part of the time. */
+/* Unless an interval is asked for, looking may take this part of the time. */
 #define COST_PART	20
 
 struct args {

@@ -31,7 +31,7 @@ static const struct argp argp = {
 	       "Reads no process's page tables and stalls nobody.",
 };
 
-/* Counters that say, unless zero, that something was refused or lost. */
+/* Counters that, unless they are 0, mean that something was refused or lost. */
 static const struct {
 	const char *key, *what;
 } troubles[] = {
@@ -67,7 +67,10 @@ static void thp_setting(const char *file, char *buf, size_t size)
 	fclose(f);
 }
 
-/* Blocks the kernel could hand out without moving anything; -1. */
+/*
+ * Blocks that the kernel could hand out without moving anything; -1 if
+ * unknown.
+ */
 static long long free_blocks(void)
 {
 	FILE *f = fopen("/proc/buddyinfo", "re");

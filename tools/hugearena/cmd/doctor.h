@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * doctor: what is wrong, and the line that mends it.
+ * doctor: what is wrong, and the command that fixes it.
  *
  *   cmd_doctor.c      the command line, and how findings are shown
  *   doctor.c          the list of findings
@@ -16,11 +16,11 @@
 
 enum doctor_level {
 	DOCTOR_OK,		/* as it should be */
-	DOCTOR_NOTE,		/* worth knowing, nothing to mend */
+	DOCTOR_NOTE,		/* worth knowing, nothing to fix */
 	DOCTOR_BAD,		/* keeps memory from blocks */
 };
 
-/* More findings than there are checks. */
+/* Room for more findings than there are checks. */
 #define DOCTOR_MAX	40
 
 /**
@@ -61,7 +61,7 @@ void doctor_machine(struct doctor *d);
  */
 int doctor_process(struct doctor *d, pid_t pid, const struct unit *unit);
 
-/* What a service's unit keeps from it, before it runs. */
+/* What a service's unit would keep from it, before it runs. */
 void doctor_unit(struct doctor *d, const struct unit *unit);
 
 #endif

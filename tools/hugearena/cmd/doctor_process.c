@@ -2,8 +2,8 @@
 /*
  * doctor: one process, or the unit that will start it.
  *
- * First, is libshim its malloc at all; then, where do its blocks come from; then
- * what may keep those from being mapped as they are.
+ * Is libshim its malloc at all?  If so, where do its blocks come from?  And
+ * what may keep those from being mapped whole?
  */
 #include <elf.h>
 #include <errno.h>
@@ -266,7 +266,7 @@ static bool has_arena(const struct maps *maps)
 	return false;
 }
 
-/* Has it anything from libshim? */
+/* Does it use libshim at all? */
 static bool is_used(const struct shim *shim)
 {
 	struct pageheap heap;

@@ -2,8 +2,8 @@
 /*
  * launch: a command on libshim, as a child that can be looked at to its end.
  *
- * The child is seized with ptrace() for one event, its exit: there its memory
- * can still be read.  Every signal that stops it on the way is handed on.
+ * The child is seized with ptrace() for one event, its exit, at which its
+ * memory can still be read.  Every signal that stops it before is passed on.
  * Called by run, record, profile, leak.
  */
 #include <errno.h>
@@ -89,7 +89,7 @@ bool launch_counter(const struct launch *l, int i, uint64_t *value)
 	if (l->counter[i] < 0 ||
 	    read(l->counter[i], v, sizeof(v)) != sizeof(v) || !v[2])
 		return false;
-	/* it had the counter for part of the time only */
+	/* the counter ran only part of the time: extrapolate */
 	*value = v[2] < v[1] ? (uint64_t)((double)v[0] * (double)v[1] /
 					  (double)v[2]) : v[0];
 	return true;
@@ -154,7 +154,7 @@ static void child(char *const *argv, const char *lib, const char *options,
 	if (options && *options)
 		env_append("SHIM_OPTIONS", options, ',', false);
 	close(gate[1]);
-	/* until the parent has us, or is gone */
+	/* wait until the parent has seized us, or is gone */
 	while (read(gate[0], &c, 1) < 0 && errno == EINTR)
 		;
 	execvp(argv[0], argv);
@@ -186,7 +186,7 @@ int launch_start(struct launch *l, char *const *argv, bool preload,
 	sigemptyset(&block);
 	sigaddset(&block, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &block, NULL);
-	signal(SIGINT, SIG_IGN);	/* the terminal asks the child */
+	signal(SIGINT, SIG_IGN);	/* the child gets it, too */
 	signal(SIGQUIT, SIG_IGN);
 	fflush(NULL);
 	l->pid = fork();

@@ -61,12 +61,12 @@ int launch_sampled(struct launch *l, const struct args_target *t, uint64_t rate)
  * @l: the child
  * @ms: how long, in milliseconds
  *
- * Hands signals on to the child.  Returns early when it stops before its end,
+ * Passes signals on to the child.  Returns early when it stops before its end,
  * or has ended.
  */
 void launch_wait(struct launch *l, int ms);
 
-/* Let a child that stopped go, and wait for its end. */
+/* Let a child that has stopped run on, and wait for its end. */
 void launch_end(struct launch *l);
 
 /* The exit status that tells how it ended. */

@@ -2,11 +2,11 @@
 /*
  * leak_mark: which objects can be reached.
  *
- * Conservative: any aligned word that has an address inside an object keeps it.
- * Roots are the registers, and all writable memory that is not the heap's and
- * not libshim's own; of each stack only what is above its thread's stack
- * pointer.  The bounds of objects are exact, from their spans; those in caches are
- * free.
+ * Conservative: any aligned word whose value is an address inside an object
+ * keeps that object.  Roots are the registers, and all writable memory that is
+ * not the heap's and not libshim's own; of each stack only what is above its
+ * thread's stack pointer.  The bounds of objects are exact, from their spans;
+ * those in caches are free.
  *
  * libshim's records hold addresses of objects that are none of the program's
  * pointers: descriptors, slabs, tables.  They are in mappings of their own, which
@@ -206,7 +206,10 @@ static int work_drain(struct work *w)
 	return err;
 }
 
-/* A stack is what a stack pointer is in: below it nothing counts. */
+/*
+ * A stack is a mapping that a stack pointer points into; what is below it does
+ * not count.
+ */
 static uint64_t stack_low(const struct leak *leak, const struct map *m)
 {
 	uint64_t low = m->start;
@@ -266,7 +269,7 @@ static bool is_root(const struct leak *leak, const struct map *m)
 	if (m->perms[0] != 'r' || m->perms[1] != 'w' ||
 	    m->kind == KIND_ARENA || m->kind == KIND_KERNEL)
 		return false;
-	/* what a device shows may mind being read */
+	/* reading the memory of a device may have effects */
 	if (m->kind == KIND_FILE && !strncmp(m->name, "/dev/", 5) &&
 	    strncmp(m->name, "/dev/shm/", 9) &&
 	    strncmp(m->name, "/dev/zero", 9))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * map_blocks: the heap, a sign for each block.
+ * map_blocks: the heap, drawn as a character for each block.
  *
  * Three sources, each of which may be missing: the module (state, accessed,
  * shared), libshim (pages in spans), the process's pagemap (what is resident).
@@ -200,7 +200,7 @@ static json_t *cell_json(const struct cell *c)
 	return obj;
 }
 
-/* How full, as one of ten signs. */
+/* How full it is, as one of ten characters. */
 static char cell_sign(const struct cell *c)
 {
 	static const char signs[] = ".123456789#";

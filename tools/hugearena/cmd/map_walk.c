@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * map_walk: the way of one address through the page tables, and what physical
- * memory the blocks from there on have.
+ * map_walk: the path of one address through the page tables, and the physical
+ * memory of the blocks from there on.
  *
  * An arena's frames come from the module; others from pagemap.  The tables
  * themselves cannot be read from user space: the indices are computed, and the
- * level at which the way ends is asked for.
+ * level at which the path ends is asked for.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -2,8 +2,8 @@
 /*
  * coroutines: those of a process on libshim-co, read from outside.
  *
- * Unwinding is libdwfl's: a coroutine is shown to it as a thread whose registers
- * are those that co_switch() has put on its stack.
+ * libdwfl unwinds: a coroutine is presented to it as a thread whose registers
+ * are those that co_switch() has saved on its stack.
  */
 #include <elfutils/libdwfl.h>
 #include <errno.h>
@@ -109,7 +109,7 @@ static int add(struct coroutines *c, size_t *room, uint64_t addr,
 		co->live = park.live;
 		from = co->park + park.live - sizeof(top);
 	}
-	/* it may be over by now: one less */
+	/* it may have ended by now: skip it */
 	if (mem_read(c->mem, from, &top, sizeof(top)))
 		return 0;
 	co->fn = (uintptr_t)top.fn;
@@ -269,7 +269,7 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread)
 	return true;
 }
 
-/* Whose stack is parked is read where it is. */
+/* A parked stack is read where it was parked. */
 static uint64_t where_now(const struct coroutines *c, uint64_t addr)
 {
 	const struct coroutine *co;

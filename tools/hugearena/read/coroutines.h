@@ -2,9 +2,9 @@
 /*
  * coroutines: those of a process on libshim-co, read from outside.
  *
- * By the records that libshim-co keeps beside its stacks, through /proc/PID/mem.
- * The process should stand (stop.h): a stack that is unwound while it runs
- * gives nonsense, never a crash here.
+ * By the records that libshim-co keeps beside its stacks, through
+ * /proc/PID/mem.  The process should be stopped (stop.h): unwinding a stack
+ * that runs gives nonsense, but never a crash here.
  */
 #ifndef TOOLS_COROUTINES_H
 #define TOOLS_COROUTINES_H

@@ -68,7 +68,7 @@ struct kmod_latency {
 /* Is there something to read? */
 bool kmod_present(void);
 
-/* The complaint where a subcommand cannot go on without.  CMD_NO_MODULE. */
+/* Complain that a subcommand needs the module.  Return: CMD_NO_MODULE. */
 int kmod_missing(void);
 
 /* Each returns 0 or a negative errno; lists are malloc()ed. */
@@ -80,7 +80,7 @@ int kmod_latency_read(struct kmod_latency lat[KMOD_SOURCES], size_t *n);
 /* A number of kmod_stat_read() by its name; 0 if there is none. */
 uint64_t kmod_stat_get(const struct kmod_stat *st, const char *key);
 
-/* An arena's numbers, without whose it is, as members of an object. */
+/* An arena's numbers as members of an object, without its process. */
 void kmod_arena_json(const struct kmod_arena *a, json_t *obj);
 json_t *kmod_pool_json(const struct kmod_pool *nodes, size_t n);
 json_t *kmod_latency_json(const struct kmod_latency *lat, size_t n);

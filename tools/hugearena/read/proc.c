@@ -212,7 +212,7 @@ static void field_parse(const char *line, struct map *m, uint64_t *page)
 		m->pmd += value;
 	} else if (!strcmp(key, "Shared_Hugetlb") ||
 		   !strcmp(key, "Private_Hugetlb")) {
-		/* not in Rss, by the kernel's own rule */
+		/* the kernel does not count them in Rss */
 		m->rss += value;
 		m->pss += value;
 		if (*page == (uint64_t)1 << 30)

@@ -56,7 +56,7 @@ struct rollup {
 /* Open /proc/PID/NAME for reading; NULL and errno. */
 FILE *proc_open(pid_t pid, const char *name);
 
-/* Is there such a process? */
+/* Does the process exist? */
 bool proc_exists(pid_t pid);
 
 /* Its command name, "?" if it is gone.  @size at least 17. */

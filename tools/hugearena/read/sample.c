@@ -101,7 +101,10 @@ int sample_take(struct sample *out, pid_t pid, struct shim *shim,
 		return 0;
 	heap_take(out, shim);
 	if (out->shim_err == -ESRCH) {
-		/* that memory is gone, while the process is there: execve() */
+		/*
+		 * the memory is gone while the process is there: it has called
+		 * execve()
+		 */
 		shim_close(shim);
 		*shim_err = shim_open(shim, pid);
 		out->shim_err = *shim_err;

@@ -2,7 +2,7 @@
 /*
  * shim: finding libshim in a process, and reading its memory.
  *
- * The heap itself is shim_heap.c's.  Called by the subcommands.
+ * The heap itself is read by shim_heap.c.  Called by the subcommands.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,7 +114,7 @@ int shim_open(struct shim *s, pid_t pid)
 		s->mem = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->mem < 0)
 		return -errno;
-	/* the file was found before: is it still that program? */
+	/* the file was found before: is it still the same program? */
 	err = table_check(s);
 	if (err)
 		shim_close(s);

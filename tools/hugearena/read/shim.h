@@ -2,9 +2,10 @@
 /*
  * shim: the heap of a process that runs on libshim, read from outside.
  *
- * Through /proc/PID/mem and libshim's own headers, see libshim/entry/inspect.h.  The
- * process is neither stopped nor told, so a reading may be off by what happened
- * while it was taken; every structure is checked before it is believed.
+ * Through /proc/PID/mem and libshim's own headers, see
+ * libshim/entry/inspect.h.  The process is neither stopped nor notified, so a
+ * reading may be off by what happened while it was taken; every structure is
+ * checked before it is used.
  */
 #ifndef TOOLS_SHIM_H
 #define TOOLS_SHIM_H
@@ -121,7 +122,7 @@ struct shim_heap {
 int shim_open(struct shim *s, pid_t pid);
 void shim_close(struct shim *s);
 
-/* What shim_open() returned, for a human. */
+/* What shim_open() returned, as a message. */
 const char *shim_strerror(int err);
 
 /* Bytes of the process; 0 or a negative errno. */

@@ -2,9 +2,9 @@
 /*
  * shim_heap: the heap of another process, from its pagemap up.
  *
- * The process goes on meanwhile.  So a span is believed only if it says that it
- * begins at the page whose entry led to it, and a count only if it is not more
- * than the span has room for.
+ * The process runs on at the same time.  So a span counts only if it says that
+ * it begins at the page whose entry led to it, and a number of objects only if
+ * the span has room for them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -100,7 +100,10 @@ static int span_note(struct walk *w, const struct span *sp)
 	return 0;
 }
 
-/* One of libshim's own records, for who must tell them from pointers. */
+/*
+ * Note one of libshim's own records, for a reader that must tell them from
+ * pointers.
+ */
 static int own_note(struct walk *w, uint64_t addr)
 {
 	uint64_t *list;

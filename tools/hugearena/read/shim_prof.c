@@ -51,7 +51,10 @@ int prof_read(const struct shim *s, struct prof *prof)
 	err = shim_read(s, (uintptr_t)head.table, table, sizeof(table));
 	if (err)
 		return err;
-	/* records made while we read come on top; those few may be missed */
+	/*
+	 * records that are made while we read are put in front; these few may
+	 * be missed
+	 */
 	room = head.nstacks + 1024;
 	prof->stack = malloc(room * sizeof(*prof->stack));
 	prof->addr = malloc(room * sizeof(*prof->addr));
@@ -116,11 +119,11 @@ int prof_switch(struct shim *s, uint64_t rate)
 	err = shim_ready(s);
 	if (err <= 0)
 		return err ? err : -EAGAIN;
-	/* whoever must see every request keeps the fast paths shut */
+	/* if every request must be seen, the fast paths stay closed */
 	alone = !s->conf.guard && !s->conf.check;
 	err = shim_read(s, (uintptr_t)s->at.percpu, &pc, sizeof(pc));
 	open = !rate && pc.rseq && alone;
-	/* first the rate: a request that is counted finds it */
+	/* the rate comes first, so that a request that is counted finds it */
 	if (!err && rate)
 		err = word_write(s, s->at.conf,
 				 offsetof(struct shim_conf, profile), rate);

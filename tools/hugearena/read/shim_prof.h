@@ -55,7 +55,7 @@ double prof_scale(uint64_t rate, const struct prof_count *c);
  */
 int prof_switch(struct shim *s, uint64_t rate);
 
-/* All records together, scaled: allocations and bytes, ever. */
+/* All records together, scaled: allocations and bytes since the beginning. */
 void prof_totals(const struct prof *prof, double *objects, double *bytes);
 
 #endif

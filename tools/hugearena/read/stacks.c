@@ -81,7 +81,7 @@ static int by_addr(const void *a, const void *b)
 
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
-	/* of several names the shortest: "free", not "__libc_free" */
+	/* of several names take the shortest: "free", not "__libc_free" */
 	return (int)strlen(y->name) - (int)strlen(x->name);
 }
 
@@ -273,7 +273,7 @@ unsigned int stacks_own(struct stacks *st, void *const *frame,
 			own = i + 1;
 			continue;
 		}
-		/* linked in: up to the function that was called */
+		/* if it is linked in: up to the function that was called */
 		name = stacks_name(st, frame[i]);
 		for (k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			if (!strcmp(name, names[k]))

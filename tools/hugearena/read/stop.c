@@ -3,8 +3,8 @@
  * stop: a process held still, with the registers of its threads.
  *
  * Threads are made while others are being stopped, so the list is read until
- * one reading finds none that is new.  If this command dies, the kernel lets all of
- * them go.  Called by cmd_co and leak.
+ * one reading finds none that is new.  If this command dies, the kernel
+ * resumes all of them.  Called by cmd_co and leak.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -66,7 +66,7 @@ static int thread_stop(struct stop *s, pid_t tid)
 		return errno == ESRCH ? 1 : -errno;
 	if (!WIFSTOPPED(status))
 		return 1;
-	/* a signal was under way: it must not be lost */
+	/* a signal was being delivered: it must not be lost */
 	while (status >> 16 != PTRACE_EVENT_STOP) {
 		if (ptrace(PTRACE_CONT, tid, NULL,
 			   (void *)(long)WSTOPSIG(status)) ||

@@ -45,7 +45,7 @@ int stop_begin(struct stop *s, pid_t pid);
 /* The same for a child that stopped at its exit: registers only. */
 int stop_exiting(struct stop *s, pid_t pid);
 
-/* Let them go; a child that is traced anyway stays so. */
+/* Let them run on; a child that was traced before stays traced. */
 void stop_end(struct stop *s);
 void stop_free(struct stop *s);
 

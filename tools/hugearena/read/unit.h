@@ -28,7 +28,7 @@ struct unit {
 	bool devices_hidden, devices_closed, device_allowed, group, root_user;
 };
 
-/* May this be the name of a service?  ".service" need not be there. */
+/* May this be the name of a service?  ".service" may be left out. */
 bool unit_name_is_valid(const char *name);
 
 /**

@@ -2,8 +2,8 @@
 /*
  * metrics: families and samples, in either dialect of Prometheus's text.
  *
- * The two differ in a counter's name in its TYPE line, in UNIT, and in the last
- * line; samples are the same.  Called by the other files of the noun.
+ * The two differ in the name of a counter in its TYPE line, in UNIT, and in
+ * the last line; samples are the same.  Called by the other files of the noun.
  */
 #include <math.h>
 #include <stdarg.h>
