@@ -2,8 +2,9 @@
 /*
  * box: what the parts of libshim-box share.
  *
- * Keeps: whether the seam is there is decided at load, or at the first question
- * if that comes earlier, and does not change.  Serves every part of box.
+ * Keeps true: whether the seam is there is decided at load, or at the first
+ * question if that comes earlier, and does not change.  Called by every part
+ * of box.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,9 +12,9 @@
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 
-/* The numbers that shim_ctl() and the tools show where libshim is there. */
+/* The numbers that shim_ctl() and the tools show in a process with libshim. */
 enum box_stat {
-	BOX_REGIONS,		/* regions there are */
+	BOX_REGIONS,		/* regions that exist */
 	BOX_POOLS,
 	BOX_HEAPS,
 	BOX_HEAP_BYTES,		/* bytes of spans that heaps have */

@@ -2,11 +2,12 @@
 /*
  * box_fork: every lock of box held across fork().
  *
- * Keeps: all locks of pools, heaps and weak references are in a list of their order, guarded by
- * list_lock, which is taken before any of them and only here.  With libshim the
- * seam calls us, after the application's own handlers; without, glibc does.
+ * Keeps true: all locks of pools, heaps and weak references are on the list of
+ * their order, guarded by list_lock, which is taken before any of them and only
+ * here.  With libshim the seam calls these handlers, after the application's own;
+ * without it glibc does.
  *
- * Serves pool, heap and rc when they are made and when they go.
+ * Called by pool, heap and rc when a lock is made and when it goes.
  */
 #include <pthread.h>
 

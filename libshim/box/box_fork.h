@@ -10,12 +10,12 @@
 
 #include "base/lock.h"
 
-/* In which order fork() takes them, as everybody does. */
+/* The order in which fork() takes them, and everybody else. */
 enum box_order {
 	BOX_LOCK_SLOTS,		/* before those of pools */
 	BOX_LOCK_OWN,		/* a pool's or a heap's */
 	BOX_LOCK_SPANS,		/* after those of heaps */
-	BOX_LOCK_CELLS,		/* of weak references: nothing is taken after */
+	BOX_LOCK_CELLS,		/* of weak references: the last ones */
 	BOX_LOCK_ORDERS
 };
 

@@ -50,7 +50,7 @@ static __attribute__((noinline)) void shared_acquire(struct shim_heap *heap)
 
 static void shared_release(struct shim_heap *heap)
 {
-	/* the caller has it, or nearly so */
+	/* the caller has the object by now, or is about to */
 	__atomic_store_n(&heap->fit.pending, 0, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&heap->mutex);
 }
@@ -168,7 +168,7 @@ BOX_EXPORT struct shim_heap *shim_heap_at(void *mem, size_t len,
 		box_lock_init(&heap->lock, BOX_LOCK_OWN);
 	}
 	fit_init(heap, len);
-	/* release: who sees the magic sees the rest */
+	/* release: whoever sees the magic number sees the rest */
 	__atomic_store_n(&heap->magic, HEAP_MAGIC, __ATOMIC_RELEASE);
 	box_count(BOX_HEAPS, 1);
 	return heap;
@@ -262,7 +262,10 @@ static __attribute__((noinline)) void *wake_with(struct shim_heap *heap,
 	return p;
 }
 
-/* What calls is called last: so the way of most needs no frame. */
+/*
+ * The functions that call others come last, so that the usual path needs no
+ * stack frame.
+ */
 BOX_EXPORT void *shim_heap_alloc(struct shim_heap *heap, size_t size)
 {
 	struct shim_lock *lock = &heap->lock.lock;
@@ -369,11 +372,14 @@ BOX_EXPORT void *shim_heap_realloc(struct shim_heap *heap, void *p, size_t size)
 			__asan_unpoison_memory_region(p, size);
 		return p;
 	}
-	/* not under one lock: a process that dies in between has both */
+	/*
+	 * two steps with the lock dropped in between: a process that dies
+	 * there leaves both objects
+	 */
 	q = alloc(heap, size, 16);
 	if (!q)
 		return NULL;
-	/* what it may use beyond what was asked for goes along */
+	/* the object may use more than was asked for: copy that, too */
 	if (unlikely(heap->flags & HEAP_WATCHED))
 		__asan_unpoison_memory_region(p, have);
 	memcpy(q, p, have < size ? have : size);

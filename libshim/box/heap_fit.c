@@ -2,23 +2,24 @@
 /*
  * heap_fit: heaps of boundary tags: first, next and best fit.
  *
- * A segment is a run of blocks, each with a tag before it: its own size, and the
- * size of the block before.  Sizes are in units of 16 bytes; a block that is in
- * use has a bit set in its size.  The last tag of a segment is in use and empty.
- * Free neighbours are one block.  Free blocks are the nodes of a treap, in the
- * order of addresses (FIRST, NEXT), each node knowing the largest size below it, or
- * of sizes and then addresses (BEST).  Which block a request gets is the policy's
- * alone; it gets the beginning of it.
+ * A segment is a run of blocks, each with a tag before it: its own size, and
+ * the size of the block before.  Sizes are in units of 16 bytes; a block that
+ * is in use has a bit set in its size.  The last tag of a segment is in use
+ * and empty.  Free neighbours are one block.  Free blocks are the nodes of a
+ * treap, in the order of addresses (FIRST, NEXT), each node knowing the
+ * largest size below it, or of sizes and then addresses (BEST).  The policy
+ * alone decides which block a request gets; it gets the beginning of that
+ * block.
  *
  * All links are distances from struct fit, so that a heap may be mapped anywhere.
  *
- * What a process that dies leaves behind: only the own sizes of tags are the
- * truth.  Each changes by one store, after which the chain of blocks is whole
- * again, before or after the operation; sizes of blocks before, the tree and the
- * sums are made anew from it by fit_recover().  A block that was taken but not
- * handed out yet is named by @pending and freed then.
+ * When a process dies in an operation, only the tags' own sizes can be relied
+ * on.  Each changes by one store, so that the chain of blocks is whole at
+ * every moment, as before the operation or as after it; fit_recover() makes
+ * sizes of blocks before, the tree and the sums anew from it.  A block that
+ * was taken but not handed out yet is named by @pending and freed then.
  *
- * Guarded by the heap's lock.  Serves heap.
+ * Guarded by the heap's lock.  Called by heap.
  */
 #include <string.h>
 
@@ -121,8 +122,8 @@ static uint32_t units_of(size_t size)
 }
 
 /*
- * The beginning of the only free block, which every policy takes: as carve(), but
- * the tree is one node before and after.
+ * Take the beginning of the only free block, as every policy would: like
+ * carve(), but the tree is one node before and after.
  */
 static struct tag *carve_alone(struct fit *f, struct tag *t, uint32_t units)
 {
@@ -276,7 +277,7 @@ size_t fit_usable(struct shim_heap *heap, const void *p)
 	return size_of(tag_of(heap, p)) * UNIT - TAG;
 }
 
-/* In place: into the free block behind, or giving the end of it back. */
+/* Resize in place: into the free block behind it, or giving its end back. */
 bool fit_resize(struct shim_heap *heap, void *p, size_t size)
 {
 	struct tag *t = tag_of(heap, p), *next = after(t), *rest;
@@ -381,7 +382,7 @@ void fit_recover(struct shim_heap *heap)
 
 	if (f->pending) {
 		t = tag_at(f, f->pending);
-		/* it is a block if the store took place, and else nothing yet */
+		/* it is a block only if the store took place */
 		for (off = f->segments; off; off = segment_at(f, off)->next)
 			for (next = &segment_at(f, off)->first; size_of(next);
 			     next = after(next))

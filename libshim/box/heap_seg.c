@@ -2,19 +2,20 @@
 /*
  * heap_seg: heaps of pages of objects of one size.
  *
- * A chunk is 64 KiB, aligned to that, with a header in the first of its 16 pages
- * of 4 KiB.  A run is some of its pages in a row that hold objects of one class.
- * Keeps true: an object's chunk and run are found by its address; a run's @at is
- * where memory begins that was never handed out; free objects below are linked
- * through their first word, and their second has a mark, by which a second free
- * is suspected; @used is what is handed out.  A run with free objects is
- * cur[class] or on partial[class], a full one on neither.  A chunk with free pages
- * is on avail; one of them at most, and it is @spare, has no run, but for the
- * first.  Objects above SEG_MAX are a span each, with the same header.
+ * A chunk is 64 KiB, aligned to that, with a header in the first of its 16
+ * pages of 4 KiB.  A run is some of its pages in a row that hold objects of
+ * one class.  Keeps true: an object's chunk and run are found by its address;
+ * memory from a run's @at on was never handed out; free objects below it are
+ * linked through their first word, and their second word has a mark, which
+ * makes a second free suspect; @used counts what is handed out.  A run with
+ * free objects is cur[class] or on partial[class], a full one on neither.  A
+ * chunk with free pages is on avail; one of them at most, and it is @spare,
+ * has no run, but for the first.  Objects above SEG_MAX are a span each, with
+ * the same header.
  *
  * The heap itself lies in the header of its first chunk, which stays.
  *
- * Guarded by the heap's lock.  Serves heap.
+ * Guarded by the heap's lock.  Called by heap.
  */
 #include <string.h>
 
@@ -257,7 +258,10 @@ static void run_free(struct shim_heap *heap, struct seg_run *r)
 	if (c->free != (1u << PAGES) - 1 || c == chunk_of(heap))
 		return;
 	if (!s->spare) {
-		/* who frees and allocates one object needs no span each time */
+		/*
+		 * freeing and allocating one object in turn must not need a
+		 * span each time
+		 */
 		s->spare = c;
 		return;
 	}
@@ -364,7 +368,7 @@ static struct seg_run *run_of(struct seg_chunk *c, const void *p)
 	box_die("shim_heap_free(): not an object of the heap", p);
 }
 
-/* The mark was there: is it in the list as well? */
+/* The mark is there: is the object on the list of free ones as well? */
 static void check_double(const struct seg_run *r, const void *p)
 {
 	void *const *q;

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * heap_span: where heaps have their memory from.
+ * heap_span: where the memory of heaps comes from.
  *
- * Keeps: with the seam, a span's data is its heap.  Without, every 64 KiB of a
- * mapping are in a hash table, by which an address finds its heap: tab.lock
- * guards it, and the handle is not used.  The table is less than half full.
+ * Keeps true: with the seam, a span's data is its heap.  Without it, a hash
+ * table has every 64 KiB of a mapping, by which an address finds its heap;
+ * tab.lock guards the table, which is less than half full, and the handle is
+ * not used.
  *
- * The last few spans of 64 KiB that heaps had stay at hand for the next heap (a
- * request's, a tenant's), and go when there is time.  They are nobody's: their
- * data is NULL.  kept.lock guards them and is taken after a heap's.
+ * The last few spans of 64 KiB that heaps gave back are kept for the next heap
+ * (a request's, a tenant's), and are given back when there is time.  They
+ * belong to no heap: their data is NULL.  kept.lock guards them and is taken
+ * after a heap's.
  *
- * Serves heap_seg and heap_fit, with the heap's lock held.
+ * Called by heap_seg and heap_fit, with the heap's lock held.
  */
 #include <pthread.h>
 #include <string.h>

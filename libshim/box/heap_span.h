@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * heap_span: where heaps have their memory from.
+ * heap_span: where the memory of heaps comes from.
  *
  * Spans of libshim through the seam, or mappings where there is no seam.
  */

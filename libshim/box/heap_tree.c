@@ -59,7 +59,7 @@ static void fix(struct fit *f, int64_t off)
 	n->max = m;
 }
 
-/* @t into what is less than @key and what is not. */
+/* Split @t into what is less than @key and what is not. */
 static void split(struct shim_heap *heap, int64_t t, int64_t key, int64_t *low,
 		  int64_t *high)
 {

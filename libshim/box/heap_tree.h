@@ -78,8 +78,9 @@ static inline struct tag *before(struct tag *t)
 }
 
 /*
- * The one store by which an operation takes place: whoever dies later has done
- * it.  Release: what was written before is there when the chain leads to it.
+ * The one store by which an operation takes place: a process that dies after
+ * it has done the operation.  Release: what was written before is there when
+ * the chain leads to it.
  */
 static inline void set_size(struct tag *t, uint32_t size)
 {

@@ -8,9 +8,9 @@
  * the pool's list, full ones behind.  A slab's @used counts what is not in it.
  *
  * pool->lock guards slabs and list; magazines are their threads'.  A slot of
- * pools[] is guarded by slots_lock, which is held while a thread that ends gives
- * its objects back, so that the pool does not go meanwhile.  slots_lock comes
- * before any pool's.
+ * pools[] is guarded by slots_lock, which is held while a thread that ends
+ * gives its objects back, so that the pool is not destroyed at the same time.
+ * slots_lock comes before any pool's.
  *
  * Where a memory checker runs, each object is a malloc() of its own, so that the
  * checker sees it.  Called by the application.
@@ -206,7 +206,7 @@ static void drain(struct shim_pool *pool, void **obj, unsigned int n)
 {
 	void *bad;
 
-	/* a thread that ends comes with slots_lock */
+	/* a thread that ends holds slots_lock when it comes here */
 	shim_lock_acquire_nested(&pool->lock.lock);
 	bad = give(pool, obj, n);
 	shim_lock_release(&pool->lock.lock);
@@ -226,7 +226,7 @@ void pool_thread_ends(unsigned int slot, struct magazine *m)
 	shim_lock_release(&slots_lock.lock);
 }
 
-/* Where a checker looks on: each object an allocation. */
+/* Where a memory checker runs: each object is an allocation of its own. */
 static void *watched_get(struct shim_pool *pool)
 {
 	void *obj = aligned_alloc(pool->first, pool->size);
@@ -264,7 +264,7 @@ BOX_EXPORT void *shim_pool_get(struct shim_pool *pool)
 	if (unlikely(!m))
 		return refill(pool, &obj, 1) ? obj : NULL;
 	if (unlikely(!m->n)) {
-		/* a constructor may end up here for another pool: m stays ours */
+		/* a constructor may come here for another pool: m stays ours */
 		m->n = refill(pool, m->obj, BATCH);
 		if (!m->n)
 			return NULL;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pool_magazine: what each thread has at hand of each pool.
+ * pool_magazine: the free objects that each thread keeps of each pool.
  *
- * Keeps: a thread's magazines are its own; nobody else reads or writes them.  A
- * magazine whose serial is not its slot's pool's holds nothing: the pool went
- * with all its objects.  When a thread ends, the magazines go back to the pools.
+ * Keeps true: a thread's magazines are its own; nobody else reads or writes
+ * them.  A magazine whose serial is not that of the pool in its slot holds
+ * nothing: its pool was destroyed with all its objects.  When a thread ends,
+ * the magazines go back to the pools.
  *
- * No lock.  Serves pool.
+ * No lock.  Called by pool.
  */
 #include <pthread.h>
 #include <stdlib.h>

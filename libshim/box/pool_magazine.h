@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pool_magazine: what each thread has at hand of each pool.
+ * pool_magazine: the free objects that each thread keeps of each pool.
  */
 #ifndef SHIM_POOL_MAGAZINE_H
 #define SHIM_POOL_MAGAZINE_H
@@ -51,7 +51,7 @@ static inline struct magazine *magazine_here(unsigned int slot, uint64_t serial)
 }
 
 /**
- * pool_thread_ends - take what a thread had at hand; pool.c implements it
+ * pool_thread_ends - take back what a thread has kept; pool.c implements it
  * @slot: the pool's slot
  * @m: the magazine
  */

@@ -2,10 +2,11 @@
 /*
  * rc: counted references: the end of an object, and weak references.
  *
- * Keeps true: an object with references has a count; at none it is dead, is on its
- * thread's list of the dead until it is freed, and nobody gets a reference any
- * more.  The dead are freed one after the other, not one inside the other, so that
- * a list of a million objects needs no deep stack.
+ * Keeps true: an object has the count of its references; when there are none
+ * it is dead, stays on its thread's list of dead objects until it is freed,
+ * and nobody gets a reference any more.  The dead are freed one after the
+ * other, not one inside the other, so that a list of a million objects needs
+ * no deep stack.
  *
  * @type has its lowest bit set when it points to the weak cell, which has the type
  * then.  What a cell points to is guarded by one of cell_locks, which is held for
@@ -116,7 +117,7 @@ static void visit_put(void *child, void *arg)
 	shim_rc_put(child);
 }
 
-/* Its last words, then the references that it had. */
+/* Call its fini, then put the references that it had. */
 static void bury(struct shim_rc *h)
 {
 	const struct shim_rc_type *type = rc_type(h);
@@ -187,7 +188,7 @@ BOX_EXPORT void *shim_weak_get(struct shim_weak *w)
 	uint32_t count;
 	void *p;
 
-	/* while the lock is held, the object's end waits for us */
+	/* while the lock is held, the object cannot be freed */
 	shim_lock_acquire(cell_lock(w));
 	p = w->obj;
 	if (p) {

@@ -16,7 +16,7 @@
 const struct shim_rc_type *rc_type(const struct shim_rc *h);
 
 /**
- * rc_weak_end - weak references find the object no more
+ * rc_weak_end - weak references no longer find the object
  * @h: the object's header
  */
 void rc_weak_end(struct shim_rc *h);

@@ -2,11 +2,11 @@
 /*
  * rc_cycle: circles of counted references that nobody refers to.
  *
- * Synchronous trial deletion (Bacon and Rajan, 2001).  A reference that goes and is
- * not the last may be the last one from outside of a circle: the object is
- * remembered as a candidate.  A collection takes from the counts of all that
- * candidates reach what they have from each other; what has none left is garbage,
- * of the rest the counts are restored.
+ * Synchronous trial deletion (Bacon and Rajan, 2001).  A reference that goes
+ * and is not the last may be the last one from outside of a circle, so the
+ * object is remembered as a candidate.  A collection takes from the counts of
+ * all that candidates reach what they have from each other; what has none left
+ * is garbage, of the rest the counts are restored.
  *
  * Keeps true: outside of a collection all colours are BLACK, but for candidates,
  * which are PURPLE or were got again since; an object is in the buffer as often as
@@ -15,8 +15,8 @@
  * colour, so that stacks of as many entries as there are objects suffice; they are
  * allocated before anything changes.
  *
- * All of it is the thread's own: no lock.  Called by the application, through
- * shim_rc.h, and by the end of an object.
+ * Everything here belongs to the thread: there is no lock.  Called by the
+ * application, through shim_rc.h, and by the end of an object.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -41,7 +41,10 @@
 #define PLACE_SHIFT	16		/* in the buffer: 12 bits */
 #define PLACE		((ROOTS_MAX - 1) << PLACE_SHIFT)
 
-/* References to garbage, so that none goes by what a fini gets and puts. */
+/*
+ * References to garbage, so that no object is freed by what a fini gets and
+ * puts.
+ */
 #define HELD		(1u << 30)
 
 struct cycles {
@@ -156,7 +159,7 @@ static void remember(struct shim_rc *h)
 	if (most < ROOTS_MIN)
 		most = ROOTS_MIN;
 	if (c->n >= most && !c->collecting) {
-		/* not this one, which the caller may look at yet */
+		/* not this one, at which the caller may still look */
 		h->count++;
 		shim_rc_collect();
 		h->count--;
@@ -274,7 +277,7 @@ static void visit_put_others(void *child, void *arg)
 		shim_rc_put(child);
 }
 
-/* Candidates that still are. */
+/* The candidates that are still candidates. */
 static void roots_mark(struct cycles *c, struct work *w)
 {
 	unsigned int i, n = 0;

@@ -8,10 +8,10 @@
  * begins with the region itself and stays as long as it.  Objects larger than
  * BIG_MIN are an allocation each, in a list, the youngest first, like clean-ups.
  *
- * With SHIM_REGION_DEBUG no chunk ever has room, so that each object is such an
- * allocation: whoever watches malloc() sees it.
+ * With SHIM_REGION_DEBUG no chunk ever has room, so that each object is such
+ * an allocation, which a checker of malloc() sees.
  *
- * No lock: a region is one thread's.  Called by the application.
+ * No lock: a region is used by one thread.  Called by the application.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 #define ALIGN		((size_t)SHIM_REGION_ALIGN)
 #define CHUNK_MIN	((size_t)4 << 10)	/* an OS page */
 #define CHUNK_MAX	((size_t)256 << 10)	/* larger saves no calls */
-/* An eighth of a chunk's largest size: what is left over then is little. */
+/* An eighth of the largest chunk, so that little of a chunk is left over. */
 #define BIG_MIN		((size_t)32 << 10)
 #define RESETS		8	/* that the high water looks back */
 
@@ -328,7 +328,9 @@ BOX_EXPORT struct shim_region_mark shim_region_mark(const struct shim_region *r)
 	return m;
 }
 
-/* Clean-ups first: they may look at all that is about to go. */
+/*
+ * Clean-ups come first: they may look at everything that is about to be freed.
+ */
 static void undo_to(struct region *g, const struct shim_region_cleanup *cleanup,
 		    const struct shim_region_big *big)
 {
@@ -403,7 +405,7 @@ static void trim(struct region *g, size_t need)
 		g->held -= c->room + sizeof(*c);
 		free(c);
 	}
-	/* what is missing is to come in one piece, and no more than that */
+	/* what is missing comes in one piece, and no more than that */
 	g->wish = kept < need ? need - kept : 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * vec: how slices grow.
  *
- * No state but what the slice has.  Called through the macros of shim_vec.h.
+ * No state but that of the slice.  Called through the macros of shim_vec.h.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -14,10 +14,10 @@
 #include "seam/seam.h"
 #include "shim_vec.h"
 
-/* Other mallocs that tell what they would give. */
+/* Other allocators that tell how much they would give. */
 size_t mi_good_size(size_t size) __attribute__((weak));
 size_t nallocx(size_t size, int flags) __attribute__((weak));
-/* AddressSanitizer's gives what was asked for, and watches the rest. */
+/* AddressSanitizer's gives exactly what was asked for, and watches the rest. */
 void __asan_init(void) __attribute__((weak));
 
 /* The layout of every SHIM_SLICE(), whatever its @p points to. */
@@ -68,7 +68,7 @@ static size_t next_cap(size_t cap, size_t need)
 	return cap;
 }
 
-/* GNU C has types of no size: any number of those fits. */
+/* GNU C has types of size 0: any number of those fits. */
 static size_t elems_in(size_t bytes, size_t elem)
 {
 	return elem ? bytes / elem : SIZE_MAX;
@@ -87,7 +87,7 @@ static int set_cap(struct slice *s, size_t elem, size_t cap)
 	p = realloc(s->cap ? s->p : NULL, bytes);
 	if (!p)
 		return -1;
-	/* a window's elements are somebody else's */
+	/* the elements of a window belong to another slice */
 	if (!s->cap && s->len)
 		memcpy(p, s->p, s->len * elem);
 	s->p = p;

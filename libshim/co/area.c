@@ -72,8 +72,8 @@ static bool area_map(struct area *a, size_t bytes)
 
 /*
  * The next area of an order.  Where address space is short (RLIMIT_AS), or
- * every mapping is charged (vm.overcommit_memory=2), a smaller one does, down to
- * one slot.
+ * every mapping is charged (vm.overcommit_memory=2), a smaller area will do,
+ * down to one slot.
  */
 static struct area *area_add(unsigned int order)
 {
@@ -120,7 +120,7 @@ struct slot *area_make(unsigned int order, size_t nr)
 		};
 	}
 	a->kind->guard(a, first, nr);
-	/* release order: who sees the slot sees its record */
+	/* release order: whoever sees the slot sees its record */
 	__atomic_store_n(&a->made, first + nr, __ATOMIC_RELEASE);
 	return list;
 }

@@ -2,9 +2,10 @@
 /*
  * area: address space for slots of one order.
  *
- * Keeps: an area is never unmapped and its description never changes once
- * published, but for @made, which only grows; so addresses are looked up without
- * a lock, in a signal handler if need be.  Slots are made from the lowest up.
+ * Keeps true: an area is never unmapped and its description never changes once
+ * published, but for @made, which only grows; so addresses are looked up
+ * without a lock, in a signal handler if need be.  Slots are made from the
+ * lowest up.
  */
 #ifndef SHIM_CO_AREA_H
 #define SHIM_CO_AREA_H
@@ -132,7 +133,7 @@ size_t area_drop(struct slot *s, size_t keep);
  */
 void area_setup(void);
 
-/* SHIM_STACK_GUARD: at most this good a guard is used. */
+/* SHIM_STACK_GUARD: no better guard than this is used. */
 extern enum shim_stack_guard area_guard_best
 	__attribute__((visibility("hidden")));
 

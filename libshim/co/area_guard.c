@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * area_guard: areas of anonymous memory, and the guards to be had there.
+ * area_guard: areas of anonymous memory, and the guards that are possible
+ * there.
  *
- * Keeps: a record says which guard its slot has, and nothing is said to have a
- * guard that the kernel refused.  Once a way failed it is not tried again:
- * MADV_GUARD_INSTALL is in the kernel or not, and what max_map_count had to give
- * was given.
+ * Keeps true: a record says which guard its slot has, and none that the kernel
+ * refused.  A kind of guard that failed is not tried again: the kernel has
+ * MADV_GUARD_INSTALL or it has not, and max_map_count has no mappings left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,10 @@
 /* Linux 6.13, where the call also learned to do anything to its own process. */
 #define SELF			(-10000)	/* PIDFD_SELF_THREAD_GROUP */
 
-/* Written with some order's lock held, and only towards worse: races are void. */
+/*
+ * Written with the lock of any order held, and only ever made worse, so that
+ * races do no harm.
+ */
 static enum shim_stack_guard best = SHIM_STACK_GUARD_MADVISE;
 static size_t mprotects, mprotects_max;
 static bool alone;	/* process_madvise() of our own memory is refused */
@@ -170,7 +173,7 @@ static void anon_guard(struct area *a, size_t first, size_t nr)
 static void anon_drop(struct area *a, const struct area_range *r, size_t nr)
 {
 	(void)a;
-	/* guards are not in the ranges, and would stay */
+	/* guards are not in the ranges, so they stay */
 	advise(r, nr, MADV_DONTNEED);
 }
 

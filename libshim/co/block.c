@@ -29,7 +29,10 @@ void block_wake(struct block *b)
 	}
 	/* release order: pairs with block_wait() */
 	__atomic_store_n(&b->woken, 1, __ATOMIC_RELEASE);
-	/* it may be gone by now, and its stack with it: a wake too many at worst */
+	/*
+	 * the waiter may be gone by now, and its stack with it: at worst this
+	 * is a wake-up too many
+	 */
 	sys_call6(SYS_futex, (long)&b->woken, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
 		  1, 0, 0, 0);
 }
@@ -59,7 +62,7 @@ static int wait_thread(struct block *b, int64_t timeout)
 			continue;
 		if (block_claim(b, BLOCK_GONE))
 			break;
-		/* claimed in the last moment: it will be woken */
+		/* claimed at the last moment: the wake-up will come */
 		end = NULL;
 	}
 	return b->claimed;

@@ -2,8 +2,8 @@
 /*
  * block: waiting for somebody of this process, as a coroutine or as a thread.
  *
- * Whoever wakes a waiter claims it first: of several who could, a deadline and a
- * cancellation among them, one does.
+ * Whoever wakes a waiter claims it first, so that only one of several does, a
+ * deadline and a cancellation among them.
  */
 #ifndef SHIM_CO_BLOCK_H
 #define SHIM_CO_BLOCK_H
@@ -60,7 +60,8 @@ void block_wake(struct block *b);
 int block_wait(struct block *b, int64_t timeout);
 
 /**
- * block_end - nobody has @b any more: the place to be cancelled
+ * block_end - the end of a wait, when nobody refers to @b; a cancellation
+ * point
  * @b: after block_wait()
  */
 void block_end(struct block *b);

@@ -2,10 +2,11 @@
 /*
  * chan: channels and select.
  *
- * Keeps: while somebody waits to receive, the channel is empty and nobody waits
- * to send; while somebody waits to send, it is full.  Waiters are served in the
- * order in which they came.  A select takes the locks of all its channels, by
- * address, to look at all cases at one moment and to wait on all of them at once.
+ * Keeps true: while somebody waits to receive, the channel is empty and nobody
+ * waits to send; while somebody waits to send, it is full.  Waiters are served
+ * in the order in which they came.  A select takes the locks of all its
+ * channels, by address, to look at all cases at one moment and to wait on all
+ * of them at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -63,7 +64,10 @@ static void list_del(struct chan_list *l, struct chan_wait *w)
 	w->prev = NULL;
 }
 
-/* The first that is still to be had, claimed and out of the list; or NULL. */
+/*
+ * The first waiter that nobody has claimed yet, claimed now and off the list;
+ * or NULL.
+ */
 static struct chan_wait *list_claim(struct chan_list *l)
 {
 	struct chan_wait *w;
@@ -115,7 +119,7 @@ static char *elem_at(struct shim_chan *c, size_t i)
 	return c->buf + (c->first + i) % c->room * c->size;
 }
 
-/* Send if nobody has to be waited for; the lock is held.  Was it possible? */
+/* Send if that needs no wait; the lock is held.  Return: whether it did. */
 static bool try_send(struct shim_chan *c, const void *elem, bool *ok)
 {
 	struct chan_wait *w;

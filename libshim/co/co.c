@@ -215,7 +215,10 @@ static __attribute__((noinline)) int resume_slow(struct co_thread *t,
 	    (co_state(co) != SHIM_CO_NEW && co_state(co) != SHIM_CO_SUSPENDED))
 		return EINVAL;
 	if (co_state(co) == SHIM_CO_NEW && !co->tid) {
-		/* makes the thread's signal stack, for overflows */
+		/*
+		 * this also makes the thread's signal stack, for reports of
+		 * overflows
+		 */
 		if (slot_ready())
 			return ENOMEM;
 		co->tid = t->root.tid;

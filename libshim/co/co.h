@@ -10,10 +10,11 @@
  *   co_tools.c    ASan, TSan and valgrind are told
  *   co_switch.S   from one stack to another
  *
- * Keeps: a coroutine is its slot's record, 64 bytes beside the stacks, so that
- * handles stay good when the stack is elsewhere; the rest is struct co_top, in the
- * highest bytes of the stack's first page.  Only the thread that resumed a
- * coroutine first touches it from then on; there is no lock here.
+ * Keeps true: a coroutine is its slot's record, 64 bytes beside the stacks, so
+ * that handles stay valid while the stack is parked; the rest is struct
+ * co_top, in the highest bytes of the stack's first page.  Only the thread
+ * that resumed a coroutine first touches it from then on; there is no lock
+ * here.
  */
 #ifndef SHIM_CO_CO_H
 #define SHIM_CO_CO_H
@@ -259,7 +260,7 @@ static inline void co_cancel_point(struct shim_co *me)
  */
 void co_locals_end(struct shim_co *co);
 
-/* A thread's first use: its tid, and ASan's and TSan's idea of it. */
+/* For a thread's first use: note its tid, and what ASan and TSan call it. */
 void co_thread_begin(struct co_thread *t);
 
 /* What co_tools.c tells whom; all of them only if co_tools. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * co_local: variables that each coroutine has its own of.
+ * co_local: variables of which each coroutine has its own.
  *
  * Keys are never given back.  The first few keys' values are in the coroutine's
  * struct co_top; the others cost it an array, once one of them is used.

@@ -2,10 +2,11 @@
 /*
  * co_park: stacks on the heap.
  *
- * A parked coroutine is its record and one malloc(): a header of its size, then the
- * bytes from the red zone below its stack pointer to the top of
- * its stack.  All of the stack's memory is the kernel's meanwhile.  It returns
- * to the same address, so that pointers from the stack into the stack are right.
+ * A parked coroutine is its record and one malloc(): a header of its size,
+ * then the bytes from the red zone below its stack pointer to the top of its
+ * stack.  All of the stack's memory is given back to the kernel in the
+ * meantime.  The bytes return to the same address, so that pointers from the
+ * stack into the stack stay right.
  */
 #include <errno.h>
 #include <stdlib.h>

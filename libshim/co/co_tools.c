@@ -2,9 +2,9 @@
 /*
  * co_tools: ASan, TSan and valgrind are told of every stack and every switch.
  *
- * A sanitizer is there if the program was built with it: its functions are weak
- * here, so that one library serves all.  Valgrind is asked once.  Where none of
- * them is, resume and yield look at one flag.
+ * A sanitizer is there if the program was built with it: its functions are
+ * weak here, so that one library serves all.  Valgrind is asked once.  Where
+ * none of them is present, resume and yield only test one flag.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -87,7 +87,10 @@ void co_tools_free(struct shim_co *co)
 #endif
 }
 
-/* After a switch, on the new stack; what ASan says of the old one is not news. */
+/*
+ * To be called after a switch, on the new stack; what ASan returns about the
+ * old one is known already.
+ */
 static void finish(void *fake)
 {
 	if (__sanitizer_finish_switch_fiber)

@@ -2,10 +2,11 @@
 /*
  * fault: a stack that ran into its guard is reported.
  *
- * Runs on the thread's signal stack, and uses nothing that a signal handler may
- * not: areas are looked up without a lock, the report is written by write(2).
- * Then the program's own handler decides; if there is none, the instruction is
- * repeated with the default action, so that a core dump shows the overflow.
+ * Runs on the thread's signal stack, and does nothing that a signal handler
+ * must not: areas are looked up without a lock, the report is written by
+ * write(2).  Then the program's own handler decides; if there is none, the
+ * instruction is repeated with the default action, so that a core dump shows
+ * the overflow.
  */
 #include <signal.h>
 #include <stddef.h>
@@ -53,7 +54,10 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		   before.sa_handler != SIG_IGN) {
 		before.sa_handler(sig);
 	} else {
-		/* sent by kill(): it would not come again by itself */
+		/*
+		 * sent by kill(): repeating the instruction would not raise it
+		 * again
+		 */
 		sigaction(sig, &dfl, NULL);
 		if (info->si_code <= 0)
 			raise(sig);

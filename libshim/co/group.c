@@ -61,7 +61,9 @@ EXPORT void shim_group_wait(struct shim_group *g)
 	g->waiters = &w;
 	shim_lock_release(lock_of(g));
 	block_wait(&w.block, -1);
-	/* also so that whoever woke this has let the group go */
+	/*
+	 * this also makes sure that the thread that woke us has left the group
+	 */
 	shim_lock_acquire(lock_of(g));
 	for (at = (struct group_wait **)&g->waiters; *at; at = &(*at)->next) {
 		if (*at == &w) {

@@ -96,7 +96,7 @@ EXPORT int shim_co_wait(int fd, short events, int64_t timeout)
 	return -1;
 }
 
-/* By the kernel; *@done tells a result from the need to do it by hand. */
+/* Have the kernel do it; *@done is false if it has to be done by hand. */
 static ssize_t by_kernel(struct run_op *op, int64_t timeout, bool *done)
 {
 	struct shim_co *me = run_self();
@@ -146,7 +146,9 @@ static bool is_ready(int fd, short events)
 	return poll(&p, 1, 0) != 0;
 }
 
-/* What can be written to a pipe that poll() calls ready without blocking. */
+/*
+ * How much can be written without blocking to a pipe that poll() calls ready.
+ */
 #define PIECE		4096u		/* PIPE_BUF */
 
 static ssize_t try_rw(const struct run_op *op)
@@ -158,7 +160,10 @@ static ssize_t try_rw(const struct run_op *op)
 
 	if (n >= 0 || errno != EOPNOTSUPP)
 		return n;
-	/* a terminal, an old kernel's socket: as much as is sure not to block */
+	/*
+	 * a terminal, or a socket of an old kernel: only as much as cannot
+	 * block
+	 */
 	if (!is_ready(op->w.fd, op->call == RUN_READ ? POLLIN : POLLOUT)) {
 		errno = EAGAIN;
 		return -1;

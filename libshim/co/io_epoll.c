@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * io_epoll: waiting by epoll, where io_uring is not to be had.
+ * io_epoll: waiting by epoll, where there is no io_uring.
  *
- * Keeps: a table by file of who waits for input and who for output, one each.
- * A file is armed for one event at a time, so that a file that is closed while
- * nobody waits leaves nothing behind; what is left of one that was closed
- * meanwhile is found out when its number is used again.
+ * Keeps true: a table by file of who waits for input and who for output, one
+ * each.  A file is armed for one event at a time, so that a file that is
+ * closed while nobody waits leaves nothing behind; what is left of a file that
+ * was closed while somebody waited is found when its number is used again.
  */
 #include <errno.h>
 #include <poll.h>

@@ -2,10 +2,11 @@
 /*
  * io_ring: waiting by io_uring.
  *
- * Keeps: a request's user_data is its coroutine's record, so that the kernel
- * refers to no stack but by the buffers of a CO_PINNED one; every request completes
- * once, cancelled ones too, and only then does its coroutine go on.
- * Requests are handed over when the queue would sleep, many in one call.
+ * Keeps true: a request's user_data is its coroutine's record, so that the
+ * kernel refers to no stack but by the buffers of a CO_PINNED one; every
+ * request completes once, cancelled ones too, and only then does its coroutine
+ * go on.  Requests are handed over when the queue would sleep, many in one
+ * call.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -25,13 +26,16 @@
 #define IORING_SETUP_DEFER_TASKRUN	(1U << 13)	/* Linux 6.1 */
 #endif
 
-/* user_data of what is no coroutine's: records are aligned to 64 bytes. */
+/*
+ * user_data of requests that belong to no coroutine: records are aligned to 64
+ * bytes.
+ */
 #define DATA_KICK	1
 #define DATA_CANCEL	2
 
 struct ring {
 	struct io_uring ring;
-	size_t flying;		/* requests that will complete, the kick's not */
+	size_t flying;		/* requests under way, but the kick's */
 	bool modern;		/* 6.1: one thread, work when it asks for it */
 	bool enabled;
 	bool kick_armed;
@@ -150,7 +154,10 @@ static void ring_op(struct shim_co_queue *q, struct shim_co *co,
 		break;
 	case RUN_RECV:
 		io_uring_prep_recv(sqe, op->w.fd, op->buf, len, op->flags);
-		/* who waits for a peer has nothing to read yet, mostly */
+		/*
+		 * a coroutine that waits for its peer mostly has nothing to
+		 * read yet
+		 */
 		if (r->modern)
 			sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 		break;
@@ -186,7 +193,7 @@ static void complete(struct shim_co_queue *q, struct ring *r,
 		return;
 	}
 	r->flying--;
-	/* a deadline cancels, too, and has said so already */
+	/* a deadline cancels as well, and has been reported already */
 	if (cqe->res != -ECANCELED || co->result != -ETIME)
 		co->result = cqe->res;
 	run_ready(co);

@@ -237,7 +237,10 @@ EXPORT int shim_co_run(struct shim_co_queue *q)
 	       !__atomic_load_n(&q->stop, __ATOMIC_ACQUIRE)) {
 		posts_take(q);
 		if (q->head) {
-			/* those of now; what they make ready has its turn next */
+			/*
+			 * only those that are ready now; what they make ready
+			 * runs in the next turn
+			 */
 			last = (struct shim_co *)q->tail;
 			do {
 				co = q->head;
@@ -265,7 +268,7 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 
 	me->result = 0;
 	me->timer = TIMER_NONE;
-	/* without memory for a deadline: at once, as if it had passed */
+	/* without memory for a deadline: act at once, as if it had passed */
 	if (timeout >= 0 && !timer_add(q, me, run_clock() + (uint64_t)timeout)) {
 		me->result = -ETIME;
 		if (w->cancel)

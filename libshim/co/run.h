@@ -10,11 +10,12 @@
  *   chan.c        channels and select
  *   group.c       wait groups
  *
- * Keeps: a queue's lists, timers and files are its thread's alone; another
- * thread only adds to its post list (liburcu's wait-free queue) and kicks it out
- * of its sleep.  What the kernel or another thread completes refers to a
- * coroutine by its record, never by an address in its stack, unless the
- * coroutine is CO_PINNED: so that the others can be parked while they wait.
+ * Keeps true: a queue's lists, timers and files belong to its thread alone;
+ * another thread only adds to its post list (liburcu's wait-free queue) and
+ * kicks it out of its sleep.  What the kernel or another thread completes
+ * refers to a coroutine by its record, never by an address in its stack,
+ * unless the coroutine is CO_PINNED: so that the others can be parked while
+ * they wait.
  */
 #ifndef SHIM_CO_RUN_H_
 #define SHIM_CO_RUN_H_
@@ -44,11 +45,11 @@ struct run_wait {
 	int result;
 };
 
-/* What io_uring does for a coroutine that waits. */
+/* What io_uring does for a waiting coroutine. */
 enum run_call { RUN_READ, RUN_WRITE, RUN_RECV, RUN_SEND, RUN_ACCEPT, RUN_CONNECT };
 
 /**
- * struct run_op - a system call to be done by the kernel meanwhile
+ * struct run_op - a system call that the kernel does while the coroutine waits
  * @w: the wait
  * @call: which
  * @buf: what it reads or writes; an address for accept and connect

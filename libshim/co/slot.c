@@ -132,8 +132,8 @@ static void fork_parent(void)
 
 /*
  * The other threads are gone; what their caches had goes to the lists.  A
- * thread that was taking or giving had its list whole at every step, and the
- * memory of its cache is still there before the child makes a thread.
+ * thread that was taking or giving kept its list whole at every step, and the
+ * memory of its cache exists until the child makes a thread.
  */
 static void fork_child(void)
 {
@@ -177,8 +177,8 @@ static size_t cool(struct slot_list *l)
 }
 
 /*
- * libshim has time: near its limit free stacks keep no page.  This thread may be
- * anywhere in here, with any lock.
+ * Called when libshim has time: near its limit free stacks keep no page.  This
+ * thread may be anywhere in this file, and hold any lock.
  */
 static void idle(void)
 {
@@ -216,7 +216,10 @@ int slot_ready(void)
 	if (t->ready)
 		return 0;
 	pthread_once(&once, setup);
-	/* without a key the thread's end is not seen: no cache for it, then */
+	/*
+	 * without a key the end of the thread is not noticed, so it gets no
+	 * cache
+	 */
 	if (!has_key || pthread_setspecific(thread_end, t))
 		return 0;
 	signals = fault_thread();
@@ -313,7 +316,7 @@ struct slot *slot_get_slow(unsigned int order)
 	return s;
 }
 
-/* A cache is full: what was used longest ago, the end of its list, goes. */
+/* A cache is full: the slots used longest ago, at the end of its list, go. */
 void slot_put_slow(struct slot *s)
 {
 	unsigned int order = slot_order(s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * slot: the stacks by number, and the books about them.
+ * slot: the stacks, and the records about them.
  *
  *   slot.c        thread caches, free lists, statistics
  *   area.c        address space in areas, by order; addresses back to slots
@@ -9,10 +9,11 @@
  *   fault.c       overflow: the report
  *   stack.c       shim_stack.h on top of it
  *
- * Keeps: a slot is 2^order bytes, aligned to that; its lowest page is never
- * touched by us and has a guard, or is counted as having none.  A slot's
+ * Keeps true: a slot is 2^order bytes, aligned to that; nothing here touches
+ * its lowest page, which has a guard or is counted as having none.  A slot's
  * record is 64 bytes, beside the slots and not in them: a free slot can give
- * all its memory back, and a tool can walk the records of a process that hangs.
+ * all its memory back, and a tool can walk the records of a process that
+ * hangs.
  *
  * Locks: one an order for the free lists and for making slots and areas; one
  * for the list of threads.  A thread's cache is its own, without lock.  Nothing
@@ -155,7 +156,10 @@ static inline struct slot *slot_get(unsigned int order, enum slot_state state)
 	return s;
 }
 
-/* How often this process was forked from another: files of before are void. */
+/*
+ * How often this process was forked from another: files of before a fork are
+ * not valid any more.
+ */
 extern unsigned int slot_forks __attribute__((visibility("hidden")));
 extern bool slot_debug __attribute__((visibility("hidden")));
 

@@ -9,7 +9,10 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* The slot of a stack in use; anything else is reported, and the end. */
+/*
+ * The slot of a stack in use; anything else is reported, and the process
+ * aborted.
+ */
 static struct slot *slot_of(const void *stack)
 {
 	struct slot *s = area_slot(stack);

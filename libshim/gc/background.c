@@ -2,8 +2,8 @@
 /*
  * background: the thread that collects beside the program.
  *
- * The word that says in which process it was made is all that a fork leaves of
- * it: the child makes its own.
+ * A fork leaves nothing of it but the word that says in which process it was
+ * made: the child makes its own.
  */
 #include <limits.h>
 #include <linux/futex.h>
@@ -21,7 +21,7 @@
 #include "sweep.h"
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
-static pid_t process;			/* that it was made in, under the lock */
+static pid_t process;			/* where it was made; under the lock */
 static uint32_t wanted;			/* futex: rises with each kick */
 static uint32_t is_ready;		/* exempt from stops */
 

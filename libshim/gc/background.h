@@ -2,8 +2,8 @@
 /*
  * background: the thread that collects beside the program.
  *
- * It is never stopped, blocks every signal and is no root.  Made when it is
- * first wanted, in each process anew.
+ * It is never stopped, blocks every signal and is no root.  It is made when it
+ * is first needed, in each process anew.
  */
 #ifndef SHIM_GC_BACKGROUND_H
 #define SHIM_GC_BACKGROUND_H
@@ -11,9 +11,9 @@
 #include <stdbool.h>
 
 /**
- * background_kick - have it collect, once
+ * background_kick - have it collect once
  *
- * Nothing happens if it is at it.
+ * Does nothing if a collection is under way.
  *
  * Return: 0, or an errno of pthread_create().
  */

@@ -11,7 +11,10 @@
 unsigned int shim_gc_barrier;
 __thread struct shim_gc_tls shim_gc_tls;
 
-/* Nothing may be moved across: a signal handler of this thread looks. */
+/*
+ * The compiler may move nothing across this: a signal handler of this thread
+ * reads what is written.
+ */
 static inline void in_order(void)
 {
 	__asm__ volatile("" ::: "memory");
@@ -36,8 +39,8 @@ void barrier_end(void)
 }
 
 /*
- * To be registered takes a lock that a stopper may hold while it waits for us:
- * let it have its way first.
+ * Registering takes a lock that a stopper may hold while it waits for us, so
+ * let us be stopped first.
  */
 static void enter(void)
 {
@@ -122,7 +125,7 @@ void shim_gc_copy(void *to, const void *from, size_t n)
 	size_t i, words = n / sizeof(*dst);
 	bool back = dst > src && dst < src + words;
 
-	/* a part at a time: a thread is not stopped in between */
+	/* one word at a time: a thread is not stopped within a store */
 	for (i = 0; i < words; i++) {
 		size_t at = back ? words - 1 - i : i;
 
@@ -144,7 +147,7 @@ void barrier_gather(struct marker *m)
 {
 	struct gcthread *t;
 
-	/* a record that is not in use has counted, too */
+	/* a record that is not in use any more has counted as well */
 	for (t = gcthread_all; t; t = t->next) {
 		if (!t->marker)
 			continue;

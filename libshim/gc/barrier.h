@@ -10,8 +10,9 @@
  *	shade the new value	insertion: nothing black points to white;
  *				stacks are looked at again at the end
  *
- * Shading is done by the thread that stores, into a queue of its own, which it
- * shares when it grows.  A thread in a store is not stopped: it stops behind.
+ * The thread that stores shades, into a queue of its own, of which it shares a
+ * part when it grows.  A thread is not stopped within a store, but right after
+ * it.
  */
 #ifndef SHIM_GC_BARRIER_H
 #define SHIM_GC_BARRIER_H

@@ -85,7 +85,7 @@ bool cycle_collect(enum cycle_reason reason)
 	if (fn)
 		fn();
 	shim_lock_acquire(&lock);
-	/* somebody else was faster */
+	/* another thread has collected in the meantime */
 	if (reason == CYCLE_GOAL && nr != cycle_stat.collections) {
 		shim_lock_release(&lock);
 		return true;
@@ -125,7 +125,7 @@ void cycle_before_alloc(size_t bytes)
 	if (__atomic_load_n(&disabled, __ATOMIC_RELAXED) > 0 ||
 	    since < __atomic_load_n(&retry_at, __ATOMIC_RELAXED))
 		return;
-	/* the thread that marks has not come far: wait for it */
+	/* the marking thread has not got far: wait for it */
 	if (cycle_run_is_on() && since > 2 * pacer_goal()) {
 		cycle_wait();
 		return;

@@ -18,7 +18,7 @@
 enum cycle_reason {
 	CYCLE_GOAL,		/* so much was allocated */
 	CYCLE_CALL,		/* somebody asked */
-	CYCLE_MEMORY,		/* there is none left */
+	CYCLE_MEMORY,		/* there are no pages left */
 };
 
 /**

@@ -13,7 +13,7 @@
 extern struct marker *cycle_marker __attribute__((visibility("hidden")));
 
 /**
- * cycle_make_marker - see to it that there is one
+ * cycle_make_marker - make the cycle's marker, if there is none
  *
  * Return: false if there is no memory.
  */
@@ -62,7 +62,7 @@ unsigned int cycle_check_marks(void);
 bool cycle_run_is_on(void);
 bool cycle_run_is_marking(void);
 
-/* Is a collection kept from its end by a thread that does not stop? */
+/* Does a thread that does not stop keep a collection from ending? */
 bool cycle_run_is_stuck(void);
 bool cycle_run_is_due(void);
 bool cycle_run_locked(void);

@@ -86,7 +86,10 @@ static void rescan(struct gcspan *s, void *arg)
 	mark_drain(arg, SIZE_MAX);
 }
 
-/* A queue had no memory: look at all marked objects again until it had. */
+/*
+ * A queue had no memory: look at all marked objects again, until all of them
+ * fit.
+ */
 static void mark_all(void)
 {
 	mark_run(cycle_marker);
@@ -166,7 +169,10 @@ static void check_span(struct gcspan *s, void *arg)
 			check_object(s, gcspan_object(s, i), arg);
 }
 
-/* What was not handed out holds what it held before: it is no object yet. */
+/*
+ * Memory that was not handed out holds what it held before, and is no object
+ * yet.
+ */
 static void hide_cached(struct gcspan *s, unsigned int first, unsigned int n)
 {
 	for (; n; n--, first++) {

@@ -34,7 +34,10 @@
 #define QUANTUM		((size_t)256 << 10)
 /* An assist is no longer than this, so that no allocation is slow. */
 #define ASSIST_MAX	((size_t)64 << 10)
-/* Queued by threads meanwhile: fewer are marked with the world stopped. */
+/*
+ * If threads have queued fewer objects than this, they are marked with the
+ * world stopped.
+ */
 #define FEW		64
 #define ROUNDS		4
 #define OS_PAGE		((uintptr_t)4096)
@@ -227,8 +230,8 @@ static bool begin(void)
 }
 
 /*
- * A quarter of the processors' time: on two processors, rest as long as was
- * worked.  Not when threads have allocated what they may.
+ * Take a quarter of the processors' time: on two processors, rest for as long
+ * as the work took.  No rest once threads have allocated what they may.
  */
 static void rest(uint64_t worked)
 {
@@ -275,8 +278,8 @@ static void finish(size_t since)
 }
 
 /*
- * The second stop; if threads have queued much, it is only to get at that, and
- * marking goes on.  Return: true at the end.
+ * The second stop.  If threads have queued much, it serves only to get at
+ * their queues, and marking goes on.  Return: true at the end.
  */
 static bool stop_again(unsigned int round, size_t since)
 {
@@ -288,8 +291,9 @@ static bool stop_again(unsigned int round, size_t since)
 	start = sys_clock(CLOCK_MONOTONIC);
 	while (!roots_stop()) {
 		/*
-		 * No way back: who does not stop now will.  Meanwhile the others
-		 * run, for as long as they stood still, and the heap grows.
+		 * This cannot be given up: a thread that does not stop now
+		 * will stop later.  In the meantime the others run for as long
+		 * as they stood still, and the heap grows.
 		 */
 		cycle_give_up();
 		cycle_unlock_all();

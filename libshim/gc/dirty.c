@@ -138,7 +138,10 @@ static bool has_uffd(uintptr_t page)
 	return false;
 }
 
-/* A kernel without soft-dirty bits accepts the write, or does not: try it. */
+/*
+ * A kernel without soft-dirty bits may accept the write all the same: try
+ * whether it works.
+ */
 bool dirty_init(void *page, bool own)
 {
 	volatile char *byte = page;
@@ -162,7 +165,7 @@ bool dirty_is_by_range(void)
 	return uffd >= 0;
 }
 
-/* One that cannot be watched is found out by dirty_clear_range(). */
+/* dirty_clear_range() finds a range that cannot be watched. */
 void dirty_add(uintptr_t low, uintptr_t high)
 {
 	struct uffdio_register arg = {

@@ -80,8 +80,8 @@ long dirty_each(uintptr_t low, uintptr_t high,
 /**
  * dirty_fork_child - the child of a fork
  *
- * What the parent watches stays the parent's: its descriptor works on the
- * parent's memory even here.
+ * The parent's ranges stay with the parent: its descriptor works on the
+ * parent's memory even in the child.
  *
  * Return: false if the child can watch nothing any more.
  */

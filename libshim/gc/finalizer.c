@@ -2,12 +2,12 @@
 /*
  * finalizer: what is called once an object is no longer reached.
  *
- * An object whose finalizer is ready is reached again, with all it points to,
- * until the finalizer has been called; the finalizer is gone then.  In order
- * means: what another object with a finalizer reaches waits for that one's, so
- * a finalizer never finds an object that was finalized before.  A cycle of such
- * objects is therefore never finalized, except through pointers of an object to
- * itself, where that is asked for.
+ * An object whose finalizer is ready counts as reached, with all it points to,
+ * until the finalizer has been called, which happens once.  In order means: an
+ * object that another one with a finalizer reaches waits for that one's, so
+ * that a finalizer never finds an object that was finalized before.  A cycle
+ * of such objects is therefore never finalized, except through pointers of an
+ * object to itself, where that is asked for.
  */
 #include <errno.h>
 
@@ -68,7 +68,7 @@ void finalizer_mark_roots(struct marker *m)
 	}
 }
 
-/* What an object in order reaches, itself left out, waits. */
+/* What an object in order reaches has to wait, the object itself excepted. */
 static void mark_behind(struct table *t, struct table_entry *e, void *arg)
 {
 	struct marker *m = arg;
@@ -100,7 +100,7 @@ static void append(struct table *t, struct table_entry *e)
 	nready++;
 }
 
-/* @arg: those that come last, or the others. */
+/* @arg says which: those that come last, or the others. */
 static void make_ready(struct table *t, struct table_entry *e, void *arg)
 {
 	bool *last = arg, is_last = e->flags == SPECIAL_LAST;

@@ -73,7 +73,7 @@ void *shim_gc_alloc_typed(const struct shim_gc_type *type, size_t n)
 	p = gcalloc(size, GC_TYPED);
 	if (!p)
 		return memory(NULL);
-	/* the last word of its memory, wherever the rounding put it */
+	/* the last word of its memory, which rounding may have moved */
 	s = gcspan_of((uintptr_t)p);
 	__atomic_store_n((uintptr_t *)((uintptr_t)p + s->bytes - sizeof(type)),
 			 (uintptr_t)type, __ATOMIC_RELEASE);
@@ -246,7 +246,9 @@ size_t shim_gc_finalize(void)
 	return special_run();
 }
 
-/* The address is no root: it is in memory that is not scanned. */
+/*
+ * The address keeps nothing alive: it is stored in memory that is not scanned.
+ */
 struct shim_gc_weak {
 	uintptr_t p;
 	unsigned int when;
@@ -312,7 +314,7 @@ struct shim_gc_ephemeron *shim_gc_ephemeron_new(const void *key, void *value)
 
 	if (!gc_ready())
 		return NULL;
-	/* no tiny object: it must be told from its neighbours */
+	/* not a tiny object: it must be told from its neighbours */
 	cell = memory(gcalloc(16, GC_DATA));
 	if (!cell)
 		return NULL;

@@ -25,7 +25,7 @@ int gc_start(const struct shim_gc_opts *opts);
 bool gc_start_now(void);
 
 /**
- * gc_ready - started, if need be
+ * gc_ready - start the collector, if it has not been started
  *
  * Return: false with errno set if it cannot be.
  */
@@ -37,7 +37,7 @@ static inline bool gc_ready(void)
 
 /* Who calls finalizers. */
 enum gc_finalize {
-	GC_FINALIZE_THREAD,	/* one of ours */
+	GC_FINALIZE_THREAD,	/* a thread of the collector */
 	GC_FINALIZE_ASKED,	/* whoever calls shim_gc_finalize() */
 	GC_FINALIZE_HERE,	/* the thread that has collected */
 };
@@ -51,7 +51,7 @@ void gc_set_finalize(enum gc_finalize by);
 void gc_on_ready(void (*fn)(void));
 
 /**
- * gc_finalize_some - after a collection: see to it that finalizers are called
+ * gc_finalize_some - have finalizers called, after a collection
  */
 void gc_finalize_some(void);
 

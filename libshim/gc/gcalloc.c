@@ -66,7 +66,8 @@ static uint64_t valid_bits(const struct gcspan *s, unsigned int word)
 
 /*
  * Take the next run of free objects out of free[].  At every instruction the
- * run is in free[], in hole[] or in cur and end: whoever stops us finds it.
+ * run is in free[], in hole[] or in cur and end, so that a collector that
+ * stops this thread finds it.
  */
 static bool next_hole(struct gccache *c, bool clear)
 {
@@ -162,7 +163,7 @@ static bool refill(struct gccache *c, enum gc_kind kind, unsigned int cls)
 
 	cycle_before_alloc((size_t)info->nobjs * info->size);
 	do {
-		/* finalizers that ran meanwhile allocated, too */
+		/* finalizers that ran in the meantime have allocated as well */
 		if (is_filled(c))
 			return true;
 		shim_lock_acquire(&class->lock);
@@ -217,7 +218,10 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 	struct gcclass *class = &gcclass[kind][0];
 	size_t npages = (size + GC_PAGE - 1) / GC_PAGE;
 	struct gcspan *s;
-	/* on the stack, where a stopper finds it, before anybody else does */
+	/*
+	 * keep it on the stack, where a collector finds it, before anybody
+	 * else can
+	 */
 	volatile uintptr_t p;
 
 	if (size > (size_t)1 << 46 || !gcthread_self())
@@ -307,14 +311,14 @@ uintptr_t gcalloc_base(uintptr_t p, struct gcspan **out)
 	if (!s)
 		return 0;
 	i = gcspan_index(s, p);
-	/* not swept yet: what was not reached is garbage already */
+	/* not swept yet: objects that were not reached are garbage already */
 	if (i >= s->nobjs || !gcspan_bit(s->alloc, i) ||
 	    (s->sweepgen != sweep_generation() && !gcspan_bit(s->mark, i)))
 		return 0;
 	return gcspan_object(s, i);
 }
 
-/* Lock held: a large object that is not garbage already. */
+/* Lock held: free a large object, unless it is garbage already. */
 static int free_large(struct gcspan *s, struct gcclass *class)
 {
 	bool swept = s->sweepgen == sweep_generation();
@@ -344,7 +348,10 @@ int gcalloc_free(void *p)
 	    gcspan_object(s, i) != (uintptr_t)p)
 		goto out;
 	if (!s->cls) {
-		/* a marker may be on its way to it: the next sweep has it */
+		/*
+		 * a marker may be about to look at it: leave it to the next
+		 * sweep
+		 */
 		ret = sweep_is_marking() ? 0 : free_large(s, class);
 		goto out;
 	}
@@ -423,8 +430,8 @@ static void unclaim(struct gcspan *s, unsigned int first, unsigned int n)
 }
 
 /*
- * Marking goes on: the objects stay marked until the next collection.  They are
- * looked at by whoever checks, so they must not hold what they held before.
+ * Marking goes on: the objects stay marked until the next collection.  Checks
+ * look at them, so they must not hold what they held before.
  */
 static void clear_rest(struct gcspan *s, struct gccache *c)
 {
@@ -450,7 +457,10 @@ static void flush_cache(struct gcclass *class, struct gccache *c)
 	unsigned int had, w, i;
 
 	shim_lock_acquire(&class->lock);
-	/* with nothing left of it the span may be another's by now */
+	/*
+	 * with none of its objects left the span may belong to another class
+	 * by now
+	 */
 	if (!is_filled(c))
 		goto out;
 	if (sweep_is_marking()) {

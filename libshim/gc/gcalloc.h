@@ -4,8 +4,8 @@
  *
  * A thread takes all free objects of a span at once, by their bits, and hands
  * them out hole by hole without a lock; the span counts as full from then on.
- * What it has not handed out when a collection comes is treated as reached:
- * nothing is taken from a thread, so nothing can be taken from it half-way.
+ * What it has not handed out when a collection begins counts as reached: as
+ * nothing is ever taken from a thread, it need not be stopped at a safe point.
  *
  * Each class of each kind has a lock.  It guards the class's lists and the bits
  * of their spans; mark bits are set by markers without it.
@@ -59,7 +59,7 @@ static inline struct gcclass *gcclass_nth(unsigned int i)
 void *gcalloc(size_t size, enum gc_kind kind);
 
 /**
- * gcalloc_tiny - get less than 16 bytes without pointers
+ * gcalloc_tiny - get an object of less than 16 bytes without pointers
  * @size: bytes, 1 to 15
  *
  * Shares its 16 bytes with others, and is free when all of them are.

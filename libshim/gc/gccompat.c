@@ -77,7 +77,7 @@ void GC_set_max_heap_size(GC_word bytes)
 	shim_gc_set_limit(bytes);
 }
 
-/* The heap grows as it is used; a promise is all that is asked for. */
+/* The heap grows as it is used: there is nothing to prepare. */
 int GC_expand_hp(size_t bytes)
 {
 	(void)bytes;
@@ -217,7 +217,7 @@ void GC_start_mark_threads(void)
 {
 }
 
-/* Which signal it is, is settled when the library starts. */
+/* The signal is chosen when the library starts. */
 void GC_set_suspend_signal(int sig)
 {
 	struct shim_gc_opts opts;

@@ -3,7 +3,7 @@
  * gcmeta: memory for the collector's own records.
  *
  * Small records are cut from chunks of 256 KiB one behind the other.  The lock
- * guards the chunk; mappings are the kernel's business.
+ * guards the chunk; the kernel keeps the mappings apart.
  */
 #include "gcmeta.h"
 #include "base/lock.h"

@@ -2,8 +2,9 @@
 /*
  * gcmeta: memory for the collector's own records.
  *
- * Straight from the kernel: it may be asked for while every other thread is
- * stopped, with malloc()'s locks in their hands, and what it holds is no root.
+ * It comes straight from the kernel, because it is needed while every other
+ * thread is stopped, some of them holding locks of malloc().  What it holds is
+ * no root.
  */
 #ifndef SHIM_GCMETA_H
 #define SHIM_GCMETA_H

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /**
- * gcpages_are_own - do pages come from the kernel, not from libshim
+ * gcpages_are_own - do pages come from the kernel rather than from libshim
  */
 bool gcpages_are_own(void);
 

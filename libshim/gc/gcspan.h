@@ -25,7 +25,7 @@
 #define GC_MAX_OBJS	512	/* as in libshim: 16 bytes in 8 KiB */
 #define GC_WORDS	(GC_MAX_OBJS / 64)
 
-/* What a collector does with an object of a span. */
+/* How a collector treats the objects of a span. */
 enum gc_kind {
 	GC_SCAN,		/* looks at every word */
 	GC_DATA,		/* looks at none */
@@ -103,7 +103,7 @@ static inline struct gcspan *gcspan_of(uintptr_t p)
 {
 	struct gcmap *map;
 
-	/* low and high only ever move apart */
+	/* low only ever falls and high only ever rises */
 	if (p - __atomic_load_n(&gcmap_low, __ATOMIC_RELAXED) >=
 	    __atomic_load_n(&gcmap_high, __ATOMIC_RELAXED) -
 	    __atomic_load_n(&gcmap_low, __ATOMIC_RELAXED))

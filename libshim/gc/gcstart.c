@@ -30,7 +30,7 @@ static void (*on_ready)(void);		/* atomic */
 static uint32_t thread_is_there;	/* atomic: it was made */
 static uint32_t rounds;			/* futex: rises when some are ready */
 
-/* The lock of the start is the first of all, as the start takes others. */
+/* The lock of the start comes before all others, as starting takes them. */
 static void fork_prepare(void)
 {
 	shim_lock_acquire(&start_lock);
@@ -55,7 +55,7 @@ static const struct seam_fork fork_ops = {
 	.child = fork_child,
 };
 
-/* Before there is a thread that may start the collector while another forks. */
+/* This runs before any thread could start the collector while another forks. */
 static __attribute__((constructor)) void register_fork(void)
 {
 	if (seam_is_here())
@@ -287,8 +287,8 @@ void shim_gc_set_finalizer_thread(bool on)
 
 /*
  * A thread that blocks all signals, as those of many servers do, could not be
- * stopped.  These take the place of the C library's; the mask that a program
- * asked for is what it reads back, but for that one signal.
+ * stopped.  These functions replace the C library's; a program reads back the
+ * mask that it asked for, without that one signal.
  */
 #define KERNEL_SIGSET	8
 
@@ -336,8 +336,8 @@ sigprocmask(int how, const sigset_t *set, sigset_t *old)
 }
 
 /*
- * Who waits for all signals would get that one, too, and not stop.  As in the C
- * library a thread can be cancelled here.
+ * A thread that waits for all signals would get that one as well, and not
+ * stop.  As in the C library, a thread can be cancelled here.
  */
 static int wait_for_signal(const sigset_t *set, siginfo_t *info,
 			   const struct timespec *timeout)
@@ -390,7 +390,7 @@ sigwait(const sigset_t *set, int *sig)
 	return 0;
 }
 
-/* A read of it takes signals as those do. */
+/* Reading from it consumes signals as these do. */
 int __attribute__((visibility("default")))
 signalfd(int fd, const sigset_t *set, int flags)
 {

@@ -2,10 +2,10 @@
 /*
  * gcthread: what the collector knows of each thread.
  *
- * A thread that allocates makes its record itself; of the others, who may have
- * been there before the library and never call it, stop makes one when it first
- * meets them.  Records are reused, never unmapped: a signal may be under way to
- * a thread that is gone.
+ * A thread that allocates makes its record itself.  For the others, which may
+ * be older than the library and never call it, stop makes one when it first
+ * finds them.  Records are reused, never unmapped, because a signal may be on
+ * its way to a thread that has ended.
  *
  * The list and all records that are not the caller's own are guarded by the
  * registry's lock.  Everything in a record that its thread changes without the

@@ -17,7 +17,7 @@ void maps_forget(void)
 	len = 0;
 }
 
-/* All of the file: it says the whole truth only when read in one go. */
+/* Read all of the file in one call: only then is it consistent. */
 static bool read_all(void)
 {
 	long fd = sys_call6(SYS_openat, AT_FDCWD, (long)"/proc/self/maps",

@@ -17,7 +17,8 @@
  * @low: out: its first byte
  * @high: out: behind its last
  *
- * Only the kernel's answer of the first call after maps_forget() counts.
+ * The kernel is asked by the first call after maps_forget(); later ones use
+ * that answer.
  *
  * Return: false if there is none that can be read.
  */

@@ -111,7 +111,10 @@ static void scan_typed(struct marker *m, uintptr_t p, size_t n)
 		(void *)word_at(p + n - sizeof(uintptr_t));
 	size_t i, at, end = n - sizeof(uintptr_t);
 
-	/* no type yet: it is all zero, its maker has not got it */
+	/*
+	 * no type yet: the object is all zero, and its allocation has not
+	 * returned
+	 */
 	if (!type)
 		return;
 	for (at = 0; at + type->size <= end; at += type->size) {
@@ -191,7 +194,7 @@ size_t mark_drain(struct marker *m, size_t budget)
 			break;
 	}
 out:
-	/* what was being fetched is as grey as before */
+	/* objects that were being fetched are still grey */
 	for (; m->count; m->count--) {
 		mark_push(m, m->line[m->first].p, m->line[m->first].n);
 		m->first = (m->first + 1) % MARK_LINE;

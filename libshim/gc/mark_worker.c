@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * mark_worker: threads that mark along.
+ * mark_worker: further threads that mark.
  *
  * They sleep between collections, are never stopped, block every signal and
  * touch nothing but mark bits, queues and the heap.  A marker that finds the
@@ -107,7 +107,10 @@ void mark_start_workers(void)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, 256 << 10);
-	/* the real call: ours keeps the signal of stop out of the set */
+	/*
+	 * the system call itself: our sigprocmask() would leave the signal of
+	 * stop out of the set
+	 */
 	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, 8,
 		  0, 0);
 	while (started + 1 < wanted) {

@@ -4,9 +4,9 @@
  *
  * As Go since 1.18: as much as percent of what the last one had to look at,
  * that is objects and roots, and 4 MiB at least at 100 percent: a small heap
- * is not collected all the time.  A limit takes away from that; so that a
- * program whose live heap is above the limit gets on, 1/16 of it, 1 MiB at
- * least, may be allocated nevertheless.
+ * is not collected all the time.  A limit takes away from that.  A program
+ * whose live heap is above the limit must still make progress, so 1/16 of it
+ * may be allocated nevertheless, 1 MiB at least.
  */
 #include "pacer.h"
 

@@ -33,7 +33,7 @@ size_t pacer_set_limit(size_t bytes);
 void pacer_after(size_t live, size_t roots);
 
 /**
- * pacer_marked - what went on while marking
+ * pacer_marked - how much was allocated and scanned while marking
  * @allocated: bytes
  * @scanned: bytes
  */

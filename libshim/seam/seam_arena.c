@@ -2,9 +2,10 @@
 /*
  * seam_arena: arenas of the module for the libraries above.
  *
- * Keeps: an arena's offset 0 is mapped at its base, all of it, once.  As with the
- * heap's own arenas the application may close the descriptor and get its number
- * again for another file: before each use it is compared with what it was.
+ * Keeps true: an arena's offset 0 is mapped at its base, all of it, once.  As
+ * with the heap's own arenas the application may close the descriptor and get
+ * its number again for another file: before each use it is compared with what
+ * it was.
  *
  * No lock: an arena is its owner's.  Called by the libraries above.
  */
