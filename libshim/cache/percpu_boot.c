@@ -11,7 +11,7 @@
 #include "base/sys.h"
 #include "percpu_int.h"
 
-/* Linux 6.3; glibc 2.36's <elf.h> has it not. */
+/* Linux 6.3; not in <elf.h> of glibc 2.36. */
 #define AUXV_RSEQ_FEATURE_SIZE	27
 #define RSEQ_NODE_ID_END	24
 #define RSEQ_MM_CID_END		28

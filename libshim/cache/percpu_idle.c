@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * percpu_idle: emptying caches of which nobody makes use.
+ * percpu_idle: emptying caches that nobody uses.
  *
  * Keeps true: only the owner of a slab takes objects out of it.  Another CPU's
  * is taken, emptied, and given back or kept as a free one, all with the percpu

@@ -8,11 +8,11 @@
  * objects on, and a deeper one would not miss less often.
  *
  * All stacks of a slab together hold no more than the budget, which is a part
- * of the heap.  Where the budget is used up, a stack that grows takes room from
- * classes that have not missed since the clock hand last passed them.  And all
- * slabs together have a total, as on a machine of 256 CPUs these parts are many
- * times the heap: who comes first may use what others do not, but each has a
- * fair share of it, so that at worst the total is there twice.
+ * of the heap.  Where the budget is used up, a stack that grows takes room
+ * from classes that have not missed since the clock hand last passed them.
+ * And all slabs together have a total, as on a machine of 256 CPUs these parts
+ * are many times the heap: the first may use what others do not, but each has
+ * a fair share of it, so that at worst twice the total is in use.
  *
  * Keeps true: no stack that grows past its first few objects takes slab->bytes
  * over the budget; percpu.capacity is the sum of slab->bytes.  There is no lock
@@ -33,9 +33,10 @@ void percpu_set_budget(size_t bytes)
 }
 
 /*
- * Of a heap: where threads run side by side, a miss may wait for another at a
- * lock, with all that its thread holds; a lone thread misses cheaply, and what it
- * caches is often the last of its span.
+ * The part of a heap that one slab may hold: where threads run side by side, a
+ * miss may wait at a lock, and so may others for what its thread holds; a lone
+ * thread misses cheaply, and what it caches is often the last object of its
+ * span.
  */
 static const struct {
 	size_t min;
@@ -231,8 +232,9 @@ bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
 	budget = budget_now(more, &scarce);
 	/*
-	 * Where all classes miss alike, moving room around only costs; and all of
-	 * it is of no use to a class whose objects are larger than that.
+	 * Where all classes miss alike, moving room around only costs time;
+	 * and all of it is of no use to a class whose objects are larger than
+	 * that.
 	 */
 	if (slab->bytes + more > budget && more <= budget &&
 	    slab_misses(slab) % SQUEEZE_MISSES == 0)

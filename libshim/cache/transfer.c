@@ -97,7 +97,7 @@ static struct transfer *transfer_of(unsigned int dom, unsigned int cls)
 	return (t ? t : first) + cls;
 }
 
-/* The next domain there is after @dom, TRANSFER_DOMAINS at the end. */
+/* The next domain after @dom that has a cache, or TRANSFER_DOMAINS. */
 static unsigned int domain_next(unsigned int dom)
 {
 	while (++dom < TRANSFER_DOMAINS)
@@ -279,7 +279,7 @@ bool transfer_is_valid(unsigned int cls)
 	return ok;
 }
 
-/* The lock of first[0] comes first: no domain is made from then on. */
+/* The lock of first[0] comes first: no domain is made while it is held. */
 void transfer_fork_prepare(void)
 {
 	unsigned int dom, i;

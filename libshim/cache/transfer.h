@@ -2,9 +2,9 @@
 /*
  * transfer: free objects in passing between CPUs.
  *
- * CPUs far apart have a cache each, a domain: an object that one gave away is in
- * its caches, and in its memory.  What one has too much of goes to the central
- * list, where all find it.
+ * CPUs that are far apart have a cache each, a domain: an object that one of
+ * them gave away is in its caches, and in its memory.  What a domain has too
+ * much of goes to the central list, where all find it.
  */
 #ifndef SHIM_TRANSFER_H
 #define SHIM_TRANSFER_H
@@ -49,7 +49,7 @@ struct transfer_stat {
 unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
 			     unsigned int n);
 
-/* The same where nobody knows, or there is only one. */
+/* The same where the domain is not known, or there is only one. */
 static inline unsigned int transfer_get(unsigned int cls, void **objs,
 					unsigned int n)
 {

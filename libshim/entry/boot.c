@@ -101,7 +101,7 @@ void entry_first(void)
 	/* release order: pairs with the acquire in alloc_any() */
 	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
 	shim_lock_release(&boot_lock);
-	/* May allocate; nobody but us is here yet. */
+	/* This may allocate; no other thread is here yet. */
 	fork_register();
 	if (shim_conf.verbose)
 		shim_say("ready: caches by %s", percpu_has_rseq() ?
@@ -109,12 +109,12 @@ void entry_first(void)
 }
 
 /*
- * Whoever enters a sandbox in main() finds the files read and the device opened,
- * or not, by then.  And handlers of fork() run in the reverse order of their
- * registration before it: who comes first locks last, and everybody else's may
- * allocate.  The shared library is linked with -z initfirst, so that this is the
- * first constructor of the process; in a program that has the archive, one of the
- * first.
+ * A program that enters a sandbox in main() finds that the files have been
+ * read by then and the device opened, or not.  And handlers of fork() run
+ * before it in the reverse order of their registration: ours, registered
+ * first, lock last, so that all others may allocate.  The shared library is
+ * linked with -z initfirst, so that this is the first constructor of the
+ * process; in a program that has the archive, one of the first.
  */
 __attribute__((constructor(101))) static void first(void)
 {

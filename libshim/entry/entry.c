@@ -22,7 +22,10 @@
 #include "base/sys.h"
 #include "base/usage.h"
 
-/* For a thread that reports an error: the unwinder's needs, never freed. */
+/*
+ * For a thread that reports an error: memory for the unwinder, which is never
+ * freed.
+ */
 #define LAST_WORDS	((size_t)64 << 10)
 
 bool entry_ready;
@@ -74,7 +77,10 @@ void entry_reclaim(void)
 	large_reclaim(0);
 }
 
-/* The same near a limit, before more is taken: what lies between objects, too. */
+/*
+ * The same near a limit, before more is taken, and free pages between objects
+ * as well.
+ */
 static __attribute__((cold, noinline)) void give_back(void)
 {
 	percpu_squeeze();
@@ -87,7 +93,7 @@ void entry_look(size_t more)
 		give_back();
 }
 
-/* Everything but the fast path; no errno. */
+/* Everything but the fast path; errno is left to the caller. */
 static void *alloc_any(size_t size, size_t align, bool *zero)
 {
 	unsigned int cls = 0;
@@ -120,7 +126,7 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	p = cls ? alloc_class(cls) : large_alloc(size, align, zero);
 	if (likely(p))
 		return p;
-	/* Everything that is free somewhere, then once more. */
+	/* Give up everything that is free somewhere, then try once more. */
 	entry_reclaim();
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }

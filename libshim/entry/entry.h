@@ -26,7 +26,8 @@
 
 /*
  * glibc's other names of the same functions.  Some programs call them, for a
- * malloc() of their own or to pass one by; what they get is ours, since free() is.
+ * malloc() of their own or to bypass one.  They get our memory, since free()
+ * is ours.
  */
 #ifdef __clang__
 #define ENTRY_ALIAS(name) \
@@ -89,7 +90,7 @@ void entry_free(void *p);
 size_t entry_size(const void *p);
 
 /**
- * entry_reclaim - give up all that is free somewhere, memory having run out
+ * entry_reclaim - give up all that is free somewhere, as memory has run out
  */
 void entry_reclaim(void) __attribute__((cold));
 

@@ -22,13 +22,13 @@
 #include "base/sys.h"
 
 #define PATH_ROOM	1024
-#define STAT_ROOM	6144	/* 60 lines of about 30 bytes, and as many to come */
+#define STAT_ROOM	6144	/* 60 lines of 30 bytes, and more to come */
 
 struct cgroup {
 	const char *mount;	/* where its files may be */
 	const char *limit[2];	/* files with limits, lowest wins */
 	const char *usage;
-	const char *files;	/* key in memory.stat: file pages to be had back */
+	const char *files;	/* in memory.stat: file pages to drop */
 };
 
 static const struct cgroup cgroups[] = {
@@ -238,14 +238,17 @@ static bool groups_note(void)
 
 void limit_update(size_t heap)
 {
-	/* whoever holds it is doing just this */
+	/* whoever holds it is reading the limits already */
 	if (!shim_lock_try(&lock))
 		return;
 	smallest = 0;
 	left = SIZE_MAX;
 	worst = LIMIT_FAR;
 	note(heap, shim_conf.limit);
-	/* refused, by a sandbox: the limit is there, what is used is not known */
+	/*
+	 * a sandbox refuses it: the limit stays, but how much is used is not
+	 * known
+	 */
 	if (!groups_note())
 		note(heap, lowest);
 	__atomic_store_n(&lowest, smallest, __ATOMIC_RELAXED);

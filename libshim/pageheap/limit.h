@@ -30,8 +30,8 @@ void limit_update(size_t heap);
 /**
  * limit_wanted - is limit_update() of any use
  *
- * A process that had no limit when they were first read is left alone with the
- * files they are in: a sandbox may kill for opening them.
+ * For a process that had no limit at the first look the files are not opened
+ * again: a sandbox may kill it for that.
  *
  * Return: false if the first look has found none.
  */

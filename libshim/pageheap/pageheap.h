@@ -145,9 +145,9 @@ bool pageheap_remap_grow(struct span *s, size_t npages);
  * @s: a span of at most 32 OS pages of 4 KiB
  * @pages: bit n: OS page n of it
  *
- * The pages stay the span's and read as zero afterwards.  Nothing is done in a
- * block that is whole, as a PMD is worth more; unless hardly anything is left below
- * a limit: then it is split.
+ * The pages stay the span's and read as zero afterwards.  A block that is
+ * whole is left alone, as a PMD is worth more than the pages, unless hardly
+ * anything is left below a limit: then it is split.
  *
  * Return: bytes given back.
  */

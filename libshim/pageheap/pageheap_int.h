@@ -34,7 +34,10 @@ enum block_state {
 	BLOCK_LOST,		/* not ours any more, see pageheap_move.c */
 };
 
-/* Free runs are apart by what is behind them; the same kinds join. */
+/*
+ * Free runs are kept apart by what memory they have; runs of the same kind
+ * join.
+ */
 enum run_kind {
 	RUN_RETURNED,		/* no memory; reads as zero */
 	RUN_PAGES,		/* 4 KiB pages, or some of them */

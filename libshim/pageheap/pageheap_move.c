@@ -113,7 +113,10 @@ static bool pieces_move(const struct backend_ops *ops, uintptr_t at,
 	return true;
 }
 
-/* Give up what was taken, without the part of it that is somebody else's. */
+/*
+ * Give up what was taken, except for the part that belongs to somebody else by
+ * now.
+ */
 static void taken_lose(const struct taken *t, const struct piece *lost)
 {
 	uintptr_t end = t->start + t->blocks * BLOCK_SIZE, at;
@@ -192,7 +195,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		goto no;
 	}
-	/* if it never arrives: whose memory it is by then is not known */
+	/* in case it never arrives: who owns the memory then is not known */
 	of.what = TRANSIT_RUN;
 	of.kind = t.kind != RUN_RETURNED ? t.kind :
 		  t.whole ? RUN_WHOLE : RUN_PAGES;

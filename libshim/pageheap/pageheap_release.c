@@ -26,9 +26,9 @@ static bool can_split(enum backend_id backend, uintptr_t start, size_t n,
 }
 
 /*
- * Give back what the kernel takes of @blocks that are on no list.  It refuses a
- * range for one locked page: then by halves, down to the block, and by doubles
- * behind it.
+ * Give back what the kernel takes of @blocks that are on no list.  It refuses
+ * a whole range for one locked page: then try halves, down to one block, and
+ * double the size again behind it.
  */
 static size_t blocks_release(enum backend_id backend, enum run_kind kind,
 			     uintptr_t start, size_t blocks)
@@ -182,7 +182,10 @@ bool pageheap_pay_one(void)
 	uintptr_t at;
 	int way;
 
-	/* one without used pages goes as soon as the rest is given back */
+	/*
+	 * a block without used pages is freed as soon as the rest is given
+	 * back
+	 */
 	while (b && (!b->nused || b->releasing || b->joining))
 		b = b->owed_next;
 	if (!b)

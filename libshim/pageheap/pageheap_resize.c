@@ -29,8 +29,8 @@ static unsigned int part_room(uintptr_t at, size_t n)
 
 /*
  * Grow by @n pages behind @end: first in the block that @end is in, then into
- * whole free blocks or the next block's first pages.  All is looked at before
- * anything is changed.
+ * whole free blocks or the next block's first pages.  Everything is checked
+ * before anything is changed.
  */
 static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 {

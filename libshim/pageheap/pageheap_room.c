@@ -15,11 +15,11 @@
 #include "pageheap_int.h"
 
 /*
- * Free memory that does not fit makes room for what is taken anew, once the heap
- * has more than its peak in use, a 32nd and 1 MiB.  Spans below SPARE_SPAN do not
- * ask.  A block that is given back is cleared again some time: of a heap of
- * blocks no more goes in this way than its peak, and a 64th of what is asked for
- * from then on.
+ * Free memory that does not fit makes room for what is taken anew, once the
+ * heap has more than its peak in use, a 32nd and 1 MiB.  Spans below
+ * SPARE_SPAN do not ask.  A block that is given back has to be cleared when it
+ * is taken again, so a heap of blocks gives back no more in this way than its
+ * peak, and a 64th of what is asked for from then on.
  */
 #define SPARE_SHARE	32u
 #define SPARE_PAGES	((size_t)128)
@@ -81,7 +81,7 @@ bool room_leaves_much(size_t npages)
  * room_wants_whole - is new memory to come in blocks
  * @len: bytes of them
  *
- * Near a limit what is left of them would be too much.
+ * Near a limit the unused rest of a block would be too much.
  */
 bool room_wants_whole(size_t len)
 {

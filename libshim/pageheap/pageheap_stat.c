@@ -101,7 +101,10 @@ void pageheap_fork_parent(void)
 void pageheap_fork_child(void)
 {
 	meta_fork_child();
-	/* the lock may be held by whom a signal interrupted: hands off then */
+	/*
+	 * a thread that a signal interrupted may hold the lock: leave it alone
+	 * then
+	 */
 	if (!(ph.lock.state & SHIM_LOCK_KEPT))
 		transit_fork_child();
 	scavenger_fork_child();

@@ -98,7 +98,7 @@ bool taken_back(const struct taken *t)
 	       (!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE));
 }
 
-/* What may be a block by an advice of before is to be pages. */
+/* An earlier advice may make blocks of this memory: it is to be pages now. */
 static void taken_in_pages(const struct taken *t)
 {
 	const struct backend_ops *ops = backend_ops(t->backend);
@@ -115,7 +115,7 @@ static void taken_in_pages(const struct taken *t)
  * @align: bytes, a power of two, at least BLOCK_SIZE
  *
  * With memory behind them where that can fail later.  The lock is dropped
- * meanwhile: nobody else can find them.
+ * while the backend gets it: nobody else can find the blocks.
  *
  * Return: false with nothing changed if there are none.
  */

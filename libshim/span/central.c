@@ -229,7 +229,10 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 /* Objects this small leave hardly a page without one in use. */
 #define PURGE_SIZE	256
 #define PURGE_DONE	0x8000		/* in span.seen, above any count */
-/* A burst is worth it when so much is free; who has swung so often is left. */
+/*
+ * A burst must free so much to be worth it; a class that came back so often is
+ * left alone.
+ */
 #define BURST_BYTES	((size_t)1 << 20)
 #define BURST_SWINGS	2u
 
@@ -277,9 +280,9 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 }
 
 /*
- * Half of what was in use is free again: give its memory back, a step with each
- * batch that is freed.  A process that sleeps afterwards has nobody who would do
- * it at a tick.  A class of which that came back is left to the ticks.
+ * Half of what was in use is free again: give its memory back, a step with
+ * each batch that is freed.  In a process that sleeps afterwards nobody would
+ * do it at a tick.  A class that needed the memory again is left to the ticks.
  */
 static void burst_fall(struct central *c)
 {

@@ -32,7 +32,7 @@
 
 #define KEEP_SPANS	8u
 #define KEEP_PAGES	128u	/* 1 MiB, all together */
-#define KEEP_SHARE	64u	/* of the heap: so much is no matter */
+#define KEEP_SHARE	64u	/* of the heap: so little does not matter */
 
 static struct {
 	struct shim_lock lock;
@@ -85,7 +85,10 @@ void large_flush(void)
 	spans_free(old, n);
 }
 
-/* A miss: was it wrong to give back what it asks for, or an other lately? */
+/*
+ * A miss: was it wrong to give back a span of this length, or another one
+ * lately?
+ */
 static bool keep_forgives(size_t npages)
 {
 	uint32_t i;
@@ -169,7 +172,10 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 	return (void *)s->start;
 }
 
-/* The span of a live large object; whoever passes another pointer dies. */
+/*
+ * The span of a live large object; any other pointer is reported, and the
+ * process aborted.
+ */
 static struct span *large_span(const void *p)
 {
 	struct span *s = pagemap_span(p);
@@ -226,9 +232,9 @@ void large_free(void *p)
 }
 
 /*
- * Longer, with room behind it if there is some to be had: in place, then by page
- * tables.  Room is asked for first: whatever is allocated meanwhile would
- * take the pages that the next call needs.
+ * Longer, with room behind it if there is some to be had: in place, then by
+ * page tables.  Room is asked for first, because what is allocated in the
+ * meantime would take the pages that the next call needs.
  */
 static bool span_grow(struct span *s, size_t npages, size_t room)
 {

@@ -70,10 +70,10 @@ void *large_resize(void *p, size_t size);
  * @have: what it has
  * @size: what is asked for
  *
- * Who grows by little will be back: an eighth more than was asked for bounds how
- * often an object that grows step by step is moved.  Who grows by half or more
- * will be asked to grow seldom anyway.  Nobody has touched the surplus, so that it
- * has no memory but what is left of a page or a block.
+ * An object that grows by little will grow again: an eighth more than was
+ * asked for bounds how often it is moved.  One that grows by half or more is
+ * moved seldom anyway.  Nobody has touched the surplus, so that it has no
+ * memory but what is left of a page or a block.
  *
  * Return: bytes, @size or more.
  */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * heap_shared: processes share a heap and are killed in it: after every fifth
- * instruction of an operation, and often at any moment.  Nothing may be broken or
- * hang, and a kill may lose the one object that it had in hand.
+ * instruction of an operation, and often at any moment.  Nothing may break or
+ * hang, and a kill may lose no more than the one object that was being
+ * allocated or freed.
  */
 #include <sched.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * child: something that ends a process, in one of its own.
+ * child: run what ends a process in a process of its own.
  */
 #ifndef SELFTESTS_CO_CHILD_H
 #define SELFTESTS_CO_CHILD_H

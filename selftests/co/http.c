@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * http: the example server, spoken to.
+ * http: requests to the server among the examples, and its answers.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stack: what shim_stack.h promises, on this machine's way of guarding and on
- * every worse one.
+ * stack: what shim_stack.h promises, with the best guard that this machine has
+ * and with every lesser one.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The allocations of every operation fail: /proc/thread-self/fail-nth is set
- * to 1, 2, 3 ... until the operation meets no failure any more.  Each time it
- * succeeds or says why it did not, no memory shows what it should not, and
- * afterwards the module holds what it held before.
+ * to 1, 2, 3 ... until the operation runs without a failure.  Each time it
+ * must succeed or say why it did not, no memory may show what it should not,
+ * and afterwards the module must hold what it held before.
  *
  * Injections also hit the checkers' own metadata, and a page fault that found
  * no memory is simply taken again, so success is as good as a failure.

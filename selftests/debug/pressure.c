@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Not enough memory: a cgroup at its limit, a machine at its end, an empty
- * pool, no huge page to be had.  A service goes on, or is ended by the one who
- * ends services; the module gives everything back.
+ * pool, no huge page to be had.  A service goes on, or is killed by the OOM
+ * killer; the module gives everything back.
  */
 #define _GNU_SOURCE
 #include "harness.h"

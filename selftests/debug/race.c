@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything against everything: faults while others punch, fork, join,
- * unmap, shrink, read reports, leave or try to unload the module.  Nobody may
- * see a byte that is not his, and nothing may be lost.
+ * Everything against everything: faults while others punch, fork, join, unmap,
+ * shrink, read reports, leave or try to unload the module.  No process may see
+ * a byte of another, and nothing may be lost.
  */
 #define _GNU_SOURCE
 #include "harness.h"

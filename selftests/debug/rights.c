@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What nobody may do: everybody who might reach another's memory, or take more
- * than is his.
+ * What must be refused: every way to another's memory, or to more than one's
+ * own share.
  */
 #define _GNU_SOURCE
 #include "harness.h"

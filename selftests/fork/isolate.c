@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* After fork nobody sees what another process writes, over generations. */
+/* After fork no process sees what another one writes, over generations. */
 #include "harness.h"
 #include <signal.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first write to a page that is mapped read-only after fork: it gets on,
- * whatever the instruction reads before it writes, in a few faults; and a page
- * that is this process's own already is not copied again.
+ * The first write to a page that is mapped read-only after fork: it takes a
+ * few faults, whatever the instruction reads before it writes, and a page that
+ * already belongs to this process exclusively is not copied again.
  */
 #include "harness.h"
 #include <sys/mman.h>

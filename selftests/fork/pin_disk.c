@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* O_DIRECT reads into an arena while the process forks and forks. */
+/* O_DIRECT reads into an arena while the process forks again and again. */
 #include "harness.h"
 #include <pthread.h>
 #include "disk.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Buffers registered with io_uring (pinned for long) while the process forks:
- * what arrives in the buffer later is the registrant's and nobody else's.
+ * what arrives in the buffer later belongs to the process that registered it,
+ * and to no other.
  */
 #include "harness.h"
 #include "uring.h"

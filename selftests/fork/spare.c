@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pages for copies after fork are allocated ahead of the faults that need
- * them, for the group that pays, and go back when nobody wants them.
+ * them, for the group that pays, and are given back when they are not used.
  */
 #include "harness.h"
 #include <pthread.h>

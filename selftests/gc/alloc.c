@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an object is: aligned, zeroed, as large as asked for, found from inside,
- * freed once.
+ * An object is aligned, zeroed, as large as was asked for, found from inside,
+ * and freed once.
  */
 #include "gctest.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Guard pages of an arena in pages: one at the foot of every slot, where no
- * access brings memory, whoever makes it.
+ * access gets memory, by whatever way it comes.
  */
 #include "harness.h"
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * memcg: shapes of use in a memory control group that is a little larger than
- * what they have alive.  Who dies there kept what nobody used.
+ * what they have alive.  A shape that is killed there has kept memory that
+ * nobody used.
  */
 #include <errno.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unseen: a program cannot tell that its malloc() works behind its back.
+ * unseen: a program cannot tell that its malloc() works in the background.
  *
  * One thread stays one, in what the kernel shows and in what it allows; the table
  * of descriptors is the program's; no thread keeps the rights that it gave up.

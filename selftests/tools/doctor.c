@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena doctor and adopt: every cause is named, and what mends it. */
+/* hugearena doctor and adopt: every cause is named, and what fixes it. */
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>

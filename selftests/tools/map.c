@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena map: layout, blocks and the way of an address. */
+/* hugearena map: layout, blocks and the path of an address. */
 #include <inttypes.h>
 
 #include "harness.h"

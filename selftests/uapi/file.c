@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An arena file: what kind of descriptor it is, and whom it obeys. */
+/*
+ * An arena file: what kind of descriptor it is, and for which process it
+ * works.
+ */
 #include "harness.h"
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* limit: SHIM_LIMIT and control groups, from files of our own making. */
+/* limit: SHIM_LIMIT and control groups, from files that the test makes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

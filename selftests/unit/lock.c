@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* lock: one at a time, nobody forgotten, ranks checked. */
+/* lock: one owner at a time, no waiter forgotten, ranks checked. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>

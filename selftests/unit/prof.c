@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* prof: samples as often as chance has it, counted where they belong. */
+/*
+ * prof: samples are as frequent as chance says, and counted where they belong.
+ */
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>

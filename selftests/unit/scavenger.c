@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scavenger: memory goes back in the calls that free it, what swings stays,
- * and nobody else is in the process.  Nothing here depends on how fast the machine
- * is: each test waits for what must happen, and fails only if it never does.
+ * The scavenger: memory goes back in the calls that free it, what swings
+ * stays, and there is no other thread in the process.  Nothing here depends on
+ * how fast the machine is: each test waits for what must happen, and fails
+ * only if it never does.
  */
 #include <dirent.h>
 #include <string.h>

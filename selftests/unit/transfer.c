@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* transfer: what one puts another gets, and what lies about goes down. */
+/*
+ * transfer: what one thread puts another one gets, and what is not used goes
+ * down.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module is not let go while anybody uses it, goes when nobody does, and
- * comes back.  Every test ends with the module loaded, as it was given.
+ * The module cannot be unloaded while anybody uses it, can be when nobody
+ * does, and can be loaded again.  Every test ends with the module loaded, as
+ * it was given.
  */
 #include "harness.h"
 #include <fcntl.h>
