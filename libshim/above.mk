@@ -36,7 +36,7 @@ above_ldflags = -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
 
 # One sentence that names the fix, before the compiler fails for a lesser one.
 ifneq ($(filter co,$(above)),)
-ifeq ($(wildcard /usr/include/liburing.h)$(wildcard /usr/local/include/liburing.h),)
+ifeq ($(wildcard $(SYSROOT)/usr/include/liburing.h $(SYSROOT)/usr/local/include/liburing.h),)
 $(error libshim-co needs liburing: 'apt-get install liburing-dev liburcu-dev')
 endif
 endif
@@ -80,7 +80,7 @@ $(out)/libshim-$(1).so: $(out)/libshim-$(1).so.0
 $(out)/libshim-$(1).a: $$($(1)_objects)
 	@echo "  AR      $$@"
 	@$$(LD) -r -o $$($(1)_obj)/all.ro $$($(1)_objects)
-	@objcopy --localize-hidden $$($(1)_obj)/all.ro $$($(1)_obj)/$(1).ro
+	@$$(OBJCOPY) --localize-hidden $$($(1)_obj)/all.ro $$($(1)_obj)/$(1).ro
 	@rm -f $$@ $$($(1)_obj)/all.ro
 	@$$(AR) rcs $$@ $$($(1)_obj)/$(1).ro
 

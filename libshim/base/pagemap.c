@@ -86,7 +86,8 @@ static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 	struct area_map *map = pagemap_area(page << PAGE_SHIFT);
 	size_t i = page % AREA_PAGES;
 
-	__atomic_store_n(&map->span[i], s, __ATOMIC_RELAXED);
+	/* release: who finds the span, wherever it got the pointer, can read it */
+	__atomic_store_n(&map->span[i], s, __ATOMIC_RELEASE);
 	__atomic_store_n(&map->class[i], (uint8_t)class, __ATOMIC_RELAXED);
 }
 

@@ -33,7 +33,15 @@
 #define AREA_PAGES	(AREA_SIZE / PAGE_SIZE)
 #define AREA_BLOCKS	(AREA_SIZE / BLOCK_SIZE)
 
-#define PAGEMAP_BITS	47			/* user addresses of x86-64 */
+/*
+ * User addresses that the kernel hands out unasked.  Where it has more of them
+ * (x86-64: 57, AArch64: 52), it gives those only to who names one in mmap().
+ */
+#if defined(__aarch64__)
+#define PAGEMAP_BITS	48
+#else
+#define PAGEMAP_BITS	47
+#endif
 #define PAGEMAP_AREAS	((size_t)1 << (PAGEMAP_BITS - AREA_SHIFT))
 #define PAGEMAP_NONE	0
 #define PAGEMAP_LARGE	255			/* a span that is one object */

@@ -9,6 +9,7 @@
 #ifndef SHIM_SYS_H
 #define SHIM_SYS_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,6 +99,12 @@ static inline long sys_call3(long nr, long a, long b, long c)
 static inline bool sys_failed(long ret)
 {
 	return (unsigned long)ret > -4096UL;
+}
+
+/* open(2), which newer processors have only in this form. */
+static inline long sys_open(const char *path, int flags)
+{
+	return sys_call6(SYS_openat, AT_FDCWD, (long)path, flags, 0, 0, 0);
 }
 
 static inline long sys_mmap(uintptr_t addr, size_t len, int prot, int flags,

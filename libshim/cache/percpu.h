@@ -17,6 +17,8 @@
 #include "percpu_slab.h"
 #if defined(__x86_64__) && !defined(SHIM_NO_RSEQ)
 #include "rseq_x86_64.h"
+#elif defined(__aarch64__) && !defined(SHIM_NO_RSEQ)
+#include "rseq_aarch64.h"
 #else
 #include "rseq_none.h"
 #endif

@@ -46,8 +46,7 @@ static int arena_map(struct area *a)
 
 	if (a->bytes % BLOCK)
 		return EINVAL;
-	dev = sys_call3(SYS_open, (long)HUGEARENA_DEVICE, O_RDWR | O_CLOEXEC,
-			0);
+	dev = sys_open(HUGEARENA_DEVICE, O_RDWR | O_CLOEXEC);
 	if (sys_failed(dev))
 		return (int)-dev;
 	fd = is_offered(dev) ? arena_create(dev, a) : -EOPNOTSUPP;

@@ -59,8 +59,7 @@ static int anon_map(struct area *a)
 
 static size_t map_count_max(void)
 {
-	long fd = sys_call3(SYS_open, (long)"/proc/sys/vm/max_map_count",
-			    O_RDONLY | O_CLOEXEC, 0);
+	long fd = sys_open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
 	char digits[32];
 	size_t max = 0;
 	long i, n;

@@ -371,8 +371,7 @@ size_t slot_used(const struct slot *s)
 	size_t n, i;
 	long fd, got;
 
-	fd = sys_call3(SYS_open, (long)"/proc/self/pagemap",
-		       O_RDONLY | O_CLOEXEC, 0);
+	fd = sys_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (sys_failed(fd))
 		return used_mincore(s);
 	for (; at < top; at += n * SLOT_PAGE) {

@@ -30,6 +30,7 @@
 #include "cache/transfer.h"
 
 #define CONF_PATH	"/etc/hugearena.conf"
+#define OS_PAGE		4096u	/* and what every layer below gives back by */
 
 static struct shim_lock boot_lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY);
 
@@ -78,6 +79,22 @@ void entry_idle(void)
 	central_purge();
 }
 
+/*
+ * Where the kernel's pages are larger, it refuses to give back what is less, or
+ * to protect it; what reads as zero afterwards would not.  No heap is better than
+ * one that hands out other's data as zeroes.
+ */
+static void page_check(void)
+{
+	unsigned int page = (unsigned int)getauxval(AT_PAGESZ);
+
+	if (page == OS_PAGE)
+		return;
+	shim_say("not for this kernel, whose pages have %u bytes: only for pages of %u",
+		 page, OS_PAGE);
+	abort();
+}
+
 void entry_first(void)
 {
 	bool alone;
@@ -88,6 +105,7 @@ void entry_first(void)
 		return;
 	}
 	conf_load(CONF_PATH, environment());
+	page_check();
 	pageheap_boot();
 	percpu_set_budget(shim_conf.cache);
 	percpu_boot(shim_conf.rseq && !shim_conf.check);

@@ -148,7 +148,10 @@ TEST(refused_from_the_start)
 static int later(uint32_t action, bool threads)
 {
 	static const int extra[] = {
-		SYS_openat, SYS_open, SYS_getcpu, SYS_sched_setaffinity,
+		SYS_openat, SYS_getcpu, SYS_sched_setaffinity,
+#ifdef SYS_open
+		SYS_open,
+#endif
 	};
 	int nr[NR_MAX], status;
 	unsigned int i, n = 0;

@@ -11,6 +11,7 @@
 #define UNIT_FAKE_RSEQ_H
 
 #define SHIM_RSEQ_X86_64_H
+#define SHIM_RSEQ_AARCH64_H
 #define SHIM_RSEQ_NONE_H
 
 #include <stdbool.h>

@@ -22,9 +22,10 @@ static void *at(uintptr_t start, size_t page, size_t off)
 TEST(any_pointer_may_be_asked_about)
 {
 	static const uintptr_t odd[] = {
-		0, 1, 4096, (uintptr_t)1 << 46, ((uintptr_t)1 << 47) - 1,
-		(uintptr_t)1 << 47, (uintptr_t)1 << 62, ~(uintptr_t)0,
-		0xffff800000000000ul,
+		0, 1, 4096, (uintptr_t)1 << (PAGEMAP_BITS - 1),
+		((uintptr_t)1 << PAGEMAP_BITS) - 1,
+		(uintptr_t)1 << PAGEMAP_BITS, (uintptr_t)1 << 62,
+		~(uintptr_t)0, 0xffff800000000000ul,
 	};
 	size_t i;
 
@@ -33,7 +34,7 @@ TEST(any_pointer_may_be_asked_about)
 		EXPECT_EQ(NULL, pagemap_span((void *)odd[i]));
 		EXPECT_EQ(NULL, pagemap_owner((void *)odd[i]));
 	}
-	EXPECT_FALSE(pagemap_add((uintptr_t)1 << 47, 1));
+	EXPECT_FALSE(pagemap_add((uintptr_t)1 << PAGEMAP_BITS, 1));
 }
 
 TEST(small_span)
@@ -128,7 +129,7 @@ TEST(a_longer_root)
 TEST(ends_of_the_address_space)
 {
 	struct span first = span(PAGE_SIZE, 1);
-	struct span last = span(((uintptr_t)1 << 47) - PAGE_SIZE, 1);
+	struct span last = span(((uintptr_t)1 << PAGEMAP_BITS) - PAGE_SIZE, 1);
 
 	ASSERT_TRUE(pagemap_add(first.start, 1));
 	ASSERT_TRUE(pagemap_add(last.start, 1));
