@@ -21,7 +21,13 @@
 
 #include <stdint.h>
 
+#if defined(__x86_64__) || defined(__aarch64__)
 #if defined(__x86_64__)
+#define PROBE_OPERAND	"nor"
+#else
+#define PROBE_OPERAND	"nr"	/* what readers know of its addresses is less */
+#endif
+
 /*
  * The note: lengths of name and content, its kind (3), "stapsdt"; then the
  * nop's address, none for a base and a semaphore, provider, name, arguments
@@ -40,7 +46,8 @@
 		"\t.asciz \"8@%0 8@%1\"\n"				\
 		"994:\t.balign 4\n"					\
 		"\t.popsection\n"					\
-		: : "nor"((uint64_t)(a)), "nor"((uint64_t)(b)))
+		: : PROBE_OPERAND((uint64_t)(a)),			\
+		    PROBE_OPERAND((uint64_t)(b)))
 #else
 #define PROBE(name, a, b)	((void)(a), (void)(b))
 #endif

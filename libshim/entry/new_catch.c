@@ -16,7 +16,56 @@ typedef void (*new_handler)(void);
 
 bool new_catch(new_handler handler);
 
+#if defined(__x86_64__) || defined(__aarch64__)
+
 #if defined(__x86_64__)
+#define ENTER								\
+	"	subq	$8, %rsp\n"					\
+	".cfi_adjust_cfa_offset 8\n"
+#define CALL_HANDLER							\
+	"	call	*%rdi\n"
+#define RETURN								\
+	"	xorl	%eax, %eax\n"					\
+	".Lreturn:\n"							\
+	"	addq	$8, %rsp\n"					\
+	".cfi_adjust_cfa_offset -8\n"					\
+	"	ret\n"							\
+	".cfi_adjust_cfa_offset 8\n"
+#define CATCH								\
+	"	movq	%rax, %rdi\n"					\
+	"	call	*__cxa_begin_catch@GOTPCREL(%rip)\n"		\
+	"	call	*__cxa_end_catch@GOTPCREL(%rip)\n"		\
+	"	movl	$1, %eax\n"					\
+	"	jmp	.Lreturn\n"
+#else
+#define ENTER								\
+	"	stp	x29, x30, [sp, -16]!\n"				\
+	".cfi_adjust_cfa_offset 16\n"					\
+	".cfi_rel_offset x29, 0\n"					\
+	".cfi_rel_offset x30, 8\n"					\
+	"	mov	x29, sp\n"
+#define CALL_HANDLER							\
+	"	blr	x0\n"
+#define RETURN								\
+	"	mov	w0, 0\n"					\
+	".Lreturn:\n"							\
+	".cfi_remember_state\n"						\
+	"	ldp	x29, x30, [sp], 16\n"				\
+	".cfi_adjust_cfa_offset -16\n"					\
+	".cfi_restore x29\n"						\
+	".cfi_restore x30\n"						\
+	"	ret\n"							\
+	".cfi_restore_state\n"
+#define CATCH								\
+	"	adrp	x9, :got:__cxa_begin_catch\n"			\
+	"	ldr	x9, [x9, :got_lo12:__cxa_begin_catch]\n"	\
+	"	blr	x9\n"						\
+	"	adrp	x9, :got:__cxa_end_catch\n"			\
+	"	ldr	x9, [x9, :got_lo12:__cxa_end_catch]\n"		\
+	"	blr	x9\n"						\
+	"	mov	w0, 1\n"					\
+	"	b	.Lreturn\n"
+#endif
 
 __asm__(".weak	__gxx_personality_v0\n"
 	".weak	__cxa_begin_catch\n"
@@ -54,29 +103,19 @@ __asm__(".weak	__gxx_personality_v0\n"
 	".pushsection .text.unlikely, \"ax\"\n"
 	".hidden	new_catch\n"
 	".globl	new_catch\n"
-	".type	new_catch, @function\n"
+	".type	new_catch, %function\n"
 	"new_catch:\n"
 	".Lnew_catch:\n"
 	".cfi_startproc\n"
 	".cfi_personality 0x9b, .Lpersonality\n"
 	".cfi_lsda 0x1b, .Lcalls\n"
-	"	subq	$8, %rsp\n"
-	".cfi_adjust_cfa_offset 8\n"
+	ENTER
 	".Ltry:\n"
-	"	call	*%rdi\n"
+	CALL_HANDLER
 	".Ltry_end:\n"
-	"	xorl	%eax, %eax\n"
-	".Lreturn:\n"
-	"	addq	$8, %rsp\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"	ret\n"
-	".cfi_adjust_cfa_offset 8\n"
+	RETURN
 	".Lpad:\n"
-	"	movq	%rax, %rdi\n"
-	"	call	*__cxa_begin_catch@GOTPCREL(%rip)\n"
-	"	call	*__cxa_end_catch@GOTPCREL(%rip)\n"
-	"	movl	$1, %eax\n"
-	"	jmp	.Lreturn\n"
+	CATCH
 	".Lend:\n"
 	".cfi_endproc\n"
 	".size	new_catch, . - new_catch\n"
