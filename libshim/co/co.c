@@ -56,11 +56,14 @@ static bool has_shadow_stack(void)
 
 static void *frame_new(struct shim_co *co, void *top)
 {
-	void **sp = (void **)top - 20;
+	void **sp = (void **)top - 22;
+	uint64_t fpcr;
 
-	memset(sp, 0, 20 * sizeof(sp[0]));
+	memset(sp, 0, 22 * sizeof(sp[0]));
 	sp[0] = co;			/* x19 */
 	sp[11] = (void *)co_start;	/* x30 */
+	__asm__("mrs %0, fpcr" : "=r"(fpcr));
+	memcpy(&sp[20], &fpcr, sizeof(fpcr));
 	return sp;
 }
 #endif

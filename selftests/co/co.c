@@ -144,6 +144,48 @@ static uint64_t yield_with(uint64_t seed)
 	return (r[0] ^ seed) | (r[1] ^ (seed + 1)) | (r[2] ^ (seed + 2)) |
 	       (r[3] ^ (seed + 3)) | (r[4] ^ (seed + 4));
 }
+#elif defined(__aarch64__)
+/* The same with x19 to x28, and d8 to d15. */
+static uint64_t yield_with(uint64_t seed)
+{
+	uint64_t changed;
+
+	__asm__ volatile("ldr x19, %[seed]\n\t"
+			 ".irp n, 20, 21, 22, 23, 24, 25, 26, 27, 28\n\t"
+			 "add x\\n, x19, #\\n\n\t"
+			 ".endr\n\t"
+			 ".irp n, 8, 9, 10, 11, 12, 13, 14, 15\n\t"
+			 "add x0, x19, #\\n\n\t"
+			 "fmov d\\n, x0\n\t"
+			 ".endr\n\t"
+			 "mov x0, xzr\n\t"
+			 "bl shim_co_yield\n\t"
+			 "ldr x1, %[seed]\n\t"
+			 "eor x0, x19, x1\n\t"
+			 ".irp n, 20, 21, 22, 23, 24, 25, 26, 27, 28\n\t"
+			 "add x2, x1, #\\n\n\t"
+			 "eor x2, x2, x\\n\n\t"
+			 "orr x0, x0, x2\n\t"
+			 ".endr\n\t"
+			 ".irp n, 8, 9, 10, 11, 12, 13, 14, 15\n\t"
+			 "add x2, x1, #\\n\n\t"
+			 "fmov x3, d\\n\n\t"
+			 "eor x2, x2, x3\n\t"
+			 "orr x0, x0, x2\n\t"
+			 ".endr\n\t"
+			 "str x0, %[changed]\n\t"
+			 : [changed] "=m"(changed)
+			 : [seed] "m"(seed)
+			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8",
+			   "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+			   "x17", "x19", "x20", "x21", "x22", "x23", "x24", "x25",
+			   "x26", "x27", "x28", "x30", "d8", "d9", "d10", "d11",
+			   "d12", "d13", "d14", "d15", "memory", "cc");
+	return changed;
+}
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
 
 static void *registers(void *arg)
 {

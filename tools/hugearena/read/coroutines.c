@@ -326,7 +326,7 @@ static bool registers(Dwfl_Thread *thread, struct coroutines *c,
 static bool registers(Dwfl_Thread *thread, struct coroutines *c,
 		      const struct coroutine *co)
 {
-	Dwarf_Word reg, sp = co->sp + 160;
+	Dwarf_Word reg, sp = co->sp + 176;
 	int i;
 
 	for (i = 0; i < 12; i++)
