@@ -8,10 +8,12 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
@@ -41,13 +43,18 @@ static int room_make(struct stop *s)
 
 static int regs_get(struct stop_thread *t, pid_t tid)
 {
-	struct user_regs_struct regs;
+	struct user_regs_struct regs = { 0 };
+	struct iovec to = { &regs, sizeof(regs) };
 
 	_Static_assert(sizeof(regs) <= sizeof(t->reg), "room for all");
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &to))
 		return -errno;
 	memcpy(t->reg, &regs, sizeof(regs));
+#if defined(__x86_64__)
 	t->sp = regs.rsp;
+#else
+	t->sp = regs.sp;
+#endif
 	t->tid = tid;
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define STOP_REGS	32	/* x86-64 has 27, by struct user_regs_struct */
+#define STOP_REGS	36	/* x86-64: 27, AArch64: 34 in struct user_regs_struct */
 
 /**
  * struct stop_thread - a thread that stands
