@@ -85,9 +85,17 @@ struct ha_block {
 	struct ha_account *account;
 };
 
+/*
+ * Has it more than one user?  Who hears that it has not may read what the others
+ * left: acquire order, pairs with the release in ha_block_put_gone()'s
+ * refcount_dec_and_test().
+ */
 static inline bool ha_block_shared(const struct ha_block *b)
 {
-	return refcount_read(&b->users) > 1;
+	if (refcount_read(&b->users) > 1)
+		return true;
+	smp_acquire__after_ctrl_dep();
+	return false;
 }
 
 /* What a slot of a split block holds: a folio, NULL or HA_HOLE. */
