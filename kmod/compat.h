@@ -6,6 +6,11 @@
 #ifndef _HUGEARENA_COMPAT_H
 #define _HUGEARENA_COMPAT_H
 
+#include <asm/page.h>
+#if PAGE_SHIFT != 12
+#error "hugearena wants a kernel with pages of 4 KiB, where one PMD maps 2 MiB"
+#endif
+
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -23,6 +28,13 @@
  * without a compiler error.  dkms.conf is made from this too.
  */
 #define HA_TESTED	"6.1 6.12 7.2"
+
+/* Where accessed, dirty and write bits are looked at and changed: see mmu.c. */
+#if defined(CONFIG_X86_64) || defined(CONFIG_ARM64)
+#define HA_MMU_BITS	1
+#else
+#define HA_MMU_BITS	0
+#endif
 
 /*
  * How often a folio is mapped, each mapping holding one reference.  6.1 has no

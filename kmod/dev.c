@@ -49,7 +49,7 @@ static long device_info(void __user *arg)
 	};
 	struct ha_limits limits;
 
-	if (IS_ENABLED(CONFIG_X86_64))
+	if (HA_MMU_BITS)
 		info.features |= HUGEARENA_FEAT_ACCESSED;
 	if (ha_dirty_is_offered())
 		info.features |= HUGEARENA_FEAT_DIRTY;

@@ -4,17 +4,19 @@
  *
  * Keeps true: it only reads page tables, and clears accessed bits where asked;
  * no TLB is flushed for that, so a translation that is cached may be used once
- * more without setting the bit (what the kernel does itself on x86).  Under
- * mmap_lock for reading and the page table locks.  Called by dev and remap.
+ * more without setting the bit (what the kernel does itself on x86, and its
+ * multi-generational LRU on arm64, too).  Under mmap_lock for reading and the
+ * page table locks.  Called by dev and remap.
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 
+#include "compat.h"
 #include "look.h"
 #include "mmu.h"
 
-#ifdef CONFIG_X86_64
+#if HA_MMU_BITS
 pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
 			   pgoff_t first, pgoff_t end)
 {
@@ -49,31 +51,48 @@ pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
 	return found ? index : end;
 }
 
-static bool bit_take(unsigned long *entry, int bit, bool clear)
+/* Entries of Arm's that share a translation share the bits, too: see ptep_get(). */
+#ifdef CONFIG_X86_64
+/* what the kernel's function does, which is not exported */
+static bool pte_take_young(struct vm_area_struct *vma, unsigned long addr,
+			   pte_t *pte)
 {
-	return clear ? test_and_clear_bit(bit, entry) : test_bit(bit, entry);
+	return test_and_clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)pte);
 }
 
-static void look_ptes(pmd_t *pmd, unsigned long addr, bool clear,
-		      struct hugearena_block *b)
+static bool pmd_take_young(struct vm_area_struct *vma, unsigned long addr,
+			   pmd_t *pmd)
+{
+	return test_and_clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)pmd);
+}
+#else
+#define pte_take_young	ptep_test_and_clear_young
+#define pmd_take_young	pmdp_test_and_clear_young
+#endif
+
+static void look_ptes(struct vm_area_struct *vma, pmd_t *pmd,
+		      unsigned long addr, bool clear, struct hugearena_block *b)
 {
 	/* the table stays: mmap_lock is held and nobody collapses our VMAs */
 	pte_t *pte = pte_offset_kernel(pmd, addr);
 	int i;
 
-	for (i = 0; i < PTRS_PER_PTE; i++, pte++) {
-		if (!pte_present(*pte))
+	for (i = 0; i < PTRS_PER_PTE; i++, pte++, addr += PAGE_SIZE) {
+		pte_t entry = ptep_get(pte);
+
+		if (!pte_present(entry))
 			continue;
-		if (bit_take((unsigned long *)pte, _PAGE_BIT_ACCESSED, clear))
+		if (clear ? pte_take_young(vma, addr, pte) : pte_young(entry))
 			b->flags |= HUGEARENA_BLOCK_ACCESSED;
-		if (pte_dirty(*pte))
+		if (pte_dirty(entry))
 			b->flags |= HUGEARENA_BLOCK_DIRTY;
 	}
 }
 
-static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
-		       struct hugearena_block *b)
+static void look_block(struct vm_area_struct *vma, unsigned long addr,
+		       bool clear, struct hugearena_block *b)
 {
+	struct mm_struct *mm = vma->vm_mm;
 	pmd_t *pmd = ha_mmu_pmd_get_maybe_null(mm, addr);
 	spinlock_t *ptl;	/* the page table's own */
 
@@ -82,12 +101,12 @@ static void look_block(struct mm_struct *mm, unsigned long addr, bool clear,
 	ptl = pmd_lock(mm, pmd);
 	if (pmd_trans_huge(*pmd)) {
 		b->flags |= HUGEARENA_BLOCK_MAPPED;
-		if (bit_take((unsigned long *)pmd, _PAGE_BIT_ACCESSED, clear))
+		if (clear ? pmd_take_young(vma, addr, pmd) : pmd_young(*pmd))
 			b->flags |= HUGEARENA_BLOCK_ACCESSED;
 		if (pmd_dirty(*pmd))
 			b->flags |= HUGEARENA_BLOCK_DIRTY;
 	} else if (!pmd_none(*pmd) && !pmd_bad(*pmd)) {
-		look_ptes(pmd, addr, clear, b);
+		look_ptes(vma, pmd, addr, clear, b);
 	}
 	spin_unlock(ptl);
 }
@@ -97,12 +116,12 @@ pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
 {
 	return end;
 }
-#endif /* CONFIG_X86_64 */
+#endif /* HA_MMU_BITS */
 
 int ha_look_blocks(struct ha_arena *a, pgoff_t first, unsigned long n,
 		   bool clear, struct hugearena_block *blocks)
 {
-#ifdef CONFIG_X86_64
+#if HA_MMU_BITS
 	unsigned long i;
 
 	/* a base that is not block-aligned has no PMD to look at */
@@ -119,7 +138,7 @@ int ha_look_blocks(struct ha_arena *a, pgoff_t first, unsigned long n,
 		struct vm_area_struct *vma = find_vma(a->mm, addr);
 
 		if (vma && vma->vm_start <= addr && vma->vm_private_data == a)
-			look_block(a->mm, addr, clear, &blocks[i]);
+			look_block(vma, addr, clear, &blocks[i]);
 	}
 	mmap_read_unlock(a->mm);
 	mmput(a->mm);

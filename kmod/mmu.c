@@ -81,21 +81,34 @@ pmd_t *ha_mmu_pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
 	return pmd_offset(pud, addr);
 }
 
-#ifdef CONFIG_X86_64
+#if HA_MMU_BITS
+/* Arm may have one translation for 16 entries, which are only changed at once. */
+static bool pte_is_grouped(pte_t pte)
+{
+#ifdef CONFIG_ARM64
+	return pte_cont(pte);
+#else
+	return false;
+#endif
+}
+
 /*
  * Make it read-only, and clean: mprotect() assumes that a dirty entry of a
  * shared mapping has asked before, and makes it writable again without asking.
- * The CPU may set the accessed bit in the meantime.
+ * The CPU may set the accessed bit in the meantime, and on Arm the dirty one.
  */
-static void protect_pte(pte_t *pte)
+static bool protect_pte(pte_t *pte)
 {
 	pte_t old = READ_ONCE(*pte), new;
 
 	do {
 		if (!pte_present(old) || (!pte_write(old) && !pte_dirty(old)))
-			return;
+			return true;
+		if (pte_is_grouped(old))
+			return false;
 		new = pte_mkclean(pte_wrprotect(old));
 	} while (!try_cmpxchg((long *)&pte->pte, (long *)&old, *(long *)&new));
+	return true;
 }
 
 static void protect_pmd(pmd_t *pmd)
@@ -107,16 +120,18 @@ static void protect_pmd(pmd_t *pmd)
 	} while (!try_cmpxchg((long *)pmd, (long *)&old, *(long *)&new));
 }
 
-static void protect_ptes(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+static bool protect_ptes(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 			 unsigned long end)
 {
 	spinlock_t *ptl = pte_lockptr(mm, pmd);	/* the page table's own */
 	pte_t *pte = pte_offset_kernel(pmd, addr);
+	bool done = true;
 
 	spin_lock(ptl);
-	for (; addr < end; addr += PAGE_SIZE, pte++)
-		protect_pte(pte);
+	for (; done && addr < end; addr += PAGE_SIZE, pte++)
+		done = protect_pte(pte);
 	spin_unlock(ptl);
+	return done;
 }
 
 bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
@@ -148,8 +163,8 @@ bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
 		}
 		spin_unlock(ptl);
 		/* the table stays: mmap_lock is held for writing */
-		if (table)
-			protect_ptes(mm, pmd, addr, next);
+		if (table && !protect_ptes(mm, pmd, addr, next))
+			return false;
 	}
 	return true;
 }
@@ -159,4 +174,4 @@ bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
 {
 	return false;
 }
-#endif /* CONFIG_X86_64 */
+#endif /* HA_MMU_BITS */
