@@ -6,14 +6,19 @@
 # the module says it, for DKMS and modinfo
 VERSION := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");/\1/p' kmod/main.c)
 
+ifneq ($(ARCH),)
+include tools/cross.mk
+endif
 O ?= build
 o := $(abspath $(O))
 
 # Kernels to build for: every release with headers, or those that KERNELS
 # names; "6.12" stands for any 6.12 release, "new" for the newest that Debian's
-# archive serves, which is fetched into the cache.
+# archive serves, which is fetched into the cache, as all of another machine's.
 installed := $(sort $(patsubst /lib/modules/%/build,%,$(wildcard /lib/modules/*/build)))
-ifdef KERNELS
+ifneq ($(ARCH),)
+kernels := $(foreach k,$(or $(KERNELS),6.12),$(shell ARCH=$(ARCH) selftests/vm/kernel list $(k)))
+else ifdef KERNELS
 kernels := $(foreach k,$(KERNELS),$(filter $(k) $(k).% $(k)-%,$(installed)))
 kernels += $(if $(filter new,$(KERNELS)),$(shell selftests/vm/kernel list new))
 kernels := $(strip $(kernels))
@@ -52,7 +57,7 @@ kmod: $(modules)
 kmod_files := $(wildcard kmod/*.[ch] kmod/Kbuild)
 .SECONDEXPANSION:
 kdir = $(or $(wildcard /lib/modules/$(1)/build),\
-	    $(shell selftests/vm/kernel build $(1)))
+	    $(shell ARCH=$(ARCH) selftests/vm/kernel build $(1)))
 $(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
 		     $$(call kdir,$$*)/Module.symvers
 	@mkdir -p $(@D)

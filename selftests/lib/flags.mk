@@ -5,5 +5,7 @@
 
 HELPERS := $(OUTPUT)/../lib/libselftest.a
 
+# lib.mk takes the compiler by CROSS_COMPILE, and knows of no root beside ours.
+CFLAGS += $(if $(SYSROOT),--sysroot=$(SYSROOT))
 CFLAGS += -std=gnu11 -O2 -g -Wall -Wextra -pthread \
 	  -I../lib -I../../kmod/uapi -isystem $(KSFT)

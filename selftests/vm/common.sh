@@ -10,6 +10,14 @@
 
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hugearena
 
+# The machine that is built for and booted: this one, or another by ARCH.
+case ${ARCH:-} in
+arm64) arch=arm64 cross=aarch64-linux-gnu- ;;
+*) arch=amd64 cross='' ;;
+esac
+triplet=${cross%-}
+[ -z "$cross" ] && cc=${CC:-gcc} || cc=${cross}gcc
+
 # die SENTENCE: give up; the sentence names the fix
 die()
 {
