@@ -321,6 +321,28 @@ static struct folio *reserve_take(struct ha_source *src)
 	return folio;
 }
 
+/*
+ * There is no memory, or the memory cgroup has no room: a released block that
+ * waits to be cleared is paid for already.  The alternative is small pages, for
+ * which a cgroup at its limit kills.
+ */
+static struct folio *dirty_use(struct ha_source *src, unsigned int how)
+{
+	struct folio *folio;
+
+	while ((folio = dirty_take(src))) {
+		if (how & HA_ZERO && !ha_block_zero(folio)) {
+			dirty_lose(src, folio);
+			continue;
+		}
+		spin_lock(&src->lock);
+		src->nr_dirty--;
+		spin_unlock(&src->lock);
+		return folio;
+	}
+	return NULL;
+}
+
 struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 			      enum ha_counter *from)
 {
@@ -347,6 +369,11 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 		return folio;
 	}
 	ha_account_uncharge(src->account, HA_BLOCK_PAGES);
+	folio = dirty_use(src, how);
+	if (folio) {
+		*from = HA_FAULT_RESERVE;
+		return folio;
+	}
 	ha_stat_inc(HA_HUGE_FAILED);
 	return NULL;
 }
