@@ -65,5 +65,6 @@ judge()
 # What a kernel with checkers is told.  A complaint ends the VM.  Tables have
 # four levels: KASAN asks the CPU's features whether they have five, and
 # identify_cpu() clears these for a moment at boot, so that an interrupt in that
-# moment looks like an access outside of all memory.
-checked="panic_on_warn=1 no5lvl"
+# moment looks like an access outside of all memory.  The RAM disk, which is a
+# module in Debian's kernels, is as large as there (KiB).
+checked="panic_on_warn=1 no5lvl ramdisk_size=8388608"
