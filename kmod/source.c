@@ -57,6 +57,23 @@ static struct folio *block_alloc(int node, unsigned int how, gfp_t where)
 			     ha_node_mask());
 }
 
+/*
+ * A block ahead of demand, if the memory cgroup has room for another one after
+ * it.  A cgroup at its limit kills for its next page, which may be a page table's,
+ * and nothing tells us that it wants the reserve back; so a reserve may not be
+ * what fills it.
+ */
+static struct folio *block_ahead(int node)
+{
+	struct folio *room = block_alloc(node, HA_WAIT, 0), *folio;
+
+	if (!room)
+		return NULL;
+	folio = block_alloc(node, HA_ZERO | HA_WAIT, 0);
+	folio_put(room);
+	return folio;
+}
+
 static struct folio *list_take(struct list_head *list, unsigned int *nr)
 {
 	struct folio *folio;
@@ -189,7 +206,7 @@ static void source_work(struct work_struct *work)
 	while (wants_more(src)) {
 		if (ha_account_charge(src->account, HA_BLOCK_PAGES, false))
 			break;
-		folio = block_alloc(reserve_node(src), HA_ZERO | HA_WAIT, 0);
+		folio = block_ahead(reserve_node(src));
 		if (!folio) {
 			ha_account_uncharge(src->account, HA_BLOCK_PAGES);
 			break;
