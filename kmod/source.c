@@ -57,16 +57,20 @@ static struct folio *block_alloc(int node, unsigned int how, gfp_t where)
 			     ha_node_mask());
 }
 
+/* 256 KiB: large enough that nobody is killed for it, and soon cleared. */
+#define ROOM_ORDER	6
+
 /*
- * A block ahead of demand, if the memory cgroup has room for another one after
- * it.  A cgroup at its limit kills for its next page, which may be a page table's,
- * and nothing tells us that it wants the reserve back; so a reserve may not be
- * what fills it.
+ * A block ahead of demand, if the memory cgroup has some room left after it.  A
+ * cgroup at its limit kills for its next page, which may be a page table's, and
+ * nothing tells us that it wants the reserve back; so a reserve may not be what
+ * fills it.
  */
 static struct folio *block_ahead(int node)
 {
-	struct folio *room = block_alloc(node, HA_WAIT, 0), *folio;
+	struct folio *room, *folio;
 
+	room = __folio_alloc(HA_GFP_WAIT | __GFP_ACCOUNT, ROOM_ORDER, node, NULL);
 	if (!room)
 		return NULL;
 	folio = block_alloc(node, HA_ZERO | HA_WAIT, 0);
