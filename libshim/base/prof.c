@@ -72,14 +72,22 @@ static int64_t next_interval(void)
 	return left < 1 ? 1 : left > 1e15 ? (int64_t)1e15 : (int64_t)left;
 }
 
+/* A thread's first need of chance: from 0 there is none.  True if it was. */
+static bool seed_first(void)
+{
+	if (seed)
+		return false;
+	seed = (uintptr_t)&seed ^ clock_coarse() << 20;
+	seed |= 1;
+	next_random();
+	return true;
+}
+
 bool prof_due(void)
 {
 	if (!shim_conf.profile)
 		return false;	/* switched off by a tool just now */
-	if (!seed) {
-		seed = (uintptr_t)&seed ^ clock_coarse() << 20;
-		seed |= 1;
-		next_random();
+	if (seed_first()) {
 		/* what was counted so far belongs to the first interval */
 		prof_left += next_interval() - 1;
 		if (prof_left >= 0)
@@ -252,6 +260,9 @@ bool prof_keeps(size_t from, size_t to)
 {
 	uint64_t rate = shim_conf.profile, picked;
 
+	/* the sample may be another thread's, and this one's first */
+	if (seed_first())
+		prof_left += next_interval() - 1;
 	/* far below the rate a picked byte is anywhere with the same chance */
 	if (from < rate / 8)
 		return next_random() % from < to;

@@ -168,6 +168,29 @@ TEST_F(prof, what_is_freed_is_not_live)
 	EXPECT_EQ(0, shim_prof.live.bytes);
 }
 
+static void *keeps(void *arg)
+{
+	int i, *kept = arg;
+
+	for (i = 0; i < 1000; i++)
+		*kept += prof_keeps(1 << 20, 1 << 19);
+	return NULL;
+}
+
+/* A thread that has never sampled shortens another's object. */
+TEST_F(prof, chance_in_a_new_thread)
+{
+	int kept = 0;
+	pthread_t t;
+
+	shim_conf.profile = 512 << 10;
+	ASSERT_EQ(0, pthread_create(&t, NULL, keeps, &kept));
+	ASSERT_EQ(0, pthread_join(t, NULL));
+	/* (1 - e^-1) / (1 - e^-2) is 0.73, its deviation 14 of 1,000 */
+	EXPECT_LT(630, kept);
+	EXPECT_GT(830, kept);
+}
+
 TEST_F(prof, the_peak_stays)
 {
 	struct prof_stack *s[20];
