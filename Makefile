@@ -112,9 +112,10 @@ check-portable:
 	@mkdir -p $(o)
 	@selftests/portable/run $(o)
 
-## check-layers: no layer knows what is above it
+## check-layers: no layer knows what is above it, and no mutant's patch rots
 check-layers: lib kmod tools
 	@selftests/layers $(o)
+	@selftests/mutants/apply $(o)
 
 ## check-style: sparse and checkpatch --strict
 check-style: kmod $(KSFT)/lib.mk

@@ -155,13 +155,14 @@ host_undo()
 	done
 }
 
-# host_patch SOURCE PATCH: plant it where it says, or, as functions move from one
-# file of a layer to another, in the one file beside it where all of it fits
-host_patch()
+# host_place SOURCE PATCH: the arguments of patch that plant it where it says, or,
+# as functions move from one file of a layer to another, in the one file beside
+# it where all of it fits
+plant='patch -s --no-backup-if-mismatch -r -'
+host_place()
 {
-	plant='patch -s --no-backup-if-mismatch -r -'
 	$plant --dry-run -d "$1" -p1 <"$2" && {
-		$plant -d "$1" -p1 <"$2"
+		echo "-d $1 -p1"
 		return
 	}
 	[ "$(grep -c '^--- a/' "$2")" = 1 ] || return 1
@@ -171,8 +172,19 @@ host_patch()
 		$plant --dry-run -F 0 "$f" <"$2" >/dev/null 2>&1 && fits="$fits $f"
 	done
 	# shellcheck disable=SC2086 # one, or it is not clear which
-	set -- "$2" $fits
-	[ $# = 2 ] && $plant -F 0 "$2" <"$1"
+	set -- $fits
+	[ $# = 1 ] && echo "-F 0 $1"
+}
+
+# host_patch SOURCE PATCH: plant it
+host_patch()
+{
+	# shellcheck disable=SC2046 # a list, or nothing and false
+	set -- "$2" $(host_place "$1" "$2")
+	[ $# -gt 1 ] || return 1
+	p=$1
+	shift
+	$plant "$@" <"$p"
 }
 
 # host_try TREE MUTANT: what killed it, or that nothing did
