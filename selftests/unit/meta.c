@@ -51,6 +51,43 @@ TEST(aligned_zeroed_apart)
 	check_sum(_metadata);
 }
 
+/* A chunk is mapped for a record and what its alignment may cost, at any of them. */
+TEST(alignments_beyond_a_page)
+{
+	static char *p[16];
+	size_t align, n, i;
+
+	for (n = 0, align = 8192; align <= (size_t)64 << 20; align *= 2, n++) {
+		p[n] = meta_alloc(align + 5000, align);
+		ASSERT_NE(NULL, p[n]);
+		ASSERT_EQ(0, (uintptr_t)p[n] % align);
+		/* at both ends */
+		ASSERT_TRUE(is_zero(p[n], 5000));
+		ASSERT_TRUE(is_zero(p[n] + align, 5000));
+		memset(p[n], (int)n + 1, 5000);
+		memset(p[n] + align, (int)n + 1, 5000);
+	}
+	for (i = 0, align = 8192; i < n; i++, align *= 2) {
+		ASSERT_EQ((char)(i + 1), p[i][0]);
+		ASSERT_EQ((char)(i + 1), p[i][4999]);
+		ASSERT_EQ((char)(i + 1), p[i][align]);
+		ASSERT_EQ((char)(i + 1), p[i][align + 4999]);
+	}
+	check_sum(_metadata);
+	/* and one that is free is taken by what it is aligned for */
+	meta_free(p[0], 8192 + 5000);
+	for (i = 0, align = 8192; align <= (size_t)1 << 20; align *= 2, i++) {
+		char *q = meta_alloc(8192 + 5000, align);
+
+		ASSERT_NE(NULL, q);
+		ASSERT_EQ(0, (uintptr_t)q % align);
+		ASSERT_TRUE(is_zero(q, 8192 + 5000));
+		memset(q, 9, 8192 + 5000);
+		meta_free(q, 8192 + 5000);
+	}
+	check_sum(_metadata);
+}
+
 TEST(reused_by_its_size)
 {
 	struct meta_stat before, after;
