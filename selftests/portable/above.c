@@ -100,7 +100,7 @@ static void regions(void)
 			memset(p[i], i, 1 + (size_t)i % 300);
 	}
 	for (i = 0; r && !wrong && i < OBJECTS; i++)
-		wrong += p[i][i % 300] != (char)i;
+		wrong += *p[i] != (char)i || p[i][i % 300] != (char)i;
 	check(r && !wrong, "a region keeps what is written to it");
 	shim_region_free(r);
 }
@@ -116,12 +116,12 @@ static void heaps(void)
 		p[i] = shim_heap_alloc(h, 8 + (size_t)i % 500);
 		wrong += !p[i];
 		if (p[i])
-			memset(p[i], i, 8);
+			memset(p[i], i, 8 + (size_t)i % 500);
 	}
 	for (i = 0; h && i < OBJECTS; i += 2)
 		shim_heap_free(h, p[i]);
 	for (i = 1; h && !wrong && i < OBJECTS; i += 2)
-		wrong += *p[i] != (char)i;
+		wrong += *p[i] != (char)i || p[i][7 + i % 500] != (char)i;
 	check(!wrong, "a heap keeps what is not freed");
 	if (h)
 		shim_heap_get_stat(h, &st);
