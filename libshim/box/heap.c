@@ -5,7 +5,7 @@
  * Keeps true: an engine is called with the heap's lock held.  A shared heap's lock
  * is a robust mutex: whoever gets it after its owner died makes the heap whole
  * before anything else.
- * @held is kept here, @objects and @used by the engines.
+ * @held is kept by heap_room, @objects and @used by the engines.
  *
  * Called by the application.
  */
@@ -69,33 +69,6 @@ static inline void release(struct shim_heap *heap)
 		shared_release(heap);
 	else
 		shim_lock_release(&heap->lock.lock);
-}
-
-void *heap_grow(struct shim_heap *heap, size_t bytes, void **handle)
-{
-	size_t held;
-	void *mem;
-
-	if (__builtin_add_overflow(heap->held, bytes, &held) ||
-	    (heap->limit && held > heap->limit))
-		return NULL;
-	mem = heap_span_get(heap, bytes, handle);
-	if (!mem)
-		return NULL;
-	heap->held = held;
-	heap->spans++;
-	box_count(BOX_HEAP_SPANS, 1);
-	box_count(BOX_HEAP_BYTES, bytes);
-	return mem;
-}
-
-void heap_shrink(struct shim_heap *heap, void *mem, size_t bytes, void *handle)
-{
-	heap->held -= bytes;
-	heap->spans--;
-	box_count(BOX_HEAP_SPANS, -1);
-	box_count(BOX_HEAP_BYTES, -(uint64_t)bytes);
-	heap_span_put(mem, bytes, handle);
 }
 
 static void *fail(int err)

@@ -96,24 +96,26 @@ struct shim_heap {
 	pthread_mutex_t mutex;
 };
 
+/* Spans: heap_room.c */
+
 /**
- * heap_grow - get a span for a heap, within its limit
+ * heap_room_get - get a span for a heap, within its limit
  * @heap: the heap
  * @bytes: a multiple of HEAP_SPAN_UNIT
- * @handle: out: for heap_shrink()
+ * @handle: out: for heap_room_put()
  *
  * Return: memory aligned to HEAP_SPAN_ALIGN, or NULL.
  */
-void *heap_grow(struct shim_heap *heap, size_t bytes, void **handle);
+void *heap_room_get(struct shim_heap *heap, size_t bytes, void **handle);
 
 /**
- * heap_shrink - give a span back
+ * heap_room_put - give a span back
  * @heap: the heap
  * @mem: the span
  * @bytes: its length
  * @handle: the handle
  */
-void heap_shrink(struct shim_heap *heap, void *mem, size_t bytes,
+void heap_room_put(struct shim_heap *heap, void *mem, size_t bytes,
 		 void *handle);
 
 /* Segregated: heap_seg.c */

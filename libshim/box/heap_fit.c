@@ -70,7 +70,7 @@ static int64_t grow(struct shim_heap *heap, size_t need)
 	bytes = (bytes + HEAP_SPAN_UNIT - 1) & ~(HEAP_SPAN_UNIT - 1);
 	if (bytes / UNIT >= USED)
 		return 0;
-	mem = heap_grow(heap, bytes, &handle);
+	mem = heap_room_get(heap, bytes, &handle);
 	return mem ? segment_add(heap, mem, bytes, handle) : 0;
 }
 
@@ -230,7 +230,7 @@ static void segment_put(struct shim_heap *heap, struct tag *t)
 		link = &segment_at(f, *link)->next;
 	*link = s->next;
 	tree_remove(heap, off_of(f, t));
-	heap_shrink(heap, s, s->bytes_units * UNIT, s->handle);
+	heap_room_put(heap, s, s->bytes_units * UNIT, s->handle);
 }
 
 /* Merge a free block that is not in the tree with its free neighbours. */

@@ -144,7 +144,7 @@ static struct seg_chunk *chunk_get(struct shim_heap *heap)
 	struct seg_chunk *c;
 	void *handle;
 
-	c = heap_grow(heap, CHUNK, &handle);
+	c = heap_room_get(heap, CHUNK, &handle);
 	if (!c)
 		return NULL;
 	c->first = (sizeof(*c) + SEG_ALIGN - 1) & ~(SEG_ALIGN - 1);
@@ -272,7 +272,7 @@ static void run_free(struct shim_heap *heap, struct seg_run *r)
 		s->chunks = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	heap_shrink(heap, c, CHUNK, c->handle);
+	heap_room_put(heap, c, CHUNK, c->handle);
 }
 
 static bool run_has_free(const struct seg_run *r)
@@ -291,7 +291,7 @@ static void *large_alloc(struct shim_heap *heap, size_t size, size_t align)
 	if (size > PTRDIFF_MAX - CHUNK)
 		return NULL;
 	bytes = (offset + size + HEAP_SPAN_UNIT - 1) & ~(HEAP_SPAN_UNIT - 1);
-	l = heap_grow(heap, bytes, &handle);
+	l = heap_room_get(heap, bytes, &handle);
 	if (!l)
 		return NULL;
 	l->heap = heap;
@@ -388,7 +388,7 @@ static void large_free(struct shim_heap *heap, struct seg_large *l, void *p)
 		heap->seg.large = l->next;
 	if (l->next)
 		l->next->prev = l->prev;
-	heap_shrink(heap, l, l->bytes, l->handle);
+	heap_room_put(heap, l, l->bytes, l->handle);
 }
 
 void seg_free(struct shim_heap *heap, void *p)

@@ -61,17 +61,6 @@ static struct box_once slots_once = BOX_ONCE_INIT;
 static struct shim_pool *pools[MAGAZINE_POOLS];
 static uint64_t last_serial;
 
-static void slots_init(void)
-{
-	box_lock_init(&slots_lock, BOX_LOCK_SLOTS);
-}
-
-static void slots_take(void)
-{
-	box_once(&slots_once, slots_init);
-	shim_lock_acquire(&slots_lock.lock);
-}
-
 static struct slab *slab_of(const struct shim_pool *pool, const void *obj)
 {
 	return (struct slab *)((uintptr_t)obj &
@@ -215,15 +204,28 @@ static void drain(struct shim_pool *pool, void **obj, unsigned int n)
 			bad);
 }
 
-void pool_thread_ends(unsigned int slot, struct magazine *m)
+/* A magazine belongs to a pool, so slots_init() has made the lock. */
+static void thread_ends(unsigned int slot, struct magazine *m)
 {
 	struct shim_pool *pool;
 
-	slots_take();
+	shim_lock_acquire(&slots_lock.lock);
 	pool = pools[slot];
 	if (pool && pool->serial == m->serial)
 		drain(pool, m->obj, m->n);
 	shim_lock_release(&slots_lock.lock);
+}
+
+static void slots_init(void)
+{
+	box_lock_init(&slots_lock, BOX_LOCK_SLOTS);
+	magazine_on_end(thread_ends);
+}
+
+static void slots_take(void)
+{
+	box_once(&slots_once, slots_init);
+	shim_lock_acquire(&slots_lock.lock);
 }
 
 /* Where a memory checker runs: each object is an allocation of its own. */

@@ -19,6 +19,12 @@ __thread struct magazines *magazines;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static int key_error = -1;
+static void (*on_end)(unsigned int slot, struct magazine *m);
+
+void magazine_on_end(void (*fn)(unsigned int slot, struct magazine *m))
+{
+	on_end = fn;
+}
 
 static void thread_ends(void *arg)
 {
@@ -29,7 +35,7 @@ static void thread_ends(void *arg)
 	for (i = 0; i < MAGAZINE_POOLS; i++) {
 		if (!m->of[i])
 			continue;
-		pool_thread_ends(i, m->of[i]);
+		on_end(i, m->of[i]);
 		free(m->of[i]);
 	}
 	free(m);

@@ -51,10 +51,11 @@ static inline struct magazine *magazine_here(unsigned int slot, uint64_t serial)
 }
 
 /**
- * pool_thread_ends - take back what a thread has kept; pool.c implements it
- * @slot: the pool's slot
- * @m: the magazine
+ * magazine_on_end - who takes back what a thread has kept when it ends
+ * @fn: called with a pool's slot and the thread's magazine of it
+ *
+ * Called before the first magazine is made.
  */
-void pool_thread_ends(unsigned int slot, struct magazine *m);
+void magazine_on_end(void (*fn)(unsigned int slot, struct magazine *m));
 
 #endif /* SHIM_POOL_MAGAZINE_H */

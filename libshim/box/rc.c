@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * rc: counted references: the end of an object, and weak references.
+ * rc: counted references: an object's beginning, and its end.
  *
  * Keeps true: an object has the count of its references; when there are none
  * it is dead, stays on its thread's list of dead objects until it is freed,
@@ -8,14 +8,13 @@
  * other, not one inside the other, so that a list of a million objects needs
  * no deep stack.
  *
- * @type has its lowest bit set when it points to the weak cell, which has the type
- * then.  What a cell points to is guarded by one of cell_locks, which is held for
- * a few instructions: they are no part of the cells, as fork() has to take all of
- * them.  The object has one of the cell's references.
+ * The thread's cyclic objects are collected here: rc_cycle finds what is
+ * garbage, and this file ends it, since an end may put further objects.
  *
- * Called through shim_rc.h; circles are in rc_cycle.c.
+ * Called through shim_rc.h.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,37 +22,47 @@
 #include "box_fork.h"
 #include "rc.h"
 
-struct shim_weak {
-	size_t refs;
-	void *obj;			/* NULL when it is gone */
-	const struct shim_rc_type *type;
-};
+/*
+ * The count of an object that is being collected, so that a fini which gets and
+ * puts it does not free it.
+ */
+#define HELD		(1u << 30)
 
 _Static_assert(sizeof(struct shim_rc) == 16, "objects stay aligned");
-_Static_assert(sizeof(struct shim_weak) == 24, "as the header says");
-
-#define CELL_LOCKS	64u	/* threads rarely meet at one, in 2 KiB */
-
-static struct box_lock cell_locks[CELL_LOCKS];
-static struct box_once cells_once = BOX_ONCE_INIT;
 
 /* The dead, linked through count and bits, which are of no use any more. */
 static __thread struct shim_rc *dead;
 static __thread bool burying;
 
-static struct shim_weak *cell_of(const struct shim_rc *h)
-{
-	/* acquire: pairs with the release in shim_weak_new() */
-	uintptr_t t = __atomic_load_n(&h->type, __ATOMIC_ACQUIRE);
+static struct box_once once = BOX_ONCE_INIT;
+static pthread_key_t key;
+static int key_error = -1;
 
-	return t & 1 ? (struct shim_weak *)(t - 1) : NULL;
+static void thread_ends(void *arg)
+{
+	rc_cycle_set_here(arg);
+	shim_rc_collect();
+	rc_cycle_end(arg);
 }
 
-const struct shim_rc_type *rc_type(const struct shim_rc *h)
+static void key_make(void)
 {
-	struct shim_weak *w = cell_of(h);
+	key_error = pthread_key_create(&key, thread_ends);
+}
 
-	return w ? w->type : (const struct shim_rc_type *)h->type;
+/* The thread is about to make its first cyclic object. */
+static bool thread_begins(void)
+{
+	struct rc_cycles *c;
+
+	box_once(&once, key_make);
+	c = key_error ? NULL : rc_cycle_begin();
+	if (c && !pthread_setspecific(key, c))
+		return true;
+	if (c)
+		rc_cycle_end(c);
+	errno = ENOMEM;
+	return false;
 }
 
 BOX_EXPORT void *shim_rc_new(const struct shim_rc_type *type)
@@ -70,45 +79,18 @@ BOX_EXPORT void *shim_rc_new(const struct shim_rc_type *type)
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (type->flags & SHIM_RC_CYCLIC && !rc_cycle_born())
+	if (type->flags & SHIM_RC_CYCLIC && !rc_cycle_is_here() &&
+	    !thread_begins())
 		return NULL;
 	h = calloc(1, sizeof(*h) + type->size);
-	if (!h) {
-		if (type->flags & SHIM_RC_CYCLIC)
-			rc_cycle_gone();
+	if (!h)
 		return NULL;
-	}
+	if (type->flags & SHIM_RC_CYCLIC)
+		rc_cycle_born();
 	h->count = 1;
 	h->bits = type->flags;
 	h->type = (uintptr_t)type;
 	return h + 1;
-}
-
-static void cells_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < CELL_LOCKS; i++)
-		box_lock_init(&cell_locks[i], BOX_LOCK_CELLS);
-}
-
-static struct shim_lock *cell_lock(const struct shim_weak *w)
-{
-	/* cells are 32 bytes apart at least: the lower bits tell nothing */
-	return &cell_locks[(uintptr_t)w / 32 % CELL_LOCKS].lock;
-}
-
-void rc_weak_end(struct shim_rc *h)
-{
-	struct shim_weak *w = cell_of(h);
-
-	if (!w)
-		return;
-	shim_lock_acquire(cell_lock(w));
-	w->obj = NULL;
-	shim_lock_release(cell_lock(w));
-	h->type = (uintptr_t)w->type;
-	shim_weak_free(w);
 }
 
 static void visit_put(void *child, void *arg)
@@ -154,62 +136,66 @@ BOX_EXPORT void shim_rc_overflow(void *p)
 	box_die("shim_rc_get(): too many references, or a dead object", p);
 }
 
-BOX_EXPORT struct shim_weak *shim_weak_new(void *p)
+BOX_EXPORT void shim_rc_put_cyclic(void *p)
 {
 	struct shim_rc *h = shim_rc_head(p);
-	struct shim_weak *w = cell_of(h), *fresh;
-	uintptr_t type;
 
-	if (!w) {
-		box_once(&cells_once, cells_init);
-		fresh = malloc(sizeof(*fresh));
-		if (!fresh)
-			return NULL;
-		type = (uintptr_t)rc_type(h);
-		fresh->refs = 1;	/* the object's */
-		fresh->obj = p;
-		fresh->type = (const struct shim_rc_type *)type;
-		if (__atomic_compare_exchange_n(&h->type, &type,
-						(uintptr_t)fresh | 1, false,
-						__ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
-			w = fresh;
-		else
-			free(fresh);	/* another thread was faster */
-		w = w ? w : cell_of(h);
+	if (!--h->count) {
+		rc_cycle_forget(h);
+		shim_rc_last(p);
+		return;
 	}
-	__atomic_fetch_add(&w->refs, 1, __ATOMIC_RELAXED);
-	return w;
+	if (rc_cycle_is_full(h)) {
+		/* not this one, at which the caller may still look */
+		h->count++;
+		shim_rc_collect();
+		h->count--;
+	}
+	rc_cycle_remember(h);
 }
 
-BOX_EXPORT void *shim_weak_get(struct shim_weak *w)
+/* What garbage had from others was taken from their counts already. */
+static void visit_put_others(void *child, void *arg)
 {
-	struct shim_rc *h;
-	uint32_t count;
-	void *p;
-
-	/* while the lock is held, the object cannot be freed */
-	shim_lock_acquire(cell_lock(w));
-	p = w->obj;
-	if (p) {
-		h = shim_rc_head(p);
-		count = __atomic_load_n(&h->count, __ATOMIC_RELAXED);
-		while (count) {
-			if (__atomic_compare_exchange_n(&h->count, &count,
-							count + 1, true,
-							__ATOMIC_RELAXED,
-							__ATOMIC_RELAXED))
-				break;
-		}
-		if (!count)
-			p = NULL;
-	}
-	shim_lock_release(cell_lock(w));
-	return p;
+	(void)arg;
+	if (child && !(shim_rc_head(child)->bits & SHIM_RC_BIT_CYCLIC))
+		shim_rc_put(child);
 }
 
-BOX_EXPORT void shim_weak_free(struct shim_weak *w)
+/*
+ * All weak references end before the first fini, and no memory is freed before
+ * the last: garbage may look at other garbage.
+ */
+static void garbage_free(struct shim_rc **garbage, size_t n)
 {
-	if (w && !__atomic_sub_fetch(&w->refs, 1, __ATOMIC_ACQ_REL))
-		free(w);
+	const struct shim_rc_type *type;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		garbage[i]->count = HELD;
+		rc_weak_end(garbage[i]);
+	}
+	for (i = 0; i < n; i++) {
+		type = rc_type(garbage[i]);
+		if (type->fini)
+			type->fini(garbage[i] + 1);
+	}
+	for (i = 0; i < n; i++)
+		rc_type(garbage[i])->trace(garbage[i] + 1, visit_put_others,
+					   NULL);
+	for (i = 0; i < n; i++)
+		free(garbage[i]);
+	box_count(BOX_RC_CYCLES, n);
+}
+
+BOX_EXPORT long shim_rc_collect(void)
+{
+	struct rc_garbage g;
+	int ret = rc_cycle_find(&g);
+
+	if (ret <= 0)
+		return ret;
+	garbage_free(g.obj, g.n);
+	rc_cycle_found(&g);
+	return (long)g.n;
 }

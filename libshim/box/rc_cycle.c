@@ -15,16 +15,10 @@
  * colour, so that stacks of as many entries as there are objects suffice; they are
  * allocated before anything changes.
  *
- * Everything here belongs to the thread: there is no lock.  Called by the
- * application, through shim_rc.h, and by the end of an object.
+ * Everything here belongs to the thread: there is no lock.  Called by rc.
  */
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "box.h"
-#include "box_fork.h"
 #include "rc.h"
 
 #define ROOTS_MAX	4096u
@@ -41,13 +35,7 @@
 #define PLACE_SHIFT	16		/* in the buffer: 12 bits */
 #define PLACE		((ROOTS_MAX - 1) << PLACE_SHIFT)
 
-/*
- * References to garbage, so that no object is freed by what a fini gets and
- * puts.
- */
-#define HELD		(1u << 30)
-
-struct cycles {
+struct rc_cycles {
 	size_t live;
 	unsigned int n;
 	bool collecting;
@@ -64,46 +52,38 @@ struct work {
 	size_t ngarbage;
 };
 
-static __thread struct cycles *cycles;
-static struct box_once once = BOX_ONCE_INIT;
-static pthread_key_t key;
-static int key_error = -1;
+static __thread struct rc_cycles *cycles;
 
-static void thread_ends(void *arg)
+bool rc_cycle_is_here(void)
 {
-	struct cycles *c = arg;
+	return cycles;
+}
+
+struct rc_cycles *rc_cycle_begin(void)
+{
+	cycles = calloc(1, sizeof(*cycles));
+	return cycles;
+}
+
+void rc_cycle_set_here(struct rc_cycles *c)
+{
+	cycles = c;
+}
+
+void rc_cycle_end(struct rc_cycles *c)
+{
 	unsigned int i;
 
-	cycles = c;
-	shim_rc_collect();
-	/* without memory they are there still */
+	/* candidates for whose collection there was no memory */
 	for (i = 0; i < c->n; i++)
 		c->root[i]->bits &= ~BUFFERED;
 	cycles = NULL;
-	free(arg);
+	free(c);
 }
 
-static void key_make(void)
+void rc_cycle_born(void)
 {
-	key_error = pthread_key_create(&key, thread_ends);
-}
-
-bool rc_cycle_born(void)
-{
-	struct cycles *c = cycles;
-
-	if (!c) {
-		box_once(&once, key_make);
-		c = key_error ? NULL : calloc(1, sizeof(*c));
-		if (!c || pthread_setspecific(key, c)) {
-			free(c);
-			errno = ENOMEM;
-			return false;
-		}
-		cycles = c;
-	}
-	c->live++;
-	return true;
+	cycles->live++;
 }
 
 void rc_cycle_gone(void)
@@ -130,13 +110,13 @@ static struct shim_rc *cyclic_maybe_null(void *child)
 	return h && h->bits & SHIM_RC_BIT_CYCLIC ? h : NULL;
 }
 
-static void root_set(struct cycles *c, unsigned int i, struct shim_rc *h)
+static void root_set(struct rc_cycles *c, unsigned int i, struct shim_rc *h)
 {
 	c->root[i] = h;
 	h->bits = (h->bits & ~PLACE) | i << PLACE_SHIFT;
 }
 
-static void root_remove(struct cycles *c, struct shim_rc *h)
+static void root_remove(struct rc_cycles *c, struct shim_rc *h)
 {
 	struct shim_rc *last = c->root[--c->n];
 
@@ -145,43 +125,36 @@ static void root_remove(struct cycles *c, struct shim_rc *h)
 	h->bits &= ~BUFFERED;
 }
 
-static void remember(struct shim_rc *h)
+bool rc_cycle_is_full(const struct shim_rc *h)
 {
-	struct cycles *c = cycles;
+	const struct rc_cycles *c = cycles;
 	size_t most;
 
-	paint(h, PURPLE);
-	if (h->bits & (BUFFERED | GARBAGE) || !c)
-		return;
+	if (h->bits & (BUFFERED | GARBAGE) || !c || c->collecting)
+		return false;
 	most = c->live / ROOTS_SHARE;
 	if (most > ROOTS_MAX)
 		most = ROOTS_MAX;
 	if (most < ROOTS_MIN)
 		most = ROOTS_MIN;
-	if (c->n >= most && !c->collecting) {
-		/* not this one, at which the caller may still look */
-		h->count++;
-		shim_rc_collect();
-		h->count--;
-		paint(h, PURPLE);
-	}
-	if (c->n < ROOTS_MAX) {
-		h->bits |= BUFFERED;
-		root_set(c, c->n++, h);
-	}
+	return c->n >= most;
 }
 
-BOX_EXPORT void shim_rc_put_cyclic(void *p)
+void rc_cycle_remember(struct shim_rc *h)
 {
-	struct shim_rc *h = shim_rc_head(p);
+	struct rc_cycles *c = cycles;
 
-	if (--h->count) {
-		remember(h);
+	paint(h, PURPLE);
+	if (h->bits & (BUFFERED | GARBAGE) || !c || c->n == ROOTS_MAX)
 		return;
-	}
+	h->bits |= BUFFERED;
+	root_set(c, c->n++, h);
+}
+
+void rc_cycle_forget(struct shim_rc *h)
+{
 	if (h->bits & BUFFERED)
 		root_remove(cycles, h);
-	shim_rc_last(p);
 }
 
 static void trace(struct shim_rc *h, void (*visit)(void *child, void *arg),
@@ -269,16 +242,8 @@ static void visit_take(void *child, void *arg)
 		take(arg, h);
 }
 
-/* What garbage had from others was taken from their counts already. */
-static void visit_put_others(void *child, void *arg)
-{
-	(void)arg;
-	if (child && !cyclic_maybe_null(child))
-		shim_rc_put(child);
-}
-
 /* The candidates that are still candidates. */
-static void roots_mark(struct cycles *c, struct work *w)
+static void roots_mark(struct rc_cycles *c, struct work *w)
 {
 	unsigned int i, n = 0;
 
@@ -298,28 +263,9 @@ static void roots_mark(struct cycles *c, struct work *w)
 	}
 }
 
-static void garbage_free(struct cycles *c, struct work *w)
+int rc_cycle_find(struct rc_garbage *g)
 {
-	size_t i;
-
-	for (i = 0; i < w->ngarbage; i++) {
-		w->garbage[i]->count = HELD;
-		rc_weak_end(w->garbage[i]);
-	}
-	for (i = 0; i < w->ngarbage; i++)
-		if (rc_type(w->garbage[i])->fini)
-			rc_type(w->garbage[i])->fini(w->garbage[i] + 1);
-	for (i = 0; i < w->ngarbage; i++)
-		trace(w->garbage[i], visit_put_others, w);
-	for (i = 0; i < w->ngarbage; i++)
-		free(w->garbage[i]);
-	c->live -= w->ngarbage;
-	box_count(BOX_RC_CYCLES, w->ngarbage);
-}
-
-BOX_EXPORT long shim_rc_collect(void)
-{
-	struct cycles *c = cycles;
+	struct rc_cycles *c = cycles;
 	struct work w = { 0 };
 	unsigned int i, n;
 
@@ -350,8 +296,15 @@ BOX_EXPORT long shim_rc_collect(void)
 		while (w.n)
 			trace(w.stack[--w.n], visit_take, &w);
 	}
-	garbage_free(c, &w);
-	c->collecting = false;
-	free(w.stack);
-	return (long)w.ngarbage;
+	g->obj = w.garbage;
+	g->n = w.ngarbage;
+	g->mem = w.stack;
+	return 1;
+}
+
+void rc_cycle_found(struct rc_garbage *g)
+{
+	cycles->live -= g->n;
+	cycles->collecting = false;
+	free(g->mem);
 }
