@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * co: create, resume, yield, end.
+ * co: create, free, resume and yield.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "co.h"
 #include "base/error.h"
-#include "run.h"
 #include "base/sys.h"
-
-__thread struct co_thread co_thread;
+#include "co.h"
+#include "fault.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool refused;
+
+/* The outermost C function of a coroutine, which co_start calls. */
+static void co_main(struct shim_co *co, void *value)
+{
+	struct co_top *top = co_top(co);
+
+	(void)value;
+	if (unlikely(co_tools))
+		co_tools_entered(co);
+	co_end(co, top->fn(top->arg));
+}
 
 #if defined(__x86_64__)
 #ifndef SYS_arch_prctl
@@ -41,6 +50,7 @@ static void *frame_new(struct shim_co *co, void *top)
 	/* co_start must find the stack 16-byte aligned: 7 words popped */
 	memset(sp - 1, 0, 10 * sizeof(sp[0]));
 	sp[3] = co;			/* r12 */
+	sp[4] = (void *)co_main;	/* rbx */
 	sp[6] = (void *)co_start;
 	__asm__("stmxcsr %0" : "=m"(mxcsr));
 	__asm__("fnstcw %0" : "=m"(x87));
@@ -61,6 +71,7 @@ static void *frame_new(struct shim_co *co, void *top)
 
 	memset(sp, 0, 22 * sizeof(sp[0]));
 	sp[0] = co;			/* x19 */
+	sp[1] = (void *)co_main;	/* x20 */
 	sp[11] = (void *)co_start;	/* x30 */
 	__asm__("mrs %0, fpcr" : "=r"(fpcr));
 	memcpy(&sp[20], &fpcr, sizeof(fpcr));
@@ -78,24 +89,8 @@ static const char *name_of(const struct slot *s)
 static void setup(void)
 {
 	refused = has_shadow_stack();
-	slot_co_name = name_of;
+	fault_co_name = name_of;
 	co_tools_setup();
-}
-
-void co_thread_begin(struct co_thread *t)
-{
-	struct shim_co want = { .slot_state = SLOT_CO };
-
-	/* kept in a forked child, whose one thread has these coroutines still */
-	t->root.tid = (uint32_t)sys_call3(SYS_gettid, 0, 0, 0);
-	t->self = &t->root;
-	want.tid = t->root.tid;
-	want.state = SHIM_CO_SUSPENDED;
-	t->resumable = want.word;
-	want.state = SHIM_CO_RUNNING;
-	t->running = want.word;
-	if (co_tools)
-		co_tools_begin(t);
 }
 
 EXPORT struct shim_co *shim_co_new(shim_co_fn fn, void *arg,
@@ -164,51 +159,6 @@ EXPORT void shim_co_free(struct shim_co *co)
 	slot_put(co_slot(co));
 }
 
-/* libstdc++'s, a caught exceptions' list and a count: each coroutine has its own. */
-void *__cxa_get_globals(void) __attribute__((weak));
-
-static void exceptions_swap(void **theirs)
-{
-	void **mine, *t[2];
-
-	if (!__cxa_get_globals)
-		return;
-	mine = __cxa_get_globals();
-	memcpy(t, mine, sizeof(t));
-	memcpy(mine, theirs, sizeof(t));
-	memcpy(theirs, t, sizeof(t));
-}
-
-static __attribute__((noinline)) void *enter_slow(struct shim_co *me,
-						  struct shim_co *co,
-						  void *value)
-{
-	bool exceptions = co->flags & CO_EXCEPTIONS;
-
-	if (co->flags & CO_PARKED)
-		co_unpark(co);
-	if (exceptions)
-		exceptions_swap(co_top(co)->exceptions);
-	value = co_tools ? co_tools_switch(me, co, value, false) :
-			   co_switch(&me->sp, co->sp, value);
-	if (exceptions)
-		exceptions_swap(co_top(co)->exceptions);
-	return value;
-}
-
-void *co_enter(struct shim_co *co, void *value)
-{
-	struct co_thread *t = &co_thread;
-	struct shim_co *me = t->self;
-
-	co_set_state(co, SHIM_CO_RUNNING);
-	co->caller = me;
-	t->self = co;
-	if (unlikely(co->flags & CO_SLOW || co_tools))
-		return enter_slow(me, co, value);
-	return co_switch(&me->sp, co->sp, value);
-}
-
 static __attribute__((noinline)) int resume_slow(struct co_thread *t,
 						 struct shim_co *co)
 {
@@ -262,16 +212,6 @@ EXPORT void *shim_co_resume(struct shim_co *co, void *value)
 	return co_switch(&me->sp, co->sp, value);
 }
 
-void *co_leave(struct shim_co *me, void *value)
-{
-	struct shim_co *to = me->caller;
-
-	co_thread.self = to;
-	if (unlikely(co_tools))
-		return co_tools_switch(me, to, value, false);
-	return co_switch(&me->sp, to->sp, value);
-}
-
 static __attribute__((noinline)) void *yield_slow(struct shim_co *me, void *value)
 {
 	if (!me || !me->where) {
@@ -279,7 +219,7 @@ static __attribute__((noinline)) void *yield_slow(struct shim_co *me, void *valu
 		return NULL;
 	}
 	if (me->queue)
-		return run_yield(me);
+		return co_queue_ops->yield(me);
 	co_set_state(me, SHIM_CO_SUSPENDED);
 	value = co_leave(me, value);
 	co_cancel_point(me);
@@ -303,38 +243,6 @@ EXPORT void *shim_co_yield(void *value)
 	co_cancel_point(me);
 	return value;
 #endif
-}
-
-void co_end(struct shim_co *me, void *value)
-{
-	struct shim_co *to = me->caller;
-
-	co_locals_end(me);
-	co_set_state(me, SHIM_CO_DONE);
-	co_thread.self = to;
-	if (unlikely(co_tools))
-		co_tools_switch(me, to, value, true);
-	else
-		co_switch(&me->sp, to->sp, value);
-	__builtin_unreachable();
-}
-
-/* The outermost C function of a coroutine, called by co_start. */
-void *co_main(struct shim_co *co, void *value)
-{
-	struct co_top *top = co_top(co);
-
-	(void)value;
-	if (unlikely(co_tools))
-		co_tools_entered(co);
-	co_end(co, top->fn(top->arg));
-}
-
-EXPORT struct shim_co *shim_co_self(void)
-{
-	struct shim_co *me = co_thread.self;
-
-	return me && me->where ? me : NULL;
 }
 
 EXPORT enum shim_co_state shim_co_state(const struct shim_co *co)

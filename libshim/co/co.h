@@ -2,7 +2,8 @@
 /*
  * co: coroutines on slots.
  *
- *   co.c          create, resume, yield, end
+ *   co.c          create, free, resume, yield
+ *   co_enter.c    into a coroutine and out of it, with all that may be to do
  *   co_cancel.c   cancellation and clean-ups
  *   co_local.c    variables of each coroutine
  *   co_look.c     walking, naming, trimming
@@ -177,7 +178,28 @@ extern bool co_tools __attribute__((visibility("hidden")));
 
 void *co_switch(void **from, void *to, void *value);
 void co_start(void);
-void *co_main(struct shim_co *co, void *value);
+
+/**
+ * struct co_queue_ops - what a queue does for its coroutines
+ * @yield: shim_co_yield() of the running one
+ * @cancel: shim_co_cancel() of one that does not run
+ */
+struct co_queue_ops {
+	void *(*yield)(struct shim_co *me);
+	int (*cancel)(struct shim_co *co);
+};
+
+/* Set by the layer above before a coroutine has a queue. */
+extern const struct co_queue_ops *co_queue_ops
+	__attribute__((visibility("hidden")));
+
+/* The running coroutine, NULL outside of all. */
+static inline struct shim_co *co_self(void)
+{
+	struct shim_co *me = co_thread.self;
+
+	return me && me->where ? me : NULL;
+}
 
 static inline struct slot *co_slot(const struct shim_co *co)
 {

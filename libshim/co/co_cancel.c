@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "co.h"
-#include "run.h"
 
 #ifdef CO_REDIRECT
 static void __attribute__((noreturn)) cancelled(void)
@@ -90,7 +89,7 @@ void co_unwind(struct shim_co *me)
 EXPORT void shim_co_cleanup_push(struct shim_co_cleanup *c,
 				 void (*fn)(void *arg), void *arg)
 {
-	struct shim_co *me = shim_co_self();
+	struct shim_co *me = co_self();
 
 	c->fn = fn;
 	c->arg = arg;
@@ -102,7 +101,7 @@ EXPORT void shim_co_cleanup_push(struct shim_co_cleanup *c,
 
 EXPORT void shim_co_cleanup_pop(bool execute)
 {
-	struct shim_co *me = shim_co_self();
+	struct shim_co *me = co_self();
 	struct shim_co_cleanup *c = me ? co_top(me)->cleanups : NULL;
 
 	if (!c)
@@ -121,7 +120,7 @@ EXPORT int shim_co_cancel(struct shim_co *co)
 		return 0;
 	case SHIM_CO_NEW:
 		if (co->queue)
-			return run_cancel(co);
+			return co_queue_ops->cancel(co);
 		co_set_state(co, SHIM_CO_DONE);
 		return 0;
 	case SHIM_CO_SUSPENDED:
@@ -135,7 +134,7 @@ EXPORT int shim_co_cancel(struct shim_co *co)
 		return -1;
 	}
 	if (co->queue)
-		return run_cancel(co);
+		return co_queue_ops->cancel(co);
 	cancel_point_make(co);
 	co_enter(co, NULL);
 	if (co_state(co) == SHIM_CO_DONE)

@@ -43,7 +43,7 @@ EXPORT struct shim_co_key *shim_co_key_new(void (*destroy)(void *value))
 EXPORT void **shim_co_local(struct shim_co_key *key)
 {
 	size_t i = (size_t)(key - keys);
-	struct shim_co *me = shim_co_self();
+	struct shim_co *me = co_self();
 	struct co_top *top;
 
 	if (!me || i >= keys_used()) {

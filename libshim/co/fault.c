@@ -27,13 +27,23 @@
 /* The unwinder's frames; the kernel's own, with AVX-512, is 3 KiB beside. */
 #define SIGNALS_MIN	((size_t)64 << 10)
 
+const char *(*fault_co_name)(const struct slot *s);
+
 static struct sigaction before;
 static uint64_t overflows;
+
+/* What the slot's user calls it, or NULL. */
+static const char *name_of(const struct slot *s)
+{
+	if (s->state == SLOT_CO)
+		return fault_co_name ? fault_co_name(s) : NULL;
+	return s->state == SLOT_STACK ? (const char *)s->own[0] : NULL;
+}
 
 static void report(const struct slot *s, const void *at)
 {
 	size_t limit = slot_bytes(s);
-	const char *name = slot_name(s);
+	const char *name = name_of(s);
 
 	__atomic_add_fetch(&overflows, 1, __ATOMIC_RELAXED);
 	shim_say("stack overflow: %s%s%s: limit %zu bytes, used all of them; "

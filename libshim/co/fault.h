@@ -7,6 +7,15 @@
 
 #include <stdint.h>
 
+#include "slot.h"
+
+/*
+ * Set by the layer above: the name of a slot that is a coroutine, or NULL.  Called
+ * from the handler.
+ */
+extern const char *(*fault_co_name)(const struct slot *s)
+	__attribute__((visibility("hidden")));
+
 /**
  * fault_setup - put the handler of SIGSEGV in place; called once
  *

@@ -17,40 +17,6 @@
 
 _Static_assert(offsetof(struct shim_co, next) == 0, "a tail is its last one");
 
-EXPORT struct shim_co_queue *shim_co_queue_new(unsigned int flags)
-{
-	struct shim_co_queue *q;
-	int err;
-
-	if (flags & ~SHIM_CO_EPOLL) {
-		errno = EINVAL;
-		return NULL;
-	}
-	q = calloc(1, sizeof(*q));
-	if (!q)
-		return NULL;
-	q->tail = &q->head;
-	__cds_wfcq_init(&q->post_head, &q->post_tail);
-	q->forks = slot_forks;
-	q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->kick < 0)
-		goto err_free;
-	q->io = &io_ring;
-	err = flags & SHIM_CO_EPOLL ? EOPNOTSUPP : q->io->setup(q);
-	if (err) {
-		/* an old kernel, a sandbox, io_uring_disabled, locked memory */
-		q->io = &io_epoll;
-		err = q->io->setup(q);
-	}
-	if (!err)
-		return q;
-	errno = err;
-	close(q->kick);
-err_free:
-	free(q);
-	return NULL;
-}
-
 EXPORT void shim_co_queue_free(struct shim_co_queue *q)
 {
 	if (!q)
@@ -199,6 +165,30 @@ static void turn(struct shim_co_queue *q, struct shim_co *co, uint32_t tid)
 	__atomic_sub_fetch(&q->live, 1, __ATOMIC_RELEASE);
 }
 
+/* Wake those whose deadline has passed.  Return: ns to the next one, or -1. */
+static int64_t timers_run(struct shim_co_queue *q)
+{
+	struct run_wait *w;
+	struct shim_co *co;
+	uint64_t now;
+
+	if (!q->nr_timers)
+		return -1;
+	now = run_clock();
+	while ((co = timer_take_maybe_null(q, now))) {
+		co->result = -ETIME;
+		/* its wait is on its stack */
+		if (co->flags & CO_PARKED)
+			co_unpark(co);
+		w = co->wait;
+		if (w && w->cancel)
+			w->cancel(co, w);
+		else
+			run_ready(co);
+	}
+	return q->nr_timers ? (int64_t)(q->timers[0].at - now) : -1;
+}
+
 static void sleep_until(struct shim_co_queue *q, int64_t next)
 {
 	__atomic_store_n(&q->sleeping, 1, __ATOMIC_RELAXED);
@@ -288,7 +278,7 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 	return w->result;
 }
 
-void *run_yield(struct shim_co *me)
+static void *yield(struct shim_co *me)
 {
 	struct run_wait w = { 0 };
 
@@ -298,7 +288,7 @@ void *run_yield(struct shim_co *me)
 	return NULL;
 }
 
-int run_cancel(struct shim_co *co)
+static int cancel(struct shim_co *co)
 {
 	struct run_wait *w;
 
@@ -317,4 +307,44 @@ int run_cancel(struct shim_co *co)
 	else
 		run_ready(co);
 	return 0;
+}
+
+static const struct co_queue_ops queue_ops = {
+	.yield = yield,
+	.cancel = cancel,
+};
+
+EXPORT struct shim_co_queue *shim_co_queue_new(unsigned int flags)
+{
+	struct shim_co_queue *q;
+	int err;
+
+	if (flags & ~SHIM_CO_EPOLL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return NULL;
+	__atomic_store_n(&co_queue_ops, &queue_ops, __ATOMIC_RELAXED);
+	q->tail = &q->head;
+	__cds_wfcq_init(&q->post_head, &q->post_tail);
+	q->forks = slot_forks;
+	q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (q->kick < 0)
+		goto err_free;
+	q->io = &io_ring;
+	err = flags & SHIM_CO_EPOLL ? EOPNOTSUPP : q->io->setup(q);
+	if (err) {
+		/* an old kernel, a sandbox, io_uring_disabled, locked memory */
+		q->io = &io_epoll;
+		err = q->io->setup(q);
+	}
+	if (!err)
+		return q;
+	errno = err;
+	close(q->kick);
+err_free:
+	free(q);
+	return NULL;
 }

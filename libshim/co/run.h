@@ -178,15 +178,17 @@ void run_wake(struct shim_co *co);
  */
 int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout);
 
-/* shim_co_yield() and shim_co_cancel() of a queue's coroutine. */
-void *run_yield(struct shim_co *me);
-int run_cancel(struct shim_co *co);
-
 /* A deadline for @co; false if there is no memory. */
 bool timer_add(struct shim_co_queue *q, struct shim_co *co, uint64_t at);
 void timer_remove(struct shim_co_queue *q, struct shim_co *co);
 
-/* Coroutines whose deadline has passed are woken.  Returns ns to the next or -1. */
-int64_t timers_run(struct shim_co_queue *q);
+/**
+ * timer_take_maybe_null - take out a coroutine whose deadline has passed
+ * @q: its queue
+ * @now: run_clock()
+ *
+ * Return: the one with the earliest deadline, or NULL if none has passed.
+ */
+struct shim_co *timer_take_maybe_null(struct shim_co_queue *q, uint64_t now);
 
 #endif /* SHIM_CO_RUN_H_ */

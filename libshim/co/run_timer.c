@@ -5,7 +5,6 @@
  * A coroutine knows its place in the heap, so that a wait which ends before its
  * deadline takes it out in O(log n).
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "run.h"
@@ -72,27 +71,13 @@ void timer_remove(struct shim_co_queue *q, struct shim_co *co)
 		down(q, i, last);
 }
 
-int64_t timers_run(struct shim_co_queue *q)
+struct shim_co *timer_take_maybe_null(struct shim_co_queue *q, uint64_t now)
 {
-	struct run_wait *w;
 	struct shim_co *co;
-	uint64_t now;
 
-	if (!q->nr_timers)
-		return -1;
-	now = run_clock();
-	while (q->nr_timers && q->timers[0].at <= now) {
-		co = q->timers[0].co;
-		timer_remove(q, co);
-		co->result = -ETIME;
-		/* its wait is on its stack */
-		if (co->flags & CO_PARKED)
-			co_unpark(co);
-		w = co->wait;
-		if (w && w->cancel)
-			w->cancel(co, w);
-		else
-			run_ready(co);
-	}
-	return q->nr_timers ? (int64_t)(q->timers[0].at - now) : -1;
+	if (!q->nr_timers || q->timers[0].at > now)
+		return NULL;
+	co = q->timers[0].co;
+	timer_remove(q, co);
+	return co;
 }

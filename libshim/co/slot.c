@@ -36,7 +36,6 @@ struct slot_list {
 __thread struct slot_thread slot_thread;
 bool slot_debug;
 unsigned int slot_forks;
-const char *(*slot_co_name)(const struct slot *s);
 
 static struct slot_list lists[SLOT_ORDERS];
 static struct slot_thread *threads;
@@ -426,13 +425,6 @@ size_t slot_trim(struct slot *s, const char *sp)
 	slot_drop(s, low, high);
 	__atomic_add_fetch(&trims, 1, __ATOMIC_RELAXED);
 	return (size_t)(high - low);
-}
-
-const char *slot_name(const struct slot *s)
-{
-	if (s->state == SLOT_CO)
-		return slot_co_name ? slot_co_name(s) : NULL;
-	return s->state == SLOT_STACK ? (const char *)s->own[0] : NULL;
 }
 
 __attribute__((visibility("default"))) size_t shim_stack_shrink(void)

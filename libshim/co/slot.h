@@ -213,16 +213,4 @@ size_t slot_trim(struct slot *s, const char *sp);
  */
 void slot_drop(struct slot *s, char *low, char *high);
 
-/**
- * slot_name - what the slot's user calls it, for reports
- * @s: in use
- *
- * Return: the name, or NULL.  A coroutine's is kept where slot_co_name says.
- */
-const char *slot_name(const struct slot *s);
-
-/* Set by the layer above: the name of a SLOT_CO. */
-extern const char *(*slot_co_name)(const struct slot *s)
-	__attribute__((visibility("hidden")));
-
 #endif /* SHIM_CO_SLOT_H */
