@@ -3,7 +3,7 @@
  * box: what the parts of libshim-box share.
  *
  * Keeps true: whether the seam is there is decided at load, or at the first
- * question if that comes earlier, and does not change.  Called by every part
+ * question if that comes earlier, and does not change.  Called by every layer
  * of box.
  */
 #include <stdio.h>

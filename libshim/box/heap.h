@@ -116,7 +116,7 @@ void *heap_room_get(struct shim_heap *heap, size_t bytes, void **handle);
  * @handle: the handle
  */
 void heap_room_put(struct shim_heap *heap, void *mem, size_t bytes,
-		 void *handle);
+		   void *handle);
 
 /* Segregated: heap_seg.c */
 struct shim_heap *seg_new(void);

@@ -15,21 +15,19 @@
 #include "background.h"
 #include "base/lock.h"
 #include "base/sys.h"
-#include "cycle.h"
-#include "gc.h"
 #include "stop.h"
-#include "sweep.h"
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static pid_t process;			/* where it was made; under the lock */
+static void (*to_do)(void);		/* set before the thread is made */
 static uint32_t wanted;			/* futex: rises with each kick */
 static uint32_t is_ready;		/* exempt from stops */
 
 static void *background_main(void *arg)
 {
+	void (*work)(void) = *(void (**)(void))arg;
 	uint32_t seen = 0, now;
 
-	(void)arg;
 	stop_exempt((pid_t)sys_call3(SYS_gettid, 0, 0, 0), true);
 	__atomic_store_n(&is_ready, 1, __ATOMIC_RELEASE);
 	for (;;) {
@@ -41,18 +39,13 @@ static void *background_main(void *arg)
 			continue;
 		}
 		seen = now;
-		if (!cycle_run())
-			continue;
-		gc_finalize_elsewhere();
-		/* a little at a time: threads that allocate sweep as well */
-		while (sweep_some(64))
-			sched_yield();
+		work();
 	}
 	return NULL;
 }
 
 /* Lock held. */
-static int make(pid_t self)
+static int make(pid_t self, void (*work)(void))
 {
 	pthread_attr_t attr;
 	sigset_t all, old;
@@ -61,12 +54,13 @@ static int make(pid_t self)
 
 	is_ready = 0;
 	wanted = 0;
+	to_do = work;
 	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, 8,
 		  0, 0);
-	err = pthread_create(&thread, &attr, background_main, NULL);
+	err = pthread_create(&thread, &attr, background_main, &to_do);
 	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
 	pthread_attr_destroy(&attr);
 	if (err)
@@ -77,14 +71,14 @@ static int make(pid_t self)
 	return 0;
 }
 
-int background_kick(void)
+int background_kick(void (*work)(void))
 {
 	pid_t self = (pid_t)sys_call3(SYS_getpid, 0, 0, 0);
 	int err = 0;
 
 	shim_lock_acquire(&lock);
 	if (process != self)
-		err = make(self);
+		err = make(self, work);
 	shim_lock_release(&lock);
 	if (err)
 		return err;

@@ -12,12 +12,13 @@
 
 /**
  * background_kick - have it collect once
+ * @work: what it does; the same at every call
  *
  * Does nothing if a collection is under way.
  *
  * Return: 0, or an errno of pthread_create().
  */
-int background_kick(void);
+int background_kick(void (*work)(void));
 
 /* Around fork(). */
 void background_fork_prepare(void);

@@ -3,13 +3,12 @@
  * barrier: what a store tells the marker while it is at work.
  */
 #include "barrier.h"
-#include "gc.h"
+#include "gcexport.h"
 #include "gcmeta.h"
 #include "mark_int.h"
 #include "stop.h"
 
 unsigned int shim_gc_barrier;
-__thread struct shim_gc_tls shim_gc_tls;
 
 /*
  * The compiler may move nothing across this: a signal handler of this thread

@@ -6,6 +6,7 @@
  *
  * The world stands still between the bars.
  */
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,7 +14,8 @@
 #include "barrier.h"
 #include "cycle_int.h"
 #include "dirty.h"
-#include "gc.h"
+#include "finalizer.h"
+#include "gcexport.h"
 #include "gcalloc.h"
 #include "gclog.h"
 #include "gcmeta.h"
@@ -25,8 +27,6 @@
 #include "stop.h"
 #include "sweep.h"
 #include "base/sys.h"
-
-struct cycle_stat cycle_stat;
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static void (*on_begin)(void);		/* atomic */
@@ -103,50 +103,11 @@ bool cycle_collect(enum cycle_reason reason)
 	return done;
 }
 
-static void go(void)
-{
-	if (cycle_run_is_on() && !background_kick())
-		return;
-	cycle_collect(CYCLE_GOAL);
-}
-
-void cycle_before_alloc(size_t bytes)
-{
-	size_t since = gcalloc_since() + bytes;
-
-	if (__builtin_expect(special_nr_ready() != 0, 0))
-		gc_finalize_some();
-	if (__builtin_expect(cycle_run_is_marking(), 0)) {
-		cycle_assist(bytes, since);
-		return;
-	}
-	if (__builtin_expect(since < pacer_trigger(), 1))
-		return;
-	if (__atomic_load_n(&disabled, __ATOMIC_RELAXED) > 0 ||
-	    since < __atomic_load_n(&retry_at, __ATOMIC_RELAXED))
-		return;
-	/* the marking thread has not got far: wait for it */
-	if (cycle_run_is_on() && since > 2 * pacer_goal()) {
-		cycle_wait();
-		return;
-	}
-	go();
-}
-
-void cycle_wait(void)
-{
-	const struct timespec ms = { 0, 1000000 };
-
-	while (!cycle_run_is_stuck()) {
-		if (shim_lock_try(&lock)) {
-			shim_lock_release(&lock);
-			return;
-		}
-		nanosleep(&ms, NULL);
-	}
-}
-
-bool cycle_run(void)
+/*
+ * A whole collection beside the program.  Return: false if there was none, since
+ * a thread could not be stopped or nobody wants one any more.
+ */
+static bool run(void)
 {
 	bool done = false;
 
@@ -164,6 +125,67 @@ bool cycle_run(void)
 	return done;
 }
 
+/* What the collector's own thread does, which is never stopped. */
+static void beside(void)
+{
+	if (!run())
+		return;
+	finalizer_call_elsewhere();
+	/* a little at a time: threads that allocate sweep as well */
+	while (sweep_some(64))
+		sched_yield();
+}
+
+int cycle_begin(void)
+{
+	cycle_run_begin();
+	return background_kick(beside);
+}
+
+static void go(void)
+{
+	if (cycle_run_is_on() && !background_kick(beside))
+		return;
+	cycle_collect(CYCLE_GOAL);
+}
+
+void cycle_wait(void)
+{
+	const struct timespec ms = { 0, 1000000 };
+
+	while (!cycle_run_is_stuck()) {
+		if (shim_lock_try(&lock)) {
+			shim_lock_release(&lock);
+			return;
+		}
+		nanosleep(&ms, NULL);
+	}
+}
+
+void cycle_before_alloc(size_t bytes)
+{
+	size_t since = gcalloc_since() + bytes;
+
+	if (__builtin_expect(finalizer_nr_ready() != 0, 0))
+		finalizer_call();
+	if (__builtin_expect(cycle_run_is_marking(), 0)) {
+		if (!cycle_assist(bytes, since))
+			cycle_wait();
+		return;
+	}
+	if (__builtin_expect(since < pacer_trigger(), 1))
+		return;
+	if (__atomic_load_n(&disabled, __ATOMIC_RELAXED) > 0 ||
+	    since < __atomic_load_n(&retry_at, __ATOMIC_RELAXED))
+		return;
+	/* the marking thread has not got far: wait for it */
+	if (cycle_run_is_on() && since > 2 * pacer_goal()) {
+		cycle_wait();
+		return;
+	}
+	go();
+}
+
 bool cycle_no_memory(void)
 {
 	size_t before = gcspan_pages();
@@ -172,7 +194,7 @@ bool cycle_no_memory(void)
 		return false;
 	while (sweep_some(SIZE_MAX))
 		;
-	gc_finalize_some();
+	finalizer_call();
 	return gcspan_pages() < before;
 }
 

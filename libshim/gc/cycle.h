@@ -64,19 +64,13 @@ int cycle_verify(void);
 void cycle_before_alloc(size_t bytes);
 
 /**
- * cycle_run - a whole collection beside the program
+ * cycle_begin - have a collection go on beside the program
  *
- * Called by the collector's thread, which is never stopped.
+ * Whatever was allocated since the last one.  Not in mode SHIM_GC_STOP.
  *
- * Return: false if there was none, as a thread could not be stopped or nobody
- * wants one any more.
+ * Return: 0, or an errno if the thread that collects cannot be made.
  */
-bool cycle_run(void);
-
-/**
- * cycle_run_begin - want one whatever was allocated
- */
-void cycle_run_begin(void);
+int cycle_begin(void);
 
 /**
  * cycle_wait - until the collection that goes on has ended

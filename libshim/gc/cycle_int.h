@@ -65,6 +65,9 @@ bool cycle_run_is_marking(void);
 /* Does a thread that does not stop keep a collection from ending? */
 bool cycle_run_is_stuck(void);
 bool cycle_run_is_due(void);
+
+/* Want one whatever was allocated. */
+void cycle_run_begin(void);
 bool cycle_run_locked(void);
 void cycle_run_fork_child(void);
 
@@ -72,8 +75,10 @@ void cycle_run_fork_child(void);
  * cycle_assist - a thread that allocates marks along
  * @bytes: it allocates
  * @since: bytes allocated since the last collection
+ *
+ * Return: false if marking is so far behind that the thread has to wait.
  */
-void cycle_assist(size_t bytes, size_t since);
+bool cycle_assist(size_t bytes, size_t since);
 
 void cycle_count_pause(uint64_t ns);
 

@@ -15,6 +15,7 @@
 #include "stop.h"
 #include "sweep.h"
 
+struct cycle_stat cycle_stat;
 struct marker *cycle_marker;
 
 static size_t cached;			/* bytes in caches, not handed out */

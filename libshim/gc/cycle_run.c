@@ -20,7 +20,7 @@
 #include "base/sys.h"
 #include "cycle_int.h"
 #include "dirty.h"
-#include "gc.h"
+#include "gcexport.h"
 #include "gcalloc.h"
 #include "gclog.h"
 #include "gcpages.h"
@@ -341,16 +341,14 @@ bool cycle_run_locked(void)
  * What is left to scan for each byte that may still be allocated, as Go does:
  * marking ends before the goal is reached, whoever does it.
  */
-void cycle_assist(size_t bytes, size_t since)
+bool cycle_assist(size_t bytes, size_t since)
 {
 	size_t goal = pacer_goal(), left, work;
 	size_t scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
 	struct marker *m;
 
-	if (since > 2 * goal) {
-		cycle_wait();
-		return;
-	}
+	if (since > 2 * goal)
+		return false;
 	left = scanned < expected ? expected - scanned : (size_t)64 << 10;
 	goal = since + QUANTUM < goal ? goal - since : QUANTUM;
 	work = (size_t)((double)left / (double)goal * (double)bytes);
@@ -368,4 +366,5 @@ void cycle_assist(size_t bytes, size_t since)
 				break;
 	}
 	barrier_end();
+	return true;
 }

@@ -11,19 +11,20 @@
  */
 #include <errno.h>
 
+#include "finalizer.h"
 #include "special_int.h"
 
 static struct table finalizers;		/* by object */
 static struct table_entry *ready, **ready_end = &ready;
 static size_t nready;
 
-int special_finalizer(void *p, special_fn fn, void *arg,
-		      unsigned int order, special_fn *old_fn, void **old_arg)
+int finalizer_set(void *p, finalizer_fn fn, void *arg, unsigned int order,
+		  finalizer_fn *old_fn, void **old_arg)
 {
 	struct table_entry *e;
 	int ret = 0;
 
-	if (!special_is_object(p) || order > SPECIAL_LAST)
+	if (!special_is_object(p) || order > FINALIZER_LAST)
 		return EINVAL;
 	special_lock();
 	e = table_find(&finalizers, (uintptr_t)p);
@@ -77,16 +78,16 @@ static void mark_behind(struct table *t, struct table_entry *e, void *arg)
 	uint64_t bit;
 
 	(void)t;
-	if (e->flags == SPECIAL_NO_ORDER || e->flags == SPECIAL_LAST ||
+	if (e->flags == FINALIZER_NO_ORDER || e->flags == FINALIZER_LAST ||
 	    mark_is_marked(e->obj))
 		return;
 	i = gcspan_index(s, e->obj);
 	bit = 1ull << (i % 64);
 	/* pointers to itself find it marked while its children are */
-	if (e->flags == SPECIAL_IGNORE_SELF)
+	if (e->flags == FINALIZER_IGNORE_SELF)
 		__atomic_or_fetch(&s->mark[i / 64], bit, __ATOMIC_RELAXED);
 	mark_children(m, e->obj, s);
-	if (e->flags == SPECIAL_IGNORE_SELF)
+	if (e->flags == FINALIZER_IGNORE_SELF)
 		__atomic_and_fetch(&s->mark[i / 64], ~bit, __ATOMIC_RELAXED);
 	mark_drain(m, SIZE_MAX);
 }
@@ -103,7 +104,7 @@ static void append(struct table *t, struct table_entry *e)
 /* @arg says which: those that come last, or the others. */
 static void make_ready(struct table *t, struct table_entry *e, void *arg)
 {
-	bool *last = arg, is_last = e->flags == SPECIAL_LAST;
+	bool *last = arg, is_last = e->flags == FINALIZER_LAST;
 
 	if (is_last == *last && !mark_is_marked(e->obj))
 		append(t, e);
@@ -136,19 +137,19 @@ static void make_any_ready(struct table *t, struct table_entry *e, void *arg)
 	append(t, e);
 }
 
-void special_all_ready(void)
+void finalizer_all_ready(void)
 {
 	special_lock();
 	table_each(&finalizers, make_any_ready, NULL);
 	special_unlock();
 }
 
-size_t special_nr_ready(void)
+size_t finalizer_nr_ready(void)
 {
 	return __atomic_load_n(&nready, __ATOMIC_RELAXED);
 }
 
-size_t special_run(void)
+size_t finalizer_run(void)
 {
 	static __thread bool running
 		__attribute__((tls_model("initial-exec")));

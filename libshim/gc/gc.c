@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "background.h"
 #include "barrier.h"
 #include "cycle.h"
-#include "gc.h"
+#include "finalizer.h"
+#include "gcstart.h"
 #include "gcalloc.h"
 #include "gclog.h"
 #include "gcmeta.h"
@@ -153,21 +153,17 @@ int shim_gc_collect(void)
 		return result(EDEADLK);
 	while (sweep_some(SIZE_MAX))
 		;
-	gc_finalize_some();
+	finalizer_call();
 	return 0;
 }
 
 int shim_gc_begin(void)
 {
-	int err;
-
 	if (!gc_ready())
 		return -1;
 	if (cycle_get_mode() == SHIM_GC_STOP)
 		return shim_gc_collect();
-	cycle_run_begin();
-	err = background_kick();
-	return result(err);
+	return result(cycle_begin());
 }
 
 void shim_gc_on_event(void (*fn)(enum shim_gc_event event))
@@ -238,12 +234,17 @@ int shim_gc_unpin(void *p)
 int shim_gc_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg,
 		      unsigned int order)
 {
-	return result(special_finalizer(p, fn, arg, order, NULL, NULL));
+	return result(finalizer_set(p, fn, arg, order, NULL, NULL));
+}
+
+void shim_gc_set_finalizer_thread(bool on)
+{
+	finalizer_call_by(on ? FINALIZER_THREAD : FINALIZER_ASKED);
 }
 
 size_t shim_gc_finalize(void)
 {
-	return special_run();
+	return finalizer_run();
 }
 
 /*
@@ -371,7 +372,7 @@ void shim_gc_get_stat(struct shim_gc_stat *out, size_t size)
 	st.roots_lost = roots_lost();
 	st.finalized = special.finalized;
 	st.finalizers = special.finalizers;
-	st.ready = special_nr_ready();
+	st.ready = finalizer_nr_ready();
 	st.links = special.links;
 	st.links_cleared = special.links_cleared;
 	st.ephemerons = special.ephemerons;

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cycle.h"
 #include "gcalloc.h"
 #include "gcmeta.h"
 #include "sweep.h"
@@ -20,6 +19,12 @@ struct gcclass gcclass[GC_KINDS][GC_CLASSES];
 static uint64_t since;		/* atomic */
 static uint64_t total;		/* atomic */
 static bool black;		/* changed with the world stopped */
+static const struct gcalloc_policy *policy;
+
+void gcalloc_set_policy(const struct gcalloc_policy *p)
+{
+	policy = p;
+}
 
 /* Nothing may be moved across: a signal handler of this thread looks. */
 static inline void in_order(void)
@@ -161,7 +166,7 @@ static bool refill(struct gccache *c, enum gc_kind kind, unsigned int cls)
 	struct gcspan *s;
 	bool again;
 
-	cycle_before_alloc((size_t)info->nobjs * info->size);
+	policy->before((size_t)info->nobjs * info->size);
 	do {
 		/* finalizers that ran in the meantime have allocated as well */
 		if (is_filled(c))
@@ -175,7 +180,7 @@ static bool refill(struct gccache *c, enum gc_kind kind, unsigned int cls)
 			return true;
 		s = gcspan_get(info->npages, info->size, info->nobjs, kind,
 			       cls);
-		again = !s && cycle_no_memory();
+		again = !s && policy->no_memory();
 	} while (again);
 	if (!s)
 		return false;
@@ -226,10 +231,10 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 
 	if (size > (size_t)1 << 46 || !gcthread_self())
 		return NULL;
-	cycle_before_alloc(npages * GC_PAGE);
+	policy->before(npages * GC_PAGE);
 	do {
 		s = gcspan_get(npages, npages * GC_PAGE, 1, kind, 0);
-	} while (!s && cycle_no_memory());
+	} while (!s && policy->no_memory());
 	if (!s)
 		return NULL;
 	if (kind != GC_DATA && !s->is_zero)

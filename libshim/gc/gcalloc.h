@@ -48,6 +48,24 @@ static inline struct gcclass *gcclass_nth(unsigned int i)
 }
 
 /**
+ * struct gcalloc_policy - what to do where objects are taken out of spans
+ * @before: so many bytes are about to be; may collect
+ * @no_memory: there are no pages; true if it makes sense to try again
+ *
+ * Both are called without a lock.
+ */
+struct gcalloc_policy {
+	void (*before)(size_t bytes);
+	bool (*no_memory)(void);
+};
+
+/**
+ * gcalloc_set_policy - say when to collect, before the first object
+ * @p: stays where it is
+ */
+void gcalloc_set_policy(const struct gcalloc_policy *p);
+
+/**
  * gcalloc - get an object
  * @size: bytes
  * @kind: what a collector does with it

@@ -10,25 +10,15 @@
 #include "compat/gc/gc.h"
 #pragma GCC visibility pop
 
-#include "gc.h"
+#include "finalizer.h"
+#include "gcexport.h"
 #include "gcalloc.h"
-#include "gccompat.h"
 #include "gclog.h"
 #include "gcmeta.h"
 #include "special.h"
 #include "stop.h"
 
-static int on_demand, java;
-static GC_finalizer_notifier_proc notifier;
-
-void gccompat_finalize(void)
-{
-	if (on_demand)
-		gc_set_finalize(GC_FINALIZE_ASKED);
-	else
-		gc_set_finalize(GC_FINALIZE_HERE);
-	gc_on_ready(on_demand ? notifier : NULL);
-}
+static int java;
 
 static int link_result(int err)
 {
@@ -103,7 +93,7 @@ static void finalizer(void *obj, GC_finalization_proc fn, void *data,
 		      void **old_data)
 {
 	GC_init();
-	if (special_finalizer(obj, fn, data, order, old_fn, old_data) ==
+	if (finalizer_set(obj, fn, data, order, old_fn, old_data) ==
 	    ENOMEM)
 		GC_get_oom_fn()(64);
 }
@@ -111,7 +101,7 @@ static void finalizer(void *obj, GC_finalization_proc fn, void *data,
 void GC_register_finalizer(void *obj, GC_finalization_proc fn, void *data,
 			   GC_finalization_proc *old_fn, void **old_data)
 {
-	finalizer(obj, fn, data, java ? SPECIAL_NO_ORDER : SPECIAL_ORDERED,
+	finalizer(obj, fn, data, java ? FINALIZER_NO_ORDER : FINALIZER_ORDERED,
 		  old_fn, old_data);
 }
 
@@ -120,14 +110,14 @@ void GC_register_finalizer_ignore_self(void *obj, GC_finalization_proc fn,
 				       GC_finalization_proc *old_fn,
 				       void **old_data)
 {
-	finalizer(obj, fn, data, SPECIAL_IGNORE_SELF, old_fn, old_data);
+	finalizer(obj, fn, data, FINALIZER_IGNORE_SELF, old_fn, old_data);
 }
 
 void GC_register_finalizer_no_order(void *obj, GC_finalization_proc fn,
 				    void *data, GC_finalization_proc *old_fn,
 				    void **old_data)
 {
-	finalizer(obj, fn, data, SPECIAL_NO_ORDER, old_fn, old_data);
+	finalizer(obj, fn, data, FINALIZER_NO_ORDER, old_fn, old_data);
 }
 
 void GC_register_finalizer_unreachable(void *obj, GC_finalization_proc fn,
@@ -135,45 +125,23 @@ void GC_register_finalizer_unreachable(void *obj, GC_finalization_proc fn,
 				       GC_finalization_proc *old_fn,
 				       void **old_data)
 {
-	finalizer(obj, fn, data, SPECIAL_LAST, old_fn, old_data);
+	finalizer(obj, fn, data, FINALIZER_LAST, old_fn, old_data);
 }
 
 int GC_should_invoke_finalizers(void)
 {
-	return special_nr_ready() != 0;
+	return finalizer_nr_ready() != 0;
 }
 
 int GC_invoke_finalizers(void)
 {
-	return (int)special_run();
+	return (int)finalizer_run();
 }
 
 void GC_finalize_all(void)
 {
-	special_all_ready();
-	special_run();
-}
-
-void GC_set_finalize_on_demand(int on)
-{
-	on_demand = on;
-	gccompat_finalize();
-}
-
-int GC_get_finalize_on_demand(void)
-{
-	return on_demand;
-}
-
-void GC_set_finalizer_notifier(GC_finalizer_notifier_proc fn)
-{
-	notifier = fn;
-	gccompat_finalize();
-}
-
-GC_finalizer_notifier_proc GC_get_finalizer_notifier(void)
-{
-	return notifier;
+	finalizer_all_ready();
+	finalizer_run();
 }
 
 void GC_set_java_finalization(int on)

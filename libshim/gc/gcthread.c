@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "barrier.h"
-#include "gcalloc.h"
 #include "gcmeta.h"
 #include "gcthread.h"
 #include "base/lock.h"
@@ -19,6 +17,7 @@ struct gcthread *gcthread_all;
 
 static struct shim_lock registry = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static pthread_key_t key;
+static void (*on_leave)(struct gcthread *t);
 
 /*
  * Where a record with a given tid is looked for first.  Only a hint, for
@@ -43,8 +42,9 @@ static void ended(void *arg)
 	gcthread_leave();
 }
 
-int gcthread_init(void)
+int gcthread_init(void (*leave)(struct gcthread *t))
 {
+	on_leave = leave;
 	return pthread_key_create(&key, ended);
 }
 
@@ -150,8 +150,7 @@ void gcthread_leave(void)
 
 	if (!t)
 		return;
-	gcalloc_flush(t);
-	barrier_leave(t);
+	on_leave(t);
 	gcthread_lock();
 	gcthread_me = NULL;
 	gcthread_forget(t);

@@ -125,10 +125,11 @@ void gcthread_set_bounds(uintptr_t low, uintptr_t high);
 
 /**
  * gcthread_init - get ready to be told when a thread ends
+ * @leave: called by a thread that gives up its record, before it does
  *
  * Return: 0 or an errno.
  */
-int gcthread_init(void);
+int gcthread_init(void (*leave)(struct gcthread *t));
 
 /* The registry's lock, and what may be done with it held. */
 void gcthread_lock(void);

@@ -8,33 +8,9 @@
 #include "gcalloc.h"
 #include "special_int.h"
 
-struct shim_lock special_mutex = SHIM_LOCK_INIT(SHIM_RANK_NONE);
-struct special_stat special_stat;
-
 static struct table links[2];		/* short, long */
 static struct table ephemerons;		/* by cell */
 static struct table pins;		/* by object */
-
-void special_lock(void)
-{
-	shim_lock_acquire(&special_mutex);
-}
-
-void special_unlock(void)
-{
-	shim_lock_release(&special_mutex);
-}
-
-void special_reset_child(void)
-{
-	shim_lock_reset_child(&special_mutex);
-}
-
-/* Is it the first byte of an object in use? */
-bool special_is_object(const void *p)
-{
-	return p && gcalloc_base((uintptr_t)p, NULL) == (uintptr_t)p;
-}
 
 int special_link(uintptr_t *link, const void *p, bool is_long)
 {

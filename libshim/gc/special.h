@@ -20,28 +20,6 @@
 
 #include "mark.h"
 
-/* flags of a finalizer: which objects wait for others */
-#define SPECIAL_ORDERED		0	/* those that others with one reach */
-#define SPECIAL_NO_ORDER	1	/* none */
-#define SPECIAL_IGNORE_SELF	2	/* as ORDERED, but not for itself */
-#define SPECIAL_LAST		3	/* those that any other with one reaches */
-
-typedef void (*special_fn)(void *p, void *arg);
-
-/**
- * special_finalizer - set, change or (with @fn NULL) take away a finalizer
- * @p: first byte of an object
- * @fn: called once nobody reaches @p
- * @arg: its second argument; kept alive
- * @order: SPECIAL_*
- * @old_fn: out, may be NULL: the former
- * @old_arg: the same
- *
- * Return: 0, EINVAL or ENOMEM.
- */
-int special_finalizer(void *p, special_fn fn, void *arg,
-		      unsigned int order, special_fn *old_fn, void **old_arg);
-
 /**
  * special_link - have a pointer cleared when its object goes
  * @link: where it is
@@ -128,25 +106,6 @@ void special_mark_roots(struct marker *m);
  * @m: the caller's marker; nothing is grey, then and afterwards
  */
 void special_after_mark(struct marker *m);
-
-/**
- * special_nr_ready - finalizers that wait to be run
- */
-size_t special_nr_ready(void);
-
-/**
- * special_run - run those that are ready
- *
- * No lock held.  Not while a finalizer of the same thread is running.
- *
- * Return: how many.
- */
-size_t special_run(void);
-
-/**
- * special_all_ready - every finalizer there is becomes ready
- */
-void special_all_ready(void);
 
 /**
  * special_forget - an object is freed by hand

@@ -22,7 +22,7 @@
 #include <sys/ucontext.h>
 #include <unistd.h>
 
-#include "gc.h"
+#include "gcexport.h"
 #include "gcmeta.h"
 #include "stop.h"
 #include "base/sys.h"
@@ -37,6 +37,7 @@
 #define PATIENCE_MS	10000
 
 struct stop_stat stop_stat;
+__thread struct shim_gc_tls shim_gc_tls;
 
 /* Whose signal shim_gc_tls.pending is; the record is ours while it lasts. */
 static __thread struct gcthread *pending_record;
