@@ -43,6 +43,13 @@ struct look {
 	const gimple *stmt;
 };
 
+/* An argument of a function that frees it, or what can be reached from it. */
+struct pass {
+	gcall *call;
+	unsigned int arg;
+	node_id at, deep;
+};
+
 /* A variable in memory. */
 struct local {
 	tree decl;
@@ -65,6 +72,10 @@ public:
 	std::vector<release> releases;
 	std::vector<look> looks;
 	std::vector<local> locals;
+	std::vector<pass> passes;
+	/* calls that may take back the memory of a region; calls that nothing
+	 * is known of, and so may do that as well */
+	std::vector<gcall *> resets, strangers;
 	/* PARAM and CONTENT of each parameter; both 0 if it holds no pointer */
 	std::vector<object_id> params, contents;
 

@@ -63,6 +63,7 @@ void body::add_unknown(gcall *c)
 {
 	tree lhs = gimple_call_lhs(c);
 
+	strangers.push_back(c);
 	for (unsigned int i = 0; i < gimple_call_num_args(c); i++) {
 		node_id n = argument(this, c, i);
 
@@ -109,6 +110,12 @@ static bool result_is_listed(const tags &t)
 	return t.is_new || t.no_pointer;
 }
 
+static bool passes_function(tree arg)
+{
+	return POINTER_TYPE_P(TREE_TYPE(arg)) &&
+		FUNC_OR_METHOD_TYPE_P(TREE_TYPE(TREE_TYPE(arg)));
+}
+
 void body::add_tagged(gcall *c, const tags &t, const char *name)
 {
 	unsigned int nr = gimple_call_num_args(c);
@@ -140,7 +147,15 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 		if (t.world_in_new)
 			g.write(sites.back().object, ANY_BYTE, 0, graph::world,
 				c);
+		if (t.new_in_new) {
+			node_id n = g.add_node(NULL);
+
+			g.address(n, sites.back().object, ANY_BYTE, c);
+			g.write(sites.back().object, ANY_BYTE, 0, n, c);
+		}
 	}
+	if (t.resets)
+		resets.push_back(c);
 	for (unsigned int i = 0; i < nr; i++) {
 		param_tags p = t.of(i);
 		node_id from[2] = { arg[i], deep[i] };
@@ -176,6 +191,11 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 			g.store(at[i], ANY_BYTE, 0, graph::world, c);
 		if (i < 64 && t.world_in_reached >> i & 1)
 			g.store(deep[i], ANY_BYTE, 0, graph::world, c);
+		/* what is called back may do anything */
+		if (t.from_file && passes_function(gimple_call_arg(c, i)))
+			strangers.push_back(c);
+		if (p.frees || p.may_free)
+			passes.push_back({ c, i, arg[i], deep[i] });
 		if (p.frees)
 			add_release(c, i, release::ALWAYS, name);
 		if (p.may_free) {

@@ -41,8 +41,9 @@ bool param_tags::operator==(const param_tags &o) const
 
 tags::tags() :
 	variadic_known(false), variadic_observed(false), world_in_param(0),
-	world_in_reached(0), world_in_new(false), is_new(false), no_pointer(false), any(false),
-	from_file(false)
+	world_in_reached(0), world_in_new(false), new_in_new(false),
+	is_new(false), no_pointer(false), any(false), from_file(false),
+	resets(false)
 {
 	size[0] = size[1] = 0;
 }
@@ -53,7 +54,9 @@ bool tags::operator==(const tags &o) const
 		variadic_observed == o.variadic_observed &&
 		world_in_param == o.world_in_param &&
 		world_in_reached == o.world_in_reached &&
-		world_in_new == o.world_in_new && is_new == o.is_new &&
+		world_in_new == o.world_in_new &&
+		new_in_new == o.new_in_new && is_new == o.is_new &&
+		resets == o.resets &&
 		size[0] == o.size[0] && size[1] == o.size[1] &&
 		no_pointer == o.no_pointer && any == o.any;
 }
@@ -114,6 +117,8 @@ std::string tags_print(const tags &t)
 	}
 	if (t.world_in_new)
 		s << " !>new";
+	if (t.new_in_new)
+		s << " new>new";
 	if (t.is_new && t.size[0] && t.size[1])
 		s << " r=new(" << t.size[0] << '*' << t.size[1] << ')';
 	else if (t.is_new && t.size[0])
@@ -124,6 +129,8 @@ std::string tags_print(const tags &t)
 		s << " r=0";
 	if (t.any)
 		s << " r=any";
+	if (t.resets)
+		s << " ~reset";
 	return s.str().empty() ? std::string() : s.str().substr(1);
 }
 
@@ -188,6 +195,10 @@ static bool parse_item(const char *s, tags *t)
 	}
 	if (!strncmp(s, "r=", 2))
 		return parse_result(s + 2, t);
+	if (!strcmp(s, "new>new") || !strcmp(s, "~reset")) {
+		(*s == '~' ? t->resets : t->new_in_new) = true;
+		return true;
+	}
 	if (!strncmp(s, "!>", 2)) {
 		s += 2;
 		if (!strcmp(s, "new")) {

@@ -23,12 +23,14 @@
  *	!>1	pointers of the world may be stored in what parameter 1 points to;
  *		!>*1 in what can be reached there
  *	!>new	or in the new object
+ *	new>new	the new object leads to others that are as new
  *	r=new	the result is a new object; r=new(1), r=new(1*2): of so many bytes
  *	r=0	the result is no pointer
+ *	~reset	memory of a region may be taken back: shim_region_reset() and the like
  *	r=any	the result may be any pointer of the world
  *
- * A parameter that no item names leaks, unless it is an integer.  A result that no item names may be any
- * pointer of the world.  Lines that begin with # are comments.
+ * A parameter that no item names leaks, unless it is an integer.  A result that no
+ * item names may be any pointer of the world.  Lines that begin with # are comments.
  *
  * Knows nothing of gcc.
  */
@@ -67,11 +69,13 @@ struct tags {
 	bool variadic_known, variadic_observed;
 	unsigned long world_in_param, world_in_reached;
 	bool world_in_new;
+	bool new_in_new;
 	bool is_new;		/* the result is a new object */
 	int size[2];		/* of which arguments tell the size, or 0 */
 	bool no_pointer;	/* the result */
 	bool any;		/* the result */
 	bool from_file;		/* not of a body: integers do not leak */
+	bool resets;		/* a region, or calls what nothing is known of */
 
 	tags();
 	bool operator==(const tags &o) const;

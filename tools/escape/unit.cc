@@ -211,15 +211,18 @@ static void derive_result(const body &b, tags *t)
 	for (object_id r : returned) {
 		const object &o = b.g.get(r);
 
-		/* one that hangs on the new one is of the world for callers */
+		/* one that hangs on the new one: as new, unless it is older */
 		if (!b.g.holds_object(b.result, r))
-			t->world_in_new = true;
+			(o.kind == SITE && !o.escaped ? t->new_in_new :
+			 t->world_in_new) = true;
 		for (const fact &f : b.g.holds(o.all)) {
 			const object &in = b.g.get(f.to.object);
 			param_tags *p;
 
 			if (in.kind == WORLD || in.escaped)
 				t->world_in_new = true;
+			else if (in.kind == SITE)
+				t->new_in_new = true;
 			if (in.kind != PARAM && in.kind != CONTENT)
 				continue;
 			p = &t->params[in.nr];
@@ -230,7 +233,7 @@ static void derive_result(const body &b, tags *t)
 		}
 	}
 	if (!t->is_new)
-		t->world_in_new = false;
+		t->world_in_new = t->new_in_new = false;
 }
 
 tags body::derive()
@@ -253,6 +256,7 @@ tags body::derive()
 			}
 	}
 	derive_result(*this, &t);
+	t.resets = !resets.empty() || !strangers.empty() || untouchable;
 	return t;
 }
 

@@ -242,6 +242,47 @@ static int hashed(int n)
 	return r;
 }
 
+struct holder {
+	struct holder *next;
+	struct node *node;
+};
+
+static struct holder *two_holders(void)
+{
+	struct holder *head = NULL, *p;
+
+	for (int i = 0; i < 2; i++) {
+		p = malloc(sizeof(*p));	/*: kept */
+		p->next = head;
+		p->node = NULL;
+		head = p;
+	}
+	return head;
+}
+
+/* In what hangs on a new object, which is returned. */
+static struct holder *behind_new(int n)
+{
+	struct holder *h = two_holders();
+	struct node *p = malloc(sizeof(*p)); /*: kept */
+
+	p->value = n;
+	p->next = NULL;
+	h->next->node = p;
+	return h;
+}
+
+static int behind(int n)
+{
+	struct holder *h = behind_new(n);
+	int r = h->next->node->value;
+
+	free(h->next->node);
+	free(h->next);
+	free(h);
+	return r;
+}
+
 static void as_number(int n)
 {
 	struct node *p = malloc(sizeof(*p)); /*: kept */
@@ -368,6 +409,7 @@ int main(void)
 		sum ^= one_of_two(i) + moved_on() + jumps(i) + with_alloca(i);
 		sum += with_array(i) + assembly(i) + recursive(i) + inlined(i);
 		sum ^= large() + any_size(i) + compared(i) + printed(text);
+		sum += behind(i);
 		as_number(i);
 		as_bytes(i);
 		sum += hashed(i) + given_back() + varargs(i) + threaded(i);
