@@ -371,19 +371,31 @@ bool body::add_pair(gcall *c)
 {
 	const char *name = function_text(gimple_call_fndecl(c));
 	std::map<std::string, unit::allocator>::const_iterator m;
-	unsigned int nr = gimple_call_num_args(c);
+	std::map<std::string, unsigned int>::const_iterator t;
+	unsigned int nr = gimple_call_num_args(c), size, count;
 	tree lhs = gimple_call_lhs(c);
 	node_id out;
 
-	if (nr == 1 && owner->takers.count(name)) {
-		add_release(c, 0, release::FREE, name);
+	t = owner->takers.find(name);
+	if (t != owner->takers.end() && t->second <= nr) {
+		add_release(c, t->second - 1, release::FREE, name);
 		return true;
 	}
 	m = owner->makers.find(name);
-	if (m == owner->makers.end() || nr < 1 || nr > 2)
+	if (m == owner->makers.end())
 		return false;
-	add_site(c, name, gimple_call_arg(c, 0), nr == 2 ?
-		 gimple_call_arg(c, 1) : NULL_TREE, m->second.zeroed, true);
+	size = m->second.size;
+	count = m->second.count;
+	/* of one argument or two it is clear what they are */
+	if (!size && (nr == 1 || nr == 2)) {
+		size = 1;
+		count = nr == 2 ? 2 : 0;
+	}
+	if (!size || size > nr || count > nr)
+		return false;
+	add_site(c, name, gimple_call_arg(c, size - 1), count ?
+		 gimple_call_arg(c, count - 1) : NULL_TREE, m->second.zeroed,
+		 true);
 	if (!lhs)
 		return true;
 	out = TREE_CODE(lhs) == SSA_NAME ? name_node(lhs) : g.add_node(c);

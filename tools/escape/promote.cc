@@ -154,7 +154,7 @@ std::string obstacle(const body &b, const site &s, cgraph_node *node,
 		if (!only)
 			return "what is freed at " + where(r.stmt).text() +
 				" may be something else";
-		p->releases.push_back(r.stmt);
+		p->releases.push_back(r);
 		/* another pointer may be NULL, and the object stay */
 		if (same_pointer(r.arg, lhs))
 			sure.insert(r.stmt);
@@ -218,16 +218,16 @@ static void promote_one(function *fun, const promotion &p)
 	}
 	/* the name must not be that of the call when it goes */
 	gimple_call_set_lhs(p.call, NULL_TREE);
-	remove_call(p.call, gimple_build_assign(lhs, fold_convert(
+	replace_call(p.call, gimple_build_assign(lhs, fold_convert(
 					TREE_TYPE(lhs), address)));
-	for (gimple *r : p.releases) {
+	for (const release &r : p.releases) {
 		/*
 		 * Where this very pointer was freed, its place may be used
 		 * again.  Another may be NULL, and the object alive.
 		 */
-		bool dead = same_pointer(gimple_call_arg(r, 0), lhs);
+		bool dead = same_pointer(r.arg, lhs);
 
-		remove_call(r, dead ? (gimple *)gimple_build_assign(
+		replace_call(r.stmt, dead ? (gimple *)gimple_build_assign(
 					var, build_clobber(TREE_TYPE(var))) :
 				      (gimple *)gimple_build_nop());
 	}

@@ -21,7 +21,7 @@ struct promotion_limits {
 struct promotion {
 	cgraph_node *node;
 	gcall *call;
-	std::vector<gimple *> releases;
+	std::vector<release> releases;
 	unsigned long size;
 	bool zeroed;
 };

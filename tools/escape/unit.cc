@@ -28,26 +28,47 @@ bool unit::is_release(tree decl, unsigned int *arg)
 	return *arg != UINT_MAX;
 }
 
+/* "NAME,1,2" to a name and at most two numbers; false if it is not that */
+static bool split_name(const std::string &text, std::string *name,
+		       unsigned int *first, unsigned int *second)
+{
+	char more;
+	int n = 0;
+
+	*name = text.substr(0, text.find(','));
+	if (name->empty())
+		return false;
+	if (name->size() == text.size())
+		return true;
+	n = sscanf(text.c_str() + name->size(), ",%u,%u%c", first, second,
+		   &more);
+	return (n == 1 || n == 2) && *first && *first < 64 && *second < 64 &&
+		text.back() != ',' && text.find_first_not_of("0123456789,", name->size()) ==
+		std::string::npos;
+}
+
 bool unit::add_pair(const std::string &text)
 {
 	size_t end = text.find(':'), more;
-	allocator a = { false };
-	std::string taker;
+	allocator a = { 0, 0, false };
+	unsigned int object = 1, none = 0;
+	std::string maker, taker, second;
 
-	if (end == std::string::npos || !end)
+	if (end == std::string::npos)
 		return false;
-	taker = text.substr(end + 1);
-	more = taker.find(':');
+	second = text.substr(end + 1);
+	more = second.find(':');
 	if (more != std::string::npos) {
-		if (taker.substr(more) != ":zeroed")
+		if (second.substr(more) != ":zeroed")
 			return false;
 		a.zeroed = true;
-		taker.resize(more);
+		second.resize(more);
 	}
-	if (taker.empty())
+	if (!split_name(text.substr(0, end), &maker, &a.size, &a.count) ||
+	    !split_name(second, &taker, &object, &none) || none)
 		return false;
-	makers[text.substr(0, end)] = a;
-	takers.insert(taker);
+	makers[maker] = a;
+	takers[taker] = object;
 	return true;
 }
 

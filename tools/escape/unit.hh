@@ -25,13 +25,16 @@ public:
 	 * trusted to do what their text here says */
 	bool strict;
 
-	/* Allocators that are malloc() and free() by other names. */
+	/* Allocators that are malloc() and free() by other names, with the
+	 * arguments, from 1 on, that tell size, count and object; 0: none */
 	struct allocator {
+		unsigned int size, count;
 		bool zeroed;
 	};
 	std::map<std::string, allocator> makers;
-	std::set<std::string> takers;
-	/* "MALLOC:FREE" or "CALLOC:FREE:zeroed"; false if it is not that */
+	std::map<std::string, unsigned int> takers;
+	/* "MALLOC[,SIZE[,COUNT]]:FREE[,OBJECT][:zeroed]"; false if it is not
+	 * that */
 	bool add_pair(const std::string &text);
 
 	listener *done;
