@@ -100,7 +100,7 @@ check-examples: lib tools
 	@selftests/examples $(o)
 
 ## check-shimcc: shimcc's verdicts, on the host
-check-shimcc: tools
+check-shimcc: lib tools
 	@selftests/escape/run $(o)
 
 ## check-escape: programs of Debian's, built with shimcc --shim-promote (APPS=...)

@@ -25,8 +25,8 @@ bool same_pointer(tree a, tree b)
 		pointer_origin(a) == pointer_origin(b);
 }
 
-/* Is this the way that is only taken where the pointer is NULL? */
-static bool null_edge(edge e, tree pointer)
+/* Is this the way that is only taken where the pointer is NULL; or is not? */
+static bool null_edge(edge e, tree pointer, bool null)
 {
 	gimple *last = last_stmt(e->src);
 	tree other;
@@ -42,9 +42,9 @@ static bool null_edge(edge e, tree pointer)
 	if (!integer_zerop(other))
 		return false;
 	if (gimple_cond_code(last) == EQ_EXPR)
-		return e->flags & EDGE_TRUE_VALUE;
+		return e->flags & (null ? EDGE_TRUE_VALUE : EDGE_FALSE_VALUE);
 	return gimple_cond_code(last) == NE_EXPR &&
-		(e->flags & EDGE_FALSE_VALUE);
+		(e->flags & (null ? EDGE_FALSE_VALUE : EDGE_TRUE_VALUE));
 }
 
 /* true: the walk over the block's rest comes to to */
@@ -67,7 +67,7 @@ static bool walk(gimple_stmt_iterator i, gimple *to,
 
 bool path_exists(const body &b, gimple *from, gimple *to,
 		 const std::set<gimple *> &without, tree pointer,
-		 gimple **last)
+		 gimple **last, bool null)
 {
 	std::vector<basic_block> todo;
 	std::set<basic_block> seen;
@@ -90,7 +90,7 @@ bool path_exists(const body &b, gimple *from, gimple *to,
 			return true;
 		if (!stopped)
 			FOR_EACH_EDGE(e, ei, bb->succs) {
-				if (null_edge(e, pointer))
+				if (null_edge(e, pointer, !null))
 					continue;
 				if (e->dest != EXIT_BLOCK_PTR_FOR_FN(b.fun)) {
 					if (seen.insert(e->dest).second)

@@ -12,10 +12,11 @@ namespace escape {
  * another (NULL: its exit) that passes none of these statements, and on which
  * pointer, an SSA name or NULL_TREE, is not NULL?  *last is set to a statement
  * near the end of it.  Ways that do not end, by exit() or abort(), do not count.
+ * null: on which pointer may be NULL instead.
  */
 bool path_exists(const body &b, gimple *from, gimple *to,
 		 const std::set<gimple *> &without, tree pointer,
-		 gimple **last);
+		 gimple **last, bool null = false);
 
 /* Are two SSA names one pointer: copies of each other? */
 bool same_pointer(tree a, tree b);

@@ -10,6 +10,7 @@
 #include "gcc.hh"
 #include "own.hh"
 #include "promote.hh"
+#include "region.hh"
 #include "report.hh"
 #include "unit.hh"
 
@@ -23,7 +24,7 @@ struct settings {
 	report_options report;
 	std::vector<std::string> summaries, pairs;
 	const char *write_summary;
-	bool promote;
+	bool promote, regions;
 	promotion_limits limits;
 };
 
@@ -49,11 +50,12 @@ public:
 
 private:
 	void judge_object(const body &b, const site &s, cgraph_node *node,
-			  unsigned long *frame);
+			  unsigned long *frame, std::set<gcall *> *gone);
 	std::vector<cgraph_node *> roots(const unit &u);
 
 	std::vector<finding> all, owned;
 	std::vector<promotion> moved;
+	regions together;
 	std::string summary;
 };
 
@@ -81,7 +83,7 @@ const char *no_analysis()
 
 /* The verdict, and what follows from it. */
 void escape_pass::judge_object(const body &b, const site &s, cgraph_node *node,
-			       unsigned long *frame)
+			       unsigned long *frame, std::set<gcall *> *gone)
 {
 	finding f = judge_site(b, s);
 	std::string against;
@@ -93,12 +95,12 @@ void escape_pass::judge_object(const body &b, const site &s, cgraph_node *node,
 			against = "the function's frame would grow too much";
 		if (against.empty() && setup.promote) {
 			moved.push_back(p);
+			gone->insert(s.call);
 			f.promoted = true;
 			*frame += p.size;
 		} else {
-			f.reason += against.empty() ?
-				"; could be on the stack" :
-				"; stays on the heap: " + against;
+			f.stays = against.empty() ? "could be on the stack" :
+				"stays on the heap: " + against;
 		}
 	}
 	all.push_back(f);
@@ -115,7 +117,7 @@ std::vector<cgraph_node *> escape_pass::roots(const unit &u)
 	cgraph_node *node;
 
 	if (setup.report.verbose || setup.report.json || setup.write_summary ||
-	    own_seen) {
+	    own_seen || setup.regions) {
 		FOR_EACH_FUNCTION_WITH_GIMPLE_BODY(node)
 			if (!node->alias && !node->thunk)
 				found.push_back(node);
@@ -137,24 +139,34 @@ std::vector<cgraph_node *> escape_pass::roots(const unit &u)
 void escape_pass::body_done(body &b, cgraph_node *node, const tags *t)
 {
 	unsigned long frame = 0;
+	std::vector<size_t> places;
+	std::set<gcall *> gone;
 	finding f;
 
 	if (t && TREE_PUBLIC(node->decl) && !DECL_WEAK(node->decl) &&
 	    !DECL_EXTERNAL(node->decl) && setup.write_summary)
 		summary += std::string(function_text(node->decl)) + ' ' +
 			tags_print(*t) + '\n';
-	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl)))
+	if (in_system_header_at(DECL_SOURCE_LOCATION(node->decl))) {
+		if (setup.regions)
+			together.add(b, node, t, places, gone);
 		return;
+	}
 	own_check(b, &owned);
-	if (!setup.report.verbose && !setup.report.json && !setup.promote)
+	if (!setup.report.verbose && !setup.report.json && !setup.promote &&
+	    !setup.regions)
 		return;
 	for (unsigned int i = 0; i < b.params.size(); i++) {
 		f = finding();
 		if (judge_param(b, i, t, &f))
 			all.push_back(f);
 	}
-	for (const site &s : b.sites)
-		judge_object(b, s, node, &frame);
+	for (const site &s : b.sites) {
+		places.push_back(all.size());
+		judge_object(b, s, node, &frame, &gone);
+	}
+	if (setup.regions)
+		together.add(b, node, t, places, gone);
 	for (const local &l : b.locals) {
 		f = finding();
 		if (judge_local(b, l, &f))
@@ -186,10 +198,14 @@ unsigned int escape_pass::execute(function *)
 		for (const std::string &pair : setup.pairs)
 			if (!u.add_pair(pair))
 				fail(pair + " is no MALLOC:FREE");
+		if (setup.regions)
+			region_name_params();
 		u.done = this;
-		u.strict = setup.promote;
+		u.strict = setup.promote || setup.regions;
 		for (cgraph_node *node : roots(u))
 			u.analyse(node);
+		if (setup.regions)
+			together.finish(&all);
 		promote(moved);
 	}
 	/* as warnings, unless there is a report that they are part of */
@@ -222,6 +238,8 @@ bool take_argument(const plugin_argument &a)
 		setup.write_summary = a.value;
 	else if (!strcmp(a.key, "promote"))
 		setup.promote = true;
+	else if (!strcmp(a.key, "regions"))
+		setup.regions = true;
 	else if (!strcmp(a.key, "max") && a.value)
 		setup.limits.object = strtoul(a.value, NULL, 0);
 	else if (!strcmp(a.key, "frame") && a.value)
@@ -234,6 +252,12 @@ bool take_argument(const plugin_argument &a)
 void mark_attributes(void *, void *)
 {
 	own_register();
+}
+
+/* A function is complete, and not yet given to the rest of gcc. */
+void note_function(void *fndecl, void *)
+{
+	region_note_function((tree)fndecl);
 }
 
 void note_params(void *, void *)
@@ -272,6 +296,9 @@ int plugin_init(plugin_name_args *info, plugin_gcc_version *version)
 			  NULL);
 	register_callback(info->base_name, PLUGIN_ALL_IPA_PASSES_START,
 			  note_params, NULL);
+	if (setup.regions)
+		register_callback(info->base_name, PLUGIN_PRE_GENERICIZE,
+				  note_function, NULL);
 	register_callback(info->base_name, PLUGIN_PASS_MANAGER_SETUP, NULL, &p);
 	register_callback(info->base_name, PLUGIN_INFO, NULL, &about);
 	return 0;

@@ -187,7 +187,7 @@ static tree make_variable(function *fun, unsigned long size)
 	return var;
 }
 
-static void remove_call(gimple *stmt, gimple *instead)
+void replace_call(gimple *stmt, gimple *instead)
 {
 	gimple_stmt_iterator i = gsi_for_stmt(stmt);
 
@@ -245,6 +245,11 @@ void promote(const std::vector<promotion> &all)
 		pop_cfun();
 		done.insert(p.node);
 	}
+	update_functions(done);
+}
+
+void update_functions(const std::set<cgraph_node *> &done)
+{
 	for (cgraph_node *node : done) {
 		push_cfun(DECL_STRUCT_FUNCTION(node->decl));
 		mark_virtual_operands_for_renaming(cfun);

@@ -33,6 +33,11 @@ struct promotion {
 std::string obstacle(const body &b, const site &s, cgraph_node *node,
 		     const promotion_limits &limits, promotion *p);
 
+/* Put a statement in the place of a call. */
+void replace_call(gimple *stmt, gimple *instead);
+/* After the statements of functions were changed. */
+void update_functions(const std::set<cgraph_node *> &done);
+
 /* Do it.  Nothing may refer to the statements afterwards. */
 void promote(const std::vector<promotion> &all);
 

@@ -18,11 +18,17 @@ finding::finding() :
 
 std::string finding::text() const
 {
+	std::string all = reason;
+
+	if (!stays.empty() && region.empty())
+		all += "; " + stays;
 	switch (kind) {
 	case OBJECT:
-		return escapes ? what + " escapes: " + reason :
-			what + " does not escape (" + reason + ")" +
-			(promoted ? " [moved to the stack]" : "");
+		return (escapes ? what + " escapes: " + all :
+			what + " does not escape (" + all + ")") +
+			(promoted ? " [moved to the stack]" : "") +
+			(region.empty() ? "" :
+			 " [moved to the region " + region + "]");
 	case PARAMETER:
 		if (escapes)
 			return what + " leaks: " + reason;
@@ -97,11 +103,13 @@ static std::string json_of(const finding &f)
 		quoted(f.rule) << ",\"function\":" << quoted(f.function) <<
 		",\"what\":" << quoted(f.what) << ",\"escapes\":" <<
 		(f.escapes ? "true" : "false") << ",\"reason\":" <<
-		quoted(f.reason) << ",\"text\":" << quoted(f.text());
+		quoted(f.stays.empty() ? f.reason : f.reason + "; " + f.stays) << ",\"text\":" << quoted(f.text());
 	if (f.size >= 0)
 		s << ",\"size\":" << f.size;
 	if (f.promoted)
 		s << ",\"promoted\":true";
+	if (!f.region.empty())
+		s << ",\"region\":" << quoted(f.region);
 	s << ",\"path\":[";
 	for (size_t i = 0; i < f.path.size(); i++) {
 		s << (i ? "," : "") << '{';

@@ -23,8 +23,10 @@ struct finding {
 	std::string rule;	/* what a program sorts it by */
 	bool escapes;
 	std::string reason;
+	std::string stays;	/* on the heap, because of this; or empty */
 	long size;		/* bytes, or -1 */
 	bool promoted;
+	std::string region;	/* that it was moved to, or empty */
 	std::vector<step> path;	/* the cause first */
 
 	finding();

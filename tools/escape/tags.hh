@@ -26,7 +26,7 @@
  *	new>new	the new object leads to others that are as new
  *	r=new	the result is a new object; r=new(1), r=new(1*2): of so many bytes
  *	r=0	the result is no pointer
- *	~reset	memory of a region may be taken back: shim_region_reset() and the like
+ *	~reset	the memory of a region may be taken back
  *	r=any	the result may be any pointer of the world
  *
  * A parameter that no item names leaks, unless it is an integer.  A result that no
