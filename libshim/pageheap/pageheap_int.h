@@ -169,7 +169,7 @@ struct pageheap {
 	size_t inuse;
 	size_t idle;		/* free with memory, or on the way to lose it */
 	size_t moving;		/* calls to the backend without the lock */
-	size_t moved;		/* blocks that are @moved */
+	size_t moved;		/* blocks that are @moved, and cuts between them */
 	size_t part;		/* PART blocks with pages in use */
 	size_t part_pages;	/* of these, 4 KiB memory */
 	size_t span_whole;	/* whole blocks inside spans */

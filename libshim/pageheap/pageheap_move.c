@@ -5,9 +5,9 @@
  * A span moves in pieces: its whole blocks together, and its pages in each
  * block that it shares with other spans.  A piece in a block whose memory is
  * one huge page is copied, because moving it would split the page; so is a
- * piece that the kernel refuses to move.  No more than one piece is in two
- * places at a time, so a growing object needs hardly more memory than it
- * already has.
+ * piece that the kernel refuses to move.  Of whole blocks the old one is given
+ * back as soon as its copy is made.  No more than a block is in two places at a
+ * time, so a growing object needs hardly more memory than it already has.
  *
  * Keeps true: a call that answers false changed nothing; what a moved piece
  * leaves behind has no memory and reads as zero.
@@ -29,23 +29,29 @@
 
 #define PIECES_MAX	64u	/* bits of a word; a span of more is copied */
 
+/*
+ * Mappings of the kernel's that one piece may be afterwards.  Each move of an
+ * array adds one, a copy makes one of all.
+ */
+#define PARTS_MAX	8u
+
 struct piece {
 	uintptr_t at;
 	size_t len;
 	bool movable;
+	bool blocks;		/* whole ones, of a segment */
 };
 
 /* The piece of [@at, @end) that begins at @at. */
 static struct piece piece_at(uintptr_t at, uintptr_t end)
 {
 	const struct block *b = block_at(at);
-	bool blocks = b->state == BLOCK_SPAN;
-	struct piece p = { .at = at };
+	struct piece p = { .at = at, .blocks = b->state == BLOCK_SPAN };
 
-	p.len = blocks ? b->run * BLOCK_SIZE : BLOCK_SIZE - at % BLOCK_SIZE;
+	p.len = p.blocks ? b->run * BLOCK_SIZE : BLOCK_SIZE - at % BLOCK_SIZE;
 	if (p.len > end - at)
 		p.len = end - at;
-	p.movable = blocks || !b->whole || p.len == BLOCK_SIZE;
+	p.movable = p.blocks || !b->whole || p.len == BLOCK_SIZE;
 	return p;
 }
 
@@ -76,32 +82,97 @@ static bool is_movable(uintptr_t at, uintptr_t end, unsigned int *skip,
 	return any && n <= PIECES_MAX && ph.moved < MOVED_MAX;
 }
 
+static void blocks_copy(const struct backend_ops *ops, uintptr_t at,
+			uintptr_t to, size_t len)
+{
+	struct backend_range old = { at, BLOCK_SIZE };
+
+	for (; len; len -= BLOCK_SIZE) {
+		memcpy((void *)to, (void *)old.start, BLOCK_SIZE);
+		/* refused: the application has locked it in memory */
+		if (!ops->release(&old, 1))
+			memset((void *)old.start, 0, BLOCK_SIZE);
+		old.start += BLOCK_SIZE;
+		to += BLOCK_SIZE;
+	}
+}
+
 /*
- * Move [@at, @end) to @to, bit n of @moved telling how piece n went.  Called
- * without the lock.
+ * Move whole blocks by halves.  Before 6.17 the kernel refuses what is more
+ * than one mapping to it, and blocks that moved before are one of their own.
+ * @parts counts mappings; what would be too many, and a block that the kernel
+ * refuses, is copied.
  *
- * Return: false if the place of piece @lost is somebody else's now; all is back
- * where it was then.
+ * Return: BACKEND_MOVED, or BACKEND_LOST: the place of @lost is somebody else's,
+ * and what is before that has moved.
+ */
+static enum backend_remap blocks_move(const struct backend_ops *ops,
+				      uintptr_t at, uintptr_t to, size_t len,
+				      unsigned int *parts, struct piece *lost)
+{
+	size_t half = len / 2 & ~(BLOCK_SIZE - 1);
+	enum backend_remap how = BACKEND_STAYED;
+
+	if (*parts < PARTS_MAX)
+		how = ops->remap(at, to, len);
+	if (how == BACKEND_MOVED)
+		++*parts;
+	if (how == BACKEND_LOST)
+		*lost = (struct piece){ .at = to, .len = len };
+	if (how != BACKEND_STAYED)
+		return how;
+	if (!half || *parts >= PARTS_MAX) {
+		blocks_copy(ops, at, to, len);
+		return BACKEND_MOVED;
+	}
+	how = blocks_move(ops, at, to, half, parts, lost);
+	if (how == BACKEND_MOVED)
+		how = blocks_move(ops, at + half, to + half, len - half, parts,
+				  lost);
+	return how;
+}
+
+static enum backend_remap piece_move(const struct backend_ops *ops,
+				     const struct piece *p, uintptr_t to,
+				     unsigned int *cuts, struct piece *lost)
+{
+	enum backend_remap how = BACKEND_STAYED;
+	unsigned int parts = 0;
+
+	if (p->movable && p->blocks) {
+		how = blocks_move(ops, p->at, to, p->len, &parts, lost);
+		*cuts += parts > 1 ? parts - 1 : 0;
+	} else if (p->movable) {
+		how = ops->remap(p->at, to, p->len);
+		*lost = (struct piece){ .at = to, .len = p->len };
+	}
+	return how;
+}
+
+/*
+ * Move [@at, @end) to @to, bit n of @moved telling how piece n went, and @cuts how
+ * many mappings more than pieces there are.  Called without the lock.
+ *
+ * Return: false if the place of @lost is somebody else's now; all is back where
+ * it was then.
  */
 static bool pieces_move(const struct backend_ops *ops, uintptr_t at,
 			uintptr_t end, uintptr_t to, uint64_t *moved,
-			struct piece *lost)
+			unsigned int *cuts, struct piece *lost)
 {
 	uintptr_t from = at;
 	uint64_t bit;
 
 	*moved = 0;
+	*cuts = 0;
 	for (bit = 1; at < end; bit <<= 1) {
 		struct piece p = piece_at(at, end);
 		uintptr_t target = to + (at - from);
-		enum backend_remap how = BACKEND_STAYED;
+		enum backend_remap how;
 
-		if (p.movable)
-			how = ops->remap(at, target, p.len);
+		how = piece_move(ops, &p, target, cuts, lost);
 		if (how == BACKEND_LOST) {
-			memcpy((void *)from, (void *)to, at - from);
-			*lost = p;
-			lost->at = target;
+			memcpy((void *)from, (void *)to, lost->at - to);
 			return false;
 		}
 		if (how == BACKEND_MOVED)
@@ -172,7 +243,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	uintptr_t from = s->start, end = from + s->npages * PAGE_SIZE;
 	const struct backend_ops *ops;
 	enum backend_id backend;
-	unsigned int skip;
+	unsigned int skip, cuts;
 	size_t copied;
 	struct transit_of of;
 	struct piece lost;
@@ -204,7 +275,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	of.blocks = t.blocks;
 	way = transit_leave(&of);
 	to = t.start + skip * PAGE_SIZE;
-	ok = pieces_move(ops, from, end, to, &moved, &lost);
+	ok = pieces_move(ops, from, end, to, &moved, &cuts, &lost);
 	/* what moved brought the advice of its old place along */
 	if (ok && t.whole)
 		taken_back(&t);
@@ -214,6 +285,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 		goto no;
 	}
 	pieces_leave(from, end, moved);
+	ph.moved += cuts;
 	s->flags &= (uint8_t)~SPAN_ZERO;
 	if (taken_use(&t, skip, npages))
 		s->flags |= SPAN_ZERO;

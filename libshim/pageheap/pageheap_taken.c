@@ -87,15 +87,19 @@ void taken_thin(struct taken *t, size_t npages)
  *
  * Called without the lock, or with it.
  *
- * Return: false if there is none.
+ * Return: false if there is not enough: what there was is given back.
  */
 bool taken_back(const struct taken *t)
 {
 	const struct backend_ops *ops = backend_ops(t->backend);
 	size_t len = t->blocks * BLOCK_SIZE - (t->thin ? BLOCK_SIZE : 0);
+	struct backend_range all = { t->start, t->blocks * BLOCK_SIZE };
 
-	return (!len || ops->whole(t->start, len)) &&
-	       (!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE));
+	if ((!len || ops->whole(t->start, len)) &&
+	    (!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE)))
+		return true;
+	ops->release(&all, 1);
+	return false;
 }
 
 /* An earlier advice may make blocks of this memory: it is to be pages now. */

@@ -89,7 +89,7 @@ static bool fake_thin(uintptr_t block, size_t used)
 	shim_lock_acquire(&lock);
 	if (block % BLOCK_SIZE || used % OS_PAGE || !used || used >= BLOCK_SIZE)
 		fake.bad++;
-	ok = !fails();
+	ok = !fake.refuse_thin && !fails();
 	if (ok) {
 		mark(block, used, 0);
 		fake.thin++;
@@ -194,12 +194,15 @@ static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len)
 		fake.bad++;
 	if (fails())
 		how = BACKEND_STAYED;
-	if (fake.moves) {
+	if (from < fake.cut && fake.cut < from + len) {
+		how = BACKEND_STAYED;
+	} else if (fake.moves) {
 		fake.moves--;
 		how = BACKEND_MOVED;
 	}
 	if (how == BACKEND_MOVED) {
 		move(from, to, len);
+		fake.moved += len;
 		mark(from, len, 1);
 		mark(to, len, 0);
 	} else if (how == BACKEND_STAYED) {

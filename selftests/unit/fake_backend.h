@@ -21,7 +21,9 @@
  * @refuse_release: release refuses everything
  * @locked: release refuses what has this address in it
  * @refuse_join: join fails
+ * @refuse_thin: thin fails
  * @remap: what remap answers
+ * @cut: remap refuses what has this address inside, as between two mappings
  * @moves: so many times remap moves, whatever it answers after that
  * @jump: each growth is somewhere else, not behind the last
  * @on_release: called by release while the heap's lock is dropped, or NULL
@@ -32,6 +34,7 @@
  * @grown: bytes of address space given
  * @whole: bytes made whole
  * @released: bytes given back
+ * @moved: bytes moved by remap
  * @thin: blocks begun as 4 KiB pages
  * @ranges: in so many ranges
  * @split: blocks that are to be pages
@@ -45,7 +48,9 @@ struct fake_backend {
 	bool refuse_release;
 	uintptr_t locked;
 	bool refuse_join;
+	bool refuse_thin;
 	enum backend_remap remap;
+	uintptr_t cut;
 	unsigned int moves;
 	bool jump;
 	void (*on_release)(void);
@@ -56,6 +61,7 @@ struct fake_backend {
 	size_t grown;
 	size_t whole;
 	size_t released;
+	size_t moved;
 	size_t thin;
 	size_t ranges;
 	size_t split;

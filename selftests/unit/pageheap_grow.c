@@ -147,6 +147,23 @@ TEST(no_memory_for_a_tail)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* The memory of the first blocks is not left with nobody. */
+TEST(no_memory_for_all_of_it)
+{
+	size_t had, released;
+
+	outgrow();
+	fake.refuse_thin = true;
+	fake.first = BACKEND_KMOD;
+	had = fake.whole;
+	released = fake.released;
+	EXPECT_EQ(NULL, pageheap_alloc(BLOCK_PAGES + 1, 1));
+	EXPECT_LT(had, fake.whole);
+	EXPECT_LE(fake.whole - had, fake.released - released);
+	fake.refuse_thin = false;
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 /* Grow until it fails, by each way there is; never beyond the limit. */
 static void limit_set(void)
 {
@@ -373,6 +390,58 @@ TEST_F(move, is_copied_where_the_kernel_refuses)
 	if (variant->copied)
 		return;
 	EXPECT_TRUE(pageheap_remap_grow(self->s, 2 * n));
+	EXPECT_EQ(n, filled(self->s->start, n));
+}
+
+/* Memory that moved before is a mapping of its own to the kernel. */
+TEST_F(move, is_moved_by_parts)
+{
+	uintptr_t at = (self->at + BLOCK_SIZE - 1) & ~(BLOCK_SIZE - 1);
+	uintptr_t end = self->at + variant->npages * PAGE_SIZE;
+	size_t blocks = (end - at) / BLOCK_SIZE, n = variant->npages;
+
+	if (variant->copied || end < at + 2 * BLOCK_SIZE)
+		return;
+	fake.cut = at + BLOCK_SIZE;
+	EXPECT_TRUE(pageheap_remap_grow(self->s, 2 * n));
+	fake.cut = 0;
+	EXPECT_EQ(n, filled(self->s->start, n));
+	/* no block was copied */
+	EXPECT_LE(blocks * BLOCK_SIZE, fake.moved);
+}
+
+/* Its old place is given back block by block, so that there is never a second. */
+TEST_F(move, copied_blocks_are_not_there_twice)
+{
+	uintptr_t at = (self->at + BLOCK_SIZE - 1) & ~(BLOCK_SIZE - 1);
+	uintptr_t end = self->at + variant->npages * PAGE_SIZE;
+	size_t n = variant->npages, before = heap_now();
+
+	if (variant->copied)
+		return;
+	fake.remap = BACKEND_STAYED;
+	EXPECT_TRUE(pageheap_remap_grow(self->s, 2 * n));
+	EXPECT_EQ(n, filled(self->s->start, n));
+	EXPECT_GE(before + n * PAGE_SIZE + 4 * BLOCK_SIZE, heap_now());
+	for (; at + BLOCK_SIZE <= end; at += BLOCK_SIZE)
+		EXPECT_EQ(0, *(uintptr_t *)at);
+	fake.remap = BACKEND_MOVED;
+}
+
+/* The place of a later part is somebody else's: the first comes back. */
+TEST_F(move, place_of_a_part_is_lost)
+{
+	size_t n = variant->npages;
+
+	if (variant->copied || n < 3 * BLOCK_PAGES)
+		return;
+	fake.cut = ((self->at + BLOCK_SIZE - 1) & ~(BLOCK_SIZE - 1)) + BLOCK_SIZE;
+	fake.moves = 2;
+	fake.remap = BACKEND_LOST;
+	pageheap_remap_grow(self->s, 2 * n);
+	fake.moves = 0;
+	fake.cut = 0;
+	fake.remap = BACKEND_MOVED;
 	EXPECT_EQ(n, filled(self->s->start, n));
 }
 
