@@ -245,7 +245,8 @@ struct folio *ha_block_fill(struct ha_block *b, int i, struct ha_source *src,
 	if (from && spare)
 		folio = ha_source_spare(src);
 	if (!folio)
-		folio = ha_source_page(src, !from);
+		folio = ha_source_page(src, !from ? HA_ZERO :
+					    spare ? 0 : HA_TRY);
 	if (IS_ERR(folio))
 		return folio;
 	/* a fault waits for the copy into a spare page: copy the fastest way */

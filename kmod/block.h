@@ -179,6 +179,9 @@ static inline unsigned int ha_block_put(struct ha_block *b,
  * @from: page to copy, or NULL for zero
  * @spare: a page of the stock will do for a copy: one at a time, in a fault
  *
+ * A copy outside a fault is upkeep, which rather fails than has a process killed
+ * at the limit of its memory cgroup.
+ *
  * Return: the folio, -EDQUOT, -ENOMEM, or -EHWPOISON where memory failed in
  * @from.
  */

@@ -491,15 +491,19 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 	ha_account_uncharge(account, HA_BLOCK_PAGES);
 }
 
-struct folio *ha_source_page(struct ha_source *src, bool zero)
+struct folio *ha_source_page(struct ha_source *src, unsigned int how)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT | source_gfp(src);
 	struct folio *folio;
 
+	if (how & HA_ZERO)
+		gfp |= __GFP_ZERO;
+	if (how & HA_TRY)
+		gfp |= __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+
 	if (ha_account_charge(src->account, 1, !src->common))
 		return ERR_PTR(-EDQUOT);
-	folio = __folio_alloc(zero ? gfp | __GFP_ZERO : gfp, 0,
-			      source_node(src), ha_node_mask());
+	folio = __folio_alloc(gfp, 0, source_node(src), ha_node_mask());
 	if (folio)
 		return folio;
 	ha_account_uncharge(src->account, 1);

@@ -87,6 +87,7 @@ void ha_source_exit(struct ha_source *src);
 /* How a block is asked for. */
 #define HA_ZERO		1	/* cleared; otherwise it may hold anything */
 #define HA_WAIT		2	/* may compact memory first: not in a fault */
+#define HA_TRY		4	/* fails before anybody is killed for it */
 
 /**
  * ha_source_block() - get a block
@@ -143,11 +144,11 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 /**
  * ha_source_page() - get a 4 KiB page
  * @src: the supply
- * @zero: the caller needs it cleared
+ * @how: HA_ZERO, HA_TRY
  *
  * Return: a folio of order 0, -EDQUOT or -ENOMEM as an error pointer.
  */
-struct folio *ha_source_page(struct ha_source *src, bool zero);
+struct folio *ha_source_page(struct ha_source *src, unsigned int how);
 
 /**
  * ha_source_spare() - get a 4 KiB page that was allocated ahead

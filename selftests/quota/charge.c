@@ -252,4 +252,35 @@ TEST_F(charge, the_reserve_never_calls_the_oom_killer)
 	EXPECT_EQ(0, child_run(reserve_at_limit, &self->cg));
 }
 
+/*
+ * A block of which a part is released is copied into small pages.  Where there is
+ * no room for these, memory stays, and nobody dies for giving some back.
+ */
+static int release_at_limit(void *arg)
+{
+	long long limit;
+	struct arena a;
+	size_t at;
+
+	if (memcg_enter(arg) || arena_make(&a, 4))
+		return 1;
+	pages_fill(a.base, a.size, 1);
+	limit = memcg_read(arg, "memory.current") + 64 * 1024;
+	if (memcg_write(arg, "memory.max", limit))
+		return 2;
+	for (at = 0; at < a.size; at += BLOCK_LEN) {
+		arena_punch(&a, at, BLOCK_LEN / 2);
+		if (pages_wrong(a.base + at + BLOCK_LEN / 2, BLOCK_LEN / 2, 1))
+			return 3;
+	}
+	return memcg_key(arg, "memory.events", "max") > 0 ? 0 : 4;
+}
+
+TEST_F(charge, release_at_the_limit_kills_nobody)
+{
+	ASSERT_EQ(0, param_write("reserve_max", 0));
+	EXPECT_EQ(0, child_run(release_at_limit, &self->cg));
+	EXPECT_EQ(0, memcg_key(&self->cg, "memory.events", "oom_kill"));
+}
+
 TEST_HARNESS_MAIN
