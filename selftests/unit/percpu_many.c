@@ -54,6 +54,8 @@ FIXTURE_SETUP(many)
 	percpu.limit = PERCPU_MAX_CPUS;
 	percpu.mm_cid = false;
 	percpu.node_id = true;
+	/* no CPU is idle before a test says so, however long it takes */
+	percpu.tick = UINT64_MAX;
 	percpu_open(true);
 }
 
