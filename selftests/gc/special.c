@@ -222,6 +222,59 @@ TEST_F(special, a_value_goes_with_its_key)
 	EXPECT_GE(STRAY, count_left(value_of, SOME));
 }
 
+struct held {
+	struct shim_gc_ephemeron *pair;
+	void *key;
+	uint64_t value;
+};
+
+static unsigned int right, wrong;
+
+static void pair_is_whole(void *p, void *arg)
+{
+	struct held *h = p;
+	uint64_t *value = shim_gc_ephemeron_get(h->pair, NULL);
+
+	(void)arg;
+	if (value && *value == h->value)
+		right++;
+	else
+		wrong++;
+}
+
+static __attribute__((noinline)) void make_held(void)
+{
+	struct held *h;
+	uint64_t *value;
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++) {
+		h = shim_gc_alloc(sizeof(*h));
+		h->key = shim_gc_alloc(32);
+		h->value = i + 1;
+		value = shim_gc_alloc(sizeof(*value));
+		*value = i + 1;
+		h->pair = shim_gc_ephemeron_new(h->key, value);
+		value_of[i] = shim_gc_weak_new(value, SHIM_GC_LONG);
+		shim_gc_finalizer(h, pair_is_whole, NULL, SHIM_GC_UNORDERED);
+	}
+}
+
+/* What a finalizer finds is whole: key and cell it has from its object. */
+TEST_F(special, a_finalizer_finds_the_values_of_its_pairs)
+{
+	make_held();
+	collect();
+	EXPECT_EQ(SOME, count_left(value_of, SOME));
+	/* whatever took the place of a value that was lost */
+	make_garbage(longs, SOME, sizeof(uint64_t));
+	shim_gc_finalize();
+	EXPECT_LE(SOME - STRAY, right);
+	EXPECT_EQ(0, wrong);
+	settle();
+	EXPECT_GE(STRAY, count_left(value_of, SOME));
+}
+
 static size_t leaks, leaked;
 
 static void on_leak(const void *p, size_t size)

@@ -259,6 +259,39 @@ TEST_F(sizes, realloc_from_all_that_is_usable)
 	}
 }
 
+/* An array that moved to grow has room to grow on, and keeps it as it does. */
+TEST_F(sizes, room_to_grow_stays)
+{
+	char *p[16];
+	size_t have;
+	int i, moved = 0;
+
+	/* one behind the other: but for the last, they cannot grow in place */
+	for (i = 0; i < 16; i++) {
+		p[i] = malloc(100000);
+		ASSERT_NE(NULL, p[i]);
+	}
+	for (i = 0; i < 16; i++) {
+		char *was = p[i];
+
+		p[i] = realloc(was, 110000);
+		ASSERT_NE(NULL, p[i]);
+		moved += p[i] != was;
+		have = malloc_usable_size(p[i]);
+		was = p[i];
+		p[i] = realloc(p[i], 112000);
+		EXPECT_EQ(was, p[i]);
+		EXPECT_EQ(have, malloc_usable_size(p[i]));
+		/* an eighth more than was asked for */
+		p[i] = realloc(p[i], 120000);
+		EXPECT_EQ(was, p[i]);
+		EXPECT_EQ(have, malloc_usable_size(p[i]));
+	}
+	EXPECT_LT(8, moved);
+	for (i = 0; i < 16; i++)
+		free(p[i]);
+}
+
 /* Of memory that was full of something else. */
 TEST_F(sizes, calloc_is_zero_in_every_byte)
 {

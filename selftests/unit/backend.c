@@ -173,6 +173,22 @@ BACKEND_TEST(smaller_steps_where_a_limit_is)
 	EXPECT_GE(512 * MIB, got);
 }
 
+/* Half of what may not be had is less than what is needed: so much, no less. */
+BACKEND_TEST(no_smaller_than_what_is_needed)
+{
+	uintptr_t p = grow(self->id, 2 * MIB);
+	struct rlimit rl;
+	size_t got = 0;
+
+	ASSERT_NE(0, p);
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &rl));
+	rl.rlim_cur = 512 * MIB;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	EXPECT_EQ(p + 2 * MIB, backend_grow(self->id, 300 * MIB, 1024 * MIB, true,
+					    &got));
+	EXPECT_EQ(300 * MIB, got);
+}
+
 BACKEND_TEST(released_reads_as_zero)
 {
 	uintptr_t p = grow(self->id, 8 * MIB);

@@ -456,6 +456,60 @@ TEST(locked_page_keeps_one_block)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* A run that was refused, and one that joins it on this side or on that. */
+static uint64_t calls_for_joined(bool refused_is_right)
+{
+	struct span *left, *right;
+	uint64_t calls;
+
+	left = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	right = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	if (!left || !right || right->start != left->start + 2 * BLOCK_SIZE)
+		return UINT64_MAX;
+	pageheap_free(refused_is_right ? right : left);
+	fake.refuse_release = true;
+	pageheap_trim(0);
+	fake.refuse_release = false;
+	pageheap_free(refused_is_right ? left : right);
+	calls = stat_now().nr_release;
+	shim_lock_acquire(&ph.lock);
+	pageheap_release_runs(4, RETRY_TICKS);
+	shim_lock_release(&ph.lock);
+	calls = stat_now().nr_release - calls;
+	/* but in the end they go */
+	return pageheap_trim(0) == 4 * BLOCK_SIZE ? calls : UINT64_MAX;
+}
+
+/* That a run was refused says nothing of the block it is used for later. */
+TEST(refused_once_is_not_for_ever)
+{
+	struct span *s, *t;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	pageheap_free(pageheap_alloc(BLOCK_PAGES, 1));
+	fake.refuse_release = true;
+	EXPECT_EQ(0, pageheap_trim(0));
+	fake.refuse_release = false;
+	EXPECT_EQ(BLOCK_SIZE, stat_now().free);
+	s = pageheap_alloc(100, 1);
+	t = pageheap_alloc(100, 1);
+	ASSERT_EQ(block_of(s), block_of(t));
+	pageheap_free(s);
+	EXPECT_EQ(BLOCK_SIZE - 100 * PAGE_SIZE, pageheap_trim(0));
+	EXPECT_EQ(0, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(what_joins_a_refused_run_waits_with_it)
+{
+	shim_conf.scavenger = false;
+	outgrow();
+	EXPECT_EQ(0, calls_for_joined(false));
+	EXPECT_EQ(0, calls_for_joined(true));
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 /* Where all is locked, little is tried. */
 TEST(locked_heap_is_left_alone)
 {

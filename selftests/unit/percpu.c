@@ -96,6 +96,29 @@ TEST_F(mode, what_is_put_is_got_again)
 	EXPECT_EQ(0, cached());
 }
 
+/* Where no stack may grow, each object comes from below and goes there. */
+TEST_F(mode, no_room_is_no_failure)
+{
+	unsigned int cls, i;
+	void *p[3];
+
+	percpu.limit = PERCPU_MAX_CPUS;
+	percpu.capacity = SIZE_MAX / 2;		/* the others have it all */
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		for (i = 0; i < 3; i++) {
+			p[i] = take(cls);
+			ASSERT_NE(NULL, p[i]);
+		}
+		while (i--)
+			give(cls, p[i]);
+	}
+	/* 1 KiB of a class is always granted */
+	EXPECT_GE(SIZECLASS_COUNT * 1024, cached());
+	EXPECT_EQ(0, twice);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 TEST_F(mode, many_of_every_class)
 {
 	static void *objs[SIZECLASS_COUNT + 1][KEEP];

@@ -206,6 +206,27 @@ TEST(plunder_takes_the_low_water_mark)
 	EXPECT_TRUE(transfer_is_valid(CLS));
 }
 
+/* What was there before all was given back is no low mark of what came since. */
+TEST(plunder_after_a_flush)
+{
+	void *a[BATCH], *b[BATCH];
+
+	transfer_get(CLS, a, BATCH);
+	transfer_get(CLS, b, BATCH);
+	transfer_put(CLS, a, BATCH);
+	transfer_put(CLS, b, BATCH);
+	transfer_plunder();
+	transfer_flush();
+	EXPECT_TRUE(transfer_is_valid(CLS));
+	transfer_get(CLS, a, BATCH);
+	transfer_put(CLS, a, BATCH);
+	transfer_plunder();
+	EXPECT_EQ(BATCH, held(CLS));
+	transfer_plunder();
+	EXPECT_EQ(0, held(CLS));
+	EXPECT_EQ(0, fake_central.out);
+}
+
 TEST(limit_zero_keeps_nothing)
 {
 	void *objs[BATCH];
