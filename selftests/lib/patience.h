@@ -9,7 +9,7 @@
 
 /* Stops what hangs; the 30 s it comes with are too few for a debug kernel. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	300
+#define TEST_TIMEOUT_DEFAULT	600
 
 /*
  * As TEST_HARNESS_MAIN, of a program that has nothing to say where @_why() is not

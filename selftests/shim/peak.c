@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 
 #include "shim.h"
 

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 
 #define RUNS	64
 /* A fair bit is the same in all but 7 of 64 once in 10^10 times. */

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "patience.h"
 
 #define MIB	((size_t)1 << 20)
 #define LEAST	(4 * MIB)

@@ -35,7 +35,7 @@ result()
 # load: work that faults, forks, writes to what is shared, allocates
 load()
 {
-	LD_PRELOAD=$dir/libshim.so.0 timeout 60 "$dir/subject" forks >/dev/null
+	LD_PRELOAD=$dir/libshim.so.0 timeout 300 "$dir/subject" forks >/dev/null
 }
 
 # trace SCRIPT: what it prints of a load; fails if either does not end well
@@ -46,11 +46,11 @@ trace()
 		sed "s,/usr/local/lib/libshim.so.0,$dir/libshim.so.0," "$dir/$1.bt"
 		printf '%s\n' 'interval:s:1 { printf("attached\n"); }'
 	} >"$out/$1.bt"
-	timeout -k 10 200 bpftrace -B line "$out/$1.bt" >"$out/$1" 2>&1 &
+	timeout -k 10 500 bpftrace -B line "$out/$1.bt" >"$out/$1" 2>&1 &
 	tracer=$!
 	try=0
 	until grep -q ^attached "$out/$1" || [ ! -e /proc/$tracer/exe ] ||
-		[ $try = 150 ]; do
+		[ $try = 400 ]; do
 		sleep 1
 		try=$((try + 1))
 	done

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "backend/backend.h"
 #include "base/conf.h"

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/clock.h"
 

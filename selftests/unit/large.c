@@ -2,7 +2,7 @@
 /* large: what is kept after a free, for whom, and for how long. */
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "dies.h"
 #include "base/error.h"

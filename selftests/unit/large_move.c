@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/conf.h"
 #include "base/error.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/conf.h"
 #include "pageheap/limit.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/meta.h"
 

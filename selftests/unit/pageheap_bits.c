@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pageheap_bits against the same questions asked one bit at a time. */
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "pageheap/pageheap_bits.h"
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/conf.h"
 #include "fake_backend.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "fake_backend.h"
 #include "pageheap/pageheap.h"

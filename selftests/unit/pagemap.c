@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pagemap: knows what it was told, and nothing of anything else. */
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/pagemap.h"
 

@@ -13,7 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "dies.h"
 #include "fake_transfer.h"

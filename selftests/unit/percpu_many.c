@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "fake_transfer.h"
 #include "cache/percpu_int.h"

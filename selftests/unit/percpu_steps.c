@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "fake_transfer.h"
 #include "cache/percpu_int.h"

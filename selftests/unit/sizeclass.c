@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sizeclass: every size, every offset. */
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/sizeclass.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "fake_pageheap.h"
 #include "base/sizeclass.h"

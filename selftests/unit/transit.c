@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "base/conf.h"
 #include "fake_backend.h"
