@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugearena leak: planted leaks are found, what is held is not. */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "harness.h"
 #include "tool.h"
 
@@ -63,7 +66,7 @@ static void running_expect(struct __test_metadata *_metadata,
 	json_t *root, *g;
 
 	ASSERT_EQ(0, subject_start(&s, "leak", options));
-	root = tool_json("leak --json %d", s.pid);
+	root = tool_json("leak --max-stop 600 --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(TOOL_FOUND, tool_status);
 	EXPECT_EQ(70, json_number_at(root, "lost_objects"));
@@ -72,7 +75,7 @@ static void running_expect(struct __test_metadata *_metadata,
 	EXPECT_EQ(20, json_number_at(g, "objects"));
 	json_decref(root);
 	/* it goes on as if nothing had happened */
-	EXPECT_EQ(TOOL_FOUND, tool("leak %d", s.pid));
+	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 600 %d", s.pid));
 	EXPECT_NE(NULL, strstr(tool_out, "50 objects"));
 	subject_end(&s);
 }
@@ -99,13 +102,120 @@ TEST(nothing_lost)
 	json_t *root;
 
 	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
-	root = tool_json("leak --json %d", s.pid);
+	root = tool_json("leak --max-stop 600 --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(TOOL_OK, tool_status);
 	EXPECT_EQ(0, json_number_at(root, "lost_objects"));
 	EXPECT_LE(s.objects, json_number_at(root, "live_objects"));
 	json_decref(root);
 	subject_end(&s);
+}
+
+/* In a fork of it the same is found, and nothing stays behind. */
+static void forked_expect(struct __test_metadata *_metadata,
+			  const char *options)
+{
+	struct subject s;
+	char path[64], text[64];
+	json_t *root, *g;
+
+	ASSERT_EQ(0, subject_start(&s, "leak", options));
+	root = tool_json("leak --snapshot --json %d", s.pid);
+	ASSERT_NE(NULL, root) {
+		TH_LOG("%s", tool_err);
+	}
+	EXPECT_EQ(TOOL_FOUND, tool_status);
+	EXPECT_EQ(70, json_number_at(root, "lost_objects"));
+	EXPECT_TRUE(json_is_true(json_at(root, "snapshot")));
+	EXPECT_LT(0, json_number_at(root, "stopped_seconds"));
+	EXPECT_LT(0, json_number_at(root, "estimated_seconds"));
+	g = group(root, NULL, 64);
+	ASSERT_NE(NULL, g);
+	EXPECT_EQ(20, json_number_at(g, "objects"));
+	json_decref(root);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", s.pid, s.pid);
+	EXPECT_EQ(0, file_read(path, text, sizeof(text)));
+	/* it is not traced any more, and has no signal blocked */
+	snprintf(text, sizeof(text), "/proc/%d/status", s.pid);
+	ASSERT_LT(0, file_read(text, tool_out, sizeof(tool_out)));
+	EXPECT_NE(NULL, strstr(tool_out, "TracerPid:\t0\n"));
+	EXPECT_NE(NULL, strstr(tool_out, "SigBlk:\t0000000000000000\n"));
+	subject_end(&s);
+	EXPECT_TRUE(WIFEXITED(s.status) && !WEXITSTATUS(s.status));
+}
+
+TEST(in_a_snapshot)
+{
+	forked_expect(_metadata, "backend=thp");
+}
+
+TEST(in_a_snapshot_on_arenas)
+{
+	TOOL_NEED_MODULE();
+	forked_expect(_metadata, "backend=kmod");
+}
+
+/*
+ * Whatever it does when it is made to fork, it does not notice: no call is
+ * interrupted, no child appears, no sequence of libshim's goes on in the middle.
+ */
+TEST(a_snapshot_is_not_noticed)
+{
+	const char *scale = getenv("SCALE");
+	int times = scale ? atoi(scale) : 1, i;
+	struct subject s;
+
+	ASSERT_EQ(0, subject_start(&s, "calls", "backend=thp"));
+	for (i = 0; i < 20 * (times > 0 ? times : 1); i++) {
+		ASSERT_EQ(TOOL_FOUND, tool("leak --snapshot %d", s.pid)) {
+			TH_LOG("round %d: %s", i, tool_err);
+		}
+		/* the first thread's sleeps are 5 ms */
+		usleep((useconds_t)(i * 1700 % 10000));
+	}
+	subject_end(&s);
+	EXPECT_TRUE(WIFEXITED(s.status));
+	EXPECT_EQ(0, WEXITSTATUS(s.status));
+}
+
+TEST(not_longer_than_allowed)
+{
+	struct subject s;
+
+	ASSERT_EQ(0, subject_start(&s, "leak", "backend=thp"));
+	EXPECT_EQ(TOOL_FAILED, tool("leak --max-stop 0.000001 %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "stands still meanwhile"));
+	EXPECT_NE(NULL, strstr(tool_err, "not stopped"));
+	EXPECT_EQ(NULL, strstr(tool_err, "stood still"));
+	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 600 %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "stood still for"));
+	/* a snapshot needs no such time */
+	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 0.000001 --snapshot %d",
+				   s.pid));
+	subject_end(&s);
+	EXPECT_EQ(TOOL_USAGE, tool("leak --max-stop nonsense 1"));
+}
+
+/* What a fork may harm is not made to fork. */
+TEST(no_snapshot_where_it_may_harm)
+{
+	struct subject s;
+
+	ASSERT_EQ(0, subject_start(&s, "filter", "backend=thp"));
+	EXPECT_EQ(TOOL_FAILED, tool("leak --snapshot %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "seccomp"));
+	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 600 %d", s.pid));
+	subject_end(&s);
+	EXPECT_TRUE(WIFEXITED(s.status) && !WEXITSTATUS(s.status));
+	ASSERT_EQ(0, subject_start(&s, "leak", "backend=thp"));
+	kill(s.pid, SIGSTOP);
+	waitpid(s.pid, NULL, WUNTRACED);
+	EXPECT_EQ(TOOL_FAILED, tool("leak --snapshot %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "it is stopped"));
+	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 600 %d", s.pid));
+	kill(s.pid, SIGCONT);
+	subject_end(&s);
+	EXPECT_TRUE(WIFEXITED(s.status) && !WEXITSTATUS(s.status));
 }
 
 TEST(errors)

@@ -16,18 +16,29 @@
  *		thread's stack holds
  *   leaks	the same, but ends without waiting
  *   forks	the mix, then a child that writes to the small objects
+ *   calls	the leak; sleeps, waits and allocates in turn, a second thread
+ *		allocates all the time; ends with 9 if a call was interrupted, if
+ *		there is a child, or if an object was given out twice
+ *   filter	the leak, below a seccomp filter that allows everything
  *   wave FILE	allocates 40 MiB of small objects, waits until a recording has
  *		two lines more, frees nine in ten; all that twice
  */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "lines.h"
 
@@ -222,6 +233,87 @@ static void *hold_one(void *arg)
 	return mine;
 }
 
+static volatile sig_atomic_t signals;
+
+static void on_signal(int sig)
+{
+	signals++;
+}
+
+/* Objects that nobody else writes to. */
+static bool allocs_hold(unsigned char mark)
+{
+	static const size_t sizes[] = { 32, 100, 1000 };
+	unsigned char *p[96];
+	bool good = true;
+	size_t i, k;
+
+	for (i = 0; i < 96; i++) {
+		p[i] = malloc(sizes[i % 3]);
+		if (!p[i])
+			abort();
+		memset(p[i], mark, sizes[i % 3]);
+	}
+	for (i = 0; i < 96; i++) {
+		for (k = 0; k < sizes[i % 3]; k++)
+			good &= p[i][k] == mark;
+		free(p[i]);
+	}
+	return good;
+}
+
+static void *allocate(void *arg)
+{
+	while (allocs_hold(2))
+		;
+	_exit(9);
+}
+
+/* What nobody has interrupted returns what it should. */
+static int calls(void)
+{
+	const struct timespec brief = { .tv_nsec = 5000000 };
+	struct pollfd end = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct timespec until;
+	pthread_t thread;
+	sigset_t none;
+	sem_t never;
+	int i;
+
+	signal(SIGCHLD, on_signal);
+	sigemptyset(&none);
+	sem_init(&never, 0, 0);
+	if (pthread_create(&thread, NULL, allocate, NULL))
+		return 2;
+	while (!poll(&end, 1, 5)) {
+		if (nanosleep(&brief, NULL))
+			return 9;
+		if (ppoll(NULL, 0, &brief, &none))
+			return 9;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec = (until.tv_nsec + 5000000) % 1000000000;
+		if (!sem_timedwait(&never, &until) || errno != ETIMEDOUT)
+			return 9;
+		if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || signals)
+			return 9;
+		for (i = 0; i < 1000; i++)
+			if (!allocs_hold(1))
+				return 9;
+	}
+	return signals ? 9 : 0;
+}
+
+/* Allows everything, but it is there. */
+static void filter(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog prog = { 1, &allow };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		abort();
+}
+
 static void child_write(void)
 {
 	pid_t pid = fork();
@@ -298,9 +390,12 @@ int main(int argc, char **argv)
 
 	if (!strcmp(mode, "brief"))
 		return brief("/proc/self/exe", atol(argv[2]), argc > 3);
-	if (!strncmp(mode, "leak", 4)) {
+	if (!strncmp(mode, "leak", 4) || !strcmp(mode, "calls") ||
+	    !strcmp(mode, "filter")) {
 		leak();
 		stack_wipe();
+		if (!strcmp(mode, "filter"))
+			filter();
 		if (!strcmp(mode, "leaks"))
 			return 3;
 		sem_init(&there, 0, 0);
@@ -323,6 +418,8 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (!strcmp(mode, "quick"))
 		return 3;
+	if (!strcmp(mode, "calls"))
+		return calls();
 	if (!strcmp(mode, "touch"))
 		touch();
 	if (!strcmp(mode, "busy"))

@@ -156,6 +156,6 @@ void subject_end(struct subject *s)
 	if (s->pid <= 0)
 		return;
 	close(s->in);
-	waitpid(s->pid, NULL, 0);
+	waitpid(s->pid, &s->status, 0);
 	s->pid = 0;
 }

@@ -45,11 +45,13 @@ const char *json_text_at(json_t *root, const char *path);
  * @asked: bytes it asked malloc() for and has
  * @usable: as malloc_usable_size() has it
  * @objects: in how many objects
+ * @status: as of waitpid(), once it has ended
  */
 struct subject {
 	pid_t pid;
 	int in;
 	unsigned long asked, usable, objects;
+	int status;
 };
 
 /* Start "subject MODE" with SHIM_OPTIONS=@options; 0, or -1. */

@@ -20,7 +20,7 @@ enum leak_mark {
 
 /**
  * struct leak - a heap and what of it can be reached
- * @shim: the process, which stands still
+ * @shim: the process, which stands still, or a copy of it
  * @heap: read with SHIM_OBJECTS
  * @maps: its mappings
  * @stop: its registers
@@ -28,6 +28,11 @@ enum leak_mark {
  * @first: of each entry of @heap.objects, where its marks begin in @mark
  * @n: marks
  * @area: from address bits 26 and up to entries of @heap.objects; see .c
+ * @low: no object is below
+ * @high: nor from there on
+ * @copy: of each entry of @heap.objects, its memory, or NULL
+ * @room: bytes that @copy may still take
+ * @deadline: give up then, on sample_now()'s clock; 0 for never
  */
 struct leak {
 	const struct shim *shim;
@@ -39,15 +44,41 @@ struct leak {
 	size_t n;
 	struct leak_area *area;
 	size_t nr_areas;
+	uint64_t low, high;
+	char **copy;
+	uint64_t room;
+	uint64_t deadline;
+};
+
+/**
+ * struct leak_cost - what a search takes
+ * @objects: live objects
+ * @bytes: memory to be looked at
+ * @seconds: how long that takes, at the speed of a sample
+ */
+struct leak_cost {
+	uint64_t objects, bytes;
+	double seconds;
 };
 
 /**
  * leak_find - mark every object of a process
  * @leak: @shim and @stop set, the rest zero; leak_free() it
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; -ETIME at the deadline.
  */
 int leak_find(struct leak *leak);
+
+/**
+ * leak_estimate - how long would leak_find() take?
+ * @shim: the process, which runs
+ * @cost: filled in
+ *
+ * Reads the heap as leak_find() does, and looks through a part of it.
+ *
+ * Return: 0 or a negative errno.
+ */
+int leak_estimate(const struct shim *shim, struct leak_cost *cost);
 void leak_free(struct leak *leak);
 
 #endif

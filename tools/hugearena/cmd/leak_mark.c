@@ -17,12 +17,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "leak.h"
 #include "base/out.h"
 #include "read/pages.h"
+#include "read/sample.h"
 
 #define CHUNK		((size_t)256 << 10)
+/* 512 entries are 16 MiB of most classes: as much as a processor's caches. */
+#define SAMPLE_ENTRIES	512
 
 /* Entry of heap.objects, and 1, for each page of 64 MiB. */
 struct leak_area {
@@ -94,15 +98,19 @@ static int index_make(struct leak *leak)
 				(uint32_t)i + 1;
 		}
 	}
+	if (leak->nr_areas) {
+		leak->low = leak->area[0].start;
+		leak->high = area->start + AREA_SIZE;
+	}
 	leak->mark = calloc(leak->n + 1, 1);
-	return leak->mark ? 0 : -ENOMEM;
+	leak->copy = calloc(heap->nr_objects + 1, sizeof(*leak->copy));
+	return leak->mark && leak->copy ? 0 : -ENOMEM;
 }
 
-/* Address and size of the object with a number. */
-static uint64_t object_range(const struct leak *leak, size_t nr, uint64_t *size)
+/* Entry of heap.objects that has the object with a number. */
+static size_t entry_of(const struct leak *leak, size_t nr)
 {
 	size_t low = 0, high = leak->heap.nr_objects;
-	const struct shim_object *o;
 
 	while (low < high) {
 		size_t mid = (low + high) / 2;
@@ -112,9 +120,7 @@ static uint64_t object_range(const struct leak *leak, size_t nr, uint64_t *size)
 		else
 			high = mid;
 	}
-	o = &leak->heap.objects[low - 1];
-	*size = o->size;
-	return o->start + (nr - leak->first[low - 1]) * o->size;
+	return low - 1;
 }
 
 struct work {
@@ -123,7 +129,7 @@ struct work {
 	size_t *list;		/* objects whose content is to be scanned */
 	size_t n, room;
 	size_t self;		/* the object that is scanned, and 1 */
-	uint64_t done;
+	uint64_t done, bytes;	/* objects, and memory of any kind */
 };
 
 static int work_add(struct work *w, size_t nr)
@@ -146,8 +152,6 @@ static int word_look(struct work *w, uint64_t word)
 	struct leak *leak = w->leak;
 	size_t nr;
 
-	if (word >> PAGEMAP_BITS || word < PAGE_SIZE)
-		return 0;
 	nr = object_at(leak, word);
 	if (!nr || nr == w->self)
 		return 0;
@@ -162,47 +166,109 @@ static int word_look(struct work *w, uint64_t word)
 	return work_add(w, nr - 1);
 }
 
+static int words_look(struct work *w, const uint64_t *word, size_t n)
+{
+	const struct leak *leak = w->leak;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; !err && i < n; i++)
+		/* most words are no address at all */
+		if (word[i] - leak->low < leak->high - leak->low)
+			err = word_look(w, word[i]);
+	w->bytes += n * sizeof(*word);
+	return err;
+}
+
+/*
+ * Bytes of the process that could be read from an address on.  It stands still
+ * or is ours: it is the same program all the time.
+ */
+static size_t memory_read(const struct leak *leak, uint64_t addr, void *buf,
+			  size_t len)
+{
+	struct iovec local = { buf, len };
+	struct iovec remote = { (void *)(uintptr_t)addr, len };
+	ssize_t n = process_vm_readv(leak->shim->pid, &local, 1, &remote, 1, 0);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* Memory that is not there (a guard page, a hole) has no pointers. */
 static int range_scan(struct work *w, uint64_t start, uint64_t end)
 {
 	static uint64_t buf[CHUNK / sizeof(uint64_t)];
 	int err = 0;
-	size_t i;
 
 	start = (start + 7) & ~(uint64_t)7;
 	end &= ~(uint64_t)7;
 	while (!err && start < end) {
 		size_t len = end - start < CHUNK ? end - start : CHUNK;
-		size_t page = OS_PAGE - start % OS_PAGE;
-		bool there = !shim_read(w->leak->shim, start, buf, len);
+		size_t got = memory_read(w->leak, start, buf, len);
 
-		if (!there && len > page) {
-			len = page;
-			there = !shim_read(w->leak->shim, start, buf, len);
-		}
-		for (i = 0; there && !err && i < len / 8; i++)
-			err = word_look(w, buf[i]);
-		start += len;
+		err = words_look(w, buf, got / sizeof(buf[0]));
+		if (got < len)	/* on with the page after what is missing */
+			got += OS_PAGE - (start + got) % OS_PAGE;
+		start += got;
+		if (w->leak->deadline && sample_now() > w->leak->deadline)
+			return -ETIME;
 	}
+	return err;
+}
+
+/*
+ * The memory of an entry with several objects: read at once, as a system call
+ * costs more than most objects.  NULL if there is no room.
+ */
+static char *copy_get(struct leak *leak, size_t entry)
+{
+	const struct shim_object *o = &leak->heap.objects[entry];
+	size_t len = (size_t)o->n * o->size;
+
+	if (leak->copy[entry] || o->n < 2 || len > leak->room)
+		return leak->copy[entry];
+	leak->copy[entry] = malloc(len);
+	if (!leak->copy[entry])
+		return NULL;
+	if (memory_read(leak, o->start, leak->copy[entry], len) < len) {
+		free(leak->copy[entry]);
+		leak->copy[entry] = NULL;
+		return NULL;
+	}
+	leak->room -= len;
+	return leak->copy[entry];
+}
+
+static int object_scan(struct work *w, size_t nr)
+{
+	size_t entry = entry_of(w->leak, nr), skip;
+	const struct shim_object *o = &w->leak->heap.objects[entry];
+	const char *copy = copy_get(w->leak, entry);
+	int err;
+
+	skip = (nr - w->leak->first[entry]) * o->size;
+	w->self = nr + 1;
+	/* objects of sizes that are no multiple of 8 are not aligned */
+	if (copy && o->size % 8 == 0)
+		err = words_look(w, (const uint64_t *)(copy + skip),
+				 o->size / 8);
+	else
+		err = range_scan(w, o->start + skip, o->start + skip + o->size);
+	w->self = 0;
+	if (++w->done % 1024)
+		return err;
+	out_progress("following pointers", w->done, w->leak->n);
+	if (w->leak->deadline && sample_now() > w->leak->deadline)
+		return -ETIME;
 	return err;
 }
 
 static int work_drain(struct work *w)
 {
-	uint64_t start, size;
 	int err = 0;
 
-	while (!err && w->n) {
-		size_t nr = w->list[--w->n];
-
-		start = object_range(w->leak, nr, &size);
-		w->self = nr + 1;
-		err = range_scan(w, start, start + size);
-		w->self = 0;
-		if (++w->done % 1024 == 0)
-			out_progress("following pointers", w->done,
-				     w->leak->n);
-	}
+	while (!err && w->n)
+		err = object_scan(w, w->list[--w->n]);
 	return err;
 }
 
@@ -312,7 +378,6 @@ static int roots_mark(struct work *w)
 static int lost_mark(struct work *w)
 {
 	struct leak *leak = w->leak;
-	uint64_t start, size;
 	size_t i, k;
 	int err = 0;
 
@@ -329,19 +394,26 @@ static int lost_mark(struct work *w)
 	}
 	w->as = LEAK_INNER;
 	for (i = 0; !err && i < leak->n; i++) {
-		if (leak->mark[i] != LEAK_LOST && leak->mark[i] != LEAK_INNER)
-			continue;
-		start = object_range(leak, i, &size);
-		w->self = i + 1;
-		err = range_scan(w, start, start + size);
+		if (leak->mark[i] == LEAK_LOST || leak->mark[i] == LEAK_INNER)
+			err = object_scan(w, i);
 	}
 	return err;
+}
+
+/* For copies of the heap: half of what the machine has left. */
+static uint64_t room_get(void)
+{
+	long long left = proc_meminfo("/proc/meminfo", "MemAvailable");
+
+	return left > 0 ? (uint64_t)left / 2 : 0;
 }
 
 int leak_find(struct leak *leak)
 {
 	struct work w = { .leak = leak, .as = LEAK_REACHED };
 	int err;
+
+	leak->room = room_get();
 
 	err = proc_maps(leak->shim->pid, &leak->maps, false);
 	if (!err)
@@ -358,8 +430,62 @@ int leak_find(struct leak *leak)
 	return err;
 }
 
+/* Bytes of roots that have memory. */
+static uint64_t roots_size(const struct leak *leak)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < leak->maps.n; i++)
+		if (is_root(leak, &leak->maps.v[i]) &&
+		    leak->maps.v[i].kind != KIND_HEAP)
+			sum += leak->maps.v[i].rss;
+	return sum;
+}
+
+int leak_estimate(const struct shim *shim, struct leak_cost *cost)
+{
+	struct leak leak = { .shim = shim };
+	struct work w = { .leak = &leak, .as = LEAK_REACHED };
+	uint64_t begin = sample_now(), walked;
+	size_t i, k, step;
+	int err;
+
+	err = proc_maps(shim->pid, &leak.maps, true);
+	if (!err)
+		err = shim_heap_read(shim, &leak.heap, SHIM_OBJECTS | SHIM_BLOCKS);
+	if (!err)
+		err = index_make(&leak);
+	walked = sample_now();
+	if (!err)
+		shim_mark(&leak.heap, &leak.maps);
+	leak.room = room_get();
+	/* objects from everywhere: what is near is in the processor's caches */
+	step = leak.heap.nr_objects / SAMPLE_ENTRIES + 1;
+	for (i = 0; !err && i < leak.heap.nr_objects; i += step)
+		for (k = 0; !err && k < leak.heap.objects[i].n; k++)
+			err = object_scan(&w, leak.first[i] + k);
+	out_progress(NULL, 0, 0);
+	if (!err) {
+		cost->objects = leak.n;
+		cost->bytes = leak.heap.allocated + roots_size(&leak);
+		cost->seconds = (double)(walked - begin) / 1e9;
+		if (w.bytes)
+			cost->seconds += (double)(sample_now() - walked) / 1e9 *
+				(double)cost->bytes / (double)w.bytes;
+	}
+	free(w.list);
+	leak_free(&leak);
+	return err;
+}
+
 void leak_free(struct leak *leak)
 {
+	size_t i;
+
+	for (i = 0; leak->copy && i < leak->heap.nr_objects; i++)
+		free(leak->copy[i]);
+	free(leak->copy);
 	shim_heap_free(&leak->heap);
 	proc_maps_free(&leak->maps);
 	free(leak->mark);

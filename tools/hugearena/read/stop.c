@@ -4,7 +4,9 @@
  *
  * Threads are made while others are being stopped, so the list is read until
  * one reading finds none that is new.  If this command dies, the kernel
- * resumes all of them.  Called by cmd_co and leak.
+ * resumes all of them.  A thread that waits in the kernel for what only another
+ * can do (vfork(), a disk) does not stop before that: it is waited for, but not
+ * for ever, while the others stand.  Called by cmd_co and leak.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -17,8 +19,13 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
+#include <time.h>
+
 #include "stop.h"
 #include "proc.h"
+
+/* In ns: as long as somebody at a terminal may wait, a watchdog may not. */
+#define PATIENCE	5000000000ULL
 
 static bool known(const struct stop *s, pid_t tid)
 {
@@ -59,25 +66,62 @@ static int regs_get(struct stop_thread *t, pid_t tid)
 	return 0;
 }
 
+/* Has a thread ended?  The first one stays as a zombie while others run. */
+static bool is_over(pid_t pid, pid_t tid)
+{
+	char name[64], line[512], *at = NULL;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "task/%d/stat", tid);
+	f = proc_open(pid, name);
+	if (f && fgets(line, sizeof(line), f))
+		at = strrchr(line, ')');
+	if (f)
+		fclose(f);
+	return !f || (at && (at[2] == 'Z' || at[2] == 'X'));
+}
+
+/* The next news of a thread: 0, or a negative errno. */
+static int news_wait(pid_t tid, int *status)
+{
+	struct timespec pause = { .tv_nsec = 50000 };
+	uint64_t waited = 0;
+	pid_t got;
+
+	while (!(got = waitpid(tid, status, __WALL | WNOHANG))) {
+		if (waited > PATIENCE)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+		waited += (uint64_t)pause.tv_nsec;
+		if (pause.tv_nsec < 1000000)
+			pause.tv_nsec *= 2;
+	}
+	return got < 0 ? -errno : 0;
+}
+
 /* Stop one thread; 1 if it was gone before. */
-static int thread_stop(struct stop *s, pid_t tid)
+static int thread_stop(struct stop *s, pid_t pid, pid_t tid)
 {
 	int status, err = room_make(s);
 
 	if (err)
 		return err;
-	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL))
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL)) {
+		err = -errno;
+		return err == -ESRCH || is_over(pid, tid) ? 1 : err;
+	}
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
 		return errno == ESRCH ? 1 : -errno;
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ||
-	    waitpid(tid, &status, __WALL) < 0)
-		return errno == ESRCH ? 1 : -errno;
+	err = news_wait(tid, &status);
+	if (err)
+		return err;
 	if (!WIFSTOPPED(status))
 		return 1;
 	/* a signal was being delivered: it must not be lost */
 	while (status >> 16 != PTRACE_EVENT_STOP) {
 		if (ptrace(PTRACE_CONT, tid, NULL,
 			   (void *)(long)WSTOPSIG(status)) ||
-		    waitpid(tid, &status, __WALL) < 0 || !WIFSTOPPED(status))
+		    news_wait(tid, &status) || !WIFSTOPPED(status))
 			return 1;
 	}
 	err = regs_get(&s->v[s->n], tid);
@@ -104,7 +148,7 @@ static int round_stop(struct stop *s, pid_t pid)
 		if (!isdigit((unsigned char)d->d_name[0]) ||
 		    known(s, atoi(d->d_name)))
 			continue;
-		err = thread_stop(s, atoi(d->d_name));
+		err = thread_stop(s, pid, atoi(d->d_name));
 		found += !err;
 	}
 	closedir(dir);
@@ -140,12 +184,17 @@ int stop_exiting(struct stop *s, pid_t pid)
 	return err;
 }
 
-void stop_end(struct stop *s)
+void stop_resume(const struct stop *s)
 {
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
 		ptrace(PTRACE_DETACH, s->v[i].tid, NULL, NULL);
+}
+
+void stop_end(struct stop *s)
+{
+	stop_resume(s);
 	stop_free(s);
 }
 

@@ -38,12 +38,16 @@ struct stop {
  * @s: filled in; stop_end() lets them go
  * @pid: the process
  *
- * Return: 0 or a negative errno, with nothing stopped.
+ * Return: 0 or a negative errno, with nothing stopped; -EBUSY if a thread has
+ * not stopped for 5 s.
  */
 int stop_begin(struct stop *s, pid_t pid);
 
 /* The same for a child that stopped at its exit: registers only. */
 int stop_exiting(struct stop *s, pid_t pid);
+
+/* Let them run on, and keep their registers. */
+void stop_resume(const struct stop *s);
 
 /* Let them run on; a child that was traced before stays traced. */
 void stop_end(struct stop *s);
