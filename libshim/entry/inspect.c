@@ -8,6 +8,7 @@
 
 #include "entry.h"
 #include "inspect.h"
+#include "pageheap/limit.h"
 
 __attribute__((visibility("default"), used))
 const struct shim_inspect shim_inspect = {
@@ -21,6 +22,8 @@ const struct shim_inspect shim_inspect = {
 	.locked = percpu_locked,
 	.transfer = transfer_dom,
 	.heap = &ph,
+	.scavenger = &scav,
+	.limit = &limit_lowest,
 	.conf = &shim_conf,
 	.prof = &shim_prof,
 	.ready = &entry_ready,

@@ -20,6 +20,7 @@
 #include "base/pagemap.h"
 #include "cache/percpu_int.h"
 #include "base/prof.h"
+#include "pageheap/scavenger.h"
 #include "base/sizeclass.h"
 #include "cache/transfer_int.h"
 
@@ -28,6 +29,7 @@
 /* Changes when what the tool reads does. */
 #define INSPECT_MIX(a, b)	((uint32_t)(a) * 31u + (uint32_t)(b))
 #define INSPECT_LAYOUT							\
+	INSPECT_MIX(							\
 	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(	\
 	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(		\
 		sizeof(struct span), offsetof(struct span, bitmap)),	\
@@ -36,7 +38,8 @@
 		offsetof(struct block, whole)), sizeof(struct pageheap)), \
 		sizeof(struct percpu_slab)), sizeof(struct transfer)),	\
 		sizeof(struct shim_prof)),				\
-		SIZECLASS_COUNT * TRANSFER_DOMAINS)
+		SIZECLASS_COUNT * TRANSFER_DOMAINS),			\
+		sizeof(struct scavenger))
 
 /**
  * struct shim_inspect - the addresses
@@ -50,6 +53,8 @@
  * @locked: percpu_locked
  * @transfer: transfer_dom
  * @heap: ph
+ * @scavenger: scav
+ * @limit: limit_lowest
  * @conf: shim_conf
  * @prof: shim_prof
  * @ready: entry_ready: before it is set, nothing above may be written
@@ -67,6 +72,8 @@ struct shim_inspect {
 	struct percpu_slab **locked;
 	struct transfer *const *transfer;
 	const struct pageheap *heap;
+	const struct scavenger *scavenger;
+	const size_t *limit;
 	const struct shim_conf *conf;
 	struct shim_prof *prof;
 	const bool *ready;

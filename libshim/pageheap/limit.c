@@ -45,7 +45,7 @@ const char *limit_root = "";
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
 static uint32_t pressure;	/* the answers; words that readers need no lock */
-static size_t lowest;
+size_t limit_lowest;
 static size_t nearest;		/* and bytes left below it; SIZE_MAX: no limit */
 static uint32_t worst;		/* under way, guarded by lock */
 static size_t smallest, left;
@@ -250,8 +250,8 @@ void limit_update(size_t heap)
 	 * known
 	 */
 	if (!groups_note())
-		note(heap, lowest);
-	__atomic_store_n(&lowest, smallest, __ATOMIC_RELAXED);
+		note(heap, limit_lowest);
+	__atomic_store_n(&limit_lowest, smallest, __ATOMIC_RELAXED);
 	__atomic_store_n(&nearest, left, __ATOMIC_RELAXED);
 	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
 	__atomic_store_n(&seen, true, __ATOMIC_RELAXED);
@@ -303,7 +303,7 @@ size_t limit_room(void)
 
 size_t limit_bytes(void)
 {
-	return __atomic_load_n(&lowest, __ATOMIC_RELAXED);
+	return __atomic_load_n(&limit_lowest, __ATOMIC_RELAXED);
 }
 
 bool limit_allows(size_t heap, size_t more)

@@ -84,6 +84,9 @@ size_t limit_room(void);
  */
 bool limit_allows(size_t heap, size_t more);
 
+/* What limit_bytes() returns, where a tool finds it. */
+extern size_t limit_lowest __attribute__((visibility("hidden")));
+
 /* Where /proc and /sys are, "" but in tests. */
 extern const char *limit_root;
 

@@ -40,11 +40,11 @@
 #include "scavenger.h"
 
 #define TICK_NS		150000000ull	/* some looks a second */
-#define AGE_TICKS	4u		/* 0.6 s, and up to a tick more */
-#define WINDOW_NS	30000000000ull	/* two windows make the minute */
+#define AGE_TICKS	SCAVENGER_AGES	/* 0.6 s, and up to a tick more */
+#define WINDOW_NS	SCAVENGER_WINDOW_NS
 #define LIMIT_TICKS	7u
 #define IDLE_TICKS	2u
-#define SLACK_SHARE	32u		/* of what is in use may be idle */
+#define SLACK_SHARE	SCAVENGER_SLACK
 #define BURST_SHARE	16u		/* and so much more until it goes at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
 #define LOOK_CALLS	64u		/* calls between two looks at the clock */
@@ -59,32 +59,21 @@
 #define HURRY_CALLS	4u		/* 1.2 ms; clearing as many blocks takes as long */
 #define IDLE_STEPS	8		/* calls of scavenger_has_time() that say yes */
 
-static struct {
-	uint32_t calls;		/* of scavenger_work() */
-	int32_t steps;		/* of scavenger_has_time(); atomic */
-	bool due;		/* of scavenger_idle_due(); atomic */
-	uint64_t last_ns;	/* when the last tick was */
-	/* demand, in pages: ph.swing and ph.peak of the window before */
-	size_t swing;
-	size_t peak;
-	uint64_t window_ns;	/* when this one began */
-	size_t runs_low[AGE_TICKS];	/* fewest free blocks of each tick */
-	struct scavenger_stat stat;
-} sc;
+struct scavenger scav;
 
 bool scavenger_idle_due(void)
 {
-	if (__builtin_expect(!__atomic_load_n(&sc.due, __ATOMIC_RELAXED), 1))
+	if (__builtin_expect(!__atomic_load_n(&scav.due, __ATOMIC_RELAXED), 1))
 		return false;
-	if (!__atomic_exchange_n(&sc.due, false, __ATOMIC_RELAXED))
+	if (!__atomic_exchange_n(&scav.due, false, __ATOMIC_RELAXED))
 		return false;
-	__atomic_store_n(&sc.steps, IDLE_STEPS, __ATOMIC_RELAXED);
+	__atomic_store_n(&scav.steps, IDLE_STEPS, __ATOMIC_RELAXED);
 	return true;
 }
 
 bool scavenger_has_time(void)
 {
-	return __atomic_fetch_sub(&sc.steps, 1, __ATOMIC_RELAXED) > 0;
+	return __atomic_fetch_sub(&scav.steps, 1, __ATOMIC_RELAXED) > 0;
 }
 
 bool scavenger_may_spend(void)
@@ -101,7 +90,7 @@ static size_t slack(void)
 /* Pages that the last minute says will be taken again. */
 static size_t demand(void)
 {
-	size_t swing = ph.swing > sc.swing ? ph.swing : sc.swing;
+	size_t swing = ph.swing > scav.swing ? ph.swing : scav.swing;
 	size_t up_to = ph.valley + swing;
 
 	if (limit_pressure() == LIMIT_OVER)
@@ -112,11 +101,11 @@ static size_t demand(void)
 /* A window is over: what was learned before the last one is forgotten. */
 static void demand_age(uint64_t now)
 {
-	sc.window_ns = now;
-	sc.swing = ph.swing;
+	scav.window_ns = now;
+	scav.swing = ph.swing;
 	ph.swing = 0;
-	ph.top = ph.peak > sc.peak ? ph.peak : sc.peak;
-	sc.peak = ph.peak;
+	ph.top = ph.peak > scav.peak ? ph.peak : scav.peak;
+	scav.peak = ph.peak;
 	ph.peak = ph.inuse;
 	if (ph.top <= ph.inuse) {
 		ph.top = ph.inuse;
@@ -127,26 +116,26 @@ static void demand_age(uint64_t now)
 /* Time has passed: count it, and learn from it. */
 static void tick(uint64_t now)
 {
-	if (!sc.window_ns)
-		sc.window_ns = now;
-	if (now - sc.window_ns > WINDOW_NS)
+	if (!scav.window_ns)
+		scav.window_ns = now;
+	if (now - scav.window_ns > WINDOW_NS)
 		demand_age(now);
-	sc.last_ns = now;
+	scav.last_ns = now;
 	ph.tick++;
 	ph.holes = 0;
-	sc.runs_low[ph.tick % AGE_TICKS] = ph.runs_low;
+	scav.runs_low[ph.tick % AGE_TICKS] = ph.runs_low;
 	ph.runs_low = runs_blocks();
 }
 
 /* Whole free blocks that nobody wanted for as long as ages go back. */
 static size_t runs_aged(void)
 {
-	size_t low = sc.runs_low[0];
+	size_t low = scav.runs_low[0];
 	unsigned int i;
 
 	for (i = 1; i < AGE_TICKS; i++)
-		if (sc.runs_low[i] < low)
-			low = sc.runs_low[i];
+		if (scav.runs_low[i] < low)
+			low = scav.runs_low[i];
 	return low;
 }
 
@@ -162,8 +151,8 @@ static size_t release_some(size_t keep, bool urgent)
 		done = pageheap_release_runs(blocks, RETRY_TICKS);
 	/* these are gone, and no newer ones have their age */
 	for (i = 0; i < AGE_TICKS; i++)
-		sc.runs_low[i] -= done / BLOCK_SIZE < sc.runs_low[i] ?
-				  done / BLOCK_SIZE : sc.runs_low[i];
+		scav.runs_low[i] -= done / BLOCK_SIZE < scav.runs_low[i] ?
+				  done / BLOCK_SIZE : scav.runs_low[i];
 	if (!done)
 		done = pageheap_release_idlest(urgent ? 0 : AGE_TICKS, urgent);
 	return done;
@@ -177,10 +166,10 @@ static void look(void)
 	bool urgent;
 	size_t heap;
 
-	if (now - sc.last_ns < TICK_NS)
+	if (now - scav.last_ns < TICK_NS)
 		return;
 	tick(now);
-	sc.stat.looks++;
+	scav.stat.looks++;
 	if (ph.tick % LIMIT_TICKS == 0 && limit_wanted()) {
 		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
 		shim_lock_release(&ph.lock);
@@ -201,7 +190,7 @@ static void look(void)
 			break;
 	}
 	if (ph.tick % IDLE_TICKS == 0 && ph.whole)
-		__atomic_store_n(&sc.due, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&scav.due, true, __ATOMIC_RELAXED);
 }
 
 /* Much is free: give a part of it back, old or new. */
@@ -217,7 +206,7 @@ static size_t drain(void)
 	if (!done && (urgent || ph.credit > 0))
 		done = pageheap_release_idlest(0, urgent);
 	if (done)
-		sc.stat.drains++;
+		scav.stat.drains++;
 	return done;
 }
 
@@ -242,7 +231,7 @@ void scavenger_work(void)
 	if (!shim_conf.scavenger)
 		return;
 	hurry();
-	if (++sc.calls % LOOK_CALLS == 0)
+	if (++scav.calls % LOOK_CALLS == 0)
 		look();
 	if (ph.idle > ph.inuse / BURST_SHARE + BURST_PAGES && drain())
 		return;
@@ -252,7 +241,7 @@ void scavenger_work(void)
 
 void scavenger_get_stat(struct scavenger_stat *st)
 {
-	*st = sc.stat;
+	*st = scav.stat;
 	st->demand = demand() * PAGE_SIZE;
 }
 

@@ -24,6 +24,38 @@ struct scavenger_stat {
 	size_t demand;
 };
 
+#define SCAVENGER_AGES		4u	/* ticks until what nobody used goes */
+#define SCAVENGER_WINDOW_NS	30000000000ull	/* two make the minute */
+#define SCAVENGER_SLACK		32u	/* part of what is in use may be idle */
+
+/**
+ * struct scavenger - what it remembers
+ * @calls: of scavenger_work()
+ * @steps: of scavenger_has_time() that may still say yes; atomic
+ * @due: scavenger_idle_due() is to say so; atomic
+ * @last_ns: when the last tick was
+ * @swing: demand, in pages: ph.swing of the window before
+ * @peak: ph.peak of the window before
+ * @window_ns: when this window began
+ * @runs_low: fewest free blocks of each tick
+ * @stat: what it has done
+ *
+ * Protected by ph.lock, but for the two; a tool reads it from outside.
+ */
+struct scavenger {
+	uint32_t calls;
+	int32_t steps;
+	bool due;
+	uint64_t last_ns;
+	size_t swing;
+	size_t peak;
+	uint64_t window_ns;
+	size_t runs_low[SCAVENGER_AGES];
+	struct scavenger_stat stat;
+};
+
+extern struct scavenger scav __attribute__((visibility("hidden")));
+
 /**
  * scavenger_work - pages became free, or the heap has grown
  *
