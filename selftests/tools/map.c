@@ -309,4 +309,56 @@ TEST(without_rights_it_says_so)
 	EXPECT_EQ(TOOL_NO_RIGHT, child_run(look_as_nobody, &pid));
 }
 
+/* All that is kept has a reason, and the reasons have no more. */
+static void kept_expect(struct __test_metadata *_metadata, json_t *root)
+{
+	static const char *const inside[] = {
+		"caches", "spans", "tails", "large_freed",
+	};
+	static const char *const free[] = { "demand", "slack", "going" };
+	double sum = json_number_at(root, "allocated_bytes"), idle = 0;
+	char path[64];
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "kept.%s.bytes", inside[i]);
+		sum += json_number_at(root, path);
+	}
+	EXPECT_EQ(json_number_at(root, "inuse_bytes"), sum);
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "kept.%s.bytes", free[i]);
+		idle += json_number_at(root, path);
+	}
+	EXPECT_EQ(json_number_at(root, "idle_bytes"), idle);
+}
+
+TEST(why_memory_is_kept)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp,limit=512m"));
+	root = tool_json("map --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	kept_expect(_metadata, root);
+	EXPECT_LT(0, json_number_at(root, "kept.tails.bytes"));
+	EXPECT_EQ(0, json_number_at(root, "kept.demand.bytes"));
+	EXPECT_EQ(512 * MIB, json_number_at(root, "limit_bytes"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("map %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_out, "UNTIL"));
+	EXPECT_NE(NULL, strstr(tool_out, "tails of spans"));
+	subject_end(&s);
+	/* what goes and comes back is kept, for a minute at most */
+	ASSERT_EQ(0, subject_start(&s, "swing", "backend=thp"));
+	root = tool_json("map --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	kept_expect(_metadata, root);
+	EXPECT_LE(15e6, json_number_at(root, "kept.demand.bytes"));
+	EXPECT_NE(NULL, strstr(json_text_at(root, "kept.demand.until") ?: "",
+			       " s more at most"));
+	json_decref(root);
+	subject_end(&s);
+}
+
 TEST_HARNESS_MAIN

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugearena record and report: samples of a process, and the page of them. */
 #include "harness.h"
+#include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -123,6 +124,90 @@ TEST(what_is_no_recording)
 	EXPECT_EQ(TOOL_FAILED, tool("report /nonexistent"));
 	EXPECT_EQ(TOOL_FAILED, tool("record -w " REC " 999999999"));
 	EXPECT_EQ(TOOL_USAGE, tool("record"));
+	unlink(REC);
+}
+
+static int record_as_nobody(void *arg)
+{
+	struct subject *s = arg;
+	int ret;
+
+	close(s->in);
+	if (user_become(65534))
+		return 99;
+	if (tool("record -w " REC ".2 -t 0.2 %d", s->pid) != TOOL_NO_RIGHT)
+		return 98;
+	if (!strstr(tool_err, "CAP_SYS_PTRACE") || !access(REC ".2", F_OK))
+		return 97;
+	/* what anybody can see, and a word on what is missing */
+	ret = tool("record --partly -w " REC ".2 -i 0.1 -t 0.2 %d", s->pid);
+	unlink(REC ".2");
+	if (ret)
+		return 96;
+	return !strstr(tool_err, "are not in the recording");
+}
+
+TEST(what_cannot_be_read)
+{
+	struct subject s;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	tool_dir();
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	EXPECT_EQ(0, child_run(record_as_nobody, &s));
+	subject_end(&s);
+	/* of ourselves there is no heap to see, and a message says so */
+	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 0.3 %d", getpid()));
+	EXPECT_NE(NULL, strstr(tool_err, "no heap map in the recording"));
+	unlink(REC);
+}
+
+/* An empty card says what would fill it, on the page and in the picture. */
+TEST(empty_cards)
+{
+	static const char *const titles[] = {
+		"Memory", "Coverage by 2 MiB pages", "Page faults of all kinds",
+		"Faults of arenas by source", "Fault time by source",
+		"Heap map over time",
+	};
+	char path[PATH_MAX], *old = strdup(getenv("PATH") ?: "/bin:/usr/bin");
+	FILE *f;
+	size_t i;
+
+	setenv("HUGEARENA_PROC", "/nonexistent", 1);
+	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 0.3 %d", getpid()));
+	unsetenv("HUGEARENA_PROC");
+	/* stands for gnuplot: the picture is what it was told to draw */
+	mkdir(DISK, 0755);
+	f = fopen(DISK "/gnuplot", "we");
+	ASSERT_NE(NULL, f);
+	fputs("#!/bin/sh\nexec cat\n", f);
+	fclose(f);
+	chmod(DISK "/gnuplot", 0755);
+	snprintf(path, sizeof(path), DISK ":%s", old);
+	setenv("PATH", path, 1);
+	EXPECT_EQ(TOOL_OK, tool("report -o " HTML " -p " REC ".png " REC));
+	setenv("PATH", old, 1);
+	free(old);
+	unlink(DISK "/gnuplot");
+	rmdir(DISK);
+	ASSERT_LT(4096, file_read(HTML, page, sizeof(page)));
+	for (i = 0; i < 6; i++)
+		EXPECT_NE(NULL, strstr(page, titles[i]));
+	EXPECT_NE(NULL, strstr(page, "A recording after &#39;modprobe") ?:
+			strstr(page, "A recording after 'modprobe"));
+	EXPECT_NE(NULL, strstr(page, "hugearena record -- COMMAND"));
+	ASSERT_LT(500, file_read(REC ".png", page, sizeof(page)));
+	for (i = 0; i < 6; i++) {
+		EXPECT_NE(NULL, strstr(page, titles[i])) {
+			TH_LOG("no %s", titles[i]);
+		}
+	}
+	EXPECT_NE(NULL, strstr(page, "A recording after 'modprobe"));
+	EXPECT_NE(NULL, strstr(page, "COMMAND' has"));
+	unlink(REC ".png");
+	unlink(HTML);
 	unlink(REC);
 }
 

@@ -85,6 +85,48 @@ TEST(exit_status_is_the_commands)
 	EXPECT_EQ(TOOL_USAGE, tool("run"));
 }
 
+TEST(what_killed_it_has_a_name)
+{
+	json_t *root;
+
+	tool("run -- sh -c 'kill -9 $$'");
+	EXPECT_NE(NULL, strstr(tool_err, "killed by  SIGKILL (Killed"));
+	tool("run -- sh -c 'exit 9'");
+	EXPECT_EQ(NULL, strstr(tool_err, "killed by"));
+	tool("run --json -w " REPORT " -- sh -c 'kill -SEGV $$'");
+	root = json_load_file(REPORT, 0, NULL);
+	unlink(REPORT);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(128 + SIGSEGV, json_number_at(root, "exit_status"));
+	EXPECT_EQ(0, strncmp(json_text_at(root, "killed_by") ?: "",
+			     "SIGSEGV (Segmentation fault", 27));
+	json_decref(root);
+}
+
+/* Events that every processor may have; one that it has not says why. */
+TEST(generic_events)
+{
+	static const char *const names[] = {
+		"instructions", "dTLB load misses", "iTLB load misses",
+		"cache misses", "context switches",
+	};
+	json_t *root = run("-o backend=thp --"), *value;
+	size_t i;
+
+	ASSERT_NE(NULL, root);
+	for (i = 0; i < 5; i++) {
+		value = json_object_get(json_at(root, "counters"), names[i]);
+		EXPECT_TRUE(json_is_integer(value) || json_is_null(value)) {
+			TH_LOG("no %s", names[i]);
+		}
+	}
+	EXPECT_EQ(NULL, json_object_get(json_at(root, "counters"),
+					"page walk cycles"));
+	json_decref(root);
+	EXPECT_EQ(0, tool("run true"));
+	EXPECT_EQ(NULL, strstr(tool_err, "not supported"));
+}
+
 TEST(signals_reach_the_command)
 {
 	EXPECT_EQ(5, tool("run -- sh -c 'trap \"exit 5\" USR1; "

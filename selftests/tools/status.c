@@ -99,4 +99,40 @@ TEST(wrong_usage)
 	EXPECT_EQ(TOOL_OK, tool("status --help"));
 }
 
+/* Who has libshim is known without a module, and what limits it. */
+TEST(heaps)
+{
+	json_t *root, *list, *p = NULL, *one;
+	struct subject s, other;
+	size_t i;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp,limit=512m"));
+	ASSERT_EQ(0, subject_start(&other, "leak", "backend=thp"));
+	setenv("HUGEARENA_PROC", "/nonexistent", 1);
+	root = tool_json("status --json");
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(TOOL_OK, tool_status);
+	list = json_at(root, "heaps.processes");
+	json_array_foreach(list, i, one) {
+		if (json_number_at(one, "pid") == s.pid)
+			p = one;
+		EXPECT_NE(getpid(), json_number_at(one, "pid"));
+	}
+	EXPECT_LE(2, json_array_size(list));
+	ASSERT_NE(NULL, p);
+	EXPECT_STREQ("subject", json_text_at(p, "comm"));
+	EXPECT_STREQ("thp", json_text_at(p, "backend"));
+	EXPECT_EQ(512 * MIB, json_number_at(p, "limit_bytes"));
+	EXPECT_LE(s.asked, json_number_at(p, "allocated_bytes"));
+	EXPECT_GE(s.usable + MIB, json_number_at(p, "allocated_bytes"));
+	EXPECT_LE(s.asked, json_number_at(p, "resident_bytes"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("status"));
+	EXPECT_NE(NULL, strstr(tool_out, "hugearena.ko is not loaded"));
+	EXPECT_NE(NULL, strstr(tool_out, "512 MiB"));
+	unsetenv("HUGEARENA_PROC");
+	subject_end(&other);
+	subject_end(&s);
+}
+
 TEST_HARNESS_MAIN

@@ -19,6 +19,8 @@
  *   calls	the leak; sleeps, waits and allocates in turn, a second thread
  *		allocates all the time; ends with 9 if a call was interrupted, if
  *		there is a child, or if an object was given out twice
+ *   swing	large objects, 20 MB of them allocated and freed three times, one
+ *		stays
  *   filter	the leak, below a seccomp filter that allows everything
  *   wave FILE	allocates 40 MiB of small objects, waits until a recording has
  *		two lines more, frees nine in ten; all that twice
@@ -303,6 +305,20 @@ static int calls(void)
 	return signals ? 9 : 0;
 }
 
+static void swing(void)
+{
+	void *p[80];
+	int i, k;
+
+	hold(site_large(), 300000);
+	for (k = 0; k < 3; k++) {
+		for (i = 0; i < 80; i++)
+			p[i] = site_large();
+		for (i = 0; i < 80; i++)
+			free(p[i]);
+	}
+}
+
 /* Allows everything, but it is there. */
 static void filter(void)
 {
@@ -402,6 +418,8 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread, NULL, hold_one, &there))
 			return 2;
 		sem_wait(&there);
+	} else if (!strcmp(mode, "swing")) {
+		swing();
 	} else if (!strcmp(mode, "grow")) {
 		grow();
 	} else if (strcmp(mode, "wave")) {

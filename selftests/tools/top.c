@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugearena top: finds processes, counts their heaps and faults. */
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
 #include "harness.h"
 #include "tool.h"
 
@@ -88,24 +91,81 @@ TEST(faults_a_second)
 {
 	pid_t pid = child_start(fault_for_ever, NULL);
 	char *at, *last, key[32];
-	double rate = 0;
+	double rate = 0, cow, cpu = 0;
 	int delay;
 
 	ASSERT_LT(0, pid);
 	snprintf(key, sizeof(key), "%8d ", pid);
 	/* on a busy machine it may not have run for a second */
-	for (delay = 1; rate <= 100 && delay <= 32; delay *= 2) {
+	for (delay = 1; (rate <= 100 || cpu <= 0) && delay <= 32; delay *= 2) {
 		EXPECT_EQ(TOOL_OK, tool("top --batch --count 2 --delay %d",
 					delay));
 		last = NULL;
 		for (at = tool_out; (at = strstr(at, key)); at++)
 			last = at;
 		ASSERT_NE(NULL, last);
-		EXPECT_EQ(1, sscanf(strchr(last, '%') ?: "", "%% %lf", &rate));
+		EXPECT_EQ(3, sscanf(strchr(last, '%') ?: "", "%% %lf %lf %lf",
+				    &rate, &cow, &cpu));
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	EXPECT_LT(100, rate);
+	EXPECT_LT(0, cpu);
+}
+
+TEST(rows_totals_and_where_it_belongs)
+{
+	struct subject s, other;
+	char text[4096], *path;
+	json_t *root, *p;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	ASSERT_EQ(0, subject_start(&other, "leak", "backend=thp"));
+	root = tool_json("top --json --filter subject --sort allocated --rows 1");
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(1, json_array_size(json_at(root, "processes")));
+	p = find(root, s.pid);
+	ASSERT_NE(NULL, p);
+	/* the sums are of all, shown or not */
+	EXPECT_EQ(2, json_number_at(root, "all.processes"));
+	EXPECT_LT(json_number_at(p, "resident_bytes"),
+		  json_number_at(root, "all.resident_bytes"));
+	EXPECT_LT(json_number_at(p, "heap.allocated_bytes"),
+		  json_number_at(root, "all.allocated_bytes"));
+	snprintf(text, sizeof(text), "/proc/%d/cgroup", s.pid);
+	ASSERT_LT(0, file_read(text, text, sizeof(text)));
+	path = (char *)json_text_at(p, "cgroup");
+	ASSERT_NE(NULL, path);
+	EXPECT_NE(NULL, strstr(text, path));
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("top --batch --filter subject --rows 1"));
+	EXPECT_NE(NULL, strstr(tool_out, "CPU UNIT OR CGROUP"));
+	EXPECT_NE(NULL, strstr(tool_out, "     all with those left"));
+	EXPECT_EQ(TOOL_USAGE, tool("top --rows 0"));
+	subject_end(&other);
+	subject_end(&s);
+}
+
+/* Root without the capability, as in a container; 0 if it is told so. */
+static int top_as_less(void *arg)
+{
+	if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE))
+		return 98;
+	if (tool("top --batch"))
+		return 97;
+	return !strstr(tool_out, "which this root lacks");
+}
+
+TEST(root_is_told_what_it_lacks)
+{
+	struct subject s;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	tool_dir();
+	ASSERT_EQ(0, subject_start(&s, "leak", "backend=thp"));
+	EXPECT_EQ(0, child_run(top_as_less, NULL));
+	subject_end(&s);
 }
 
 TOOL_FIXTURE(top, 4)

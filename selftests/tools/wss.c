@@ -163,6 +163,30 @@ TEST(a_process_without_an_arena)
 	EXPECT_EQ(TOOL_FAILED, tool("wss --arenas %d", getppid()));
 }
 
+/* libshim's heap is a kind of its own, with what the program has of it. */
+TEST(the_heap_of_libshim)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	root = tool_json("wss --interval 0.1 --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(TOOL_OK, tool_status);
+	EXPECT_LE(s.asked,
+		  json_number_at(root, "kinds.libshim heap.resident_bytes"));
+	EXPECT_LE(s.asked, json_number_at(root, "allocated_bytes"));
+	EXPECT_GE(s.usable + MIB, json_number_at(root, "allocated_bytes"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("wss --interval 0.1 %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_out, "heap of libshim"));
+	subject_end(&s);
+	root = tool_json("wss --interval 0.1 --json %d", getpid());
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, json_text_at(root, "heap_unknown"));
+	json_decref(root);
+}
+
 TEST(errors)
 {
 	EXPECT_EQ(TOOL_FAILED, tool("wss 999999999"));

@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "map.h"
 #include "base/out.h"
+#include "show/keep.h"
 
 #define USER_END	0x7ffffffff000ULL	/* with four levels of tables */
 #define KERNEL_START	0xffff800000000000ULL
@@ -211,6 +212,8 @@ static void args_print(pid_t pid)
 static void heap_print(const struct map_job *job)
 {
 	const struct shim_heap *h = &job->heap;
+	struct keep keep[KEEP_REASONS];
+	int i;
 
 	if (job->shim_err) {
 		out_note("heap: %s", shim_strerror(job->shim_err));
@@ -219,9 +222,18 @@ static void heap_print(const struct map_job *job)
 	out_row("allocated", "%s, %s of it in %s large objects",
 		out_bytes(h->allocated), out_bytes(h->large),
 		out_count(h->nr_large));
-	out_row("cached", "%s in CPU caches, %s in spans, %s in free pages",
-		out_bytes(h->cached), out_bytes(h->central),
-		out_bytes(h->idle));
+	out_row("heap", "%s in spans, %s in free pages, %s of address space",
+		out_bytes(h->inuse), out_bytes(h->idle), out_bytes(h->mapped));
+	out_row("limit", "%s", h->limit ? out_bytes(h->limit) : "none");
+	keep_list(h, keep);
+	printf("\n  %s%-14s %10s  %s%s\n", out_style(OUT_BOLD), "KEPT",
+	       "BYTES", "UNTIL", out_style(OUT_PLAIN));
+	for (i = 0; i < KEEP_REASONS; i++)
+		if (keep[i].bytes)
+			printf("  %-14s %10s  %s\n", keep[i].name,
+			       out_bytes(keep[i].bytes), keep[i].until);
+	out_note("it goes in calls that free: a process that makes none keeps "
+		 "it");
 }
 
 static int layout(const struct map_job *job, const struct args *args)
@@ -268,6 +280,11 @@ static int layout(const struct map_job *job, const struct args *args)
 			json_put_int(root, "large_bytes", job->heap.large);
 			json_put_int(root, "large_objects",
 				     job->heap.nr_large);
+			json_put_int(root, "inuse_bytes", job->heap.inuse);
+			json_put_int(root, "idle_bytes", job->heap.idle);
+			json_put_int(root, "limit_bytes", job->heap.limit);
+			json_object_set_new(root, "kept",
+					    keep_json(&job->heap));
 		}
 		return out_print_json(root);
 	}

@@ -19,10 +19,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "launch.h"
 #include "base/out.h"
+#include "read/pages.h"
 #include "read/sample.h"
 
 #define DEFAULT_FILE	"hugearena.rec"
@@ -33,7 +35,7 @@
 struct args {
 	const char *output;
 	double interval, seconds;
-	bool no_blocks;
+	bool no_blocks, partly;
 	struct args_target target;
 };
 
@@ -43,6 +45,8 @@ static const struct argp_option options[] = {
 	  "Between samples (default 0.5, or more if they cost too much)", 0 },
 	{ "time", 't', "SECONDS", 0, "Stop after that", 0 },
 	{ "no-blocks", 'B', NULL, 0, "Leave the heap map out", 0 },
+	{ "partly", 'P', NULL, 0,
+	  "Record what can be read of a process of others", 0 },
 	ARGS_TARGET_OPTIONS,
 	{ 0 }
 };
@@ -70,6 +74,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 't':
 		args->seconds = seconds(arg, state);
+		return 0;
+	case 'P':
+		args->partly = true;
 		return 0;
 	case 'B':
 		args->no_blocks = true;
@@ -130,6 +137,8 @@ struct recording {
 	struct shim shim;
 	int shim_err;
 	bool full;		/* the file takes no more */
+	int unread_shim;	/* why, of the last sample: 0 if it was read */
+	int unread_rollup;
 	uint64_t began;
 	uint64_t samples;
 };
@@ -195,6 +204,8 @@ static int sample_write(struct recording *rec, pid_t pid)
 		return err;
 	if (!s.rss)
 		return -ESRCH;
+	rec->unread_shim = s.shim_err;
+	rec->unread_rollup = s.rollup_err;
 	line = sample_json(&s);
 	json_put_real(line, "t", (double)(s.when - rec->began) / 1e9);
 	more = rec->shim_err || rec->args->no_blocks ? NULL :
@@ -251,6 +262,50 @@ static int sampling(struct recording *rec, pid_t pid, struct launch *l)
 	return err == -ESRCH && rec->samples ? 0 : err;
 }
 
+static bool is_forbidden(int err)
+{
+	return err == -EACCES || err == -EPERM;
+}
+
+/* What is missing in the recording, and why. */
+static void warn(const struct recording *rec, pid_t pid)
+{
+	if (!rec->samples)
+		return;
+	if (is_forbidden(rec->unread_rollup))
+		out_error("process %d: coverage, PSS and the heap are not in "
+			  "the recording: %s", pid, proc_lacks());
+	else if (rec->unread_shim)
+		out_error("process %d: no heap and no heap map in the "
+			  "recording: %s", pid,
+			  shim_strerror(rec->unread_shim));
+	if (!kmod_present())
+		out_error("no faults by source and no fault times in the "
+			  "recording: hugearena.ko is not loaded");
+}
+
+/* Said before the file is touched: an exit status, CMD_OK if it can be done. */
+static int refuse(const struct args *args)
+{
+	pid_t pid = args->target.pid;
+	int fd;
+
+	if (!pid)
+		return CMD_OK;
+	if (!proc_exists(pid)) {
+		out_error("cannot record %d: there is no such process", pid);
+		return CMD_FAILED;
+	}
+	fd = pages_open(pid);
+	if (fd >= 0)
+		close(fd);
+	if (!is_forbidden(fd) || args->partly)
+		return CMD_OK;
+	out_error("cannot look into %d: %s; --partly records what anybody can "
+		  "see", pid, proc_lacks());
+	return CMD_NO_RIGHT;
+}
+
 static int record(struct recording *rec)
 {
 	const struct args *args = rec->args;
@@ -265,9 +320,6 @@ static int record(struct recording *rec)
 		if (ret)
 			return ret;
 		pid = l.pid;
-	} else if (!proc_exists(pid)) {
-		out_error("cannot record %d: there is no such process", pid);
-		return CMD_FAILED;
 	}
 	sigaction(SIGTERM, &act, NULL);
 	if (args->target.pid)
@@ -281,6 +333,7 @@ static int record(struct recording *rec)
 		launch_end(&l);
 		ret = launch_status(&l);
 	}
+	warn(rec, pid);
 	if (rec->full) {
 		out_error("cannot write %s: %s", args->output, strerror(-err));
 		ret = CMD_FAILED;
@@ -301,6 +354,9 @@ int cmd_record(int argc, char **argv)
 	int ret;
 
 	args_parse(&argp, "record", argc, argv, ARGP_IN_ORDER, &args);
+	ret = refuse(&args);
+	if (ret)
+		return ret;
 	rec.f = fopen(args.output, "we");
 	if (!rec.f) {
 		out_error("cannot write %s: %m", args.output);

@@ -162,6 +162,7 @@ static json_t *result_json(const struct launch *l, const struct result *r,
 	}
 	json_object_set_new(root, "command", list);
 	json_put_int(root, "exit_status", (uint64_t)launch_status(l));
+	json_put_text(root, "killed_by", launch_signal(l));
 	json_put_real(root, "elapsed_seconds",
 		      (double)(r->ended - r->began) / 1e9);
 	json_put_real(root, "user_seconds", seconds(l->usage.ru_utime));
@@ -255,6 +256,8 @@ static void report(FILE *f, const struct launch *l, const struct result *r,
 	for (i = 0; i < args->argc; i++)
 		fprintf(f, "%s%s", i ? " " : "", args->argv[i]);
 	fputs("\n\n", f);
+	if (launch_signal(l))
+		fprintf(f, "%20s  %s\n\n", "killed by", launch_signal(l));
 	row(f, "peak resident",
 	    out_bytes((uint64_t)l->usage.ru_maxrss << 10), "");
 	if (r->looks) {
@@ -277,9 +280,11 @@ static void report(FILE *f, const struct launch *l, const struct result *r,
 					(uint64_t)l->usage.ru_majflt),
 	    "of all kinds");
 	for (i = 0; i < LAUNCH_COUNTERS; i++)
-		row(f, launch_counter_name(i),
-		    launch_counter(l, i, &value) ? out_count(value) :
-		    "not supported", "");
+		if (launch_counter(l, i, &value))
+			row(f, launch_counter_name(i), out_count(value), "");
+		else
+			row(f, launch_counter_name(i), "-",
+			    launch_counter_lacks(l, i));
 	snprintf(text, sizeof(text), "%.3f s",
 		 (double)(r->ended - r->began) / 1e9);
 	row(f, "elapsed", text, "");

@@ -13,6 +13,7 @@
 #include "read/kmod.h"
 #include "base/out.h"
 #include "read/proc.h"
+#include "show/heaps.h"
 
 #define THP_DIR		"/sys/kernel/mm/transparent_hugepage/"
 #define BLOCK_ORDER	9
@@ -28,7 +29,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.doc = "Show the machine and every arena at a glance.\v"
-	       "Reads no process's page tables and stalls nobody.",
+	       "Reads no process's page tables and stalls nobody. Processes on "
+	       "libshim are found by their mappings.",
 };
 
 /* Counters that, unless they are 0, mean that something was refused or lost. */
@@ -395,6 +397,7 @@ static void arenas_print(const struct module *mod)
 
 int cmd_status(int argc, char **argv)
 {
+	struct heaps heaps = { 0 };
 	struct machine m;
 	struct module mod;
 	int err, ret = CMD_OK;
@@ -407,6 +410,12 @@ int cmd_status(int argc, char **argv)
 	if (err) {
 		out_error("cannot read the module's reports: %s",
 			  strerror(-err));
+		ret = exit_errno(err);
+		goto out;
+	}
+	err = heaps_read(&heaps);
+	if (err) {
+		out_error("cannot list processes: %s", strerror(-err));
 		ret = exit_errno(err);
 		goto out;
 	}
@@ -423,13 +432,16 @@ int cmd_status(int argc, char **argv)
 			json_array_append_new(list,
 					      arena_json(&mod.arenas[i]));
 		json_object_set_new(root, "arenas", list);
+		json_object_set_new(root, "heaps", heaps_json(&heaps));
 		ret = out_print_json(root);
 	} else {
 		machine_print(&m);
 		module_print(&mod);
 		arenas_print(&mod);
+		heaps_print(&heaps);
 	}
 out:
+	heaps_free(&heaps);
 	free(mod.pool);
 	free(mod.arenas);
 	return ret;

@@ -16,17 +16,19 @@ struct args {
 	struct top top;
 	double delay;
 	long long count;
+	size_t rows;
 	bool batch;
 };
 
 static const struct argp_option options[] = {
 	{ "delay", 'd', "SECONDS", 0, "Between two looks (default 2)", 0 },
 	{ "sort", 's', "KEY", 0,
-	  "resident, allocated, coverage, faults or cow", 0 },
-	{ "filter", 'f', "TEXT", 0, "Only commands that contain TEXT", 0 },
+	  "resident, allocated, coverage, faults, cow or cpu", 0 },
+	{ "filter", 'f', "TEXT", 0, "Only commands and cgroups that contain TEXT", 0 },
 	{ "ours", 'o', NULL, 0, "Only processes with libshim or arenas", 0 },
 	{ "batch", 'b', NULL, 0, "Print, without a screen", 0 },
 	{ "count", 'n', "N", 0, "With --batch: N times (default 1)", 0 },
+	{ "rows", 'r', "N", 0, "With --batch: at most N processes", 0 },
 	{ 0 }
 };
 
@@ -60,6 +62,9 @@ static error_t parse(int opt, char *arg, struct argp_state *state)
 	case 'b':
 		args->batch = true;
 		return 0;
+	case 'r':
+		args->rows = args_top(arg, state);
+		return 0;
 	case 'n':
 		args->count = args_number(arg, 1, 1000000, state, "N");
 		return 0;
@@ -77,38 +82,52 @@ static const struct argp argp = {
 	       "libshim or arenas, q leaves.",
 };
 
-static void batch_print(const struct top *top)
+static const char *cover_text(double cover)
 {
-	size_t i;
+	static char text[16];
 
-	printf("%s%8s %-15s %10s %10s %8s %9s %9s%s\n", out_style(OUT_BOLD),
-	       "PID", "COMMAND", "RESIDENT", "ALLOCATED", "COVERAGE",
-	       "FAULTS/s", "COW/s", out_style(OUT_PLAIN));
-	for (i = 0; i < top->n; i++) {
+	snprintf(text, sizeof(text), cover < 0 ? "-" : "%.1f %%", cover);
+	return text;
+}
+
+static void batch_print(const struct top *top, size_t rows)
+{
+	struct top_sums all;
+	size_t i, n = 0;
+
+	printf("%s%8s %-15s %10s %10s %8s %9s %9s %6s %s%s\n",
+	       out_style(OUT_BOLD), "PID", "COMMAND", "RESIDENT", "ALLOCATED",
+	       "COVERAGE", "FAULTS/s", "COW/s", "CPU", "UNIT OR CGROUP",
+	       out_style(OUT_PLAIN));
+	for (i = 0; i < top->n && n < rows; i++) {
 		const struct top_proc *p = &top->v[i];
-		double cover = sample_coverage(&p->now);
-		char text[16] = "-";
 
 		if (!top_shows(top, p))
 			continue;
-		if (cover >= 0)
-			snprintf(text, sizeof(text), "%.1f %%", cover);
-		printf("%8d %-15.15s %10s %10s %8s %9.0f %9.0f\n", p->now.pid,
-		       p->now.comm, out_bytes(p->now.rss),
+		n++;
+		printf("%8d %-15.15s %10s %10s %8s %9.0f %9.0f %6.1f %s\n",
+		       p->now.pid, p->now.comm, out_bytes(p->now.rss),
 		       p->now.shim_err ? "-" : out_bytes(p->now.allocated),
-		       text, p->faults, p->cow);
+		       cover_text(sample_coverage(&p->now)), p->faults, p->cow,
+		       p->cpu, top_group(p));
 	}
+	top_sum(top, &all);
+	printf("%8s %-15s %10s %10s %8s %9.0f %9.0f %6.1f %s\n", "all",
+	       n < all.n ? "with those left" : "", out_bytes(all.rss),
+	       out_bytes(all.allocated), "", all.faults, all.cow, all.cpu,
+	       n < all.n ? "out" : "");
 	if (top->hidden)
-		out_note("%u processes of others: coverage and heap need "
-			 "CAP_SYS_PTRACE", top->hidden);
+		out_note("%u processes of others: coverage and heap: %s",
+			 top->hidden, proc_lacks());
 }
 
-static json_t *batch_json(const struct top *top)
+static json_t *batch_json(const struct top *top, size_t rows)
 {
 	json_t *root = json_object(), *list = json_array(), *obj;
+	struct top_sums all;
 	size_t i;
 
-	for (i = 0; i < top->n; i++) {
+	for (i = 0; i < top->n && json_array_size(list) < rows; i++) {
 		const struct top_proc *p = &top->v[i];
 
 		if (!top_shows(top, p))
@@ -116,10 +135,23 @@ static json_t *batch_json(const struct top *top)
 		obj = sample_json(&p->now);
 		json_put_real(obj, "faults_per_second", p->faults);
 		json_put_real(obj, "cow_pages_per_second", p->cow);
+		json_put_real(obj, "cpu_percent", p->cpu);
 		json_array_append_new(list, obj);
 	}
 	json_object_set_new(root, "processes", list);
+	top_sum(top, &all);
+	obj = json_object();
+	json_put_int(obj, "processes", all.n);
+	json_put_int(obj, "resident_bytes", all.rss);
+	json_put_int(obj, "pss_bytes", all.pss);
+	json_put_int(obj, "allocated_bytes", all.allocated);
+	json_put_real(obj, "faults_per_second", all.faults);
+	json_put_real(obj, "cow_pages_per_second", all.cow);
+	json_put_real(obj, "cpu_percent", all.cpu);
+	json_object_set_new(root, "all", obj);
+	json_put_text(root, "sort", top_sort_name(top->sort));
 	json_put_int(root, "hidden", top->hidden);
+	json_put_text(root, "hidden_reason", top->hidden ? proc_lacks() : NULL);
 	return root;
 }
 
@@ -141,9 +173,9 @@ static int batch(struct args *args)
 			return exit_errno(err);
 		}
 		if (out_json)
-			ret = out_print_json(batch_json(&args->top));
+			ret = out_print_json(batch_json(&args->top, args->rows));
 		else
-			batch_print(&args->top);
+			batch_print(&args->top, args->rows);
 		fflush(stdout);
 	}
 	return ret;
@@ -151,7 +183,7 @@ static int batch(struct args *args)
 
 int cmd_top(int argc, char **argv)
 {
-	struct args args = { .delay = 2, .count = 1 };
+	struct args args = { .delay = 2, .count = 1, .rows = SIZE_MAX };
 	int ret;
 
 	args_parse(&argp, "top", argc, argv, 0, &args);

@@ -18,6 +18,7 @@
 #include "read/kmod.h"
 #include "base/out.h"
 #include "read/proc.h"
+#include "read/shim.h"
 
 struct args {
 	pid_t pid;
@@ -71,11 +72,15 @@ static const struct argp argp = {
  * @resident: by kind, bytes
  * @blocks: of arenas: accessed, of @all_blocks
  * @view_err: why arenas were not looked at by block
+ * @shim_err: why libshim's heap is not known, or 0
+ * @allocated: bytes that the program has of it
+ * @idle: bytes of it that are free pages
  */
 struct set {
 	uint64_t accessed[KIND_NR], resident[KIND_NR];
 	uint64_t blocks, all_blocks;
-	int view_err;
+	int view_err, shim_err;
+	uint64_t allocated, idle;
 };
 
 static int refs_clear(pid_t pid)
@@ -147,6 +152,25 @@ static int begin(const struct args *args, struct set *set)
 	return refs_clear(args->pid);
 }
 
+/* Which mappings are libshim's heap, and what the program has of it. */
+static void heap_mark(pid_t pid, struct maps *maps, struct set *set)
+{
+	struct shim_heap heap;
+	struct shim shim;
+
+	set->shim_err = shim_open(&shim, pid);
+	if (set->shim_err)
+		return;
+	set->shim_err = shim_heap_read(&shim, &heap, SHIM_BLOCKS);
+	shim_close(&shim);
+	if (set->shim_err)
+		return;
+	shim_mark(&heap, maps);
+	set->allocated = heap.allocated;
+	set->idle = heap.idle;
+	shim_heap_free(&heap);
+}
+
 static int end(const struct args *args, struct set *set)
 {
 	struct maps maps;
@@ -157,6 +181,8 @@ static int end(const struct args *args, struct set *set)
 		return err;
 	if (!set->view_err)
 		set->view_err = arenas_look(&maps, set, false);
+	/* after the bits were read: reading memory sets none of the process's */
+	heap_mark(args->pid, &maps, set);
 	for (i = 0; i < maps.n && !args->arenas; i++) {
 		const struct map *m = &maps.v[i];
 
@@ -205,6 +231,12 @@ static int set_json(const struct args *args, const struct set *set)
 		json_put_int(root, "accessed_blocks", set->blocks);
 		json_put_int(root, "blocks", set->all_blocks);
 	}
+	if (!set->shim_err) {
+		json_put_int(root, "allocated_bytes", set->allocated);
+		json_put_int(root, "idle_bytes", set->idle);
+	}
+	json_put_text(root, "heap_unknown", set->shim_err ?
+		      shim_strerror(set->shim_err) : NULL);
 	return out_print_json(root);
 }
 
@@ -223,12 +255,15 @@ static void set_print(const struct args *args, const struct set *set)
 			out_row(map_kind_name((enum map_kind)i), "%s of %s",
 				out_bytes(set->accessed[i]),
 				out_bytes(set->resident[i]));
+	if (!set->shim_err)
+		out_row("heap of libshim", "%s allocated, %s in free pages",
+			out_bytes(set->allocated), out_bytes(set->idle));
 	if (!set->view_err)
 		out_row("blocks of arenas", "%s of %s",
 			out_count(set->blocks), out_count(set->all_blocks));
 	else if (set->view_err != -ENOENT)
 		out_note("blocks of arenas: cannot look: %s",
-			 set->view_err == -EPERM ? "needs CAP_SYS_PTRACE" :
+			 set->view_err == -EPERM ? proc_lacks() :
 			 strerror(-set->view_err));
 }
 

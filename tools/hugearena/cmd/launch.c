@@ -39,26 +39,15 @@ static const struct {
 	{ "dTLB loads", PERF_TYPE_HW_CACHE, CACHE(DTLB, READ, ACCESS) },
 	{ "dTLB load misses", PERF_TYPE_HW_CACHE, CACHE(DTLB, READ, MISS) },
 	{ "dTLB store misses", PERF_TYPE_HW_CACHE, CACHE(DTLB, WRITE, MISS) },
-	/* "dtlb_load_misses.walk_active" on Intel since Skylake */
-	{ "page walk cycles", PERF_TYPE_RAW, 0x01001008 },
+	{ "iTLB load misses", PERF_TYPE_HW_CACHE, CACHE(ITLB, READ, MISS) },
+	{ "cache misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES },
+	{ "context switches", PERF_TYPE_SOFTWARE,
+	  PERF_COUNT_SW_CONTEXT_SWITCHES },
 };
 
 const char *launch_counter_name(int i)
 {
 	return counters[i].name;
-}
-
-static bool is_intel(void)
-{
-	bool intel = false;
-	char line[256];
-	FILE *f = fopen("/proc/cpuinfo", "re");
-
-	while (f && fgets(line, sizeof(line), f) && line[0] != '\n')
-		intel |= !!strstr(line, "GenuineIntel");
-	if (f)
-		fclose(f);
-	return intel;
 }
 
 static int counter_open(int i, pid_t pid)
@@ -76,10 +65,23 @@ static int counter_open(int i, pid_t pid)
 			       PERF_FORMAT_TOTAL_TIME_RUNNING,
 	};
 
-	if (attr.type == PERF_TYPE_RAW && !is_intel())
-		return -1;
-	return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1,
-			    PERF_FLAG_FD_CLOEXEC);
+	long fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1,
+			  PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+const char *launch_counter_lacks(const struct launch *l, int i)
+{
+	switch (-l->counter[i]) {
+	case EACCES:
+	case EPERM:
+		return "kernel.perf_event_paranoid forbids it";
+	case EMFILE:
+	case ENOMEM:
+		return "too many files, or no memory";
+	}
+	return "not counted by this processor, or not shown to this VM";
 }
 
 bool launch_counter(const struct launch *l, int i, uint64_t *value)
@@ -174,7 +176,7 @@ int launch_start(struct launch *l, char *const *argv, bool preload,
 
 	memset(l, 0, sizeof(*l));
 	for (i = 0; i < LAUNCH_COUNTERS; i++)
-		l->counter[i] = -1;
+		l->counter[i] = -ENODATA;
 	if (preload && !libshim_find(lib, sizeof(lib))) {
 		out_error("cannot find " LIBSHIM ": set HUGEARENA_LIBSHIM");
 		return CMD_FAILED;
@@ -303,6 +305,26 @@ void launch_end(struct launch *l)
 			ptrace(PTRACE_CONT, l->pid, NULL, NULL);
 		l->stopped = false;
 	}
+}
+
+const char *launch_signal(const struct launch *l)
+{
+	static char text[96];
+	const char *name, *what;
+	int sig;
+
+	if (!WIFSIGNALED(l->status))
+		return NULL;
+	sig = WTERMSIG(l->status);
+	name = sigabbrev_np(sig);
+	what = sigdescr_np(sig);
+	if (name)
+		snprintf(text, sizeof(text), "SIG%s (%s%s)", name,
+			 what ? what : "?",
+			 WCOREDUMP(l->status) ? ", core dumped" : "");
+	else
+		snprintf(text, sizeof(text), "signal %d", sig);
+	return text;
 }
 
 int launch_status(const struct launch *l)

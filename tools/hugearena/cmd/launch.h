@@ -12,7 +12,7 @@
 
 #include "args.h"
 
-#define LAUNCH_COUNTERS	6
+#define LAUNCH_COUNTERS	8
 
 /**
  * struct launch - a child
@@ -22,7 +22,7 @@
  * @over: it has ended: @status and @usage are filled in
  * @status: as of waitpid()
  * @usage: what it used
- * @counter: perf events, -1 where there is none
+ * @counter: perf events, a negative errno where there is none
  */
 struct launch {
 	pid_t pid;
@@ -72,8 +72,17 @@ void launch_end(struct launch *l);
 /* The exit status that tells how it ended. */
 int launch_status(const struct launch *l);
 
+/*
+ * The signal that killed it, as "SIGSEGV (Segmentation fault, core dumped)", or
+ * NULL.
+ */
+const char *launch_signal(const struct launch *l);
+
 /* A counter's name and value; false if it is not supported here. */
 const char *launch_counter_name(int i);
 bool launch_counter(const struct launch *l, int i, uint64_t *value);
+
+/* Why not. */
+const char *launch_counter_lacks(const struct launch *l, int i);
 
 #endif

@@ -293,7 +293,7 @@ static void sums_print(const struct cells *cells, const struct map_job *job)
 			out_count(accessed), out_count(shared));
 	if (cells->view_err)
 		out_note("accessed, shared: cannot look at the arena: %s",
-			 cells->view_err == -EPERM ? "needs CAP_SYS_PTRACE" :
+			 cells->view_err == -EPERM ? proc_lacks() :
 			 strerror(-cells->view_err));
 	else if (!known && cells->n)
 		out_note("accessed, shared: not known, these blocks are not "

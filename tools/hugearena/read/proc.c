@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -87,6 +88,88 @@ int proc_faults(pid_t pid, uint64_t *minor, uint64_t *major)
 	}
 	fclose(f);
 	return n == 2 ? 0 : -ESRCH;
+}
+
+uint64_t proc_cpu(pid_t pid)
+{
+	FILE *f = proc_open(pid, "stat");
+	uint64_t user = 0, system = 0;
+	char line[1024], *at;
+
+	if (!f)
+		return 0;
+	at = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	fclose(f);
+	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+			  "%*u %" SCNu64 " %" SCNu64, &user, &system) != 2)
+		return 0;
+	return (user + system) * (1000000000ULL /
+				  (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+void proc_cgroup(pid_t pid, char *buf, size_t size)
+{
+	FILE *f = proc_open(pid, "cgroup");
+	char line[1024];
+
+	snprintf(buf, size, "%s", "");
+	while (f && fgets(line, sizeof(line), f)) {
+		/* "0::/path", or "7:memory:/path" with version 1 */
+		char *path = strchr(line, ':');
+
+		path = path ? strchr(path + 1, ':') : NULL;
+		if (!path)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "0::", 3) || strstr(line, ":memory:"))
+			snprintf(buf, size, "%s", path + 1);
+		if (strstr(line, ":memory:"))
+			break;
+	}
+	if (f)
+		fclose(f);
+}
+
+void proc_unit(const char *cgroup, char *buf, size_t size)
+{
+	static const char *const kinds[] = { ".service", ".scope" };
+	const char *part = cgroup;
+
+	snprintf(buf, size, "%s", "");
+	while (*part) {
+		size_t len, i, k;
+
+		part += strspn(part, "/");
+		len = strcspn(part, "/");
+		for (i = 0; i < 2; i++) {
+			k = strlen(kinds[i]);
+			if (len > k && !strncmp(part + len - k, kinds[i], k))
+				snprintf(buf, size, "%.*s", (int)len, part);
+		}
+		part += len;
+	}
+}
+
+bool proc_may_look(void)
+{
+	FILE *f = proc_open(getpid(), "status");
+	unsigned long long caps = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return caps >> CAP_SYS_PTRACE & 1;
+}
+
+const char *proc_lacks(void)
+{
+	if (proc_may_look())
+		return "a security module forbids it, or a namespace of users";
+	return geteuid() ? "needs CAP_SYS_PTRACE" :
+	       "needs CAP_SYS_PTRACE, which this root lacks: a container's?";
 }
 
 pid_t *proc_list(void)

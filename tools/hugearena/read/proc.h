@@ -68,6 +68,23 @@ long long proc_status(pid_t pid, const char *key);
 /* Page faults since it began: 0 or a negative errno. */
 int proc_faults(pid_t pid, uint64_t *minor, uint64_t *major);
 
+/* CPU time since it began, in ns; 0 if it is gone. */
+uint64_t proc_cpu(pid_t pid);
+
+/*
+ * The control group it is in, of version 2 or the one of version 1 that limits
+ * memory, as "/system.slice/redis.service"; "" if that is not known.  And the
+ * last part of that which is a unit of systemd's, "" if none is.
+ */
+void proc_cgroup(pid_t pid, char *buf, size_t size);
+void proc_unit(const char *cgroup, char *buf, size_t size);
+
+/* May this command look into processes of others? */
+bool proc_may_look(void);
+
+/* What it lacks if not, for a message: root may lack it, too. */
+const char *proc_lacks(void);
+
 /* All processes; the list ends with 0 and is malloc()ed.  NULL and errno. */
 pid_t *proc_list(void);
 

@@ -79,6 +79,9 @@ int sample_take(struct sample *out, pid_t pid, struct shim *shim,
 	proc_comm(pid, out->comm, sizeof(out->comm));
 	if (proc_faults(pid, &out->minor, &out->major))
 		return -ESRCH;
+	out->cpu = proc_cpu(pid);
+	proc_cgroup(pid, out->cgroup, sizeof(out->cgroup));
+	proc_unit(out->cgroup, out->unit, sizeof(out->unit));
 	out->rollup_err = flags & SAMPLE_ROLLUP ? proc_rollup(pid, &r) :
 						  -EAGAIN;
 	if (!out->rollup_err) {
@@ -134,6 +137,9 @@ json_t *sample_json(const struct sample *s)
 
 	json_put_int(obj, "pid", (uint64_t)s->pid);
 	json_put_text(obj, "comm", s->comm);
+	json_put_text(obj, "cgroup", s->cgroup);
+	json_put_text(obj, "unit", s->unit[0] ? s->unit : NULL);
+	json_put_real(obj, "cpu_seconds", (double)s->cpu / 1e9);
 	json_put_int(obj, "resident_bytes", s->rss);
 	if (!s->rollup_err) {
 		json_put_int(obj, "pss_bytes", s->pss);

@@ -17,7 +17,10 @@
  * struct sample - the numbers; bytes where they are sizes
  * @pid: the process
  * @comm: its command name
+ * @cgroup: its control group, and the unit that this is, or ""
+ * @unit: the same
  * @when: CLOCK_MONOTONIC, in ns
+ * @cpu: CPU time since it began, in ns
  * @rss: resident
  * @pss: resident, what is shared counted in part; 0 with @rollup_err
  * @pmd: resident through 2 MiB entries; 0 with @rollup_err
@@ -38,8 +41,8 @@
  */
 struct sample {
 	pid_t pid;
-	char comm[32];
-	uint64_t when;
+	char comm[32], cgroup[256], unit[128];
+	uint64_t when, cpu;
 	uint64_t rss, pss, pmd, swap, minor, major;
 	int rollup_err;
 	unsigned int arenas;

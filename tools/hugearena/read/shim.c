@@ -137,6 +137,9 @@ const char *shim_strerror(int err)
 		return "its libshim is of another version than this command";
 	case EPERM:
 	case EACCES:
+		if (!geteuid() && !proc_may_look())
+			return "reading another's memory needs CAP_SYS_PTRACE, "
+			       "which this root lacks: a container's?";
 		return "reading another's memory needs CAP_SYS_PTRACE";
 	case ESRCH:
 		return "there is no such process";

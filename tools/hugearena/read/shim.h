@@ -84,11 +84,18 @@ struct shim_object {
  * @central: bytes of free objects in spans
  * @large: bytes in large objects, part of @allocated
  * @nr_large: large objects
+ * @kept: bytes of large objects that were freed, whose spans are kept
+ * @tails: bytes of spans behind their last object
  * @inuse: bytes in spans
  * @idle: bytes free in the page heap that have memory
+ * @demand: of @idle, kept because the last minute has shown it comes back
+ * @demand_seconds: until this is forgotten at the latest
+ * @slack: of @idle, what a heap of this size may always keep
+ * @limit: the least that SHIM_LIMIT and cgroups allow, in bytes; 0 for none
  * @mapped: bytes of address space
  * @cls: by size class
  * @heap: the page heap's own counters
+ * @by_backend: with blocks: how many that are in use each backend has
  * @blocks: if asked for
  * @objects: if asked for, by address
  * @records: if objects were asked for: addresses of libshim's own records, sorted
@@ -96,10 +103,13 @@ struct shim_object {
  */
 struct shim_heap {
 	uint64_t allocated, cached, central, large, nr_large;
-	uint64_t inuse, idle, mapped;
+	uint64_t kept, tails, inuse, idle, mapped;
+	uint64_t demand, slack, limit;
+	double demand_seconds;
 	struct shim_class cls[SIZECLASS_COUNT + 1];
 	uint32_t size[SIZECLASS_COUNT + 1];
 	struct pageheap heap;
+	size_t by_backend[BACKEND_NR];
 	struct shim_block *blocks;
 	size_t nr_blocks;
 	struct shim_object *objects;

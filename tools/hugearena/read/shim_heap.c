@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "shim.h"
 
@@ -50,7 +51,11 @@ static void *grow(void *list, size_t n, size_t *room, size_t size)
 /* Does a span's descriptor agree with the page that led to it? */
 static bool span_is_sane(const struct span *sp, const struct lead *lead)
 {
-	if (sp->start != lead->page || sp->state != SPAN_INUSE || !sp->npages)
+	if (sp->start != lead->page || !sp->npages)
+		return false;
+	if (sp->state == SPAN_KEPT)
+		return true;
+	if (sp->state != SPAN_INUSE)
 		return false;
 	if (sp->sizeclass == PAGEMAP_LARGE)
 		return true;
@@ -62,16 +67,23 @@ static bool span_is_sane(const struct span *sp, const struct lead *lead)
 
 static int span_note(struct walk *w, const struct span *sp)
 {
+	uint64_t len = (uint64_t)sp->npages * PAGE_SIZE;
 	struct shim_heap *h = w->heap;
 	struct shim_object *o;
 
+	if (sp->state == SPAN_KEPT) {
+		h->kept += len;
+		return 0;
+	}
 	if (sp->sizeclass == PAGEMAP_LARGE) {
+		h->tails += sp->bytes < len ? len - sp->bytes : 0;
 		h->nr_large++;
 		h->large += sp->bytes;
 		h->allocated += sp->bytes;
 	} else {
 		struct shim_class *c = &h->cls[sp->sizeclass];
 
+		h->tails += len - (uint64_t)sp->nobjs * sp->size;
 		c->spans++;
 		c->free += sp->nfree;
 		c->live += sp->nobjs - sp->nfree;	/* for now */
@@ -367,6 +379,39 @@ static int caches_read(struct walk *w)
 	return err;
 }
 
+/*
+ * What of the free pages is kept, and for how long: as scavenger.c has it.  A
+ * swing of this window counts until the end of the next one.
+ */
+static int demand_read(const struct shim *s, struct shim_heap *heap)
+{
+	const struct pageheap *h = &heap->heap;
+	struct scavenger sc;
+	struct timespec now;
+	uint64_t ns, end, up_to;
+	size_t limit;
+	int err;
+
+	err = shim_read(s, (uintptr_t)s->at.scavenger, &sc, sizeof(sc));
+	if (!err)
+		err = shim_read(s, (uintptr_t)s->at.limit, &limit,
+				sizeof(limit));
+	if (err)
+		return err;
+	heap->limit = limit;
+	heap->slack = h->inuse / SCAVENGER_SLACK * PAGE_SIZE;
+	up_to = h->valley + (h->swing > sc.swing ? h->swing : sc.swing);
+	if (up_to <= h->inuse)
+		return 0;
+	heap->demand = (up_to - h->inuse) * PAGE_SIZE;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	end = sc.window_ns + SCAVENGER_WINDOW_NS *
+	      (h->swing >= sc.swing ? 2 : 1);
+	heap->demand_seconds = end > ns ? (double)(end - ns) / 1e9 : 0;
+	return 0;
+}
+
 static void sums_make(struct shim_heap *heap)
 {
 	unsigned int i;
@@ -452,6 +497,8 @@ static int blocks_make(struct walk *w)
 		if (!b || shim_read(w->s, w->record[i].span, &rec,
 				    sizeof(rec)))
 			continue;
+		if (rec.start == b->start && rec.backend < BACKEND_NR)
+			heap->by_backend[rec.backend]++;
 		if (rec.start != b->start || rec.state != BLOCK_PART)
 			continue;
 		b->span = false;
@@ -492,6 +539,8 @@ int shim_heap_read(const struct shim *s, struct shim_heap *heap,
 	if (!err)
 		err = shim_read(s, (uintptr_t)s->at.heap, &heap->heap,
 				sizeof(heap->heap));
+	if (!err)
+		err = demand_read(s, heap);
 	if (!err)
 		sums_make(heap);
 	else

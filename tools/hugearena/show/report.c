@@ -44,6 +44,115 @@ double report_mean(const struct report *r, enum report_col col)
 	return n ? sum / (double)n : NAN;
 }
 
+const struct plot report_plots[CARD_LATENCY] = {
+	[CARD_MEMORY] = {
+		.title = "Memory", .bytes = true, .nr = 4,
+		.col = { COL_RESIDENT, COL_HUGE, COL_ALLOCATED, COL_FREE },
+		.name = { "resident", "in 2 MiB pages", "allocated",
+			  "kept free by libshim" },
+	},
+	[CARD_COVERAGE] = {
+		.title = "Coverage by 2 MiB pages",
+		.suffix = " %", .nr = 1, .col = { COL_COVERAGE },
+		.name = { "of resident memory" },
+	},
+	[CARD_FAULTS] = {
+		.title = "Page faults of all kinds", .suffix = "/s", .nr = 1,
+		.col = { COL_FAULTS }, .name = { "faults" },
+	},
+	[CARD_SOURCES] = {
+		.title = "Faults of arenas by source", .suffix = "/s", .nr = 5,
+		.col = { COL_RESERVE, COL_POOL, COL_DEMAND, COL_SMALL,
+			 COL_COW },
+		.name = { "reserve", "pool", "demand", "4 KiB",
+			  "pages copied after fork" },
+	},
+};
+
+const char *report_title(enum report_card card)
+{
+	return card == CARD_LATENCY ? "Fault time by source" :
+	       card == CARD_BLOCKS ? "Heap map over time" :
+				     report_plots[card].title;
+}
+
+static bool had_module(const struct report *r)
+{
+	return json_is_true(json_object_get(r->header, "module"));
+}
+
+static uint64_t latency_sum(const struct report *r)
+{
+	uint64_t sum = 0;
+	size_t i;
+	int k;
+
+	for (i = 0; i < r->nr_latency; i++)
+		for (k = 0; k < KMOD_BUCKETS; k++)
+			sum += r->latency[i].bucket[k];
+	return sum;
+}
+
+const char *report_lacks(const struct report *r, enum report_card card)
+{
+	switch (card) {
+	case CARD_COVERAGE:
+		if (isnan(report_max(r, COL_COVERAGE)))
+			return "Not known: recorded without CAP_SYS_PTRACE, by somebody who "
+			       "is not the owner of the process. A recording by root has it.";
+		return NULL;
+	case CARD_FAULTS:
+		if (isnan(report_max(r, COL_FAULTS)))
+			return "A rate needs two samples: a longer recording has it, or one "
+			       "with a shorter --interval.";
+		return NULL;
+	case CARD_SOURCES:
+		if (!isnan(report_max(r, COL_DEMAND)))
+			return NULL;
+		if (!had_module(r))
+			return "hugearena.ko was not loaded. A recording after 'modprobe "
+			       "hugearena' of a process on blocks has it.";
+		return "The process had no arena. 'hugearena doctor PID' says why it"
+		       " is not on blocks; a recording when it is has this.";
+	case CARD_LATENCY:
+		if (latency_sum(r))
+			return NULL;
+		if (!r->nr_latency)
+			return "hugearena.ko was not loaded. A recording after 'modprobe "
+			       "hugearena', while a process on blocks grows, has it.";
+		return "No arena of the machine had a fault meanwhile. A recording "
+		       "while a process on blocks starts or grows has it.";
+	case CARD_BLOCKS:
+		if (r->max_blocks)
+			return NULL;
+		return "The process did not run on libshim, could not be looked "
+		       "into, or --no-blocks was given. 'hugearena record -- "
+		       "COMMAND' has it.";
+	default:
+		return NULL;
+	}
+}
+
+int report_cell(const struct report *r, size_t col, size_t cols, size_t row,
+		size_t rows, bool *split)
+{
+	const char *blocks = r->blocks[col * r->n / cols];
+	size_t len = blocks ? strlen(blocks) : 0, n = 0, nr_split = 0;
+	size_t i = row * r->max_blocks / rows;
+	size_t to = (row + 1) * r->max_blocks / rows;
+	int sum = 0;
+
+	for (; i < to && i < len; i++) {
+		bool s = blocks[i] >= 'a';
+
+		sum += blocks[i] - (s ? 'a' : '0');
+		nr_split += s;
+		n++;
+	}
+	*split = 2 * nr_split > n;
+	return n ? (int)((sum + (int)n / 2) / (int)n) : -1;
+}
+
 /* A member of an object, or of an object in it; NAN if it is not there. */
 static double number(json_t *line, const char *in, const char *key)
 {

@@ -77,6 +77,26 @@ int report_html(const struct report *r, FILE *f);
 /* Have gnuplot draw it; 0 or a negative errno. */
 int report_png(const struct report *r, const char *path);
 
+/* What the page and the picture have, in this order. */
+enum report_card {
+	CARD_MEMORY,
+	CARD_COVERAGE,
+	CARD_FAULTS,
+	CARD_SOURCES,
+	CARD_LATENCY,
+	CARD_BLOCKS,
+	CARD_NR,
+};
+
+/**
+ * report_lacks - is a card empty?
+ * @r: a recording
+ * @card: of it
+ *
+ * Return: NULL if there is something to show, else what would fill it.
+ */
+const char *report_lacks(const struct report *r, enum report_card card);
+
 /**
  * struct plot - lines over time
  * @title: its heading
@@ -95,7 +115,27 @@ struct plot {
 	const char *name[6];
 };
 
-void svg_plot(FILE *f, const struct report *r, const struct plot *p);
+/* The plots of the cards before CARD_LATENCY, and the titles of all. */
+extern const struct plot report_plots[CARD_LATENCY];
+const char *report_title(enum report_card card);
+
+/* At most so many cells has a heap map. */
+#define MAP_COLS	100u
+#define MAP_ROWS	64u
+
+/**
+ * report_cell - a cell of the heap map
+ * @r: a recording with blocks
+ * @col: of @cols columns: samples
+ * @row: of @rows rows: blocks
+ * @split: set if most of its blocks are split
+ *
+ * Return: how full in tenths, the mean of its blocks; -1 for none.
+ */
+int report_cell(const struct report *r, size_t col, size_t cols, size_t row,
+		size_t rows, bool *split);
+
+void svg_plot(FILE *f, const struct report *r, enum report_card card);
 void svg_latency(FILE *f, const struct report *r);
 void svg_blocks(FILE *f, const struct report *r);
 

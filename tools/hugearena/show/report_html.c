@@ -89,28 +89,6 @@ static void figures(FILE *f, const struct report *r)
 	fputs("</dl>\n", f);
 }
 
-static const struct plot plots[] = {
-	{
-		.title = "Memory", .bytes = true, .nr = 4,
-		.col = { COL_RESIDENT, COL_HUGE, COL_ALLOCATED, COL_FREE },
-		.name = { "resident", "in 2 MiB pages", "allocated",
-			  "kept free by libshim" },
-	}, {
-		.title = "Coverage by 2 MiB pages",
-		.suffix = " %", .nr = 1, .col = { COL_COVERAGE },
-		.name = { "of resident memory" },
-	}, {
-		.title = "Page faults of all kinds", .suffix = "/s", .nr = 1,
-		.col = { COL_FAULTS }, .name = { "faults" },
-	}, {
-		.title = "Faults of arenas by source", .suffix = "/s", .nr = 5,
-		.col = { COL_RESERVE, COL_POOL, COL_DEMAND, COL_SMALL,
-			 COL_COW },
-		.name = { "reserve", "pool", "demand", "4 KiB",
-			  "pages copied after fork" },
-	},
-};
-
 int report_html(const struct report *r, FILE *f)
 {
 	size_t i;
@@ -134,8 +112,8 @@ int report_html(const struct report *r, FILE *f)
 	fputs("</p>\n", f);
 	figures(f, r);
 	fputs("<main>\n", f);
-	for (i = 0; i < sizeof(plots) / sizeof(plots[0]); i++)
-		svg_plot(f, r, &plots[i]);
+	for (i = 0; i < CARD_LATENCY; i++)
+		svg_plot(f, r, (enum report_card)i);
 	svg_latency(f, r);
 	svg_blocks(f, r);
 	fputs("</main></body></html>\n", f);

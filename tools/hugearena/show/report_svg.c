@@ -21,8 +21,6 @@
 #define TOP		8
 #define BOTTOM		24
 #define POINTS		320	/* more of them than pixels help nobody */
-#define MAP_COLS	100
-#define MAP_ROWS	64
 #define FIRST_BUCKET	7	/* no fault is faster than 128 ns */
 
 void html_text(FILE *f, const char *text)
@@ -169,28 +167,33 @@ static void svg_begin(FILE *f, const char *title, int height)
 		"role=\"img\" aria-label=\"%s\">\n", title, W, height, title);
 }
 
-static void nothing(FILE *f, const char *title, const char *why)
+/* An empty card says what would fill it; false if it is not empty. */
+static bool nothing(FILE *f, const struct report *r, enum report_card card)
 {
-	fprintf(f, "<section><h2>%s</h2><p class=\"why\">%s</p></section>\n",
-		title, why);
+	const char *why = report_lacks(r, card);
+
+	if (!why)
+		return false;
+	fprintf(f, "<section><h2>%s</h2><p class=\"why\">", report_title(card));
+	html_text(f, why);
+	fputs("</p></section>\n", f);
+	return true;
 }
 
-void svg_plot(FILE *f, const struct report *r, const struct plot *p)
+void svg_plot(FILE *f, const struct report *r, enum report_card card)
 {
+	const struct plot *p = &report_plots[card];
 	struct axes a = { r->col[COL_TIME][0], r->col[COL_TIME][r->n - 1], 0 };
 	unsigned int i;
 	double step;
 
+	if (nothing(f, r, card))
+		return;
 	for (i = 0; i < p->nr; i++) {
 		double max = report_max(r, p->col[i]);
 
 		if (!isnan(max) && max > a.y1)
 			a.y1 = max;
-	}
-	if (isnan(report_max(r, p->col[0])) && a.y1 <= 0) {
-		nothing(f, p->title, "Not known here: the process had no "
-			"arena, or could not be looked at.");
-		return;
 	}
 	if (p->suffix && !strcmp(p->suffix, " %"))
 		a.y1 = 100;
@@ -207,8 +210,7 @@ void svg_plot(FILE *f, const struct report *r, const struct plot *p)
 
 void svg_latency(FILE *f, const struct report *r)
 {
-	static const char title[] = "Fault time by source";
-	uint64_t max = 0, sum = 0;
+	uint64_t max = 0;
 	double width, height = H - TOP - BOTTOM;
 	size_t i;
 	int k, last = FIRST_BUCKET;
@@ -221,16 +223,11 @@ void svg_latency(FILE *f, const struct report *r)
 		if (all && k > last)
 			last = k;
 		max = all > max ? all : max;
-		sum += all;
 	}
-	if (!sum) {
-		nothing(f, title, r->nr_latency ? "No fault of any arena "
-			"meanwhile." : "Not known: hugearena.ko was not "
-			"loaded.");
+	if (nothing(f, r, CARD_LATENCY))
 		return;
-	}
 	width = (double)(W - LEFT - RIGHT) / (last - FIRST_BUCKET + 1);
-	svg_begin(f, title, H);
+	svg_begin(f, report_title(CARD_LATENCY), H);
 	for (k = FIRST_BUCKET; k <= last; k++) {
 		double y = H - BOTTOM;
 		double x = LEFT + (k - FIRST_BUCKET) * width;
@@ -276,51 +273,28 @@ void svg_latency(FILE *f, const struct report *r)
 	      "recording.</p></section>\n", f);
 }
 
-/* Tenths of a cell: the mean of its blocks, -1 for none; is most of it split? */
-static int cell_fill(const char *blocks, size_t from, size_t to, bool *split)
-{
-	size_t i, len = blocks ? strlen(blocks) : 0, n = 0, nr_split = 0;
-	int sum = 0;
-
-	for (i = from; i < to && i < len; i++) {
-		bool s = blocks[i] >= 'a';
-
-		sum += blocks[i] - (s ? 'a' : '0');
-		nr_split += s;
-		n++;
-	}
-	*split = 2 * nr_split > n;
-	return n ? (int)((sum + (int)n / 2) / (int)n) : -1;
-}
-
 void svg_blocks(FILE *f, const struct report *r)
 {
-	static const char title[] = "Heap map over time";
 	struct axes a = { r->col[COL_TIME][0], r->col[COL_TIME][r->n - 1], 1 };
 	size_t rows, cols, col, row, from;
 	double w, h;
 
-	if (!r->max_blocks) {
-		nothing(f, title, "Not known: the process did not run on "
-			"libshim, or could not be looked into.");
+	if (nothing(f, r, CARD_BLOCKS))
 		return;
-	}
 	rows = r->max_blocks < MAP_ROWS ? r->max_blocks : MAP_ROWS;
 	cols = r->n < MAP_COLS ? r->n : MAP_COLS;
 	w = (double)(W - LEFT - RIGHT) / (double)cols;
 	h = (double)(H - TOP - BOTTOM) / (double)rows;
-	svg_begin(f, title, H);
+	svg_begin(f, report_title(CARD_BLOCKS), H);
 	fputs("<g shape-rendering=\"crispEdges\">\n", f);
 	for (row = 0; row < rows; row++) {
-		size_t b0 = row * r->max_blocks / rows;
-		size_t b1 = (row + 1) * r->max_blocks / rows;
 		int fill = -1, now;
 		bool split = false, s = false;
 
 		/* a run of equal cells is one rectangle */
 		for (from = 0, col = 0; col <= cols; col++) {
-			now = col < cols ? cell_fill(r->blocks[col * r->n /
-						     cols], b0, b1, &s) : -2;
+			now = col < cols ? report_cell(r, col, cols, row, rows,
+						       &s) : -2;
 			if (col && (now != fill || s != split)) {
 				if (fill >= 0)
 					fprintf(f, "<rect class=\"%s\" "

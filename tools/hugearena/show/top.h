@@ -19,6 +19,7 @@ enum top_sort {
 	TOP_COVERAGE,
 	TOP_FAULTS,
 	TOP_COW,
+	TOP_CPU,
 	TOP_SORTS,
 };
 
@@ -26,6 +27,7 @@ enum top_sort {
  * struct top_proc - a process
  * @now: what it is like
  * @faults: page faults a second
+ * @cpu: percent of one CPU
  * @cow: 4 KiB pages copied after fork, a second; a block counts as 512
  * @shim: its libshim
  * @shim_err: from shim_open()
@@ -35,7 +37,7 @@ enum top_sort {
  */
 struct top_proc {
 	struct sample now;
-	double faults, cow;
+	double faults, cow, cpu;
 	struct shim shim;
 	int shim_err;
 	unsigned int tries;
@@ -66,6 +68,27 @@ void top_free(struct top *top);
 
 /* Is a process to be shown? */
 bool top_shows(const struct top *top, const struct top_proc *p);
+
+/**
+ * struct top_sums - of the processes that are shown
+ * @n: how many
+ * @rss: resident, what several share counted for each
+ * @pss: the same, what is shared counted once; of those that could be read
+ * @allocated: in heaps of libshim
+ * @faults: a second
+ * @cow: a second
+ * @cpu: percent of one CPU
+ */
+struct top_sums {
+	size_t n;
+	uint64_t rss, pss, allocated;
+	double faults, cow, cpu;
+};
+
+void top_sum(const struct top *top, struct top_sums *sums);
+
+/* Where it belongs, for a column: its unit, else its cgroup. */
+const char *top_group(const struct top_proc *p);
 
 /* "resident" and so on; @name to a value or -1. */
 const char *top_sort_name(enum top_sort sort);

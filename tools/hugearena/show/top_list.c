@@ -13,7 +13,7 @@
 #define TRY_EVERY	8u
 
 static const char *const sort_names[TOP_SORTS] = {
-	"resident", "allocated", "coverage", "faults", "cow",
+	"resident", "allocated", "coverage", "faults", "cow", "cpu",
 };
 
 const char *top_sort_name(enum top_sort sort)
@@ -35,7 +35,33 @@ bool top_shows(const struct top *top, const struct top_proc *p)
 {
 	if (top->ours && p->now.shim_err && !p->now.arenas)
 		return false;
-	return !top->filter[0] || strstr(p->now.comm, top->filter);
+	return !top->filter[0] || strstr(p->now.comm, top->filter) ||
+	       strstr(p->now.cgroup, top->filter);
+}
+
+const char *top_group(const struct top_proc *p)
+{
+	return p->now.unit[0] ? p->now.unit : p->now.cgroup;
+}
+
+void top_sum(const struct top *top, struct top_sums *sums)
+{
+	size_t i;
+
+	memset(sums, 0, sizeof(*sums));
+	for (i = 0; i < top->n; i++) {
+		const struct top_proc *p = &top->v[i];
+
+		if (!top_shows(top, p))
+			continue;
+		sums->n++;
+		sums->rss += p->now.rss;
+		sums->pss += p->now.pss;
+		sums->allocated += p->now.allocated;
+		sums->faults += p->faults;
+		sums->cow += p->cow;
+		sums->cpu += p->cpu;
+	}
 }
 
 static struct top_proc *find(struct top *top, pid_t pid)
@@ -113,6 +139,7 @@ static void look(struct top *top, pid_t pid, const struct kmod_arena *arenas,
 	if (!p->fresh) {
 		p->faults = rate(p->now.minor + p->now.major,
 				 before.minor + before.major, seconds);
+		p->cpu = 100 * rate(p->now.cpu, before.cpu, seconds) / 1e9;
 		p->cow = rate(cow_of(&p->now), cow_of(&before), seconds);
 	}
 	p->fresh = false;
@@ -129,6 +156,8 @@ static double key(const struct top_proc *p, enum top_sort sort)
 		return p->faults;
 	case TOP_COW:
 		return p->cow;
+	case TOP_CPU:
+		return p->cpu;
 	default:
 		return (double)p->now.rss;
 	}

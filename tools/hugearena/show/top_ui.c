@@ -12,9 +12,11 @@
 #include "base/exit.h"
 #include "read/kmod.h"
 #include "base/out.h"
+#include "keep.h"
 #include "top.h"
 
 #define HEAD_LINES	5
+#define GROUP_AT	83	/* the column after the last number */
 #define PAIR_GOOD	1
 #define PAIR_WARN	2
 #define PAIR_BAD	3
@@ -66,15 +68,16 @@ static void head_draw(const struct ui *ui)
 	else
 		mvprintw(1, 0, "module: hugearena.ko is not loaded");
 	if (ui->top->hidden)
-		mvprintw(2, 0, "%u processes of others: coverage and heap need "
-			 "CAP_SYS_PTRACE", ui->top->hidden);
+		mvprintw(2, 0, "%u processes of others: coverage and heap: %s",
+			 ui->top->hidden, proc_lacks());
 	if (ui->err)
 		mvprintw(2, 0, "cannot look: %s", strerror(-ui->err));
 }
 
 static void list_draw(struct ui *ui)
 {
-	int room = LINES - HEAD_LINES;
+	int room = LINES - HEAD_LINES - 1;
+	struct top_sums all;
 	size_t rows = room > 0 ? room : 1;
 	size_t i, k = 0, shown = 0;
 
@@ -87,8 +90,11 @@ static void list_draw(struct ui *ui)
 	if (ui->at >= ui->first + rows)
 		ui->first = ui->at - rows + 1;
 	attron(A_BOLD);
-	mvprintw(3, 0, "%8s %-15s %10s %10s %8s %9s %9s", "PID", "COMMAND",
-		 "RESIDENT", "ALLOCATED", "COVERAGE", "FAULTS/s", "COW/s");
+	mvprintw(3, 0, "%8s %-15s %10s %10s %8s %9s %9s %6s", "PID", "COMMAND",
+		 "RESIDENT", "ALLOCATED", "COVERAGE", "FAULTS/s", "COW/s",
+		 "CPU");
+	if (COLS > GROUP_AT)
+		mvprintw(3, GROUP_AT, "UNIT OR CGROUP");
 	attroff(A_BOLD);
 	for (i = 0; i < ui->top->n; i++) {
 		const struct top_proc *p = &ui->top->v[i];
@@ -115,9 +121,21 @@ static void list_draw(struct ui *ui)
 		} else {
 			printw("%8s", "-");
 		}
-		printw(" %9.0f %9.0f", p->faults, p->cow);
+		printw(" %9.0f %9.0f %6.1f", p->faults, p->cow, p->cpu);
+		if (COLS > GROUP_AT)
+			mvprintw(y, GROUP_AT, "%.*s", COLS - GROUP_AT,
+				 top_group(p));
 		attroff(A_REVERSE);
 		k++;
+	}
+	top_sum(ui->top, &all);
+	if (LINES > HEAD_LINES) {
+		attron(A_BOLD);
+		mvprintw(LINES - 2, 0, "%8s %-15s %10s %10s %8s %9.0f %9.0f %6.1f",
+			 "all", "", out_bytes(all.rss),
+			 out_bytes(all.allocated), "", all.faults, all.cow,
+			 all.cpu);
+		attroff(A_BOLD);
 	}
 	if (LINES > HEAD_LINES)
 		mvprintw(LINES - 1, 0, "Enter look into  s order  / filter  "
@@ -153,7 +171,7 @@ static int classes_draw(const struct shim_heap *h, int y)
 	mvprintw(y++, 0, "%8s %8s %12s %10s %10s %10s", "SIZE", "SPANS",
 		 "OBJECTS", "LIVE", "CACHED", "FREE");
 	attroff(A_BOLD);
-	for (i = 0; i < SIZECLASS_COUNT && line[i].bytes && y < LINES / 2;
+	for (i = 0; i < SIZECLASS_COUNT && line[i].bytes && y < LINES * 2 / 3;
 	     i++) {
 		const struct shim_class *c = &h->cls[line[i].cls];
 		uint64_t size = h->size[line[i].cls];
@@ -193,6 +211,23 @@ static void blocks_draw(const struct shim_heap *h, int y)
 	}
 }
 
+/* Why memory is kept that no object is in. */
+static int keep_draw(const struct shim_heap *heap, int y)
+{
+	struct keep keep[KEEP_REASONS];
+	int i;
+
+	keep_list(heap, keep);
+	attron(A_BOLD);
+	mvprintw(y++, 0, "%-14s %10s  %s", "KEPT", "BYTES", "UNTIL");
+	attroff(A_BOLD);
+	for (i = 0; i < KEEP_REASONS; i++)
+		if (keep[i].bytes)
+			mvprintw(y++, 0, "%-14s %10s  %s", keep[i].name,
+				 out_bytes(keep[i].bytes), keep[i].until);
+	return y;
+}
+
 static void inside_draw(struct ui *ui)
 {
 	struct shim_heap heap;
@@ -212,10 +247,11 @@ static void inside_draw(struct ui *ui)
 		mvprintw(y, 0, "%s", shim_strerror(err));
 		return;
 	}
-	mvprintw(y++, 0, "allocated %s, cached %s, free in spans %s, "
-		 "free pages %s", out_bytes(heap.allocated),
-		 out_bytes(heap.cached), out_bytes(heap.central),
-		 out_bytes(heap.idle));
+	mvprintw(y++, 0, "allocated %s, in spans %s, free pages %s, limit %s",
+		 out_bytes(heap.allocated), out_bytes(heap.inuse),
+		 out_bytes(heap.idle),
+		 heap.limit ? out_bytes(heap.limit) : "none");
+	y = keep_draw(&heap, y + 1);
 	y = classes_draw(&heap, y + 1);
 	blocks_draw(&heap, y + 1);
 	shim_heap_free(&heap);
