@@ -87,10 +87,16 @@ static __attribute__((cold, noinline)) void give_back(void)
 	large_reclaim(0);
 }
 
+void entry_look_now(size_t more)
+{
+	if (pageheap_look(more))
+		give_back();
+}
+
 void entry_look(size_t more)
 {
-	if (unlikely(pageheap_is_due(more)) && pageheap_look(more))
-		give_back();
+	if (unlikely(pageheap_is_due(more)))
+		entry_look_now(more);
 }
 
 /* Everything but the fast path; errno is left to the caller. */

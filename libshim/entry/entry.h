@@ -103,6 +103,12 @@ void entry_reclaim(void) __attribute__((cold));
 void entry_look(size_t more);
 
 /**
+ * entry_look_now - the same, whether or not it is time
+ * @more: bytes that are about to be taken
+ */
+void entry_look_now(size_t more) __attribute__((cold));
+
+/**
  * entry_unknown - report a pointer to no object and abort
  * @p: the pointer, whose class is PAGEMAP_NONE
  */

@@ -47,8 +47,9 @@ static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
 static uint32_t pressure;	/* the answers; words that readers need no lock */
 size_t limit_lowest;
 static size_t nearest;		/* and bytes left below it; SIZE_MAX: no limit */
+static size_t exceeded;
 static uint32_t worst;		/* under way, guarded by lock */
-static size_t smallest, left;
+static size_t smallest, left, over;
 static bool seen;		/* the limits were read once */
 static bool blind;		/* no file is to be opened */
 static uint64_t groups;		/* hash of /proc/self/cgroup; guarded by lock */
@@ -137,8 +138,11 @@ static void note(size_t used, size_t limit)
 		smallest = limit;
 	if (p > worst)
 		worst = p;
-	if (used > limit)
+	if (used > limit) {
+		if (used - limit > over)
+			over = used - limit;
 		used = limit;
+	}
 	if (limit - used < left)
 		left = limit - used;
 }
@@ -243,6 +247,7 @@ void limit_update(size_t heap)
 		return;
 	smallest = 0;
 	left = SIZE_MAX;
+	over = 0;
 	worst = LIMIT_FAR;
 	note(heap, shim_conf.limit);
 	/*
@@ -253,6 +258,7 @@ void limit_update(size_t heap)
 		note(heap, limit_lowest);
 	__atomic_store_n(&limit_lowest, smallest, __ATOMIC_RELAXED);
 	__atomic_store_n(&nearest, left, __ATOMIC_RELAXED);
+	__atomic_store_n(&exceeded, over, __ATOMIC_RELAXED);
 	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
 	__atomic_store_n(&seen, true, __ATOMIC_RELAXED);
 	shim_lock_release(&lock);
@@ -299,6 +305,11 @@ size_t limit_room(void)
 	size_t room = __atomic_load_n(&nearest, __ATOMIC_RELAXED);
 
 	return limit_bytes() ? room : SIZE_MAX;
+}
+
+size_t limit_over(void)
+{
+	return __atomic_load_n(&exceeded, __ATOMIC_RELAXED);
 }
 
 size_t limit_bytes(void)

@@ -76,6 +76,13 @@ size_t limit_bytes(void);
 size_t limit_room(void);
 
 /**
+ * limit_over - by how much a limit was exceeded at the last limit_update()
+ *
+ * Return: bytes, of the limit that was exceeded most.
+ */
+size_t limit_over(void);
+
+/**
  * limit_allows - may the heap have more
  * @heap: bytes the heap has from the system
  * @more: bytes it is about to take

@@ -205,6 +205,16 @@ bool pageheap_is_due(size_t bytes);
 bool pageheap_look(size_t bytes);
 
 /**
+ * pageheap_left - what is left below the nearest limit
+ * @over: out: by how much one is exceeded, 0 if something is left
+ *
+ * As the last look has seen it, less what was taken since.  Takes no lock.
+ *
+ * Return: bytes, SIZE_MAX with no limit.
+ */
+size_t pageheap_left(size_t *over);
+
+/**
  * pageheap_retaken - memory that was purged is used again
  * @bytes: of it
  */

@@ -144,6 +144,18 @@ bool pageheap_look(size_t bytes)
 	return room_set_step() < bytes || limit_pressure() == LIMIT_OVER;
 }
 
+size_t pageheap_left(size_t *over)
+{
+	size_t fresh = __atomic_load_n(&ph.fresh, __ATOMIC_RELAXED);
+	size_t room = limit_room();
+
+	*over = 0;
+	if (room == SIZE_MAX || room > fresh)
+		return room == SIZE_MAX ? room : room - fresh;
+	*over = limit_over() + fresh - room;
+	return 0;
+}
+
 void pageheap_retaken(size_t bytes)
 {
 	fresh_add(bytes);

@@ -69,6 +69,7 @@ SEAM_EXPORT struct seam_span *seam_span_get(size_t npages, size_t align,
 	    align > PAGEHEAP_MAX_PAGES)
 		return NULL;
 	boot();
+	entry_look(npages << PAGE_SHIFT);
 	s = pageheap_alloc(npages, align);
 	if (!s) {
 		entry_reclaim();
@@ -135,8 +136,16 @@ SEAM_EXPORT void seam_usage(struct seam_usage *u)
 	boot();
 	pageheap_get_stat(&st);
 	u->bytes = pageheap_usage();
+	u->free = st.free;
 	u->limit = st.limit;
+	u->left = pageheap_left(&u->over);
 	u->pressure = pageheap_pressure();
+}
+
+SEAM_EXPORT void seam_look(void)
+{
+	boot();
+	entry_look_now(0);
 }
 
 SEAM_EXPORT void seam_stat_register(enum seam_layer layer,

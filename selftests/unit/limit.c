@@ -180,11 +180,13 @@ TEST_F(limit, room_is_of_the_nearest)
 	EXPECT_EQ(30 * MIB, limit_room());
 	limit_update(170 * MIB);
 	EXPECT_EQ(0, limit_room());
+	EXPECT_EQ(70 * MIB, limit_over());
 	put(self->root, "/proc/self/cgroup", "0::/a\n");
 	put(self->root, "/sys/fs/cgroup/a/memory.max", "1073741824\n");
 	put(self->root, "/sys/fs/cgroup/a/memory.current", "1073741000\n");
 	limit_update(70 * MIB);
 	EXPECT_EQ(824, limit_room());
+	EXPECT_EQ(0, limit_over());
 }
 
 /* Inside a container the path is the host's, the files are at the root. */
