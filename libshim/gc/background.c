@@ -5,11 +5,13 @@
  * A fork leaves nothing of it but the word that says in which process it was
  * made: the child makes its own.
  */
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "background.h"
@@ -22,6 +24,20 @@ static pid_t process;			/* where it was made; under the lock */
 static void (*to_do)(void);		/* set before the thread is made */
 static uint32_t wanted;			/* futex: rises with each kick */
 static uint32_t is_ready;		/* exempt from stops */
+static uint64_t wait_ns;		/* atomic: 0 for ever */
+
+/* Return: true if nobody kicked for so long that it is to be done in any case. */
+static bool wait_for_kick(uint32_t seen)
+{
+	uint64_t ns = __atomic_load_n(&wait_ns, __ATOMIC_RELAXED);
+	struct timespec ts = {
+		(time_t)(ns / 1000000000), (long)(ns % 1000000000)
+	};
+
+	return sys_call6(SYS_futex, (long)&wanted,
+			 FUTEX_WAIT | FUTEX_PRIVATE_FLAG, seen,
+			 ns ? (long)&ts : 0, 0, 0) == -ETIMEDOUT;
+}
 
 static void *background_main(void *arg)
 {
@@ -33,10 +49,8 @@ static void *background_main(void *arg)
 	for (;;) {
 		now = __atomic_load_n(&wanted, __ATOMIC_ACQUIRE);
 		if (now == seen) {
-			sys_call6(SYS_futex, (long)&wanted,
-				  FUTEX_WAIT | FUTEX_PRIVATE_FLAG, seen, 0, 0,
-				  0);
-			continue;
+			if (!wait_for_kick(seen))
+				continue;
 		}
 		seen = now;
 		work();
@@ -86,6 +100,11 @@ int background_kick(void (*work)(void))
 	sys_call6(SYS_futex, (long)&wanted, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1,
 		  0, 0, 0);
 	return 0;
+}
+
+void background_set_wait(uint64_t ns)
+{
+	__atomic_store_n(&wait_ns, ns, __ATOMIC_RELAXED);
 }
 
 void background_fork_prepare(void)

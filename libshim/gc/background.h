@@ -9,6 +9,7 @@
 #define SHIM_GC_BACKGROUND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /**
  * background_kick - have it collect once
@@ -19,6 +20,12 @@
  * Return: 0, or an errno of pthread_create().
  */
 int background_kick(void (*work)(void));
+
+/**
+ * background_set_wait - do the work now and then, though nobody kicks
+ * @ns: after so long, 0 for never
+ */
+void background_set_wait(uint64_t ns);
 
 /* Around fork(). */
 void background_fork_prepare(void);

@@ -30,7 +30,6 @@
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static void (*on_begin)(void);		/* atomic */
-static int disabled;			/* atomic */
 /*
  * After a collection that could not stop the world: bytes allocated at which
  * the next is tried, so that not every allocation waits in vain.
@@ -38,12 +37,14 @@ static int disabled;			/* atomic */
 static size_t retry_at;			/* atomic */
 
 /* Lock held, swept: one collection. */
-static __attribute__((noinline)) bool collect(uintptr_t sp)
+static __attribute__((noinline)) bool collect(enum cycle_reason reason,
+					      uintptr_t sp)
 {
-	uint64_t begin;
+	uint64_t begin, cpu;
 	bool stopped;
 
 	cycle_lock_all();
+	cpu = cycle_cpu();
 	begin = sys_clock(CLOCK_MONOTONIC);
 	stopped = roots_stop();
 	if (stopped) {
@@ -56,11 +57,16 @@ static __attribute__((noinline)) bool collect(uintptr_t sp)
 		cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - begin);
 		cycle_stat.collections++;
 		cycle_stat.live = cycle_marker->bytes;
-		pacer_after(cycle_marker->bytes, roots_bytes());
+		cycle_seen.live = cycle_marker->bytes;
+		cycle_seen.roots = roots_bytes();
+		cycle_seen.scanned = cycle_marker->scanned - roots_bytes();
+		cpu = cycle_cpu() - cpu;
 	} else {
 		cycle_give_up();
 	}
 	cycle_unlock_all();
+	if (stopped)
+		cycle_ended(reason, cpu);
 	return stopped;
 }
 
@@ -86,7 +92,8 @@ bool cycle_collect(enum cycle_reason reason)
 		fn();
 	shim_lock_acquire(&lock);
 	/* another thread has collected in the meantime */
-	if (reason == CYCLE_GOAL && nr != cycle_stat.collections) {
+	if ((reason == CYCLE_GOAL || reason == CYCLE_PERIOD) &&
+	    nr != cycle_stat.collections) {
 		shim_lock_release(&lock);
 		return true;
 	}
@@ -95,7 +102,8 @@ bool cycle_collect(enum cycle_reason reason)
 		while (sweep_some(SIZE_MAX))
 			;
 		__builtin_unwind_init();
-		done = collect((uintptr_t)__builtin_frame_address(0) - 512);
+		done = collect(reason,
+			       (uintptr_t)__builtin_frame_address(0) - 512);
 	}
 	__atomic_store_n(&retry_at, done ? 0 : gcalloc_since() + pacer_goal(),
 			 __ATOMIC_RELAXED);
@@ -142,11 +150,11 @@ int cycle_begin(void)
 	return background_kick(beside);
 }
 
-static void go(void)
+static void go(enum cycle_reason reason)
 {
 	if (cycle_run_is_on() && !background_kick(beside))
 		return;
-	cycle_collect(CYCLE_GOAL);
+	cycle_collect(reason);
 }
 
 void cycle_wait(void)
@@ -165,6 +173,7 @@ void cycle_wait(void)
 void cycle_before_alloc(size_t bytes)
 {
 	size_t since = gcalloc_since() + bytes;
+	enum cycle_reason reason = CYCLE_GOAL;
 
 	if (__builtin_expect(finalizer_nr_ready() != 0, 0))
 		finalizer_call();
@@ -173,9 +182,13 @@ void cycle_before_alloc(size_t bytes)
 			cycle_wait();
 		return;
 	}
-	if (__builtin_expect(since < pacer_trigger(), 1))
-		return;
-	if (__atomic_load_n(&disabled, __ATOMIC_RELAXED) > 0 ||
+	cycle_pay(since);
+	if (__builtin_expect(since < pacer_trigger(), 1)) {
+		if (__builtin_expect(!cycle_is_old(), 1))
+			return;
+		reason = CYCLE_PERIOD;
+	}
+	if (cycle_is_disabled() ||
 	    since < __atomic_load_n(&retry_at, __ATOMIC_RELAXED))
 		return;
 	/* the marking thread has not got far: wait for it */
@@ -183,7 +196,7 @@ void cycle_before_alloc(size_t bytes)
 		cycle_wait();
 		return;
 	}
-	go();
+	go(reason);
 }
 
 bool cycle_no_memory(void)
@@ -196,11 +209,6 @@ bool cycle_no_memory(void)
 		;
 	finalizer_call();
 	return gcspan_pages() < before;
-}
-
-void cycle_set_disabled(int delta)
-{
-	__atomic_add_fetch(&disabled, delta, __ATOMIC_RELAXED);
 }
 
 static int wrong;
@@ -265,6 +273,7 @@ void cycle_fork_prepare(void)
 	shim_lock_acquire(&lock);
 	cycle_lock_all();
 	roots_fork_prepare();
+	pacer_fork_prepare();
 	gcspan_fork_prepare();
 	gcmeta_fork_prepare();
 }
@@ -273,6 +282,7 @@ static void fork_done(void)
 {
 	gcmeta_fork_done();
 	gcspan_fork_done();
+	pacer_fork_done();
 	roots_fork_done();
 }
 
@@ -297,6 +307,7 @@ void cycle_fork_child(void)
 	gcthread_fork_child();
 	special_reset_child();
 	shim_lock_reset_child(&lock);
+	cycle_pace_fork_child();
 	cycle_run_fork_child();
 	background_fork_child();
 }

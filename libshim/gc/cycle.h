@@ -6,6 +6,8 @@
  * the collector's:
  *
  *	cycle > special > registry > classes > roots > map > meta
+ *
+ * and the pacer's is taken with the cycle's held, never with the world stopped.
  */
 #ifndef SHIM_GC_CYCLE_H
 #define SHIM_GC_CYCLE_H
@@ -19,6 +21,8 @@ enum cycle_reason {
 	CYCLE_GOAL,		/* so much was allocated */
 	CYCLE_CALL,		/* somebody asked */
 	CYCLE_MEMORY,		/* there are no pages left */
+	CYCLE_PERIOD,		/* the last was long ago */
+	CYCLE_REASONS
 };
 
 /**
@@ -34,6 +38,7 @@ struct cycle_stat {
 	uint64_t concurrent;
 	uint64_t missed;
 	uint64_t assisted;
+	uint64_t reason[CYCLE_REASONS];
 };
 
 extern struct cycle_stat cycle_stat __attribute__((visibility("hidden")));
@@ -59,7 +64,8 @@ int cycle_verify(void);
  * cycle_before_alloc - a thread is about to take memory out of spans
  * @bytes: how much
  *
- * Collects if it is time.  No lock held.
+ * Collects if it is time, else marks or sweeps what is owed for so much.  No
+ * lock held.
  */
 void cycle_before_alloc(size_t bytes);
 
@@ -71,6 +77,12 @@ void cycle_before_alloc(size_t bytes);
  * Return: 0, or an errno if the thread that collects cannot be made.
  */
 int cycle_begin(void);
+
+/**
+ * cycle_set_period - how long after the last collection one begins in any case
+ * @ns: nanoseconds, 0 for never
+ */
+void cycle_set_period(uint64_t ns);
 
 /**
  * cycle_wait - until the collection that goes on has ended

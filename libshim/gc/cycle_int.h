@@ -8,6 +8,10 @@
 #define SHIM_GC_CYCLE_INT_H
 
 #include "cycle.h"
+#include "pacer.h"
+
+/* What the collection that goes on has found, for the pacer. */
+extern struct pacer_seen cycle_seen __attribute__((visibility("hidden")));
 
 /* Mapped: its queue is no root. */
 extern struct marker *cycle_marker __attribute__((visibility("hidden")));
@@ -81,6 +85,38 @@ void cycle_run_fork_child(void);
 bool cycle_assist(size_t bytes, size_t since);
 
 void cycle_count_pause(uint64_t ns);
+
+/**
+ * cycle_ended - a collection has ended: tell the pacer
+ * @reason: why it began
+ * @gc_ns: processor time that it took, of all threads
+ *
+ * The world runs.
+ */
+void cycle_ended(enum cycle_reason reason, uint64_t gc_ns);
+
+/**
+ * cycle_is_old - was the last collection so long ago that one should begin
+ *
+ * Not if nothing was allocated since one that began for that reason.
+ *
+ * Return: true if so, never while collections are disabled.
+ */
+bool cycle_is_old(void);
+bool cycle_is_disabled(void);
+
+/**
+ * cycle_pay - a thread allocates while nobody marks
+ * @since: bytes allocated since the last collection, with what it wants
+ *
+ * Sweeps what it owes, and looks at the limits now and then.
+ */
+void cycle_pay(size_t since);
+void cycle_pace_fork_child(void);
+
+/* Processor time of the process, or of the calling thread. */
+uint64_t cycle_cpu(void);
+uint64_t cycle_own_cpu(void);
 
 /**
  * cycle_give_up - a thread did not stop

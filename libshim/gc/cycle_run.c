@@ -32,8 +32,6 @@
 
 /* Scanned at a time: some 100 us. */
 #define QUANTUM		((size_t)256 << 10)
-/* An assist is no longer than this, so that no allocation is slow. */
-#define ASSIST_MAX	((size_t)64 << 10)
 /*
  * If threads have queued fewer objects than this, they are marked with the
  * world stopped.
@@ -46,10 +44,21 @@ static unsigned int mode = SHIM_GC_STOP;
 static bool verify;
 static bool marking;			/* atomic */
 static bool forced;			/* atomic */
+static enum cycle_reason why;		/* this collection began */
 static bool stuck;			/* atomic: a thread does not stop */
 static void (*on_event)(unsigned int event);
-static size_t expected;			/* bytes to scan in this cycle */
 static size_t done;			/* atomic: bytes scanned */
+static size_t credit;			/* atomic: of them, by us and not yet */
+					/* taken off what others owe */
+static uint64_t beside_ns;		/* processor time of marking beside, */
+static uint64_t stop_ns;		/* of stops */
+static uint64_t begun_cpu;		/* that the process had at the first */
+
+/* What the last collection tells pacer_marked(). */
+static struct {
+	size_t allocated, scanned;
+	uint64_t gc_ns, all_ns;
+} marked;
 
 /* Tried on memory of the heap's own kind. */
 static bool can_watch(void)
@@ -126,8 +135,14 @@ void cycle_run_begin(void)
 
 bool cycle_run_is_due(void)
 {
-	return __atomic_exchange_n(&forced, false, __ATOMIC_RELAXED) ||
-	       gcalloc_since() >= pacer_trigger();
+	why = CYCLE_CALL;
+	if (__atomic_exchange_n(&forced, false, __ATOMIC_RELAXED))
+		return true;
+	why = CYCLE_GOAL;
+	if (gcalloc_since() >= pacer_trigger())
+		return true;
+	why = CYCLE_PERIOD;
+	return cycle_is_old();
 }
 
 static unsigned int barrier_of_mode(void)
@@ -201,7 +216,7 @@ static bool clear_all(void)
 
 static bool begin(void)
 {
-	uint64_t start;
+	uint64_t start, cpu;
 
 	cycle_lock_all();
 	start = sys_clock(CLOCK_MONOTONIC);
@@ -210,6 +225,7 @@ static bool begin(void)
 		cycle_unlock_all();
 		return false;
 	}
+	cpu = cycle_cpu();
 	if (mode == SHIM_GC_DIRTY && !clear_all()) {
 		stop_start();
 		cycle_unlock_all();
@@ -223,6 +239,8 @@ static bool begin(void)
 	gcalloc_set_black(true);
 	sweep_set_marking(true);
 	barrier_set(barrier_of_mode());
+	begun_cpu = cycle_cpu();
+	stop_ns = begun_cpu - cpu;
 	stop_start();
 	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
 	cycle_unlock_all();
@@ -243,21 +261,41 @@ static void rest(uint64_t worked)
 
 static void mark_beside(void)
 {
-	uint64_t start;
+	uint64_t took;
 	size_t n;
 
 	do {
-		start = sys_clock(CLOCK_THREAD_CPUTIME_ID);
+		took = cycle_own_cpu();
 		n = mark_drain(cycle_marker, QUANTUM);
 		__atomic_add_fetch(&done, n, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&credit, n, __ATOMIC_RELAXED);
+		took = cycle_own_cpu() - took;
+		beside_ns += took;
 		if (n >= QUANTUM)
-			rest(sys_clock(CLOCK_THREAD_CPUTIME_ID) - start);
+			rest(took);
 	} while (n || !mark_is_done());
 }
 
-/* The world is stopped, and nothing is grey but what threads have queued. */
-static void finish(size_t since)
+/* Processor time of threads that have marked along, at the speed of our own. */
+static uint64_t assist_ns(size_t assisted)
 {
+	size_t all = __atomic_load_n(&done, __ATOMIC_RELAXED);
+
+	return all > assisted ? (uint64_t)((double)beside_ns /
+					   (double)(all - assisted) *
+					   (double)assisted) : 0;
+}
+
+/* The world is stopped, and nothing is grey but what threads have queued. */
+static void finish(size_t since, size_t assisted)
+{
+	size_t roots;
+
+	/* not from within: the lock of the pacer may be held */
+	marked.allocated = gcalloc_since() - since;
+	marked.scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
+	marked.gc_ns = beside_ns + assist_ns(assisted);
+	marked.all_ns = cycle_cpu() - begun_cpu;
 	if (mode == SHIM_GC_DIRTY)
 		gcalloc_each_span(rescan_span, NULL);
 	if (sees_roots_again())
@@ -269,8 +307,11 @@ static void finish(size_t since)
 	gcalloc_set_black(false);
 	sweep_set_marking(false);
 	cycle_stat.live = cycle_marker->bytes + gcalloc_since() - since;
-	pacer_marked(gcalloc_since() - since, cycle_marker->scanned);
-	pacer_after(cycle_stat.live, roots_bytes());
+	roots = roots_bytes() * (sees_roots_again() ? 2 : 1);
+	cycle_seen.live = cycle_stat.live;
+	cycle_seen.roots = roots_bytes();
+	cycle_seen.scanned = cycle_marker->scanned > roots ?
+			     cycle_marker->scanned - roots : 0;
 	sweep_begin();
 	gcalloc_reset_since();
 	cycle_stat.collections++;
@@ -281,9 +322,9 @@ static void finish(size_t since)
  * The second stop.  If threads have queued much, it serves only to get at
  * their queues, and marking goes on.  Return: true at the end.
  */
-static bool stop_again(unsigned int round, size_t since)
+static bool stop_again(unsigned int round, size_t since, size_t assisted)
 {
-	uint64_t start, tried;
+	uint64_t start, tried, cpu;
 	struct timespec ts;
 	bool last;
 
@@ -305,13 +346,16 @@ static bool stop_again(unsigned int round, size_t since)
 		cycle_lock_all();
 		start = sys_clock(CLOCK_MONOTONIC);
 	}
+	cpu = cycle_cpu();
 	__atomic_store_n(&stuck, false, __ATOMIC_RELAXED);
 	barrier_gather(cycle_marker);
 	last = mark_is_done() || round == ROUNDS;
 	if (last) {
 		__atomic_store_n(&marking, false, __ATOMIC_RELAXED);
-		finish(since);
+		finish(since, __atomic_load_n(&cycle_stat.assisted,
+					      __ATOMIC_RELAXED) - assisted);
 	}
+	stop_ns += cycle_cpu() - cpu;
 	stop_start();
 	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
 	cycle_unlock_all();
@@ -321,39 +365,54 @@ static bool stop_again(unsigned int round, size_t since)
 bool cycle_run_locked(void)
 {
 	size_t since = gcalloc_since();
+	size_t assisted = __atomic_load_n(&cycle_stat.assisted,
+					  __ATOMIC_RELAXED);
 	unsigned int round = 0;
 
 	if (mode == SHIM_GC_STOP || !begin())
 		return false;
-	expected = cycle_stat.live + ((size_t)1 << 20);
+	beside_ns = 0;
 	__atomic_store_n(&done, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&credit, 0, __ATOMIC_RELAXED);
 	event(SHIM_GC_EVENT_MARK);
 	__atomic_store_n(&marking, true, __ATOMIC_RELAXED);
 	do {
 		mark_beside();
 		event(SHIM_GC_EVENT_MARKED);
-	} while (!stop_again(++round, since));
+	} while (!stop_again(++round, since, assisted));
+	pacer_marked(marked.allocated, marked.scanned, marked.gc_ns,
+		     marked.all_ns);
+	cycle_ended(why, stop_ns + marked.gc_ns);
 	event(SHIM_GC_EVENT_END);
 	return true;
 }
 
-/*
- * What is left to scan for each byte that may still be allocated, as Go does:
- * marking ends before the goal is reached, whoever does it.
- */
+/* What the collector's thread has marked is paid first. */
+static size_t take_credit(size_t work)
+{
+	size_t has = __atomic_load_n(&credit, __ATOMIC_RELAXED), take;
+
+	do {
+		take = has < work ? has : work;
+	} while (take && !__atomic_compare_exchange_n(&credit, &has,
+						      has - take, true,
+						      __ATOMIC_RELAXED,
+						      __ATOMIC_RELAXED));
+	return work - take;
+}
+
 bool cycle_assist(size_t bytes, size_t since)
 {
-	size_t goal = pacer_goal(), left, work;
-	size_t scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
 	struct marker *m;
+	size_t work;
 
-	if (since > 2 * goal)
+	if (since > 2 * pacer_goal())
 		return false;
-	left = scanned < expected ? expected - scanned : (size_t)64 << 10;
-	goal = since + QUANTUM < goal ? goal - since : QUANTUM;
-	work = (size_t)((double)left / (double)goal * (double)bytes);
-	if (work > ASSIST_MAX)
-		work = ASSIST_MAX;
+	work = pacer_assist(bytes, since,
+			    __atomic_load_n(&done, __ATOMIC_RELAXED));
+	work = take_credit(work);
+	if (!work)
+		return true;
 	barrier_begin();
 	m = barrier_marker();
 	if (m && cycle_run_is_marking()) {

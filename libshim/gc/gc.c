@@ -12,6 +12,7 @@
 #include "gcalloc.h"
 #include "gclog.h"
 #include "gcmeta.h"
+#include "limiter.h"
 #include "mark.h"
 #include "pacer.h"
 #include "roots.h"
@@ -377,6 +378,8 @@ void shim_gc_get_stat(struct shim_gc_stat *out, size_t size)
 	st.links_cleared = special.links_cleared;
 	st.ephemerons = special.ephemerons;
 	st.pins = special.pins;
+	st.periodic = cycle_stat.reason[CYCLE_PERIOD];
+	st.limited = limiter_count();
 	memset(out, 0, size);
 	memcpy(out, &st, size < sizeof(st) ? size : sizeof(st));
 }

@@ -331,6 +331,8 @@ static int free_large(struct gcspan *s, struct gcclass *class)
 	if (!gcspan_bit(swept ? s->alloc : s->mark, 0))
 		return EINVAL;
 	gcspan_list_del(swept ? &class->full : &class->unswept, s);
+	if (!swept)
+		sweep_forget(s);
 	gcspan_put(s);
 	return 0;
 }

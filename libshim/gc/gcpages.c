@@ -71,3 +71,21 @@ void gcpages_put(void *handle, void *p, size_t npages)
 	else
 		sys_munmap((uintptr_t)p, npages * PAGE);
 }
+
+void gcpages_room(size_t *limit, size_t *left, size_t *over, size_t *free)
+{
+	struct seam_usage u = { .left = SIZE_MAX };
+
+	if (has_core())
+		seam_usage(&u);
+	*limit = u.limit;
+	*left = u.left;
+	*over = u.over;
+	*free = u.free;
+}
+
+void gcpages_look(void)
+{
+	if (has_core())
+		seam_look();
+}

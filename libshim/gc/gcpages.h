@@ -32,4 +32,22 @@ void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero);
  */
 void gcpages_put(void *handle, void *p, size_t npages);
 
+/**
+ * gcpages_room - how much memory the process may still take
+ * @limit: out: its limit, 0 for none known
+ * @left: out: bytes below it
+ * @over: out: bytes above it
+ * @free: out: bytes that the page heap has and nobody uses
+ *
+ * Without libshim no limit is known.  As the core has last seen it.
+ */
+void gcpages_room(size_t *limit, size_t *left, size_t *over, size_t *free);
+
+/**
+ * gcpages_look - have the core look at its limits now
+ *
+ * No lock held, the world runs.
+ */
+void gcpages_look(void);
+
 #endif /* SHIM_GCPAGES_H */

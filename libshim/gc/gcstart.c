@@ -14,6 +14,7 @@
 #include "gcalloc.h"
 #include "gclog.h"
 #include "gcthread.h"
+#include "limiter.h"
 #include "base/lock.h"
 #include "mark.h"
 #include "pacer.h"
@@ -118,6 +119,12 @@ static void settings(struct shim_gc_opts *opts)
 		cycle_set_verify(n);
 	if (read_number("SHIM_GC_LIMIT", &n))
 		opts->limit = n;
+	if (read_number("SHIM_GC_PERIOD", &n)) {
+		if (n <= 1000000)
+			cycle_set_period(n * 1000000000u);
+		else
+			gclog("SHIM_GC_PERIOD must be seconds up to 1000000: ignored");
+	}
 	if (read_number("SHIM_GC_WORKERS", &n)) {
 		if (n && n <= MARK_WORKERS_MAX)
 			opts->workers = (unsigned int)n;
@@ -160,6 +167,7 @@ static int start(const struct shim_gc_opts *given)
 	err = check(&opts);
 	if (err)
 		return err;
+	cycle_set_period(PACER_PERIOD_NS);
 	settings(&opts);
 	if (!gcspan_init())
 		return ENOMEM;
@@ -169,6 +177,7 @@ static int start(const struct shim_gc_opts *given)
 		err = stop_init(opts.signal, opts.patience_ms);
 	if (err)
 		return err;
+	limiter_set_processors(mark_processors());
 	cycle_set_mode(opts.mode);
 	pacer_set_beside(cycle_get_mode() != SHIM_GC_STOP);
 	if (opts.percent)

@@ -168,6 +168,11 @@ void mark_set_workers(unsigned int n);
 unsigned int mark_get_workers(void);
 
 /**
+ * mark_processors - how many processors the process may run on
+ */
+unsigned int mark_processors(void);
+
+/**
  * mark_start_workers - make sure they are there
  *
  * Not with the world stopped, no lock held.

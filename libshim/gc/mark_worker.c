@@ -32,19 +32,25 @@ void mark_set_workers(unsigned int n)
 	wanted = n < 1 ? 1 : n > MARK_WORKERS_MAX ? MARK_WORKERS_MAX : n;
 }
 
-unsigned int mark_get_workers(void)
+unsigned int mark_processors(void)
 {
 	cpu_set_t set;
 	long n;
 
+	/* the kernel fills in as much as it has */
+	CPU_ZERO(&set);
+	n = sys_call3(SYS_sched_getaffinity, 0, sizeof(set), (long)&set);
+	return n > 0 ? (unsigned int)CPU_COUNT(&set) : 1;
+}
+
+unsigned int mark_get_workers(void)
+{
+	unsigned int n;
+
 	if (!wanted) {
-		/* the kernel fills in as much as it has */
-		CPU_ZERO(&set);
-		n = sys_call3(SYS_sched_getaffinity, 0, sizeof(set),
-			      (long)&set);
-		n = n > 0 ? CPU_COUNT(&set) : 1;
+		n = mark_processors();
 		/* 16: beyond that they wait for each other's mark bits */
-		mark_set_workers(n > 16 ? 16 : (unsigned int)n);
+		mark_set_workers(n > 16 ? 16 : n);
 	}
 	return wanted;
 }

@@ -1,115 +1,272 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pacer: how much may be allocated before the next collection.
+ * pacer: when a collection begins, when it should have ended, and what a thread
+ * that allocates owes it.
  *
- * As Go since 1.18: as much as percent of what the last one had to look at,
- * that is objects and roots, and 4 MiB at least at 100 percent: a small heap
- * is not collected all the time.  A limit takes away from that.  A program
- * whose live heap is above the limit must still make progress, so 1/16 of it
- * may be allocated nevertheless, 1 MiB at least.
+ * Settings and what was seen change with pacer_lock held, which nobody takes
+ * while the world is stopped; goals and triggers are read without.
  */
+#include "base/lock.h"
 #include "pacer.h"
 
-#define HEAP_MIN	((size_t)4 << 20)
+#define HEADROOM_MIN	((size_t)1 << 20)
+#define SWEEP_SLACK	((size_t)1 << 20)	/* done so long before the next */
+#define SWEEP_MIN	((size_t)8 << 10)
+#define UTILIZATION	0.25			/* of processors, for marking */
+#define RATES		4
 
+/* Two of them: within the limits, and as if there were none. */
+struct pace {
+	size_t goal;
+	size_t trigger;
+};
+
+static struct shim_lock pacer_lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static unsigned int percent = 100;
 static size_t limit;
-static size_t last_live, last_roots;
-static size_t goal = HEAP_MIN;
-static size_t trigger = HEAP_MIN;
-static double rate[4];		/* bytes allocated a byte scanned */
+static struct pacer_seen last;
+static struct pacer_room room;
+static struct pace within = { PACER_HEAP_MIN, PACER_HEAP_MIN };
+static struct pace without = { PACER_HEAP_MIN, PACER_HEAP_MIN };
+static bool lifted;			/* atomic */
+static double rate[RATES];		/* bytes allocated a byte scanned */
+static unsigned int nr_rates;
 static bool beside;
 
-static void set_trigger(void);
-
-static void set_goal(void)
+static size_t by_percent(void)
 {
-	unsigned int pct = __atomic_load_n(&percent, __ATOMIC_RELAXED);
-	size_t max = __atomic_load_n(&limit, __ATOMIC_RELAXED);
-	size_t live = __atomic_load_n(&last_live, __ATOMIC_RELAXED);
-	size_t bytes = (live + last_roots) / 100 * pct;
-	size_t least;
+	size_t least = PACER_HEAP_MIN / 100 * percent;
+	size_t heap = last.live + (last.live + last.roots) / 100 * percent;
 
-	if (bytes < HEAP_MIN / 100 * pct)
-		bytes = HEAP_MIN / 100 * pct;
-	if (max) {
-		/* 1/32 of a heap is lost between its objects, on average */
-		size_t room = max - max / 32;
+	if (heap < least)
+		heap = least;
+	heap -= last.live;
+	return heap < PACER_STEP_MIN ? PACER_STEP_MIN : heap;
+}
 
-		least = live / 16;
-		if (least < (size_t)1 << 20)
-			least = (size_t)1 << 20;
-		room = room > live + least ? room - live : least;
-		if (bytes > room)
-			bytes = room;
+/*
+ * The heap may be what the limit leaves beside all else that is in use, less
+ * what it is exceeded by, less a reserve for gaps between objects.
+ */
+static size_t by_limit(size_t max, size_t used, size_t idle)
+{
+	size_t reserve = max / 100 * 3, heap = last.heap;
+	size_t other = used > idle + heap ? used - idle - heap : 0;
+	size_t over = used > max ? used - max : 0;
+
+	if (reserve < HEADROOM_MIN)
+		reserve = HEADROOM_MIN;
+	if (max < other + over + reserve + last.live + PACER_LIMIT_MIN)
+		return PACER_LIMIT_MIN;
+	return max - other - over - reserve - last.live;
+}
+
+/*
+ * To begin so early that threads come to the goal when marking comes to its end,
+ * if the collector gets a quarter of the processors: but between 0.70 and 0.95
+ * of the way, or 4 MiB before its end if that is later.  Roots do not count:
+ * the world is stopped while they are looked at.
+ */
+static size_t trigger_of(size_t goal)
+{
+	size_t least = goal / 64 * 45, most = goal / 64 * 61, runway, at;
+	double max = 0;
+	unsigned int i;
+
+	if (!beside)
+		return goal;
+	for (i = 0; i < RATES; i++)
+		max = rate[i] > max ? rate[i] : max;
+	if (goal > PACER_HEAP_MIN && goal - PACER_HEAP_MIN > most)
+		most = goal - PACER_HEAP_MIN;
+	runway = (size_t)(max * (1 - UTILIZATION) / UTILIZATION *
+			  (double)last.scanned);
+	at = goal > runway ? goal - runway : 0;
+	return at < least ? least : at > most ? most : at;
+}
+
+static void pace_set(struct pace *p, size_t goal)
+{
+	__atomic_store_n(&p->goal, goal, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->trigger, trigger_of(goal), __ATOMIC_RELAXED);
+}
+
+/* Lock held. */
+static void set(void)
+{
+	size_t free = by_percent(), goal = free, bytes;
+
+	if (limit) {
+		bytes = by_limit(limit, last.heap, 0);
+		goal = bytes < goal ? bytes : goal;
 	}
-	__atomic_store_n(&goal, bytes, __ATOMIC_RELAXED);
-	set_trigger();
+	if (room.limit) {
+		bytes = by_limit(room.limit, room.limit - room.left + room.over,
+				 room.free);
+		goal = bytes < goal ? bytes : goal;
+	}
+	pace_set(&without, free);
+	pace_set(&within, goal);
 }
 
 unsigned int pacer_set_percent(unsigned int pct)
 {
 	unsigned int old;
 
-	old = __atomic_exchange_n(&percent, pct, __ATOMIC_RELAXED);
-	set_goal();
+	shim_lock_acquire(&pacer_lock);
+	old = percent;
+	__atomic_store_n(&percent, pct, __ATOMIC_RELAXED);
+	set();
+	shim_lock_release(&pacer_lock);
 	return old;
+}
+
+unsigned int pacer_get_percent(void)
+{
+	return __atomic_load_n(&percent, __ATOMIC_RELAXED);
 }
 
 size_t pacer_set_limit(size_t bytes)
 {
-	size_t old = __atomic_exchange_n(&limit, bytes, __ATOMIC_RELAXED);
+	size_t old;
 
-	set_goal();
+	shim_lock_acquire(&pacer_lock);
+	old = limit;
+	__atomic_store_n(&limit, bytes, __ATOMIC_RELAXED);
+	set();
+	shim_lock_release(&pacer_lock);
 	return old;
 }
 
-void pacer_after(size_t live, size_t roots)
+size_t pacer_get_limit(void)
 {
-	__atomic_store_n(&last_live, live, __ATOMIC_RELAXED);
-	__atomic_store_n(&last_roots, roots, __ATOMIC_RELAXED);
-	set_goal();
+	return __atomic_load_n(&limit, __ATOMIC_RELAXED);
+}
+
+void pacer_after(const struct pacer_seen *seen)
+{
+	shim_lock_acquire(&pacer_lock);
+	last = *seen;
+	set();
+	shim_lock_release(&pacer_lock);
+}
+
+void pacer_set_room(const struct pacer_room *now, size_t heap)
+{
+	shim_lock_acquire(&pacer_lock);
+	room = *now;
+	last.heap = heap;
+	set();
+	shim_lock_release(&pacer_lock);
 }
 
 /*
- * As Go since 1.18: to begin so early that at the rate of before, threads come
- * to the goal when marking comes to its end, but between 0.70 and 0.95 of the
- * way.  The rate is the largest of the last four.
+ * What the program allocates a byte that is scanned, if both had the same time.
+ * The largest of the last four counts.
  */
-static void set_trigger(void)
+void pacer_marked(size_t allocated, size_t scanned, uint64_t gc_ns,
+		  uint64_t all_ns)
 {
-	size_t to = __atomic_load_n(&goal, __ATOMIC_RELAXED);
-	size_t runway, least = to / 64 * 45, most = to / 64 * 61, at;
-	double max = 0;
-	unsigned int i;
+	double part = all_ns ? (double)gc_ns / (double)all_ns : UTILIZATION;
 
-	for (i = 0; i < 4; i++)
-		max = rate[i] > max ? rate[i] : max;
-	runway = (size_t)(max * (double)(last_live + last_roots));
-	at = to > runway ? to - runway : 0;
-	at = at < least ? least : at > most ? most : at;
-	__atomic_store_n(&trigger, beside ? at : to, __ATOMIC_RELAXED);
-}
-
-void pacer_marked(size_t allocated, size_t scanned)
-{
-	static unsigned int next;
-
-	rate[next++ % 4] = (double)allocated / (double)(scanned + 1);
+	/* clocks of threads and of the process are not read at one moment */
+	part = part < 0.05 ? 0.05 : part > 0.95 ? 0.95 : part;
+	shim_lock_acquire(&pacer_lock);
+	rate[nr_rates++ % RATES] = (double)allocated * part /
+				   ((double)(scanned + 1) * (1 - part));
+	shim_lock_release(&pacer_lock);
 }
 
 void pacer_set_beside(bool on)
 {
+	shim_lock_acquire(&pacer_lock);
 	beside = on;
-	set_trigger();
+	set();
+	shim_lock_release(&pacer_lock);
+}
+
+void pacer_set_lifted(bool on)
+{
+	__atomic_store_n(&lifted, on, __ATOMIC_RELAXED);
+}
+
+bool pacer_is_lifted(void)
+{
+	return __atomic_load_n(&lifted, __ATOMIC_RELAXED);
+}
+
+static const struct pace *pace(void)
+{
+	return pacer_is_lifted() ? &without : &within;
 }
 
 size_t pacer_trigger(void)
 {
-	return __atomic_load_n(&trigger, __ATOMIC_RELAXED);
+	return __atomic_load_n(&pace()->trigger, __ATOMIC_RELAXED);
 }
 
 size_t pacer_goal(void)
 {
-	return __atomic_load_n(&goal, __ATOMIC_RELAXED);
+	return __atomic_load_n(&pace()->goal, __ATOMIC_RELAXED);
+}
+
+bool pacer_is_limited(void)
+{
+	return __atomic_load_n(&within.goal, __ATOMIC_RELAXED) <
+	       __atomic_load_n(&without.goal, __ATOMIC_RELAXED);
+}
+
+/*
+ * As much is expected as last time.  When more was found, all of the heap may
+ * have to be looked at, and the goal is moved in proportion, but no further than
+ * percent of the heap; past the goal it is a tenth of the heap away.
+ */
+size_t pacer_assist(size_t bytes, size_t since, size_t done)
+{
+	const struct pace *p = pace();
+	size_t goal = __atomic_load_n(&p->goal, __ATOMIC_RELAXED);
+	size_t at = __atomic_load_n(&p->trigger, __ATOMIC_RELAXED);
+	size_t live = __atomic_load_n(&last.live, __ATOMIC_RELAXED);
+	size_t expected = __atomic_load_n(&last.scanned, __ATOMIC_RELAXED);
+	size_t all = live + since, hard;
+	double left, work, far;
+
+	if (pacer_is_lifted())
+		return 0;
+	if (done > expected) {
+		hard = goal + (live + goal) / 100 * pacer_get_percent();
+		far = at + (double)(goal - at) / (double)(expected + 1) *
+			   (double)all;
+		goal = far < (double)hard ? (size_t)far : hard;
+		expected = all;
+	}
+	if (since > goal) {
+		goal += (live + goal) / 10;
+		expected = all;
+	}
+	left = expected > done + 1000 ? (double)(expected - done) : 1000;
+	work = left / (goal > since ? (double)(goal - since) : 1) *
+	       (double)bytes;
+	return work < (double)PACER_ASSIST_MAX ? (size_t)work :
+						 PACER_ASSIST_MAX;
+}
+
+size_t pacer_sweep_owed(size_t pages, size_t since)
+{
+	size_t way = pacer_trigger();
+	double owed;
+
+	way = way > SWEEP_SLACK + SWEEP_MIN ? way - SWEEP_SLACK : SWEEP_MIN;
+	owed = (double)pages / (double)way * (double)since;
+	return owed < (double)pages ? (size_t)owed : pages;
+}
+
+void pacer_fork_prepare(void)
+{
+	shim_lock_acquire(&pacer_lock);
+}
+
+void pacer_fork_done(void)
+{
+	shim_lock_release(&pacer_lock);
 }

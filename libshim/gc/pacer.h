@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pacer: how much may be allocated before the next collection.
+ * pacer: when a collection begins, when it should have ended, and what a thread
+ * that allocates owes it.
+ *
+ * The formulas are those of Go since 1.18.  Amounts are bytes allocated since
+ * the last collection ended, unless they are of the heap; a heap is what that
+ * one reached and what was allocated since.
  */
 #ifndef SHIM_GC_PACER_H
 #define SHIM_GC_PACER_H
@@ -9,6 +14,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PACER_HEAP_MIN	((size_t)4 << 20)	/* goal of the heap at 100 % */
+#define PACER_STEP_MIN	((size_t)64 << 10)	/* goal that percent gives */
+/*
+ * Goal that a limit gives: sweeping has to have something to pay with.
+ */
+#define PACER_LIMIT_MIN	((size_t)1 << 20)
+#define PACER_ASSIST_MAX ((size_t)64 << 10)	/* so that no call is slow */
+/* Two minutes: a program that stops allocating gives back what it dropped. */
+#define PACER_PERIOD_NS	120000000000ull
+
+/**
+ * struct pacer_seen - what a collection has found
+ * @live: bytes of objects that it reached
+ * @roots: bytes of roots that it looked at
+ * @scanned: bytes of objects that it looked at, without roots
+ * @heap: bytes of spans there are
+ */
+struct pacer_seen {
+	size_t live;
+	size_t roots;
+	size_t scanned;
+	size_t heap;
+};
+
+/**
+ * struct pacer_room - memory that the process may still take
+ * @limit: the nearest limit of the process or its control groups, 0 for none
+ * @left: bytes below it, whoever uses the rest
+ * @over: bytes above it
+ * @free: bytes that the process has and does not use
+ */
+struct pacer_room {
+	size_t limit;
+	size_t left;
+	size_t over;
+	size_t free;
+};
+
 /**
  * pacer_set_percent - growth of the heap between collections
  * @percent: 1 to 10000
@@ -16,6 +59,7 @@
  * Return: the former.
  */
 unsigned int pacer_set_percent(unsigned int percent);
+unsigned int pacer_get_percent(void);
 
 /**
  * pacer_set_limit - bytes of spans to stay below if that can be had by work
@@ -24,20 +68,30 @@ unsigned int pacer_set_percent(unsigned int percent);
  * Return: the former.
  */
 size_t pacer_set_limit(size_t bytes);
+size_t pacer_get_limit(void);
 
 /**
  * pacer_after - a collection has ended
- * @live: bytes of objects that it reached
- * @roots: bytes of roots that it looked at
+ * @seen: what it has found
  */
-void pacer_after(size_t live, size_t roots);
+void pacer_after(const struct pacer_seen *seen);
 
 /**
- * pacer_marked - how much was allocated and scanned while marking
+ * pacer_set_room - how much memory there is has been looked at
+ * @room: what was seen
+ * @heap: bytes of spans now
+ */
+void pacer_set_room(const struct pacer_room *room, size_t heap);
+
+/**
+ * pacer_marked - what happened while a collection marked beside the program
  * @allocated: bytes
  * @scanned: bytes
+ * @gc_ns: processor time that the collector had, threads that mark along too
+ * @all_ns: processor time that the process had
  */
-void pacer_marked(size_t allocated, size_t scanned);
+void pacer_marked(size_t allocated, size_t scanned, uint64_t gc_ns,
+		  uint64_t all_ns);
 
 /**
  * pacer_set_beside - do collections go on beside the program
@@ -46,13 +100,54 @@ void pacer_marked(size_t allocated, size_t scanned);
 void pacer_set_beside(bool on);
 
 /**
- * pacer_trigger - bytes allocated since at which to begin
+ * pacer_trigger - bytes allocated at which to begin
  */
 size_t pacer_trigger(void);
 
 /**
- * pacer_goal - bytes allocated since at which a collection should have ended
+ * pacer_goal - bytes allocated at which a collection should have ended
  */
 size_t pacer_goal(void);
+
+/**
+ * pacer_is_limited - is it a limit that makes the next collection early
+ */
+bool pacer_is_limited(void);
+
+/**
+ * pacer_set_lifted - forget the limits for now
+ * @on: the limiter is on
+ *
+ * Trigger and goal are then what percent gives, and nobody marks along.
+ */
+void pacer_set_lifted(bool on);
+bool pacer_is_lifted(void);
+
+/**
+ * pacer_assist - what a thread owes for what it allocates while others mark
+ * @bytes: that it allocates
+ * @since: bytes allocated
+ * @done: bytes scanned in this collection
+ *
+ * Marking ends before the goal is reached, whoever does it.
+ *
+ * Return: bytes to scan, PACER_ASSIST_MAX at most.
+ */
+size_t pacer_assist(size_t bytes, size_t since, size_t done);
+
+/**
+ * pacer_sweep_owed - how much should have been swept by now
+ * @pages: of spans that there were to sweep
+ * @since: bytes allocated, with what is about to be
+ *
+ * All of it, by the time the next collection begins.
+ *
+ * Return: pages.
+ */
+size_t pacer_sweep_owed(size_t pages, size_t since);
+
+/* Around fork(). */
+void pacer_fork_prepare(void);
+void pacer_fork_done(void);
 
 #endif /* SHIM_GC_PACER_H */

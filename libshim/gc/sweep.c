@@ -3,6 +3,7 @@
  * sweep: what was not reached is free.
  */
 #include <string.h>
+#include <sys/types.h>
 
 #include "gcalloc.h"
 #include "sweep.h"
@@ -11,7 +12,12 @@ uint32_t sweep_gen = 1;
 void (*sweep_on_leak)(const void *p, size_t size);
 
 static bool marking;		/* changes with all locks held */
-static size_t pages_left;	/* atomic */
+static size_t pages_begun;	/* atomic */
+/*
+ * Atomic, and below 0 for a moment when one thread finds nothing left while
+ * another is at the last span.
+ */
+static ssize_t pages_left;
 static unsigned int next_class;	/* where sweep_some() goes on, a hint */
 
 bool sweep_is_marking(void)
@@ -26,6 +32,7 @@ void sweep_set_marking(bool is)
 
 void sweep_begin(void)
 {
+	size_t pages = gcspan_pages();
 	unsigned int i;
 
 	__atomic_store_n(&sweep_gen, sweep_gen + 1, __ATOMIC_RELAXED);
@@ -34,7 +41,8 @@ void sweep_begin(void)
 		gcspan_list_join(&gcclass_nth(i)->unswept,
 				 &gcclass_nth(i)->partial);
 	}
-	__atomic_store_n(&pages_left, gcspan_pages(), __ATOMIC_RELAXED);
+	__atomic_store_n(&pages_begun, pages, __ATOMIC_RELAXED);
+	__atomic_store_n(&pages_left, (ssize_t)pages, __ATOMIC_RELAXED);
 }
 
 static void report_leaks(struct gcspan *s)
@@ -99,10 +107,25 @@ size_t sweep_some(size_t pages)
 	for (i = 0; i < n && done < pages; i++)
 		done += sweep_class(gcclass_nth((at + i) % n), pages - done);
 	__atomic_store_n(&next_class, (at + i + n - 1) % n, __ATOMIC_RELAXED);
+	/* spans that were on no list when sweeping began are not there to sweep */
+	if (done < pages)
+		__atomic_store_n(&pages_left, 0, __ATOMIC_RELAXED);
 	return done;
+}
+
+void sweep_forget(const struct gcspan *s)
+{
+	__atomic_sub_fetch(&pages_left, s->npages, __ATOMIC_RELAXED);
+}
+
+size_t sweep_pages_begun(void)
+{
+	return __atomic_load_n(&pages_begun, __ATOMIC_RELAXED);
 }
 
 size_t sweep_pages_left(void)
 {
-	return __atomic_load_n(&pages_left, __ATOMIC_RELAXED);
+	ssize_t left = __atomic_load_n(&pages_left, __ATOMIC_RELAXED);
+
+	return left > 0 ? (size_t)left : 0;
 }

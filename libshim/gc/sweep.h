@@ -63,7 +63,18 @@ void sweep_span(struct gcspan *s);
 size_t sweep_some(size_t pages);
 
 /**
- * sweep_pages_left - pages of spans not yet swept, roughly
+ * sweep_forget - a span that was not swept goes
+ * @s: the span, its class's lock held
+ */
+void sweep_forget(const struct gcspan *s);
+
+/**
+ * sweep_pages_begun - pages of spans there were to sweep after the last mark
+ */
+size_t sweep_pages_begun(void);
+
+/**
+ * sweep_pages_left - pages of spans not yet swept
  */
 size_t sweep_pages_left(void);
 

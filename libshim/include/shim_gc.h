@@ -431,6 +431,9 @@ void *shim_gc_ephemeron_get(struct shim_gc_ephemeron *e, void **key);
  * @links_cleared: that were cleared
  * @ephemerons: there are
  * @pins: objects pinned
+ * @periodic: collections because the last was long ago
+ * @limited: times that collecting for a limit took more than half of the time,
+ *	so that the limit was exceeded
  */
 struct shim_gc_stat {
 	uint64_t heap;
@@ -459,6 +462,8 @@ struct shim_gc_stat {
 	uint64_t links_cleared;
 	uint64_t ephemerons;
 	uint64_t pins;
+	uint64_t periodic;
+	uint64_t limited;
 };
 
 /**

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When collections begin, and who pays for them.
+ */
+#include <sys/wait.h>
+
+#include "gctest.h"
+
+#define MIB	((size_t)1 << 20)
+
+static struct shim_gc_stat stat_now(void)
+{
+	struct shim_gc_stat st;
+
+	shim_gc_get_stat(&st, sizeof(st));
+	return st;
+}
+
+/* Garbage until so many collections have been. */
+static __attribute__((noinline)) void waste(size_t size, uint64_t collections)
+{
+	while (stat_now().collections < collections)
+		if (!shim_gc_alloc(size))
+			abort();
+}
+
+static void *volatile keep[4096];
+
+/*
+ * A thread that wants objects of one class sweeps spans of another as it goes,
+ * so that all of them are swept when the next collection begins.
+ */
+TEST(sweeping_is_paid_by_allocation)
+{
+	struct shim_gc_stat before, st;
+	unsigned int i;
+
+	for (i = 0; i < 4096; i++)
+		keep[i] = shim_gc_alloc(8000);
+	waste(400, stat_now().collections + 2);
+	before = stat_now();
+	/* what was garbage, at least a goal, lies in spans that are not swept */
+	ASSERT_LE(20 * MIB, before.goal);
+	do {
+		ASSERT_NE(NULL, shim_gc_alloc_data(3000));
+		st = stat_now();
+		ASSERT_EQ(before.collections, st.collections);
+	} while (st.since < st.goal / 8 * 7);
+	/* three quarters of that garbage are gone, and less came */
+	EXPECT_GE(before.heap + st.since - before.goal / 4 * 3, st.heap);
+	EXPECT_EQ(0, shim_gc_verify());
+}
+
+/* A program that hardly allocates collects all the same. */
+TEST(a_long_time_is_a_reason)
+{
+	int i;
+
+	setenv("SHIM_GC_PERIOD", "1", 1);
+	for (i = 0; i < PATIENCE && !stat_now().collections; i++) {
+		ASSERT_NE(NULL, shim_gc_alloc(8192));
+		usleep(10000);
+	}
+	EXPECT_NE(0, stat_now().collections);
+	EXPECT_NE(0, stat_now().periodic);
+}
+
+/* One that does nothing at all, once: after that there is nothing new. */
+TEST(a_thread_of_its_own_sees_the_time)
+{
+	int i;
+
+	setenv("SHIM_GC_PERIOD", "1", 1);
+	setenv("SHIM_GC_MODE", "hybrid", 1);
+	ASSERT_EQ(0, shim_gc_begin());
+	for (i = 0; i < PATIENCE && !stat_now().periodic; i++)
+		usleep(1000);
+	EXPECT_EQ(2, stat_now().collections);
+	/* three periods more */
+	usleep(3500000);
+	EXPECT_EQ(2, stat_now().collections);
+}
+
+TEST(no_period_at_all)
+{
+	setenv("SHIM_GC_PERIOD", "0", 1);
+	setenv("SHIM_GC_MODE", "hybrid", 1);
+	ASSERT_NE(NULL, shim_gc_alloc(100));
+	usleep(1500000);
+	ASSERT_NE(NULL, shim_gc_alloc(10000));
+	EXPECT_EQ(0, stat_now().collections);
+}
+
+static int main_limited(void)
+{
+	struct shim_gc_stat st;
+	char *other;
+	unsigned int i, k;
+
+	shim_gc_set_percent(10000);
+	/* the heap alone */
+	for (i = 0; i < 100000; i++)
+		if (!shim_gc_alloc(4000))
+			return 2;
+	st = stat_now();
+	if (!st.collections || st.heap > 64 * MIB) {
+		fprintf(stderr, "%lu collections, heap %lu MiB\n",
+			st.collections, st.heap >> 20);
+		return 3;
+	}
+	/* malloc() takes half of it: the heap becomes smaller */
+	other = malloc(32 * MIB);
+	if (!other)
+		return 2;
+	memset(other, 1, 32 * MIB);
+	for (k = 0; k < 3; k++)
+		for (i = 0; i < 20000; i++)
+			if (!shim_gc_alloc(4000))
+				return 2;
+	st = stat_now();
+	if (st.heap > 34 * MIB) {
+		fprintf(stderr, "heap %lu MiB beside 32 of 64\n",
+			st.heap >> 20);
+		return 4;
+	}
+	return other[5] - 1;
+}
+
+/* SHIM_LIMIT, as a limit of a control group, is for everything together. */
+TEST(the_limit_of_the_process)
+{
+	int status;
+	pid_t pid;
+
+	if (!strstr(program_invocation_short_name, "-shim"))
+		SKIP(return, "the limit is libshim's");
+	pid = fork();
+	if (!pid) {
+		setenv("SHIM_LIMIT", "64M", 1);
+		setenv("PACE_LIMITED", "1", 1);
+		execl("/proc/self/exe", program_invocation_name, NULL);
+		_exit(9);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+static __attribute__((constructor)) void am_limited(void)
+{
+	if (getenv("PACE_LIMITED"))
+		_exit(main_limited());
+}
+
+TEST_HARNESS_MAIN
