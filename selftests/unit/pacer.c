@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pacer, limiter: the formulas, with figures worked out by hand. */
-#include "kselftest_harness.h"
+#include "../lib/patience.h"
 
 #include "gc/limiter.h"
 #include "gc/pacer.h"
