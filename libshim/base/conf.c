@@ -28,6 +28,7 @@ enum kind {
 	KIND_COUNT,
 	KIND_BYTES,	/* with k, m, g, t */
 	KIND_BACKEND,	/* auto kmod thp */
+	KIND_FILE,	/* an absolute path */
 };
 
 struct option {
@@ -48,6 +49,10 @@ static const struct option options[] = {
 	OPTION(populate, KIND_BOOL),
 	OPTION(populate_max, KIND_BYTES),
 	OPTION(profile, KIND_BYTES),
+	OPTION(profile_exit, KIND_BOOL),
+	OPTION(profile_file, KIND_FILE),
+	OPTION(profile_peak, KIND_BOOL),
+	OPTION(profile_signal, KIND_COUNT),
 	OPTION(rseq, KIND_BOOL),
 	OPTION(scavenger, KIND_BOOL),
 	OPTION(stats, KIND_BOOL),
@@ -126,6 +131,16 @@ static bool parse_backend(struct text t, size_t *value)
 	return false;
 }
 
+/* Where the program is when it is written to is not known. */
+static bool parse_file(struct text t, char *value)
+{
+	if (t.len >= SHIM_FILE_MAX || (t.len && *t.p != '/'))
+		return false;
+	memcpy(value, t.p, t.len);
+	value[t.len] = '\0';
+	return true;
+}
+
 static bool option_set(struct text name, struct text value)
 {
 	size_t i;
@@ -141,6 +156,8 @@ static bool option_set(struct text name, struct text value)
 			return parse_bool(value, (bool *)field);
 		case KIND_BACKEND:
 			return parse_backend(value, (size_t *)field);
+		case KIND_FILE:
+			return parse_file(value, field);
 		default:
 			return parse_number(value, o->kind == KIND_BYTES,
 					    (size_t *)field);
@@ -306,6 +323,11 @@ size_t conf_print(char *buf, size_t len)
 		const char *comma = i ? "," : "";
 		size_t number;
 
+		if (o->kind == KIND_FILE) {
+			at += print(buf + at, len - at, "%s%s=%s", comma,
+				    o->name, field);
+			continue;
+		}
 		if (o->kind == KIND_BOOL)
 			number = *(const bool *)field;
 		else

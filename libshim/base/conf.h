@@ -19,6 +19,8 @@ enum {
 	SHIM_BACKEND_THP,
 };
 
+#define SHIM_FILE_MAX	128	/* of profile_file, with the NUL */
+
 /**
  * struct shim_conf - the options, by name; libshim(7) describes them
  *
@@ -39,6 +41,10 @@ struct shim_conf {
 	bool rseq;
 	bool stats;
 	bool verbose;
+	bool profile_exit;	/* the three moments for a file */
+	bool profile_peak;
+	size_t profile_signal;	/* 0: none */
+	char profile_file[SHIM_FILE_MAX];	/* begin of its name; "": none */
 };
 
 /*

@@ -190,18 +190,21 @@ static void count_add(struct prof_count *c, uint64_t objects, uint64_t bytes)
 	c->bytes += bytes;
 }
 
-/* After more became live. */
-static void peak_look(void)
+/* After more became live: is it a new peak? */
+static bool peak_look(void)
 {
-	if (shim_prof.live.bytes > shim_prof.peak_bytes +
-				   shim_prof.peak_bytes / 16)
-		peak_take();
+	if (shim_prof.live.bytes <= shim_prof.peak_bytes +
+				    shim_prof.peak_bytes / 16)
+		return false;
+	peak_take();
+	return shim_conf.profile_peak;
 }
 
 __attribute__((noinline)) struct prof_stack *prof_take(size_t size)
 {
 	void *frame[PROF_FRAMES + SKIP_FRAMES];
 	struct prof_stack *s;
+	bool peak = false;
 	int n;
 
 	inside = true;		/* the unwinder allocates when it loads */
@@ -217,11 +220,13 @@ __attribute__((noinline)) struct prof_stack *prof_take(size_t size)
 		count_add(&s->live, 1, size);
 		count_add(&s->total, 1, size);
 		count_add(&shim_prof.live, 1, size);
-		peak_look();
+		peak = peak_look();
 	} else {
 		shim_prof.lost++;
 	}
 	shim_lock_release(&shim_prof.lock);
+	if (peak)
+		prof_dump(PROF_AT_PEAK);
 	PROBE(sample, size, s);
 	return s;
 }
@@ -238,6 +243,7 @@ struct prof_stack *prof_resize(struct prof_stack *stack, size_t from,
 			       size_t to)
 {
 	struct prof_stack *s = NULL;
+	bool peak = false;
 
 	shim_lock_acquire(&shim_prof.lock);
 	if (size_round(to) != stack->size)
@@ -250,9 +256,11 @@ struct prof_stack *prof_resize(struct prof_stack *stack, size_t from,
 	if (to > from) {
 		count_add(&stack->total, (uint64_t)-1, -(uint64_t)from);
 		count_add(&s->total, 1, to);
-		peak_look();
+		peak = peak_look();
 	}
 	shim_lock_release(&shim_prof.lock);
+	if (peak)
+		prof_dump(PROF_AT_PEAK);
 	return s;
 }
 
@@ -285,5 +293,6 @@ void prof_fork_parent(void)
 
 void prof_fork_child(void)
 {
+	prof_dump_fork_child();
 	shim_lock_fork_child(&shim_prof.lock);
 }

@@ -158,6 +158,41 @@ struct prof_stack *prof_resize(struct prof_stack *stack, size_t from,
  */
 bool prof_keeps(size_t from, size_t to);
 
+/* When a profile is written to a file without a tool. */
+enum prof_moment {
+	PROF_AT_EXIT,
+	PROF_AT_PEAK,
+	PROF_AT_SIGNAL,
+	PROF_MOMENTS,
+};
+
+/**
+ * prof_dump - write the profile to a file
+ * @at: part of its name
+ *
+ * Does nothing without the option profile_file.  A signal handler may call it:
+ * it takes no lock and does not allocate.  If a dump is being written, this one
+ * is written after it, by the same thread.
+ */
+void prof_dump(enum prof_moment at);
+
+/**
+ * prof_dump_boot - have the signal that profile_signal names
+ *
+ * A signal that somebody handles already is left alone, with a message.
+ */
+void prof_dump_boot(void);
+
+/**
+ * prof_dump_blind - open no file any more
+ *
+ * A sandbox may kill the process for it.
+ */
+void prof_dump_blind(void);
+
+/* In the child of a fork: nobody is writing. */
+void prof_dump_fork_child(void);
+
 void prof_fork_prepare(void);
 void prof_fork_parent(void);
 void prof_fork_child(void);

@@ -121,6 +121,7 @@ void entry_first(void)
 	shim_lock_release(&boot_lock);
 	/* This may allocate; no other thread is here yet. */
 	fork_register();
+	prof_dump_boot();
 	if (shim_conf.verbose)
 		shim_say("ready: caches by %s", percpu_has_rseq() ?
 			 "restartable sequences" : "locks");
@@ -145,4 +146,6 @@ __attribute__((destructor)) static void last(void)
 {
 	if (shim_conf.stats)
 		stat_print();
+	if (shim_conf.profile_exit)
+		prof_dump(PROF_AT_EXIT);
 }

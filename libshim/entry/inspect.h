@@ -29,7 +29,7 @@
 /* Changes when what the tool reads does. */
 #define INSPECT_MIX(a, b)	((uint32_t)(a) * 31u + (uint32_t)(b))
 #define INSPECT_LAYOUT							\
-	INSPECT_MIX(							\
+	INSPECT_MIX(INSPECT_MIX(					\
 	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(	\
 	INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(INSPECT_MIX(		\
 		sizeof(struct span), offsetof(struct span, bitmap)),	\
@@ -39,7 +39,7 @@
 		sizeof(struct percpu_slab)), sizeof(struct transfer)),	\
 		sizeof(struct shim_prof)),				\
 		SIZECLASS_COUNT * TRANSFER_DOMAINS),			\
-		sizeof(struct scavenger))
+		sizeof(struct scavenger)), sizeof(struct shim_conf))
 
 /**
  * struct shim_inspect - the addresses

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 
 #include "base/sys.h"
+#include "base/prof.h"
 #include "entry.h"
 #include "pageheap/limit.h"
 
@@ -31,8 +32,10 @@ SHIM_EXPORT int prctl(int option, ...)
 		arg[i] = va_arg(ap, unsigned long);
 	va_end(ap);
 	/* before, because a thread may open one during the call */
-	if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS)
+	if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS) {
 		limit_blind();
+		prof_dump_blind();
+	}
 	ret = sys_call6(SYS_prctl, option, (long)arg[0], (long)arg[1],
 			(long)arg[2], (long)arg[3], 0);
 	if (sys_failed(ret)) {

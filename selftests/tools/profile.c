@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "harness.h"
@@ -39,6 +40,16 @@ static void mix_expect(struct __test_metadata *_metadata, json_t *root,
 	EXPECT_NEAR_REL(LARGE, site(root, "site_large", "bytes"), 0.05);
 	EXPECT_NEAR_REL(SMALL + MIDDLE + LARGE + churn,
 			site(root, "mix", "bytes"), 0.05);
+}
+
+/* A whole one: it gets its name last. */
+static bool file_comes(const char *name)
+{
+	int tries;
+
+	for (tries = 0; tries < 6000 && access(name, R_OK); tries++)
+		usleep(10000);
+	return !access(name, R_OK);
 }
 
 TEST(live_of_a_process_sampled_from_the_start)
@@ -273,6 +284,121 @@ TEST(a_process_that_ends_first)
 	EXPECT_NE(NULL, strstr(tool_err, "ended after"));
 	mix_expect(_metadata, root, 0);
 	json_decref(root);
+}
+
+/* Without a tool: at the end, at the peak, at a signal. */
+TEST(files_that_libshim_writes)
+{
+	char dir[] = "/tmp/profile-XXXXXX", name[256], options[256];
+	struct subject s;
+	json_t *root;
+	int i;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(options, sizeof(options),
+		 "backend=thp,profile=1k,profile_file=%s/a,profile_exit=1,profile_peak=1,profile_signal=%d",
+		 dir, SIGUSR2);
+	ASSERT_EQ(0, subject_start(&s, "mix", options));
+	for (i = 1; i <= 2; i++) {
+		snprintf(name, sizeof(name), "%s/a.%d.%d.heap", dir, s.pid, i);
+		ASSERT_EQ(0, kill(s.pid, SIGUSR2));
+		ASSERT_TRUE(file_comes(name));
+		root = tool_json("profile --json --load %s", name);
+		ASSERT_NE(NULL, root);
+		EXPECT_EQ(1024, json_number_at(root, "rate_bytes"));
+		mix_expect(_metadata, root, 0);
+		json_decref(root);
+		unlink(name);
+	}
+	/* a link that waits where it writes is not followed */
+	snprintf(name, sizeof(name), "%s/a.%d.3.heap.new", dir, s.pid);
+	ASSERT_EQ(0, symlink("/dev/full", name));
+	ASSERT_EQ(0, kill(s.pid, SIGUSR2));
+	name[strlen(name) - 4] = '\0';
+	ASSERT_TRUE(file_comes(name));
+	unlink(name);
+	/* a handler has not ended it */
+	subject_end(&s);
+	EXPECT_TRUE(WIFEXITED(s.status) && !WEXITSTATUS(s.status));
+	snprintf(name, sizeof(name), "%s/a.%d.exit.heap", dir, s.pid);
+	root = tool_json("profile --json --what total --load %s/a.*.exit.heap",
+			 dir);
+	ASSERT_NE(NULL, root);
+	mix_expect(_metadata, root, SMALL);
+	json_decref(root);
+	snprintf(name, sizeof(name), "rm %s/a.*.heap", dir);
+	ASSERT_EQ(0, system(name));
+	/* at the peak it had everything, at the end nothing */
+	ASSERT_EQ(0, subject_start(&s, "spike", options));
+	subject_end(&s);
+	EXPECT_TRUE(WIFEXITED(s.status) && WEXITSTATUS(s.status) == 3);
+	root = tool_json("profile --json --load %s/a.*.exit.heap", dir);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(0, site(root, "mix", "bytes"));
+	json_decref(root);
+	root = tool_json("profile --json --load %s/a.*.peak.heap", dir);
+	ASSERT_NE(NULL, root);
+	/* a peak is taken at each sixteenth more */
+	EXPECT_NEAR_REL(SMALL + MIDDLE + LARGE, site(root, "mix", "bytes"),
+			0.12);
+	json_decref(root);
+	snprintf(name, sizeof(name), "rm -r %s", dir);
+	ASSERT_EQ(0, system(name));
+}
+
+/* The difference of two runs, whose addresses are not the same. */
+TEST(less_another_profile)
+{
+	struct subject s;
+	json_t *root;
+	double now, before;
+	char *line;
+
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp,profile=4k"));
+	ASSERT_EQ(TOOL_OK, tool("profile --format heap -w /tmp/profile.base %d",
+				s.pid));
+	subject_end(&s);
+	ASSERT_EQ(0, subject_start(&s, "grow", "backend=thp,profile=16k"));
+	root = tool_json("profile --json --base /tmp/profile.base %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(json_is_true(json_at(root, "difference")));
+	EXPECT_NEAR_REL(-LARGE, site(root, "site_large", "bytes"), -0.05);
+	EXPECT_NEAR_REL(6000 * 8192.0, site(root, "site_doubles", "bytes"), 0.1);
+	json_decref(root);
+	/* for differential flame graphs: before and now */
+	ASSERT_EQ(TOOL_OK, tool("profile --format folded --base "
+				"/tmp/profile.base %d", s.pid));
+	line = strstr(tool_out, ";main;mix;site_large ");
+	ASSERT_NE(NULL, line);
+	ASSERT_EQ(2, sscanf(line, ";main;mix;site_large %lf %lf", &before,
+			    &now));
+	EXPECT_NEAR_REL(LARGE, before, 0.05);
+	EXPECT_EQ(0, now);
+	subject_end(&s);
+	/* of one and the same nothing is left */
+	root = tool_json("profile --json --load /tmp/profile.base --base "
+			 "/tmp/profile.base");
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(0, json_number_at(root, "bytes"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_USAGE, tool("profile --load /tmp/profile.base --base "
+				   "/tmp/profile.base --format heap"));
+	EXPECT_EQ(TOOL_USAGE, tool("profile --load /tmp/profile.base 1"));
+	EXPECT_EQ(TOOL_FAILED, tool("profile --load /dev/null"));
+	EXPECT_EQ(TOOL_FAILED, tool("profile --load /nonexistent"));
+	unlink("/tmp/profile.base");
+}
+
+/* A program of 1 MB has samples without any option; few of them are said to be. */
+TEST(a_small_program)
+{
+	EXPECT_EQ(3, tool("profile --options backend=thp -- %s/subject leaks",
+			  tool_dir()));
+	EXPECT_NE(NULL, strstr(tool_out, "one in 64.0 KiB"));
+	EXPECT_NE(NULL, strstr(tool_out, "--rate 4k has more"));
+	EXPECT_EQ(3, tool("profile --options backend=thp -- %s/subject quick",
+			  tool_dir()));
+	EXPECT_EQ(NULL, strstr(tool_out, "has more"));
 }
 
 TEST(text_for_pprof)

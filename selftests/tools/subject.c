@@ -21,6 +21,7 @@
  *		there is a child, or if an object was given out twice
  *   swing	large objects, 20 MB of them allocated and freed three times, one
  *		stays
+ *   spike	the mix, then frees all of it and ends
  *   filter	the leak, below a seccomp filter that allows everything
  *   wave FILE	allocates 40 MiB of small objects, waits until a recording has
  *		two lines more, frees nine in ten; all that twice
@@ -436,6 +437,11 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (!strcmp(mode, "quick"))
 		return 3;
+	if (!strcmp(mode, "spike")) {
+		while (nkeep)
+			free(keep[--nkeep]);
+		return 3;
+	}
 	if (!strcmp(mode, "calls"))
 		return calls();
 	if (!strcmp(mode, "touch"))

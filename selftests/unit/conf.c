@@ -75,6 +75,29 @@ TEST_F(conf, numbers)
 	}
 }
 
+/* Nobody knows where a program is when it writes: a path must be absolute. */
+TEST_F(conf, files)
+{
+	char text[200] = "profile_file=/", all[1024];
+
+	EXPECT_EQ(0, parse("profile_file=/var/tmp/a b"));
+	EXPECT_STREQ("/var/tmp/a b", shim_conf.profile_file);
+	EXPECT_EQ(1, parse("profile_file=here"));
+	EXPECT_STREQ("/var/tmp/a b", shim_conf.profile_file);
+	memset(text + 14, 'x', 126);
+	EXPECT_EQ(0, parse(text));
+	EXPECT_EQ(127, strlen(shim_conf.profile_file));
+	text[140] = 'x';
+	EXPECT_EQ(1, parse(text));
+	EXPECT_EQ(0, parse("profile_file="));
+	EXPECT_STREQ("", shim_conf.profile_file);
+	/* what is printed can be read again */
+	EXPECT_EQ(0, parse("profile_file=/a,profile_signal=12,profile_peak"));
+	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
+	EXPECT_NE(NULL, strstr(all, ",profile_file=/a,profile_peak=1,profile_signal=12,"));
+	EXPECT_EQ(0, parse(all));
+}
+
 TEST_F(conf, booleans)
 {
 	static const char *const yes[] = { "1", "yes", "on", "true" };

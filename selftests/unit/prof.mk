@@ -2,7 +2,7 @@
 # The sampled heap profile.
 
 PROGRAMS += prof
-prof := prof meta lock conf error sizeclass clock
+prof := prof prof_dump meta lock conf error sizeclass clock
 
 PROGRAMS += large_move
-large_move := large prof $(heap) fake_backend fake_conf
+large_move := large prof fake_dump $(heap) fake_backend fake_conf

@@ -15,6 +15,11 @@
 
 /* as Go: a program with a heap of 10 MB has twenty samples */
 #define DEFAULT_RATE	((uint64_t)512 << 10)
+/*
+ * Of a command, which is nobody's service: one with 1 MB has sixteen.  A sample
+ * takes a page of its own, so that at worst an eighth is added to the heap.
+ */
+#define COMMAND_RATE	((uint64_t)64 << 10)
 #define DEFAULT_TIME	10
 #define DEFAULT_TOP	10
 
@@ -38,12 +43,12 @@ struct args {
 	double seconds;
 	int what, format;
 	unsigned int top;
-	const char *output;
+	const char *output, *load, *base;
 };
 
 static const struct argp_option options[] = {
 	{ "rate", 'r', "SIZE", 0,
-	  "Mean bytes between two samples (default 512K)", 0 },
+	  "Mean bytes between two samples (default 512K, of a command 64K)", 0 },
 	{ "time", 't', "SECONDS", 0,
 	  "Watch so long (default 10 where sampling must be switched on)", 0 },
 	{ "what", 'k', "WHAT", 0,
@@ -52,6 +57,9 @@ static const struct argp_option options[] = {
 	  "table, heap (for google-pprof), proto (profile.proto, compressed), folded", 0 },
 	{ "output", 'w', "FILE", 0, "Instead of standard output", 0 },
 	{ "top", 'n', "N", 0, "Stacks in a table (default 10)", 0 },
+	{ "load", 'l', "FILE", 0,
+	  "Not of a process: what --format heap or libshim's profile_file wrote", 0 },
+	{ "base", 'b', "FILE", 0, "Less what such a file has", 0 },
 	ARGS_TARGET_OPTIONS,
 	{ 0 }
 };
@@ -95,6 +103,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n':
 		args->top = args_top(arg, state);
 		return 0;
+	case 'l':
+		args->load = arg;
+		return 0;
+	case 'b':
+		args->base = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		if (args->load)
+			return 0;
+		break;
+	case ARGP_KEY_ARGS:
+		if (args->load)
+			argp_error(state, "a process, or --load?");
+		break;
 	}
 	return args_target(key, arg, state, &args->target);
 }
@@ -190,8 +212,81 @@ static int ready_wait(struct shim *shim, double seconds)
 	return ready > 0 ? 0 : ready ? ready : -EAGAIN;
 }
 
+/*
+ * The address in @to of what is at an address of @from: the same place of the
+ * same file, wherever it was loaded.  0 if @to has not mapped it.
+ */
+static uint64_t translate(const struct maps *from, const struct maps *to,
+			  uint64_t addr)
+{
+	const struct map *m = NULL;
+	uint64_t offset;
+	size_t i;
+
+	for (i = 0; i < from->n; i++)
+		if (addr >= from->v[i].start && addr < from->v[i].end)
+			m = &from->v[i];
+	if (!m || !m->name[0])
+		return 0;
+	offset = addr - m->start + m->offset;
+	for (i = 0; i < to->n; i++) {
+		const struct map *t = &to->v[i];
+
+		if (!strcmp(t->name, m->name) && offset >= t->offset &&
+		    offset - t->offset < t->end - t->start)
+			return t->start + offset - t->offset;
+	}
+	return 0;
+}
+
+/* A profile of a file, and the mappings that its addresses are in. */
+static int view_load(struct view *v, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	size_t len = 0;
+	char *maps;
+	int err;
+
+	if (!f)
+		return -errno;
+	err = prof_load(f, &v->prof, &maps, &len);
+	fclose(f);
+	if (err)
+		return err;
+	err = stacks_load(&v->stacks, maps, len);
+	free(maps);
+	return err;
+}
+
+/* What is subtracted, in addresses of what it is subtracted from. */
+static int base_load(const char *path, struct prof *base,
+		     const struct stacks *to)
+{
+	struct view v = { .prof.n = 0 };
+	int err = view_load(&v, path);
+	size_t i, k;
+
+	for (i = 0; !err && i < v.prof.n; i++) {
+		struct prof_stack *s = &v.prof.stack[i];
+
+		for (k = 0; k < s->nframes; k++) {
+			/* the return address may be behind the last byte */
+			uint64_t at = translate(&v.stacks.maps, &to->maps,
+						(uintptr_t)s->frame[k] - 1);
+
+			if (at)
+				s->frame[k] = (void *)(uintptr_t)(at + 1);
+		}
+	}
+	*base = v.prof;
+	stacks_close(&v.stacks);
+	if (err)
+		prof_free(base);
+	return err;
+}
+
 static int emit(const struct args *args, struct view *view,
-		const struct prof *before)
+		struct prof *before)
 {
 	struct profile p = {
 		.what = (enum profile_what)args->what,
@@ -203,6 +298,15 @@ static int emit(const struct args *args, struct view *view,
 	FILE *f = stdout;
 	int err = 0;
 
+	if (args->base) {
+		err = base_load(args->base, before, &view->stacks);
+		if (err) {
+			out_error("cannot read %s: %s", args->base,
+				  err == -EINVAL ? "no heap profile" :
+				  strerror(-err));
+			return err;
+		}
+	}
 	if (args->output) {
 		f = fopen(args->output, "we");
 		if (!f)
@@ -299,16 +403,46 @@ static int profile_command(const struct args *args, int *status)
 	return err;
 }
 
+static int profile_file(const struct args *args)
+{
+	struct view view = { .prof.n = 0 };
+	struct prof before = { 0 };
+	int err = view_load(&view, args->load);
+
+	if (err)
+		out_error("cannot read %s: %s", args->load, err == -EINVAL ?
+			  "no heap profile" : strerror(-err));
+	else
+		err = emit(args, &view, &before);
+	view_end(&view);
+	prof_free(&before);
+	return err;
+}
+
 int cmd_profile(int argc, char **argv)
 {
 	struct args args = {
-		.rate = DEFAULT_RATE, .what = -1, .top = DEFAULT_TOP,
+		.what = -1, .top = DEFAULT_TOP,
 	};
 	int err, status = CMD_OK;
 
 	args_parse(&argp, "profile", argc, argv, ARGP_IN_ORDER, &args);
 	if (args.what < 0)
-		args.what = args.target.pid ? PROFILE_LIVE : PROFILE_PEAK;
+		args.what = args.target.pid || args.load || args.base ?
+			    PROFILE_LIVE : PROFILE_PEAK;
+	if (!args.rate)
+		args.rate = args.target.pid ? DEFAULT_RATE : COMMAND_RATE;
+	if (args.base && args.format == PROFILE_HEAP) {
+		out_error("text for google-pprof has no differences: take table, folded or proto");
+		return CMD_USAGE;
+	}
+	if ((args.base || args.load) && args.what != PROFILE_LIVE &&
+	    args.what != PROFILE_TOTAL) {
+		out_error("a file has live and total only");
+		return CMD_USAGE;
+	}
+	if (args.load)
+		return profile_file(&args) ? CMD_FAILED : CMD_OK;
 	if (args.what == PROFILE_GROWTH && !args.target.pid) {
 		out_error("growth is of a process that runs: give its PID");
 		return CMD_USAGE;

@@ -340,22 +340,15 @@ static void arenas_mark(pid_t pid, struct maps *maps)
 	free(arenas);
 }
 
-int proc_maps(pid_t pid, struct maps *maps, bool smaps)
+/* "" for @exe: the program is the first file that is mapped. */
+static int maps_parse(FILE *f, const char *exe, struct maps *maps)
 {
-	FILE *f = proc_open(pid, smaps ? "smaps" : "maps");
-	char line[4096], path[64], exe[256] = "";
 	struct map *m = NULL, next;
+	char line[4096];
 	uint64_t page = 0;
 	size_t room = 0;
-	ssize_t len;
-	int err = 0;
 
 	memset(maps, 0, sizeof(*maps));
-	if (!f)
-		return -errno;
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	len = readlink(path, exe, sizeof(exe) - 1);
-	exe[len > 0 ? len : 0] = '\0';
 	errno = 0;
 	while (fgets(line, sizeof(line), f)) {
 		if (!header_parse(line, &next)) {
@@ -367,24 +360,48 @@ int proc_maps(pid_t pid, struct maps *maps, bool smaps)
 			size_t want = room ? 2 * room : 128;
 
 			m = realloc(maps->v, want * sizeof(*m));
-			if (!m) {
-				err = -ENOMEM;
-				break;
-			}
+			if (!m)
+				return -ENOMEM;
 			maps->v = m;
 			room = want;
 		}
 		m = &maps->v[maps->n++];
 		*m = next;
-		m->kind = map_kind(m, maps->n > 1 ? m - 1 : NULL, exe);
+		m->kind = map_kind(m, maps->n > 1 ? m - 1 : NULL, *exe ? exe :
+				   maps->v[0].name);
 	}
-	if (!err && ferror(f))
-		err = errno ? -errno : -EIO;
+	return ferror(f) ? (errno ? -errno : -EIO) : 0;
+}
+
+int proc_maps(pid_t pid, struct maps *maps, bool smaps)
+{
+	FILE *f = proc_open(pid, smaps ? "smaps" : "maps");
+	char path[64], exe[256] = "?";
+	ssize_t len;
+	int err;
+
+	memset(maps, 0, sizeof(*maps));
+	if (!f)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	len = readlink(path, exe, sizeof(exe) - 1);
+	if (len > 0)
+		exe[len] = '\0';
+	err = maps_parse(f, exe, maps);
 	fclose(f);
 	if (err)
 		proc_maps_free(maps);
 	else
 		arenas_mark(pid, maps);
+	return err;
+}
+
+int proc_maps_text(FILE *f, struct maps *maps)
+{
+	int err = maps_parse(f, "", maps);
+
+	if (err)
+		proc_maps_free(maps);
 	return err;
 }
 

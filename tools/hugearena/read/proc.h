@@ -100,6 +100,9 @@ long long proc_meminfo(const char *path, const char *key);
  * Return: 0 or a negative errno.
  */
 int proc_maps(pid_t pid, struct maps *maps, bool smaps);
+
+/* The same of a text as /proc/PID/maps has it, of a process that is gone. */
+int proc_maps_text(FILE *f, struct maps *maps);
 void proc_maps_free(struct maps *maps);
 
 /* smaps_rollup; 0 or a negative errno. */

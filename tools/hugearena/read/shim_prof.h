@@ -35,6 +35,19 @@ int prof_read(const struct shim *s, struct prof *prof);
 void prof_free(struct prof *prof);
 
 /**
+ * prof_load - read a profile from a file
+ * @f: text of 'profile --format heap', or of libshim's profile_file
+ * @prof: filled in; prof_free() it
+ * @maps: the text's list of mappings, to be freed
+ * @len: its length
+ *
+ * Live and total counts are there, no peak.
+ *
+ * Return: 0, or a negative errno; -EINVAL if it is no such text.
+ */
+int prof_load(FILE *f, struct prof *prof, char **maps, size_t *len);
+
+/**
  * prof_scale - what a sample stands for
  * @rate: mean bytes between samples
  * @c: samples of about one size

@@ -45,6 +45,47 @@ int stacks_open(struct stacks *st, pid_t pid, const char *skip)
 	return 0;
 }
 
+/* The file that has libshim: the library, or the program. */
+static const char *own_find(const struct maps *maps)
+{
+	const char *base;
+	size_t i;
+
+	for (i = 0; i < maps->n; i++) {
+		base = strrchr(maps->v[i].name, '/');
+		if (base && !strncmp(base, "/libshim.so", 11))
+			return maps->v[i].name;
+	}
+	return maps->n ? maps->v[0].name : "";
+}
+
+int stacks_load(struct stacks *st, char *text, size_t len)
+{
+	FILE *f = len ? fmemopen(text, len, "r") : NULL;
+	int err;
+
+	memset(st, 0, sizeof(*st));
+	if (!f)
+		return len ? -errno : -EINVAL;
+	err = proc_maps_text(f, &st->maps);
+	if (!err) {
+		st->skip = own_find(&st->maps);
+		st->loaded = calloc(st->maps.n + 1, sizeof(*st->loaded));
+		st->dwfl = dwfl_begin(&files);
+		if (!st->loaded || !st->dwfl)
+			err = -ENOMEM;
+	}
+	if (!err) {
+		rewind(f);
+		dwfl_linux_proc_maps_report(st->dwfl, f);
+		dwfl_report_end(st->dwfl, NULL, NULL);
+	}
+	fclose(f);
+	if (err)
+		stacks_close(st);
+	return err;
+}
+
 void stacks_close(struct stacks *st)
 {
 	if (st->dwfl)

@@ -59,6 +59,18 @@ struct source {
 
 /* 0 or a negative errno; stacks_close() it.  The process must be there. */
 int stacks_open(struct stacks *st, pid_t pid, const char *skip);
+
+/**
+ * stacks_load - the same of a process that is gone
+ * @st: filled in; stacks_close() it
+ * @text: its /proc/PID/maps
+ * @len: bytes of this
+ *
+ * Names come from the files of these paths, as they are now.
+ *
+ * Return: 0 or a negative errno.
+ */
+int stacks_load(struct stacks *st, char *text, size_t len);
 void stacks_close(struct stacks *st);
 
 /* How many frames at the top are the allocator's own. */

@@ -56,7 +56,7 @@ static void lines_add(struct profile *p, const struct prof *prof, double sign)
 	for (i = 0; i < prof->n; i++) {
 		const struct prof_stack *s = &prof->stack[i];
 		struct prof_count c = count_of(p, s);
-		double scale = prof_scale(p->prof->rate, &c);
+		double scale = prof_scale(prof->rate, &c);
 		struct profile_line *line = &p->line[p->n];
 
 		if (!c.objects)
@@ -64,6 +64,7 @@ static void lines_add(struct profile *p, const struct prof *prof, double sign)
 		line->record = s;
 		line->objects = sign * scale * (double)c.objects;
 		line->bytes = sign * scale * (double)c.bytes;
+		line->before = sign < 0 ? line->bytes : 0;
 		/* each is there with a chance of 1 / scale */
 		line->variance = (double)c.bytes * (double)c.bytes /
 				 (double)c.objects * (scale - 1) * scale;
@@ -79,8 +80,7 @@ int profile_make(struct profile *p)
 	if (!p->line)
 		return -ENOMEM;
 	lines_add(p, p->prof, 1);
-	if (p->what == PROFILE_GROWTH)
-		lines_add(p, p->before, -1);
+	lines_add(p, p->before, -1);
 	/* a record is of one size: add those of one stack */
 	qsort(p->line, p->n, sizeof(*p->line), by_stack);
 	for (i = 0; i < p->n; i++) {
@@ -88,6 +88,7 @@ int profile_make(struct profile *p)
 				       p->line[i].record)) {
 			p->line[kept - 1].objects += p->line[i].objects;
 			p->line[kept - 1].bytes += p->line[i].bytes;
+			p->line[kept - 1].before += p->line[i].before;
 			p->line[kept - 1].variance += p->line[i].variance;
 		} else {
 			p->line[kept++] = p->line[i];
@@ -160,7 +161,10 @@ static void heap_write(struct profile *p, FILE *f)
 	}
 }
 
-/* "main;parse;malloc 4096" a line, for flame graphs. */
+/*
+ * "main;parse;malloc 4096" a line, for flame graphs; of a difference two
+ * numbers, before and now, for differential ones.
+ */
 static void folded_write(struct profile *p, FILE *f)
 {
 	unsigned int n;
@@ -172,7 +176,9 @@ static void folded_write(struct profile *p, FILE *f)
 		while (n-- > 0)
 			fprintf(f, "%s%c", stacks_name(&p->stacks, frame[n]),
 				n ? ';' : ' ');
-		fprintf(f, "%.0f\n", p->line[i].bytes);
+		if (p->before->n)
+			fprintf(f, "%.0f ", -p->line[i].before);
+		fprintf(f, "%.0f\n", p->line[i].bytes - p->line[i].before);
 	}
 }
 
@@ -188,6 +194,21 @@ static const char *error_text(double bytes, double variance)
 	return text;
 }
 
+/* Of 20 samples a half is known to a quarter: less is a guess. */
+#define FEW	20u
+
+/* As the option takes it. */
+static const char *out_rate(uint64_t rate)
+{
+	static char text[24];
+
+	if (rate >= 1024)
+		snprintf(text, sizeof(text), "%" PRIu64 "k", rate >> 10);
+	else
+		snprintf(text, sizeof(text), "%" PRIu64, rate ? rate : 1);
+	return text;
+}
+
 static void table_write(struct profile *p, FILE *f)
 {
 	static const char *const titles[] = {
@@ -196,13 +217,18 @@ static void table_write(struct profile *p, FILE *f)
 	};
 	size_t i;
 
-	fprintf(f, "%s%s: %s%s in %s objects, from %s samples, one in %s%s\n",
+	fprintf(f, "%s%s%s: %s%s%s in %s objects, from %s samples, one in %s%s\n",
 		out_style(OUT_BOLD), titles[p->what],
-		out_bytes((uint64_t)fabs(p->bytes)),
+		p->before->n && p->what != PROFILE_GROWTH ? ", more than before"
+							  : "",
+		p->bytes < 0 ? "-" : "", out_bytes((uint64_t)fabs(p->bytes)),
 		error_text(p->bytes, p->variance),
 		out_count((uint64_t)fabs(p->objects)),
 		out_count(p->prof->samples), out_bytes(p->prof->rate),
 		out_style(OUT_PLAIN));
+	if (p->prof->samples < FEW && p->prof->rate > 1)
+		fprintf(f, "  so few samples say little: --rate %s has more\n",
+			out_rate(p->prof->rate / 16));
 	if (p->prof->lost)
 		fprintf(f, "  %s samples found no room for their stack\n",
 			out_count(p->prof->lost));
@@ -251,6 +277,7 @@ int profile_json(struct profile *p, FILE *f)
 	json_put_int(root, "rate_bytes", p->prof->rate);
 	json_put_int(root, "samples", p->prof->samples);
 	json_put_int(root, "lost_samples", p->prof->lost);
+	json_put_bool(root, "difference", p->before->n > 0);
 	json_put_real(root, "objects", p->objects);
 	json_put_real(root, "bytes", p->bytes);
 	for (i = 0; i < p->n; i++) {

@@ -31,18 +31,19 @@ enum profile_format {
  * @record: a record of it, for its frames
  * @objects: allocations they stand for
  * @bytes: bytes they stand for
+ * @before: bytes of these that were there before, negative
  * @variance: of @bytes, as it is chance what became a sample
  */
 struct profile_line {
 	const struct prof_stack *record;
-	double objects, bytes, variance;
+	double objects, bytes, before, variance;
 };
 
 /**
  * struct profile - a profile to be written
  * @what: which
  * @prof: the samples
- * @before: for PROFILE_GROWTH
+ * @before: what is subtracted, with addresses of @stacks; empty for nothing
  * @top: lines of a table
  * @stacks: names
  * @line: by profile_make(), most bytes first
