@@ -7,6 +7,7 @@
  * runs it is marked, and entry serves it from a separate buffer.  Called by
  * every layer, with no lock held.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,9 @@ static void write_all(const char *p, size_t len)
 		long n = sys_call3(SYS_write, STDERR_FILENO, (long)p,
 				   (long)len);
 
+		/* a handler ran, and nothing was written yet */
+		if (n == -EINTR)
+			continue;
 		if (n <= 0)
 			return;
 		p += n;

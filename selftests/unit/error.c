@@ -125,4 +125,70 @@ TEST(reports)
 	EXPECT_NE(NULL, strstr(text, "0x20 points to nothing"));
 }
 
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Wait until a process sleeps, for a minute at most. */
+static int asleep(pid_t pid)
+{
+	char path[64], state = 0;
+	FILE *f;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	for (i = 0; i < 60000 && state != 'S'; i++) {
+		f = fopen(path, "r");
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			state = 0;
+		if (f)
+			fclose(f);
+		usleep(1000);
+	}
+	return state == 'S';
+}
+
+/* A signal whose handler asks for no restart, while there is no room: no matter. */
+TEST(a_signal_loses_nothing)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	static char junk[1 << 20];
+	char text[100] = "";
+	ssize_t n, full;
+	size_t at = 0;
+	int fd[2], i;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(fd));
+	ASSERT_EQ(0, fcntl(fd[1], F_SETFL, O_NONBLOCK));
+	full = write(fd[1], junk, sizeof(junk));
+	ASSERT_LT(0, full);
+	ASSERT_EQ(0, fcntl(fd[1], F_SETFL, 0));
+	ASSERT_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	pid = fork();
+	if (!pid) {
+		dup2(fd[1], 2);
+		close(fd[0]);
+		close(fd[1]);
+		shim_say("said");
+		_exit(0);
+	}
+	close(fd[1]);
+	for (i = 0; i < 3; i++) {
+		ASSERT_TRUE(asleep(pid));
+		kill(pid, SIGUSR1);
+	}
+	while (full > 0) {
+		n = read(fd[0], junk, (size_t)full);
+		ASSERT_LT(0, n);
+		full -= n;
+	}
+	while ((n = read(fd[0], text + at, sizeof(text) - 1 - at)) > 0)
+		at += (size_t)n;
+	EXPECT_STREQ("libshim: said\n", text);
+	ASSERT_EQ(pid, waitpid(pid, &i, 0));
+	EXPECT_EQ(0, i);
+}
+
 TEST_HARNESS_MAIN
