@@ -409,6 +409,43 @@ TEST(chosen_by_option)
 	EXPECT_EQ(0, strcmp("kmod", backend_ops(BACKEND_KMOD)->name));
 }
 
+/* What is mapped here, as RLIMIT_AS counts it, and @more is the limit. */
+static int limit_here(size_t more)
+{
+	struct rlimit rl;
+	size_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%zu", &pages) != 1 || getrlimit(RLIMIT_AS, &rl))
+		return -1;
+	fclose(f);
+	rl.rlim_cur = pages * OS_PAGE + more;
+	return setrlimit(RLIMIT_AS, &rl);
+}
+
+/*
+ * Where there is no room to look for a place that is aligned, it is below all
+ * that there is, and the next one below that.
+ */
+TEST(below_what_there_is)
+{
+	uintptr_t p = grow(BACKEND_THP, 2 * MIB), q;
+	void *wall;
+
+	ASSERT_NE(0, p);
+	wall = mmap((void *)(p + 2 * MIB), OS_PAGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_EQ(p + 2 * MIB, (uintptr_t)wall);
+	ASSERT_EQ(0, limit_here(2 * MIB));
+	q = grow(BACKEND_THP, 2 * MIB);
+	EXPECT_EQ(p - 2 * MIB, q);
+	EXPECT_EQ(0, grow(BACKEND_THP, 2 * MIB));
+	ASSERT_EQ(0, limit_here(2 * MIB));
+	q = grow(BACKEND_THP, 2 * MIB);
+	EXPECT_EQ(p - 4 * MIB, q);
+	memset((void *)q, 1, 2 * MIB);
+}
+
 /* Locked memory is not taken back, and that is said. */
 TEST(locked)
 {

@@ -428,6 +428,36 @@ TEST(refused_once_is_not_lost)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* What is idle goes when the limit would refuse otherwise: so much, and no more. */
+TEST(idle_memory_makes_room_below_a_hard_limit)
+{
+	struct span *s[4];
+	int i;
+
+	shim_conf.scavenger = false;
+	shim_conf.limit = 64 * MIB;
+	shim_conf.limit_hard = true;
+	outgrow();
+	for (i = 0; i < 4; i++) {
+		s[i] = pageheap_alloc(12 * MIB / PAGE_SIZE, 1);
+		ASSERT_NE(NULL, s[i]);
+		/* in use, so that what is freed is no run of all */
+		ASSERT_NE(NULL, pageheap_alloc(BLOCK_PAGES, 1));
+	}
+	for (i = 0; i < 4; i++)
+		pageheap_free(s[i]);
+	EXPECT_LE(48 * MIB, stat_now().free);
+	/* more than two of them were, less than is idle */
+	s[0] = pageheap_alloc(40 * MIB / PAGE_SIZE, 1);
+	ASSERT_NE(NULL, s[0]);
+	EXPECT_GE(64 * MIB, stat_now().inuse + stat_now().free);
+	EXPECT_EQ(NULL, pageheap_alloc(24 * MIB / PAGE_SIZE, 1));
+	pageheap_free(s[0]);
+	EXPECT_TRUE(pageheap_is_valid());
+	shim_conf.limit = 0;
+	shim_conf.limit_hard = false;
+}
+
 /* A locked page keeps its own block from being given back, and no other. */
 TEST(locked_page_keeps_one_block)
 {

@@ -147,6 +147,61 @@ TEST_F(many, every_cpu_of_8192_works_and_is_drained)
 	EXPECT_EQ(st.capacity, percpu.capacity);
 }
 
+/* As if the time had come to look who is idle, seen from a CPU that is not there. */
+static void look_around(void)
+{
+	be_on(4000);
+	percpu.tick = 1;
+	percpu_idle();
+	percpu.tick = UINT64_MAX;
+}
+
+/* Two looks in a row without a miss in between, and no two others. */
+TEST_F(many, idle_is_who_was_it_twice_in_a_row)
+{
+	unsigned int i;
+
+	be_on(0);
+	swing(1, 100);
+	look_around();
+	for (i = 0; i < 5; i++) {
+		look_around();
+		ASSERT_FALSE(percpu_is_closed(slab_of(0)));
+		be_on(0);
+		swing(2 + i, 100);
+		look_around();
+		ASSERT_FALSE(percpu_is_closed(slab_of(0)));
+	}
+	look_around();
+	EXPECT_FALSE(percpu_is_closed(slab_of(0)));
+	look_around();
+	EXPECT_TRUE(percpu_is_closed(slab_of(0)));
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+/* Who has no slab gets that of the CPU that has not missed for longest. */
+TEST_F(many, the_oldest_slab_is_stolen)
+{
+	unsigned int i;
+
+	percpu.limit = 3;
+	for (i = 0; i < 3; i++) {
+		be_on(i);
+		swing(1, 1);
+	}
+	/* 16 misses and more: CPU 0 is not the one any more */
+	be_on(0);
+	swing(2, 1000);
+	be_on(9);
+	give(1, take(1));
+	EXPECT_FALSE(percpu_is_closed(slab_of(0)));
+	EXPECT_TRUE(percpu_is_closed(slab_of(1)));
+	EXPECT_FALSE(percpu_is_closed(slab_of(2)));
+	EXPECT_FALSE(percpu_is_closed(slab_of(9)));
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 /*
  * 256 CPUs, a heap of 16 MiB: all caches together stay near half of it, and the
  * last CPU has no less than the first.

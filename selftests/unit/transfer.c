@@ -10,6 +10,7 @@
 
 #include "churn.h"
 #include "fake_central.h"
+#include "base/meta.h"
 #include "base/sizeclass.h"
 #include "cache/transfer.h"
 #include "span/central.h"
@@ -182,6 +183,27 @@ TEST(overfull_spills)
 	EXPECT_EQ(0, held(CLS));
 	EXPECT_EQ(0, fake_central.out);
 	EXPECT_EQ(0, fake_central.bad);
+}
+
+/* Room that was outgrown is room for others: no more is in use than there is. */
+TEST(growing_leaks_nothing)
+{
+	enum { N = 64 };
+	static void *objs[N][BATCH];
+	struct meta_stat before, after;
+	struct transfer_stat st;
+	unsigned int i;
+
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(BATCH, transfer_get(CLS, objs[i], BATCH));
+	meta_get_stat(&before);
+	for (i = 0; i < N; i++)
+		transfer_put(CLS, objs[i], BATCH);
+	meta_get_stat(&after);
+	transfer_get_stat(CLS, &st);
+	ASSERT_EQ(N * BATCH, st.objs);
+	EXPECT_EQ(N * BATCH * sizeof(void *), after.used - before.used);
+	transfer_flush();
 }
 
 /* Only what was not needed between two calls goes down. */
