@@ -14,6 +14,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "boot.h"
 #include "span/central.h"
 #include "base/conf.h"
@@ -95,6 +96,21 @@ static void page_check(void)
 	abort();
 }
 
+/* What was chosen, for who wants to know, or asked for what is not to be had. */
+static void say_ready(void)
+{
+	/* by pageheap_boot(), for good */
+	enum backend_id backend = backend_first();
+
+	if (shim_conf.backend == SHIM_BACKEND_KMOD && backend != BACKEND_KMOD)
+		shim_say("backend=kmod: %s does not open: %s ('hugearena doctor' says why)",
+			 "/dev/hugearena", "transparent huge pages");
+	if (shim_conf.verbose)
+		shim_say("ready: caches by %s, blocks from backend %s",
+			 percpu_has_rseq() ? "restartable sequences" : "locks",
+			 backend_ops(backend)->name);
+}
+
 void entry_first(void)
 {
 	bool alone;
@@ -122,9 +138,7 @@ void entry_first(void)
 	/* This may allocate; no other thread is here yet. */
 	fork_register();
 	prof_dump_boot();
-	if (shim_conf.verbose)
-		shim_say("ready: caches by %s", percpu_has_rseq() ?
-			 "restartable sequences" : "locks");
+	say_ready();
 }
 
 /*
