@@ -143,7 +143,7 @@ TEST(openmetrics_ends_with_eof)
 
 static int serve(void *arg)
 {
-	return tool("export --listen %d", PORT);
+	return tool("export %s --listen %d", arg ? (char *)arg : "", PORT);
 }
 
 /* The process that says it listens: its port is on its command line. */
@@ -226,6 +226,155 @@ TEST(served_on_loopback)
 	EXPECT_EQ(TOOL_OK, child_wait(pid));
 	EXPECT_EQ(TOOL_USAGE, tool("export --listen 0.0.0.0:%d", PORT));
 	EXPECT_EQ(TOOL_USAGE, tool("export --listen nonsense"));
+}
+
+/* The body of an answer, and its length. */
+static const char *body_of(const char *answer, int *len)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+
+	if (!body)
+		return NULL;
+	*len -= (int)(body + 4 - answer);
+	return body + 4;
+}
+
+/* Unpacked, by whom it is not: its length, or -1. */
+static ssize_t gunzip(const char *data, int len, char *out, size_t size)
+{
+	static const char path[] = "/tmp/export-test.gz";
+	FILE *f = fopen(path, "we");
+	ssize_t n;
+
+	if (!f || fwrite(data, 1, (size_t)len, f) != (size_t)len || fclose(f))
+		return -1;
+	f = popen("gzip -dc </tmp/export-test.gz", "re");
+	n = f ? (ssize_t)fread(out, 1, size, f) : -1;
+	if (f && pclose(f))
+		n = -1;
+	unlink(path);
+	return n;
+}
+
+TEST(heap_profiles_as_go_serves_them)
+{
+	static char answer[1 << 18], proto[1 << 20], request[256];
+	static const char *const types[] = {
+		"alloc_objects", "alloc_space", "inuse_objects", "inuse_space",
+		"site_large",
+	};
+	struct subject on, off;
+	const char *body;
+	json_t *list, *t;
+	int len, found = 0;
+	ssize_t n;
+	size_t i;
+	pid_t pid;
+
+	if (system("ip link set lo up 2>/dev/null || ifconfig lo up"))
+		SKIP(return, "no loopback here");
+	ASSERT_EQ(0, subject_start(&on, "mix", "backend=thp,profile=4k"));
+	ASSERT_EQ(0, subject_start(&off, "mix", "backend=thp"));
+	pid = child_start(serve, "--heap");
+	ASSERT_LT(0, pid);
+
+	snprintf(request, sizeof(request),
+		 "GET /debug/pprof/heap?pid=%d HTTP/1.0\r\n\r\n", on.pid);
+	len = ask(request, answer, sizeof(answer));
+	ASSERT_LT(0, len);
+	EXPECT_NE(NULL, strstr(answer, "200 OK"));
+	body = body_of(answer, &len);
+	ASSERT_NE(NULL, body);
+	n = gunzip(body, len, proto, sizeof(proto));
+	ASSERT_LT(0, n);
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		EXPECT_NE(NULL, memmem(proto, (size_t)n, types[i],
+				       strlen(types[i]))) {
+			TH_LOG("no %s", types[i]);
+		}
+	/* the older text, and what grew in a second: nothing, it stands still */
+	snprintf(request, sizeof(request),
+		 "GET /debug/pprof/heap?pid=%d&debug=1 HTTP/1.0\r\n\r\n",
+		 on.pid);
+	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "\nheap profile: "));
+	snprintf(request, sizeof(request),
+		 "GET /debug/pprof/heap?pid=%d&seconds=1 HTTP/1.0\r\n\r\n",
+		 on.pid);
+	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "200 OK"));
+
+	/* whoever has libshim is listed, with the parameter that chooses it */
+	len = ask("GET /targets HTTP/1.0\r\nHost: here:1\r\n\r\n", answer,
+		  sizeof(answer));
+	ASSERT_LT(0, len);
+	body = body_of(answer, &len);
+	ASSERT_NE(NULL, body);
+	list = json_loadb(body, (size_t)len, 0, NULL);
+	ASSERT_NE(NULL, list);
+	json_array_foreach(list, i, t) {
+		json_t *at = json_array_get(json_at(t, "targets"), 0);
+
+		EXPECT_STREQ("here:1", json_string_value(at));
+		found += atoi(json_text_at(json_at(t, "labels"),
+					   "__param_pid")) == on.pid;
+	}
+	EXPECT_EQ(1, found);
+	json_decref(list);
+
+	/* who is not sampled, who is not there, and which of two */
+	snprintf(request, sizeof(request),
+		 "GET /debug/pprof/heap?pid=%d HTTP/1.0\r\n\r\n", off.pid);
+	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "404"));
+	EXPECT_NE(NULL, strstr(answer, "profile=512k"));
+	ASSERT_LT(0, ask("GET /debug/pprof/heap?pid=999999999 HTTP/1.0\r\n\r\n",
+			 answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "404"));
+	ASSERT_LT(0, ask("GET /debug/pprof/heap?command=subject HTTP/1.0\r\n\r\n",
+			 answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "409"));
+	ASSERT_LT(0, ask("GET /debug/pprof/heap?pid=1x HTTP/1.0\r\n\r\n",
+			 answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "400"));
+	kill(server_pid(), SIGTERM);
+	EXPECT_EQ(TOOL_OK, child_wait(pid));
+	subject_end(&on);
+	subject_end(&off);
+}
+
+/* Sampling is on while the exporter is there, and off again when it is not. */
+TEST(sampling_switched_on_and_off)
+{
+	static char answer[1 << 18];
+	struct subject s;
+	char request[128];
+	pid_t pid;
+
+	if (system("ip link set lo up 2>/dev/null || ifconfig lo up"))
+		SKIP(return, "no loopback here");
+	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
+	pid = child_start(serve, "--heap=4k");
+	ASSERT_LT(0, pid);
+	snprintf(request, sizeof(request),
+		 "GET /debug/pprof/heap?pid=%d HTTP/1.0\r\n\r\n", s.pid);
+	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "200 OK"));
+	/* it is sampled now: profile has nothing to switch on, and waits for none */
+	EXPECT_EQ(TOOL_OK, tool("profile --json %d", s.pid));
+	kill(server_pid(), SIGTERM);
+	EXPECT_EQ(TOOL_OK, child_wait(pid));
+	EXPECT_EQ(TOOL_OK, tool("profile --time 0.1 %d", s.pid));
+	EXPECT_NE(NULL, strstr(tool_err, "only what was allocated"));
+	/* without --heap there is none */
+	pid = child_start(serve, NULL);
+	ASSERT_LT(0, pid);
+	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
+	EXPECT_NE(NULL, strstr(answer, "404"));
+	kill(server_pid(), SIGTERM);
+	EXPECT_EQ(TOOL_OK, child_wait(pid));
+	subject_end(&s);
+	EXPECT_EQ(TOOL_USAGE, tool("export --heap"));
 }
 
 TEST(without_the_module)

@@ -15,7 +15,8 @@
 
 struct args {
 	const char *output, *listen;
-	bool procs, open, any;
+	bool procs, open, any, heap;
+	uint64_t rate;
 };
 
 static const struct argp_option options[] = {
@@ -27,6 +28,9 @@ static const struct argp_option options[] = {
 	  "Replace FILE at once, for node_exporter's textfile collector", 0 },
 	{ "listen", 'l', "[ADDRESS:]PORT", 0,
 	  "Serve /metrics over HTTP, on 127.0.0.1 unless told otherwise", 0 },
+	{ "heap", 'H', "SIZE", OPTION_ARG_OPTIONAL,
+	  "Serve heap profiles as well, as Go's programs do; SIZE: switch sampling on "
+	  "where it is off", 0 },
 	{ "any", 'a', NULL, 0,
 	  "Allow --listen on an address that other machines reach", 0 },
 	{ 0 }
@@ -49,12 +53,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'l':
 		args->listen = arg;
 		return 0;
+	case 'H':
+		args->heap = true;
+		if (arg)
+			args->rate = args_rate(arg, state);
+		return 0;
 	case 'a':
 		args->any = true;
 		return 0;
 	case ARGP_KEY_END:
 		if (args->listen && args->output)
 			argp_error(state, "--listen or --output, not both");
+		if (args->heap && !args->listen)
+			argp_error(state, "--heap is for --listen");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -123,8 +134,15 @@ int cmd_export(int argc, char **argv)
 	char *text;
 
 	args_parse(&argp, "export", argc, argv, 0, &args);
-	if (args.listen)
-		return metrics_serve(args.listen, args.any, args.procs);
+	if (args.listen) {
+		const struct serve s = {
+			.address = args.listen, .any = args.any,
+			.procs = args.procs, .heap = args.heap,
+			.rate = args.rate,
+		};
+
+		return metrics_serve(&s);
+	}
 	text = metrics_text(args.open, args.procs, &len);
 	if (!text) {
 		out_error("no memory");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * shim_prof: the sampled heap profile of another process.  Called by profile,
- * leak, run.
+ * leak, run, metrics.
  */
 #include <errno.h>
 #include <math.h>

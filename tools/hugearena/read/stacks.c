@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stacks: call stacks of a process, by name.  Called by profile, leak.
+ * stacks: call stacks of a process, by name.  Called by profile, leak,
+ * metrics.
  *
  * Functions are sorted once for each file, as libdwfl looks at every symbol to
  * find one.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unit: what systemd was told about a service.  Called by doctor and adopt.
+ * unit: what systemd was told about a service.  Called by doctor, adopt and metrics.
  */
 #include <errno.h>
 #include <spawn.h>

@@ -6,6 +6,7 @@
  *   metrics_module.c  what the module reports
  *   metrics_procs.c   what commands have
  *   metrics_text.c    all of it
+ *   metrics_heap.c    heap profiles of processes, as Go's programs serve theirs
  *   metrics_serve.c   by HTTP
  */
 #ifndef TOOLS_METRICS_H
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /**
  * struct metrics - where it goes
@@ -67,13 +69,61 @@ void metrics_procs(struct metrics *m);
 char *metrics_text(bool open, bool procs, size_t *len);
 
 /**
- * metrics_serve - answer GET /metrics until a signal ends it
+ * struct heap_query - which heap profile is wanted
+ * @pid: of this process; or 0 and
+ * @command: of the process of that name, or
+ * @unit: of the service's main process
+ * @seconds: what it allocated and freed in so long from now, 0: since the start
+ * @text: the older text format instead of profile.proto
+ */
+struct heap_query {
+	pid_t pid;
+	const char *command, *unit;
+	unsigned int seconds;
+	bool text;
+};
+
+/**
+ * metrics_heap - a heap profile, as "GET /debug/pprof/heap" of Go's programs has
+ * @q: which
+ * @rate: mean bytes between samples, to switch sampling on where it is off; 0 to
+ *	leave it
+ * @wait: called to wait for a number of seconds, without the caller's locks
+ * @data: the profile, malloc()ed; or a sentence that says why there is none
+ * @len: its length
+ *
+ * Return: an HTTP status.
+ */
+unsigned int metrics_heap(const struct heap_query *q, uint64_t rate,
+			  void (*wait)(unsigned int), char **data, size_t *len);
+
+/* Switch off what metrics_heap() has switched on. */
+void metrics_heap_end(void);
+
+/**
+ * metrics_targets - processes that can be profiled, for discovery by HTTP
+ * @host: where we are reached, "localhost:9101"
+ *
+ * Return: JSON as Prometheus's http_sd_configs reads it, malloc()ed; NULL
+ * without memory.
+ */
+char *metrics_targets(const char *host);
+
+/**
+ * struct serve - what is served by HTTP, and where
  * @address: "127.0.0.1:9101", "[::1]:9101", ":9101" or "9101"
  * @any: allow an address that is not of this machine alone
  * @procs: with metrics_procs()
- *
- * Return: an exit status.
+ * @heap: heap profiles as well
+ * @rate: for metrics_heap()
  */
-int metrics_serve(const char *address, bool any, bool procs);
+struct serve {
+	const char *address;
+	bool any, procs, heap;
+	uint64_t rate;
+};
+
+/* Answer until a signal ends it; an exit status. */
+int metrics_serve(const struct serve *s);
 
 #endif

@@ -57,17 +57,21 @@ static void lines_add(struct profile *p, const struct prof *prof, double sign)
 		const struct prof_stack *s = &prof->stack[i];
 		struct prof_count c = count_of(p, s);
 		double scale = prof_scale(prof->rate, &c);
+		double ever = p->go ? prof_scale(prof->rate, &s->total) : 0;
 		struct profile_line *line = &p->line[p->n];
 
-		if (!c.objects)
+		if (!c.objects && !ever)
 			continue;
 		line->record = s;
 		line->objects = sign * scale * (double)c.objects;
 		line->bytes = sign * scale * (double)c.bytes;
 		line->before = sign < 0 ? line->bytes : 0;
 		/* each is there with a chance of 1 / scale */
-		line->variance = (double)c.bytes * (double)c.bytes /
-				 (double)c.objects * (scale - 1) * scale;
+		if (c.objects)
+			line->variance = (double)c.bytes * (double)c.bytes /
+					 (double)c.objects * (scale - 1) * scale;
+		line->ever_objects = sign * ever * (double)s->total.objects;
+		line->ever_bytes = sign * ever * (double)s->total.bytes;
 		p->n++;
 	}
 }
@@ -90,6 +94,9 @@ int profile_make(struct profile *p)
 			p->line[kept - 1].bytes += p->line[i].bytes;
 			p->line[kept - 1].before += p->line[i].before;
 			p->line[kept - 1].variance += p->line[i].variance;
+			p->line[kept - 1].ever_objects +=
+				p->line[i].ever_objects;
+			p->line[kept - 1].ever_bytes += p->line[i].ever_bytes;
 		} else {
 			p->line[kept++] = p->line[i];
 		}

@@ -33,10 +33,13 @@ enum profile_format {
  * @bytes: bytes they stand for
  * @before: bytes of these that were there before, negative
  * @variance: of @bytes, as it is chance what became a sample
+ * @ever_objects: with @go: those allocated ever, freed or not
+ * @ever_bytes: the same
  */
 struct profile_line {
 	const struct prof_stack *record;
 	double objects, bytes, before, variance;
+	double ever_objects, ever_bytes;
 };
 
 /**
@@ -44,6 +47,8 @@ struct profile_line {
  * @what: which
  * @prof: the samples
  * @before: what is subtracted, with addresses of @stacks; empty for nothing
+ * @go: profile.proto as Go's: what is in use and what was allocated ever
+ * @seconds: with @go: how long a growth was watched
  * @top: lines of a table
  * @stacks: names
  * @line: by profile_make(), most bytes first
@@ -55,7 +60,8 @@ struct profile_line {
 struct profile {
 	enum profile_what what;
 	const struct prof *prof, *before;
-	unsigned int top;
+	bool go;
+	unsigned int seconds, top;
 	struct stacks stacks;
 	struct profile_line *line;
 	size_t n;

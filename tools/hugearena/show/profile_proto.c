@@ -6,10 +6,15 @@
  * varints and lengths of bytes occur.  Locations have names, files and lines, so
  * that it can be read where the programs are not, and mappings with build ids, so
  * that a store of symbols finds the rest.  The whole is compressed, as Go does.
+ *
+ * By choice its values are those of Go's heap profile, by their names, so that
+ * what scrapes Go's programs takes it for one.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zlib.h>
 
 #include "profile.h"
@@ -18,7 +23,9 @@
 enum {
 	PROFILE_SAMPLE_TYPE = 1, PROFILE_SAMPLE = 2, PROFILE_MAPPING = 3,
 	PROFILE_LOCATION = 4, PROFILE_FUNCTION = 5, PROFILE_STRINGS = 6,
+	PROFILE_TIME_NS = 9, PROFILE_DURATION_NS = 10,
 	PROFILE_PERIOD_TYPE = 11, PROFILE_PERIOD = 12,
+	PROFILE_DEFAULT_TYPE = 14,
 	TYPE_TYPE = 1, TYPE_UNIT = 2,
 	SAMPLE_LOCATION = 1, SAMPLE_VALUE = 2,
 	MAPPING_ID = 1, MAPPING_START = 2, MAPPING_LIMIT = 3,
@@ -33,6 +40,7 @@ enum {
 /* Strings every profile has; 0 must be "". */
 static const char *const fixed[] = {
 	"", "objects", "count", "space", "bytes",
+	"alloc_objects", "alloc_space", "inuse_objects", "inuse_space",
 };
 
 #define NR_FIXED	(sizeof(fixed) / sizeof(fixed[0]))
@@ -142,6 +150,11 @@ static size_t addresses_collect(const struct profile *p, uintptr_t **list)
 	return kept;
 }
 
+static void put_value(struct message *m, double value)
+{
+	put_number(m, SAMPLE_VALUE, (uint64_t)llround(value));
+}
+
 static void samples_put(struct message *m, struct profile *p,
 			const uintptr_t *list, size_t n)
 {
@@ -160,10 +173,12 @@ static void samples_put(struct message *m, struct profile *p,
 			put_number(&inner, SAMPLE_LOCATION,
 				   (uint64_t)(at - list) + 1);
 		}
-		put_number(&inner, SAMPLE_VALUE,
-			   (uint64_t)(int64_t)p->line[i].objects);
-		put_number(&inner, SAMPLE_VALUE,
-			   (uint64_t)(int64_t)p->line[i].bytes);
+		if (p->go) {
+			put_value(&inner, p->line[i].ever_objects);
+			put_value(&inner, p->line[i].ever_bytes);
+		}
+		put_value(&inner, p->line[i].objects);
+		put_value(&inner, p->line[i].bytes);
 		put_message(m, PROFILE_SAMPLE, &inner);
 	}
 	free(inner.data);
@@ -290,6 +305,34 @@ static int gzip_write(const struct message *m, FILE *f)
 	return err ? err : fflush(f) ? -errno : 0;
 }
 
+/* What the values of a sample are, in their order. */
+static void types_put(struct message *m, const struct profile *p)
+{
+	if (!p->go) {
+		put_type(m, PROFILE_SAMPLE_TYPE, 1, 2);	/* objects, count */
+		put_type(m, PROFILE_SAMPLE_TYPE, 3, 4);	/* space, bytes */
+		return;
+	}
+	put_type(m, PROFILE_SAMPLE_TYPE, 5, 2);	/* alloc_objects, count */
+	put_type(m, PROFILE_SAMPLE_TYPE, 6, 4);	/* alloc_space, bytes */
+	put_type(m, PROFILE_SAMPLE_TYPE, 7, 2);	/* inuse_objects, count */
+	put_type(m, PROFILE_SAMPLE_TYPE, 8, 4);	/* inuse_space, bytes */
+	put_number(m, PROFILE_DEFAULT_TYPE, 8);
+}
+
+/* When it was taken, and what of. */
+static void time_put(struct message *m, const struct profile *p)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	put_number(m, PROFILE_TIME_NS, (uint64_t)now.tv_sec * 1000000000 +
+		   (uint64_t)now.tv_nsec);
+	if (p->seconds)
+		put_number(m, PROFILE_DURATION_NS,
+			   (uint64_t)p->seconds * 1000000000);
+}
+
 int profile_proto(struct profile *p, FILE *f)
 {
 	struct proto o = { .nr = NR_FIXED };
@@ -301,8 +344,8 @@ int profile_proto(struct profile *p, FILE *f)
 	n = addresses_collect(p, &list);
 	if (!list)
 		return -ENOMEM;
-	put_type(m, PROFILE_SAMPLE_TYPE, 1, 2);	/* objects, count */
-	put_type(m, PROFILE_SAMPLE_TYPE, 3, 4);	/* space, bytes */
+	types_put(m, p);
+	time_put(m, p);
 	samples_put(m, p, list, n);
 	mappings_put(&o, &p->stacks, list, n);
 	locations_put(&o, &p->stacks, list, n);
