@@ -29,8 +29,8 @@ above := $(patsubst %/,%,$(dir $(wildcard box/*.map co/*.map gc/*.map)))
 
 above_cflags = -std=gnu11 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden \
 	-fno-plt -ftls-model=initial-exec -fno-semantic-interposition \
-	-fexceptions -O2 -MMD -MP -Iinclude -I. -I$(gen) $(OPT) $(CFLAGS) \
-	-fno-lto
+	-fexceptions -O2 -MMD -MP -Iinclude -I. -I$(gen) $(OPT) $(CPPFLAGS) \
+	-U_FORTIFY_SOURCE $(CFLAGS) -fno-lto
 above_ldflags = -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
 	-Wl,-O1 -Wl,--hash-style=gnu $(LDFLAGS)
 
