@@ -41,7 +41,7 @@ ifeq ($(filter help clean docs,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(CC)),)
 $(error no C compiler: 'sh tools/up $(or $(firstword $(MAKECMDGOALS)),all)' installs what is needed)
 endif
-ifeq ($(kernels)$(without_module)$(filter lib tools dist deb \
+ifeq ($(kernels)$(without_module)$(filter lib tools dist deb check-dist \
 	install-lib install-tools install-doc install-device install-dkms,$(MAKECMDGOALS)),)
 $(error no kernel headers$(if $(KERNELS), of $(KERNELS)): 'apt-get install linux-headers-amd64' installs some)
 endif
@@ -111,6 +111,11 @@ check-escape: tools
 check-portable:
 	@mkdir -p $(o)
 	@selftests/portable/run $(o)
+
+## check-dist: Debian's packages installed, used, upgraded, purged (root)
+check-dist:
+	@mkdir -p $(o)
+	@selftests/dist/run $(o) $(VERSION)
 
 ## check-layers: no layer knows what is above it, and no mutant's patch rots
 check-layers: lib kmod tools
@@ -189,7 +194,7 @@ help:
 	@sed -n 's/^## \(.*\)/  \1/p' Makefile tools/dist/install.mk
 	@echo "  clean: remove $(O)/"
 
-.PHONY: all kmod lib tools selftests check check-shimcc check-escape check-portable check-unit check-layers check-examples \
+.PHONY: all kmod lib tools selftests check check-dist check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
 	bench-vm bench-co bench-co-http overhead docs clean help
