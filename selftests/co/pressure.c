@@ -37,6 +37,15 @@ static size_t warm(void)
 	return st.warm;
 }
 
+/* And those that keep none. */
+static size_t cold(void)
+{
+	struct shim_stack_stat st;
+
+	shim_stack_get_stat(&st);
+	return st.cold;
+}
+
 static void stacks_come_and_go(void)
 {
 	int i;
@@ -73,16 +82,20 @@ TEST(far_from_the_limit_they_stay_warm)
 
 TEST(near_the_limit_they_do_not)
 {
+	size_t all;
 	int i;
 
 	stacks_come_and_go();
 	ASSERT_LT(STACKS / 4, warm());
+	all = warm() + cold();
 	for (i = 0; i < 100 && warm(); i++)
 		heap_comes_and_goes(PIECES);
 	EXPECT_EQ(0, warm());
-	/* and work again */
+	EXPECT_EQ(all, cold());
+	/* and work again, these before any new ones */
 	stacks_come_and_go();
 	EXPECT_NE(NULL, stacks[STACKS - 1]);
+	EXPECT_GT(all, cold());
 }
 
 TEST_HARNESS_MAIN

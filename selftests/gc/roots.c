@@ -81,6 +81,21 @@ TEST(malloc_is_no_root_until_it_is_registered)
 	free(p);
 }
 
+/* One call takes out all that lies in its range, however it was added. */
+TEST(roots_that_were_added_in_pieces)
+{
+	void **p = calloc(SOME, sizeof(*p));
+	unsigned int i, n = SOME / 5;
+
+	fill(p, 48);
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, shim_gc_root_add(p + i * n, n * sizeof(*p)));
+	EXPECT_LE(5 * n, left());
+	ASSERT_EQ(0, shim_gc_root_remove(p, SOME * sizeof(*p)));
+	EXPECT_GE(STRAY, left());
+	free(p);
+}
+
 TEST(a_root_that_was_unmapped_is_left_out)
 {
 	void **p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,

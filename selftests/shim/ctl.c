@@ -146,6 +146,27 @@ TEST(bad_calls_fail)
 	EXPECT_LT(sizeof(c), len);
 }
 
+/* A text fits where there is room for it and its end, and nowhere else. */
+TEST(room_for_a_text)
+{
+	char text[64];
+	size_t need = 0, len;
+
+	ASSERT_EQ(0, shim_ctl("version", NULL, &need, NULL, 0));
+	ASSERT_LT(1, need);
+	ASSERT_GT(sizeof(text), need);
+	memset(text, '~', sizeof(text));
+	len = need;
+	EXPECT_EQ(0, shim_ctl("version", text, &len, NULL, 0));
+	EXPECT_EQ(need, len);
+	EXPECT_EQ(need, strlen(text) + 1);
+	EXPECT_EQ('~', text[need]);
+	memset(text, '~', sizeof(text));
+	len = need - 1;
+	EXPECT_FAILS(ENOMEM, shim_ctl("version", text, &len, NULL, 0));
+	EXPECT_EQ('~', text[0]);
+}
+
 TEST(settings_are_kept)
 {
 	uint64_t old = number("cache");

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <obstack.h>
 #include <pthread.h>
@@ -204,6 +205,27 @@ TEST(small_objects_are_counted)
 	EXPECT_LE(before.uordblks + total, after.uordblks);
 	for (i = 1; i < 20; i++)
 		free(p[i]);
+}
+
+/* What is wider than an int is as much as an int can say, not a part of it. */
+TEST(narrow_fields_end_where_they_are_full)
+{
+	const size_t len = (size_t)5 << 30;	/* 1 GiB, of 32 bits */
+	struct mallinfo2 wide;
+	struct mallinfo info;
+	char *p = malloc(len);
+
+	ASSERT_NE(NULL, p);
+	/* never touched, so that it costs addresses only */
+	wide = mallinfo2();
+	EXPECT_LE(len, wide.uordblks);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	info = mallinfo();
+#pragma GCC diagnostic pop
+	EXPECT_EQ(INT_MAX, info.arena);
+	EXPECT_EQ(INT_MAX, info.uordblks);
+	free(p);
 }
 
 /* tst-malloc_info: called while threads have memory, and when they are gone. */
