@@ -202,11 +202,11 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 			add_release(c, i, release::MAYBE, name);
 			releases.back().node = whole[i];
 		}
-		if (p.observed &&
-		    (i < t.params.size() || prints_addresses(c, t))) {
+		if (p.observed[POINTER] &&
+		    (i < t.params.size() || prints_addresses(c, t)))
 			look_at(arg[i], NO_NODE, c);
+		if (p.observed[REACHED])
 			look_at(deep[i], NO_NODE, c);
-		}
 	}
 	if (!lhs)
 		return;
@@ -418,7 +418,8 @@ static tags tags_of_pure(gcall *c, bool looks_at_memory)
 		p.known = true;
 		p.result[POINTER] = true;
 		p.result[REACHED] = looks_at_memory;
-		p.observed = true;
+		p.observed[POINTER] = true;
+		p.observed[REACHED] = looks_at_memory;
 	}
 	t.any = true;
 	return t;

@@ -17,7 +17,7 @@ static const unsigned int max_params = 8 * sizeof(unsigned long);
 
 param_tags::param_tags() :
 	known(false), same_byte(false), frees(false), may_free(false),
-	observed(false)
+	observed{false, false}
 {
 	for (int l = POINTER; l <= REACHED; l++) {
 		leaks[l] = result[l] = in_new[l] = false;
@@ -36,7 +36,8 @@ bool param_tags::operator==(const param_tags &o) const
 			return false;
 	return known == o.known && same_byte == o.same_byte &&
 		frees == o.frees && may_free == o.may_free &&
-		observed == o.observed;
+		observed[POINTER] == o.observed[POINTER] &&
+		observed[REACHED] == o.observed[REACHED];
 }
 
 tags::tags() :
@@ -68,7 +69,7 @@ param_tags tags::of(unsigned int nr) const
 	if (nr < params.size())
 		return params[nr];
 	p.known = variadic_known;
-	p.observed = variadic_observed;
+	p.observed[POINTER] = variadic_observed;
 	return p;
 }
 
@@ -104,8 +105,10 @@ std::string tags_print(const tags &t)
 			s << ' ' << i + 1 << "~free";
 		if (p.may_free)
 			s << ' ' << i + 1 << "?free";
-		if (p.observed)
+		if (p.observed[POINTER])
 			s << ' ' << i + 1 << '@';
+		if (p.observed[REACHED])
+			s << " *" << i + 1 << '@';
 	}
 	if (t.variadic_known)
 		s << (t.variadic_observed ? " ...@" : " ...");
@@ -225,8 +228,8 @@ static bool parse_item(const char *s, tags *t)
 		p->frees = true;
 	} else if (!strcmp(s, "?free") && !reached) {
 		p->may_free = true;
-	} else if (!strcmp(s, "@") && !reached) {
-		p->observed = true;
+	} else if (!strcmp(s, "@")) {
+		p->observed[reached] = true;
 	} else if (!strcmp(s, ">!")) {
 		p->leaks[reached] = true;
 	} else if (!strcmp(s, ">r")) {

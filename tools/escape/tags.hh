@@ -18,7 +18,8 @@
  *	2>new	its pointer may be stored in the new object that is the result
  *	2~free	what it points to is freed, whatever happens
  *	2?free	what it points to, or can be reached from there, may be freed
- *	2@	its address is looked at: compared, printed, hashed
+ *	2@	its address is looked at: compared, printed, hashed; *2@: those that
+ *		can be reached from it
  *	...	further arguments do not leak; ...@ but their addresses are looked at
  *	!>1	pointers of the world may be stored in what parameter 1 points to;
  *		!>*1 in what can be reached there
@@ -56,7 +57,7 @@ struct param_tags {
 	unsigned long in_param[2], in_reached[2];
 	bool frees;
 	bool may_free;
-	bool observed;
+	bool observed[2];
 
 	param_tags();
 	bool operator==(const param_tags &o) const;

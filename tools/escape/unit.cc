@@ -180,7 +180,7 @@ static void derive_param(const body &b, unsigned int nr, tags *t)
 				p->in_reached[l] |= 1ul << to;
 		}
 		if (b.looked_at(o))
-			p->observed = true;
+			p->observed[l] = true;
 	}
 	for (const release &r : b.releases)
 		if (b.releases_object(r, object[POINTER], &only) ||
