@@ -173,6 +173,10 @@ bench-vm bench-return-vm: lib kmod
 bench-co bench-co-http: lib
 	@$(MAKE) -C tools/bench/co O=$(o) $@
 
+## bench-escape: allocations and instructions that shimcc takes away (callgrind)
+bench-escape: lib tools
+	@tools/bench/escape/run $(o)
+
 ## overhead: what a service pays for being watched (redis-server, paired)
 overhead: lib tools
 	@tools/overhead $(o)
@@ -197,5 +201,5 @@ help:
 .PHONY: all kmod lib tools selftests check check-dist check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
-	bench-vm bench-co bench-co-http overhead docs clean help
+	bench-vm bench-co bench-co-http bench-escape overhead docs clean help
 .DELETE_ON_ERROR:
