@@ -19,7 +19,7 @@ FIXTURE(limit)
 
 static void put(const char *root, const char *path, const char *text)
 {
-	char full[512], *slash;
+	char full[2048], *slash;
 	FILE *f;
 
 	snprintf(full, sizeof(full), "%s%s", root, path);
@@ -198,6 +198,35 @@ TEST_F(limit, path_of_the_host)
 	put(self->root, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "5\n");
 	limit_update(MIB);
 	EXPECT_EQ(200 * MIB, limit_bytes());
+}
+
+/* Paths have room for 1024 bytes, the last one of them 0; longer ones are none. */
+static void put_long(const char *root, size_t len)
+{
+	size_t n = len - strlen(root) - strlen("/sys/fs/cgroup/memory.max"), i;
+	char dir[1024], text[1200], path[1200];
+
+	for (i = 0; i < n; i++)
+		dir[i] = i % 200 ? 'd' : '/';
+	dir[n] = '\0';
+	snprintf(text, sizeof(text), "0::%s\n", dir);
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", dir);
+	put(root, "/proc/self/cgroup", text);
+	put(root, path, "104857600\n");
+}
+
+TEST_F(limit, path_that_just_fits)
+{
+	put_long(self->root, 1023);
+	limit_update(MIB);
+	EXPECT_EQ(100 * MIB, limit_bytes());
+}
+
+TEST_F(limit, path_that_does_not)
+{
+	put_long(self->root, 1024);
+	limit_update(MIB);
+	EXPECT_EQ(0, limit_bytes());
 }
 
 TEST_F(limit, nonsense)

@@ -428,6 +428,48 @@ TEST(refused_once_is_not_lost)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* What was freed just now is young, however old the block around it is. */
+TEST(age_begins_with_the_free)
+{
+	struct span *s = pageheap_alloc(40, 1), *t = pageheap_alloc(1, 1);
+	size_t young, old;
+
+	shim_conf.scavenger = false;
+	ASSERT_EQ(block_of(s), block_of(t));
+	shim_lock_acquire(&ph.lock);
+	ph.tick += 100;
+	shim_lock_release(&ph.lock);
+	pageheap_free(s);
+	shim_lock_acquire(&ph.lock);
+	ph.tick++;
+	young = pageheap_release_idlest(4, false);
+	ph.tick += 4;
+	old = pageheap_release_idlest(4, false);
+	shim_lock_release(&ph.lock);
+	EXPECT_EQ(0, young);
+	EXPECT_EQ(40 * PAGE_SIZE, old);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* A span grows into the run behind it, to its last block and no further. */
+TEST(grows_into_all_of_a_run)
+{
+	struct span *s, *hole, *wall;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	s = pageheap_alloc(4 * BLOCK_PAGES, 1);
+	hole = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	wall = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	ASSERT_EQ(s->start + 4 * BLOCK_SIZE, hole->start);
+	ASSERT_EQ(s->start + 6 * BLOCK_SIZE, wall->start);
+	pageheap_free(hole);
+	EXPECT_FALSE(pageheap_resize(s, 7 * BLOCK_PAGES));
+	EXPECT_TRUE(pageheap_resize(s, 6 * BLOCK_PAGES));
+	EXPECT_EQ(6 * BLOCK_PAGES, s->npages);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 /* What is idle goes when the limit would refuse otherwise: so much, and no more. */
 TEST(idle_memory_makes_room_below_a_hard_limit)
 {

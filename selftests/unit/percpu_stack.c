@@ -54,6 +54,28 @@ TEST(grows_when_it_misses_in_both_directions)
 	EXPECT_TRUE(slab_is_valid(slab));
 }
 
+/* Once in each direction is one step: the miss that made it is used up by it. */
+TEST(a_step_takes_two_misses)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i, cap;
+
+	while (slab->cap[CLS] < BATCH)
+		miss(slab, CLS, PERCPU_UNDERFLOW);
+	cap = slab->cap[CLS];
+	/* the direction that is known already counts for the first */
+	miss(slab, CLS, PERCPU_OVERFLOW);
+	EXPECT_LT(cap, slab->cap[CLS]);
+	for (i = 0; i < 8; i++) {
+		cap = slab->cap[CLS];
+		miss(slab, CLS, PERCPU_UNDERFLOW);
+		EXPECT_EQ(cap, slab->cap[CLS]);
+		miss(slab, CLS, PERCPU_OVERFLOW);
+		EXPECT_LT(cap, slab->cap[CLS]);
+	}
+	EXPECT_TRUE(slab_is_valid(slab));
+}
+
 TEST(classes_share_the_budget)
 {
 	struct percpu_slab *slab = slab_make();
