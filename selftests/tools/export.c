@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "harness.h"
+#include "memcg.h"
 #include "tool.h"
 
 #define PORT	39101
@@ -108,6 +109,58 @@ TEST(commands_are_added_up)
 					"{command=\"subject\"}"));
 	subject_end(&a);
 	subject_end(&b);
+}
+
+/* With a label that is different they are not; one without a value is not there. */
+TEST(told_apart_by_labels)
+{
+	struct subject a, b;
+	char sample[128];
+
+	ASSERT_EQ(0, subject_start(&a, "mix", "backend=thp"));
+	ASSERT_EQ(0, subject_start(&b, "mix", "backend=thp"));
+	ASSERT_EQ(TOOL_OK, tool("export --labels pid,pod"));
+	snprintf(sample, sizeof(sample),
+		 "hugearena_command_processes{command=\"subject\",pid=\"%d\"}",
+		 a.pid);
+	EXPECT_EQ(1, value_of(sample));
+	snprintf(sample, sizeof(sample),
+		 "hugearena_command_processes{command=\"subject\",pid=\"%d\"}",
+		 b.pid);
+	EXPECT_EQ(1, value_of(sample));
+	EXPECT_EQ(-1, value_of("hugearena_command_processes"
+			       "{command=\"subject\"}"));
+	/* both are in one control group, if in any */
+	ASSERT_EQ(TOOL_OK, tool("export --labels cgroup"));
+	EXPECT_NE(NULL, strstr(tool_out, "{command=\"subject\"")) {
+		TH_LOG("%.400s", tool_out);
+	}
+	EXPECT_EQ(NULL, strstr(tool_out, "pid=\""));
+	EXPECT_EQ(TOOL_USAGE, tool("export --labels pid,other"));
+	EXPECT_EQ(TOOL_USAGE, tool("export --labels pid=1"));
+	subject_end(&a);
+	subject_end(&b);
+}
+
+/* A pod's control group has its UID in its name, as systemd may have it. */
+TEST(pods_by_their_uid)
+{
+	char sample[128];
+	struct memcg m;
+	struct subject a;
+
+	if (memcg_make(&m, "kubepods-pod01234567_89ab_cdef_0123_456789abcdef.slice"))
+		SKIP(return, "no memory controller of version 2 here");
+	ASSERT_EQ(0, memcg_enter(&m));
+	EXPECT_EQ(0, subject_start(&a, "mix", "backend=thp"));
+	ASSERT_EQ(0, memcg_leave());
+	ASSERT_EQ(TOOL_OK, tool("export --labels pod"));
+	snprintf(sample, sizeof(sample), "%s{%s=\"%s\",%s=\"%s\"}",
+		 "hugearena_command_processes", "command", "subject", "pod",
+		 "01234567-89ab-cdef-0123-456789abcdef");
+	EXPECT_EQ(1, value_of(sample));
+	subject_end(&a);
+	EXPECT_EQ(0, memcg_drop(&m));
 }
 
 TEST(a_file_is_replaced)

@@ -15,13 +15,16 @@
 
 struct args {
 	const char *output, *listen;
-	bool procs, open, any, heap;
+	bool open, any, heap;
+	unsigned int procs;
 	uint64_t rate;
 };
 
 static const struct argp_option options[] = {
 	{ "processes", 'p', NULL, 0,
 	  "Also what commands have, which looks at every process", 0 },
+	{ "labels", 'L', "LIST", 0,
+	  "Tell processes of a command apart by pid, cgroup, unit, pod", 0 },
 	{ "openmetrics", 'O', NULL, 0,
 	  "OpenMetrics 1.0 instead of the older text format", 0 },
 	{ "output", 'o', "FILE", 0,
@@ -36,13 +39,38 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
+/* "unit,pod" as flags. */
+static unsigned int labels(char *list, struct argp_state *state)
+{
+	static char *const names[] = { "pid", "cgroup", "unit", "pod", NULL };
+	static const unsigned int flags[] = {
+		METRICS_PID, METRICS_CGROUP, METRICS_UNIT, METRICS_POD,
+	};
+	unsigned int all = 0;
+	char *value;
+	int i;
+
+	while (*list) {
+		i = getsubopt(&list, names, &value);
+		if (i < 0 || (value && *value))
+			argp_error(state, "there is no label '%s'",
+				   value ? value : "");
+		else
+			all |= flags[i];
+	}
+	return all;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *args = state->input;
 
 	switch (key) {
 	case 'p':
-		args->procs = true;
+		args->procs |= METRICS_COMMAND;
+		return 0;
+	case 'L':
+		args->procs |= METRICS_COMMAND | labels(arg, state);
 		return 0;
 	case 'O':
 		args->open = true;

@@ -150,6 +150,30 @@ void proc_unit(const char *cgroup, char *buf, size_t size)
 	}
 }
 
+/*
+ * systemd's names have the UID as "kubepods-burstable-pod1234_5678.slice", those of
+ * the kubelet's own making as "kubepods/burstable/pod1234-5678".
+ */
+void proc_pod(const char *cgroup, char *buf, size_t size)
+{
+	const size_t uid = 36;
+	const char *at = strstr(cgroup, "kubepods");
+	char *c;
+
+	snprintf(buf, size, "%s", "");
+	for (at = at ? strstr(at + 8, "pod") : NULL; at;
+	     at = strstr(at + 3, "pod")) {
+		if ((at[-1] != '-' && at[-1] != '/') ||
+		    strspn(at + 3, "0123456789abcdef_-") != uid)
+			continue;
+		snprintf(buf, size, "%.*s", (int)uid, at + 3);
+		for (c = buf; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		return;
+	}
+}
+
 bool proc_may_look(void)
 {
 	FILE *f = proc_open(getpid(), "status");

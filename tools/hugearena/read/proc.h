@@ -79,6 +79,9 @@ uint64_t proc_cpu(pid_t pid);
 void proc_cgroup(pid_t pid, char *buf, size_t size);
 void proc_unit(const char *cgroup, char *buf, size_t size);
 
+/* The UID of the pod of Kubernetes whose control group this is, "" if of none. */
+void proc_pod(const char *cgroup, char *buf, size_t size);
+
 /* May this command look into processes of others? */
 bool proc_may_look(void);
 

@@ -62,11 +62,18 @@ void metrics_end(struct metrics *m);
 /* All about the module; hugearena_up alone without it. */
 void metrics_module(struct metrics *m);
 
-/* Commands on libshim or with arenas, added up by command name. */
-void metrics_procs(struct metrics *m);
+/* What processes are told apart by. */
+#define METRICS_COMMAND	1u
+#define METRICS_PID	2u
+#define METRICS_CGROUP	4u
+#define METRICS_UNIT	8u
+#define METRICS_POD	16u	/* of Kubernetes, by UID */
 
-/* The whole text, malloc()ed; NULL without memory. */
-char *metrics_text(bool open, bool procs, size_t *len);
+/* Processes on libshim or with arenas, added up by METRICS_COMMAND and others. */
+void metrics_procs(struct metrics *m, unsigned int labels);
+
+/* The whole text, malloc()ed; NULL without memory.  @procs: labels, or 0. */
+char *metrics_text(bool open, unsigned int procs, size_t *len);
 
 /**
  * struct heap_query - which heap profile is wanted
@@ -113,13 +120,14 @@ char *metrics_targets(const char *host);
  * struct serve - what is served by HTTP, and where
  * @address: "127.0.0.1:9101", "[::1]:9101", ":9101" or "9101"
  * @any: allow an address that is not of this machine alone
- * @procs: with metrics_procs()
+ * @procs: labels for metrics_procs(), or 0
  * @heap: heap profiles as well
  * @rate: for metrics_heap()
  */
 struct serve {
 	const char *address;
-	bool any, procs, heap;
+	bool any, heap;
+	unsigned int procs;
 	uint64_t rate;
 };
 

@@ -216,14 +216,19 @@ unsigned int metrics_heap(const struct heap_query *q, uint64_t rate,
 static json_t *target(const char *host, const struct sample *s)
 {
 	json_t *labels = json_object();
-	char pid[16];
+	char pid[16], pod[40];
 
+	proc_pod(s->cgroup, pod, sizeof(pod));
 	snprintf(pid, sizeof(pid), "%d", s->pid);
 	json_object_set_new(labels, "__metrics_path__",
 			    json_string("/debug/pprof/heap"));
 	json_object_set_new(labels, "__param_pid", json_string(pid));
 	json_object_set_new(labels, "pid", json_string(pid));
 	json_object_set_new(labels, "command", json_string(s->comm));
+	if (s->unit[0])
+		json_object_set_new(labels, "unit", json_string(s->unit));
+	if (pod[0])
+		json_object_set_new(labels, "pod", json_string(pod));
 	return json_pack("{s:[s], s:o}", "targets", host, "labels", labels);
 }
 

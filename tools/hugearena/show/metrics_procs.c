@@ -2,8 +2,8 @@
 /*
  * metrics_procs: commands on libshim or with arenas, for Prometheus.
  *
- * Added up by command name: process ids would make a new time series each time
- * a service is restarted.
+ * Added up by command name, and by what else is asked for: process ids would make
+ * a new time series each time a service is restarted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +15,12 @@
 /**
  * struct command - processes of one name
  * @comm: the name
+ * @pid: with METRICS_PID, the process; and so on
  * @n: processes
  * @shim: of these, on libshim
  */
 struct command {
-	char comm[32];
+	char comm[32], pid[16], cgroup[256], unit[128], pod[40];
 	unsigned int n, shim;
 	uint64_t rss, pmd, allocated, cached, arena;
 	struct coroutine_counts co;
@@ -30,16 +31,54 @@ static const char *const states[COROUTINE_STATES] = {
 };
 
 static struct command *command_get(struct command *list, size_t *n,
-				   const char *comm)
+				   const struct sample *s, unsigned int labels)
 {
+	struct command *c = &list[*n];
 	size_t i;
 
+	memset(c, 0, sizeof(*c));
+	snprintf(c->comm, sizeof(c->comm), "%s", s->comm);
+	if (labels & METRICS_PID)
+		snprintf(c->pid, sizeof(c->pid), "%d", s->pid);
+	if (labels & METRICS_CGROUP)
+		snprintf(c->cgroup, sizeof(c->cgroup), "%s", s->cgroup);
+	if (labels & METRICS_UNIT)
+		snprintf(c->unit, sizeof(c->unit), "%s", s->unit);
+	if (labels & METRICS_POD)
+		proc_pod(s->cgroup, c->pod, sizeof(c->pod));
 	for (i = 0; i < *n; i++)
-		if (!strcmp(list[i].comm, comm))
+		if (!strcmp(list[i].comm, c->comm) &&
+		    !strcmp(list[i].pid, c->pid) &&
+		    !strcmp(list[i].cgroup, c->cgroup) &&
+		    !strcmp(list[i].unit, c->unit) &&
+		    !strcmp(list[i].pod, c->pod))
 			return &list[i];
-	memset(&list[*n], 0, sizeof(list[*n]));
-	snprintf(list[*n].comm, sizeof(list[*n].comm), "%s", comm);
-	return &list[(*n)++];
+	(*n)++;
+	return c;
+}
+
+/* A sample of it; @state may be NULL. */
+static void put(struct metrics *m, const char *name, double value,
+		const struct command *c, const char *state)
+{
+	const char *const all[][2] = {
+		{ "command", c->comm }, { "pid", c->pid },
+		{ "cgroup", c->cgroup }, { "unit", c->unit },
+		{ "pod", c->pod }, { "state", state },
+	};
+	const char *l[6][2] = { { NULL } };
+	size_t i, n = 0;
+
+	/* a label without a value is no label */
+	for (i = 0; i < 6; i++) {
+		if (!all[i][1] || !*all[i][1])
+			continue;
+		l[n][0] = all[i][0];
+		l[n++][1] = all[i][1];
+	}
+	metrics_sample(m, name, value, l[0][0], l[0][1], l[1][0], l[1][1],
+		       l[2][0], l[2][1], l[3][0], l[3][1], l[4][0], l[4][1],
+		       l[5][0], l[5][1], NULL);
 }
 
 static void add(struct command *c, const struct sample *s)
@@ -76,13 +115,11 @@ static void coroutines(struct metrics *m, const struct command *list, size_t n)
 		       "Coroutines of libshim-co; parked ones are suspended, too.");
 	for (i = 0; i < n; i++) {
 		for (k = 0; k < COROUTINE_STATES && list[i].co.stacks; k++)
-			metrics_sample(m, name, (double)list[i].co.state[k],
-				       "command", list[i].comm,
-				       "state", states[k], NULL);
+			put(m, name, (double)list[i].co.state[k], &list[i],
+			    states[k]);
 		if (list[i].co.stacks)
-			metrics_sample(m, name, (double)list[i].co.parked,
-				       "command", list[i].comm,
-				       "state", "parked", NULL);
+			put(m, name, (double)list[i].co.parked, &list[i],
+			    "parked");
 	}
 	name = "hugearena_command_stacks";
 	metrics_family(m, name, METRICS_GAUGE, NULL,
@@ -92,12 +129,9 @@ static void coroutines(struct metrics *m, const struct command *list, size_t n)
 
 		if (!co->stacks)
 			continue;
-		metrics_sample(m, name, (double)(co->stacks - co->free),
-			       "command", list[i].comm, "state", "used", NULL);
-		metrics_sample(m, name, (double)co->free,
-			       "command", list[i].comm, "state", "free", NULL);
-		metrics_sample(m, name, (double)co->unguarded, "command",
-			       list[i].comm, "state", "unguarded", NULL);
+		put(m, name, (double)(co->stacks - co->free), &list[i], "used");
+		put(m, name, (double)co->free, &list[i], "free");
+		put(m, name, (double)co->unguarded, &list[i], "unguarded");
 	}
 }
 
@@ -109,12 +143,11 @@ static void family(struct metrics *m, const struct command *list, size_t n,
 
 	metrics_family(m, name, METRICS_GAUGE, unit, help);
 	for (i = 0; i < n; i++)
-		metrics_sample(m, name, (double)*(const uint64_t *)
-			       ((const char *)&list[i] + offset),
-			       "command", list[i].comm, NULL);
+		put(m, name, (double)*(const uint64_t *)
+		    ((const char *)&list[i] + offset), &list[i], NULL);
 }
 
-void metrics_procs(struct metrics *m)
+void metrics_procs(struct metrics *m, unsigned int labels)
 {
 	struct top top = { .ours = true };
 	struct command *list;
@@ -122,20 +155,21 @@ void metrics_procs(struct metrics *m)
 
 	if (top_look(&top))
 		return;
-	list = calloc(top.n ? top.n : 1, sizeof(*list));
+	/* one more than there are: the last is the one that is looked for */
+	list = calloc(top.n + 1, sizeof(*list));
 	if (!list) {
 		top_free(&top);
 		return;
 	}
 	for (i = 0; i < top.n; i++)
 		if (top_shows(&top, &top.v[i]))
-			add(command_get(list, &n, top.v[i].now.comm),
+			add(command_get(list, &n, &top.v[i].now, labels),
 			    &top.v[i].now);
 	metrics_family(m, "hugearena_command_processes", METRICS_GAUGE, NULL,
 		       "Processes on libshim or with arenas.");
 	for (i = 0; i < n; i++)
-		metrics_sample(m, "hugearena_command_processes", list[i].n,
-			       "command", list[i].comm, NULL);
+		put(m, "hugearena_command_processes", list[i].n, &list[i],
+		    NULL);
 	metrics_family(m, "hugearena_hidden_processes", METRICS_GAUGE, NULL,
 		       "Processes the exporter has no right to look into.");
 	metrics_sample(m, "hugearena_hidden_processes", top.hidden, NULL);

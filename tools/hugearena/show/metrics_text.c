@@ -6,7 +6,7 @@
 
 #include "metrics.h"
 
-char *metrics_text(bool open, bool procs, size_t *len)
+char *metrics_text(bool open, unsigned int procs, size_t *len)
 {
 	struct metrics m = { .open = open };
 	char *text = NULL;
@@ -16,7 +16,7 @@ char *metrics_text(bool open, bool procs, size_t *len)
 		return NULL;
 	metrics_module(&m);
 	if (procs)
-		metrics_procs(&m);
+		metrics_procs(&m, procs);
 	metrics_end(&m);
 	if (fclose(m.f)) {
 		free(text);
