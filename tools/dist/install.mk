@@ -45,7 +45,8 @@ install-lib: lib
 			$(DESTDIR)$(LIBDIR)/$$(basename $$so .0) || exit 1; \
 	done
 	install -m 644 $(o)/libshim*.a $(DESTDIR)$(LIBDIR)/
-	install -m 644 libshim/include/*.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 libshim/include/*.h libshim/include/*.hpp \
+		$(DESTDIR)$(PREFIX)/include/
 	install -d $(DESTDIR)$(PREFIX)/include/shim-gc/gc
 	install -m 644 libshim/compat/*.h $(DESTDIR)$(PREFIX)/include/shim-gc/
 	install -m 644 libshim/compat/gc/*.h \
