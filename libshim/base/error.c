@@ -183,6 +183,12 @@ void shim_die(enum shim_die why, const void *p, unsigned int cls)
 	die(2);
 }
 
+void shim_stuck(const char *what)
+{
+	shim_say("%s", what);
+	die(2);
+}
+
 void shim_bug(const char *what, const void *p)
 {
 	shim_say("internal error: %s (%p)", what, p);

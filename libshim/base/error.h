@@ -42,6 +42,12 @@ void shim_bug(const char *what, const void *p)
 	__attribute__((noreturn, cold));
 
 /**
+ * shim_stuck - say that a call can never end, and abort
+ * @what: why
+ */
+void shim_stuck(const char *what) __attribute__((noreturn, cold));
+
+/**
  * shim_say - one line on standard error, "libshim: " before it
  * @fmt: conversions %s %u (unsigned int) %zu %p and %x (uintptr_t)
  */

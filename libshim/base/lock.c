@@ -27,6 +27,16 @@ static inline void relax(void)
 #endif
 }
 
+/* Written by boot, before there is a second thread. */
+static const uint32_t *born;
+static void (*waits_alone)(void);
+
+void shim_lock_watch(const uint32_t *page, void (*fn)(void))
+{
+	waits_alone = fn;
+	born = page;
+}
+
 /**
  * shim_lock_slow - wait for a lock that is held
  * @lock: the lock
@@ -53,6 +63,8 @@ void shim_lock_slow(struct shim_lock *lock)
 						__ATOMIC_RELAXED)) {
 			if (!seen)
 				return;
+			if (born && !__atomic_load_n(born, __ATOMIC_RELAXED))
+				waits_alone();
 			sys_call6(SYS_futex, (long)&lock->state,
 				  FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
 				  seen | SHIM_LOCK_WAIT, 0, 0, 0);

@@ -123,6 +123,7 @@ void entry_first(void)
 	conf_load(CONF_PATH, environment());
 	page_check();
 	pageheap_boot();
+	fork_watch();
 	percpu_set_budget(shim_conf.cache);
 	percpu_boot(shim_conf.rseq && !shim_conf.check);
 	if (shim_conf.check)

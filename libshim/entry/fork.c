@@ -19,6 +19,12 @@
  * the locks: they stay held, see shim_lock_fork_prepare().  If it interrupts
  * another fork, the locks are left to that one.
  *
+ * A child made by a raw clone() runs no handlers.  It may allocate as long as
+ * nobody held one of our locks.  Where somebody did, who waits in the child can
+ * wait for ever; so a process that has one thread, and in which a page that the
+ * kernel wipes in copies (MADV_WIPEONFORK) says that no handler has run, is ended
+ * with a message.
+ *
  * vfork() and posix_spawn() run no handlers and need none: parent and child
  * share the memory and the locks, and the parent waits.
  *
@@ -28,7 +34,9 @@
  *
  * Called by glibc.
  */
+#include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "span/central.h"
 #include "base/error.h"
@@ -39,6 +47,7 @@
 #include "pageheap/pageheap.h"
 #include "cache/percpu.h"
 #include "base/prof.h"
+#include "base/sys.h"
 #include "cache/transfer.h"
 
 #ifdef __GLIBC__
@@ -84,6 +93,55 @@ static struct {
 	uint32_t inner;		/* forks inside of its fork */
 	bool streams;		/* it has the list of streams */
 } forking;
+
+/* 1 in a process whose handlers have run, 0 in another's copy; or NULL. */
+static uint32_t *born;
+
+/* Has this process one thread, as far as the kernel says so? */
+static bool is_alone(void)
+{
+	char text[2048];
+	size_t len = 0;
+	long fd, n;
+
+	fd = sys_call6(SYS_openat, AT_FDCWD, (long)"/proc/self/status",
+		       O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (sys_failed(fd))
+		return false;
+	do {
+		n = sys_call3(SYS_read, fd, (long)(text + len),
+			      (long)(sizeof(text) - 1 - len));
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	sys_call3(SYS_close, fd, 0, 0);
+	text[len] = '\0';
+	return strstr(text, "\nThreads:\t1\n");
+}
+
+static void waits_in_a_copy(void)
+{
+	if (is_alone())
+		shim_stuck("in a child made by clone() without fork(): "
+			   "a thread of the parent held a lock");
+}
+
+void fork_watch(void)
+{
+	long at = sys_mmap(0, 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t *page = (uint32_t *)at;
+
+	if (sys_failed(at))
+		return;
+	if (sys_madvise((uintptr_t)at, 4096, MADV_WIPEONFORK)) {
+		/* before Linux 4.14, or not allowed: then such a child waits */
+		sys_munmap((uintptr_t)at, 4096);
+		return;
+	}
+	*page = 1;
+	born = page;
+	shim_lock_watch(page, waits_in_a_copy);
+}
 
 static bool is_inner(void)
 {
@@ -158,6 +216,8 @@ static void fork_child(void)
 {
 	unsigned int i;
 
+	if (born)
+		*born = 1;
 	if (forking.inner) {
 		forking.inner--;
 		return;

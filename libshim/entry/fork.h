@@ -14,6 +14,13 @@
  */
 void fork_register(void);
 
+/**
+ * fork_watch - know a copy of the process that was made behind glibc's back
+ *
+ * Called by boot, once.
+ */
+void fork_watch(void);
+
 #define FORK_LAYERS	3	/* slots: the libraries above, lowest first */
 
 /**

@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,6 +146,45 @@ TEST(a_child_forks_again)
 		_exit(!child_is_fine(pid) || l.bad);
 	}
 	EXPECT_TRUE(child_is_fine(pid));
+}
+
+/*
+ * A copy of the process that no handler prepared: it allocates, or says that it
+ * cannot, but it never waits for a thread that it has not.
+ */
+TEST(raw_clone_of_many_threads)
+{
+	struct load l = { .max = 100000 };
+	unsigned int i, bad = 0, said = 0, n = forks();
+
+	load_start(&l, THREADS);
+	for (i = 0; i < 5 * n && !bad; i++) {
+		pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		int status;
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			alarm(60);
+			close(STDERR_FILENO);
+			free(malloc(100));
+			free(malloc(100000));
+			free(malloc(5000000));
+			_exit(0);
+		}
+		while (waitpid(pid, &status, 0) < 0)
+			ASSERT_EQ(EINTR, errno);
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
+			said++;
+		else
+			bad += status != 0;
+	}
+	l.stop = true;
+	load_join(&l);
+	load_drain(&l);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, l.bad);
+	/* most find no lock held */
+	EXPECT_GT(5 * n, said);
 }
 
 TEST(spawn_while_threads_allocate)
