@@ -201,6 +201,13 @@ void percpu_squeeze(void);
 void percpu_idle(void);
 
 /**
+ * percpu_last_look - report what was freed twice, or inside an object
+ *
+ * When the process ends: as far as the caches tell, in a process with one thread.
+ */
+void percpu_last_look(void);
+
+/**
  * percpu_set_budget - bytes of free objects one CPU may keep
  * @bytes: the budget; 0 means to follow the size of the heap
  */

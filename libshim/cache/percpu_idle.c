@@ -4,10 +4,11 @@
  *
  * Keeps true: only the owner of a slab takes objects out of it.  Another CPU's
  * is taken, emptied, and given back or kept as a free one, all with the percpu
- * lock held; this CPU's is owned.  Called by percpu on misses, and by entry where
- * memory is short.
+ * lock held; this CPU's is owned.  Called by percpu on misses, by entry where memory
+ * is short, and by boot when the process ends.
  */
 #include "base/clock.h"
+#include "base/error.h"
 #include "percpu_int.h"
 #include "transfer.h"
 
@@ -61,30 +62,70 @@ static void slab_trim_idle(struct percpu_slab *slab)
 		slab->seen[cls] = (uint16_t)slab_top(slab, cls);
 }
 
-/* Look at one CPU, the lock being held. */
-static void cpu_look(unsigned int cpu)
+/*
+ * free() compares an object with the last one only; one that was freed twice with
+ * others in between, or a pointer into an object, is found in a look.  Of each
+ * stack the objects that were freed last: 2 us for a full one.
+ */
+#define FREED_LAST	512u
+
+struct misuse {
+	void *p;
+	unsigned int cls;
+};
+
+static bool slab_misuse(const struct percpu_slab *slab, struct misuse *m)
+{
+	m->p = NULL;
+	for (m->cls = 1; m->cls <= SIZECLASS_COUNT; m->cls++) {
+		m->p = slab_double(slab, m->cls, FREED_LAST);
+		if (m->p)
+			return true;
+	}
+	return false;
+}
+
+/* The first pointer that is no object. */
+static bool slab_interior(const struct percpu_slab *slab, struct misuse *m)
+{
+	unsigned int n;
+
+	for (m->cls = 1; m->cls <= SIZECLASS_COUNT; m->cls++)
+		for (n = 0; n < slab_count(slab, m->cls) && n < FREED_LAST; n++) {
+			m->p = slab->cur[m->cls][-(long)n];
+			if (transfer_check(m->cls, m->p))
+				return true;
+		}
+	return false;
+}
+
+/* Look at one CPU, the lock being held.  Return: true with what is wrong in *@m. */
+static bool cpu_look(unsigned int cpu, struct misuse *m)
 {
 	struct percpu_slab *slab = percpu_hot.slab[cpu];
 	uint64_t shape;
+	bool found;
 
 	if (percpu_is_closed(slab))
-		return;
+		return false;
 	shape = slab_shape(slab);
 	if (slab->shape != shape) {
 		slab->shape = shape;
 		slab->quiet = 0;
-		return;
+		return false;
 	}
 	if (++slab->quiet < QUIET_TICKS)
-		return;
+		return false;
 	slab = own_take(cpu);
 	if (!slab)
-		return;
+		return false;
+	found = slab_misuse(slab, m);
 	slab_empty(slab);
 	__atomic_fetch_sub(&percpu.capacity, slab->bytes, __ATOMIC_RELAXED);
 	slab->next = percpu.free;
 	percpu.free = slab;
 	percpu.drains++;
+	return found;
 }
 
 static void here_trim(void)
@@ -113,6 +154,48 @@ void percpu_tidy(bool all)
 	}
 }
 
+static void here_look(void)
+{
+	struct percpu_own own;
+	struct misuse m;
+	bool found;
+
+	if (!own_begin(&own))
+		return;
+	found = slab_misuse(own.slab, &m);
+	own_end(&own);
+	if (found)
+		shim_die(SHIM_DIE_DOUBLE, m.p, m.cls);
+}
+
+void percpu_last_look(void)
+{
+	bool twice = false, inside = false;
+	struct percpu_slab *slab;
+	unsigned int cpu;
+	struct misuse m = { 0 };
+
+	/*
+	 * other threads go on, and are not to be interrupted now; nor does
+	 * exit() in a signal handler wait for what it has interrupted
+	 */
+	if (!percpu.rseq || !own_is_single() || !shim_lock_try(&percpu.lock))
+		return;
+	for (cpu = 0; cpu < percpu.ncpus && !twice && !inside; cpu++) {
+		slab = own_take(cpu);
+		if (!slab)
+			continue;
+		twice = slab_misuse(slab, &m);
+		inside = !twice && slab_interior(slab, &m);
+		own_give(slab, cpu);
+	}
+	shim_lock_release(&percpu.lock);
+	if (twice)
+		shim_die(SHIM_DIE_DOUBLE, m.p, m.cls);
+	if (inside)
+		transfer_judge(m.cls, m.p);
+}
+
 /* Is it time for a look, and nobody else's? */
 static bool tick_is_due(void)
 {
@@ -129,13 +212,17 @@ static bool tick_is_due(void)
 static void look_around(void)
 {
 	struct percpu_slab *slab;
+	bool found = false;
+	struct misuse m;
 	unsigned int cpu;
 
 	if (percpu.rseq) {
 		shim_lock_acquire(&percpu.lock);
-		for (cpu = 0; cpu < percpu.ncpus; cpu++)
-			cpu_look(cpu);
+		for (cpu = 0; cpu < percpu.ncpus && !found; cpu++)
+			found = cpu_look(cpu, &m);
 		shim_lock_release(&percpu.lock);
+		if (found)
+			shim_die(SHIM_DIE_DOUBLE, m.p, m.cls);
 	}
 	for (cpu = 0; cpu < PERCPU_MAX_LOCKED; cpu++) {
 		slab = locked_slab(cpu);
@@ -151,7 +238,9 @@ void percpu_idle(void)
 {
 	if (!tick_is_due())
 		return;
-	if (percpu.rseq)
+	if (percpu.rseq) {
+		here_look();
 		here_trim();
+	}
 	look_around();
 }

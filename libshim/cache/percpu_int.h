@@ -123,6 +123,7 @@ extern struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED]
 struct percpu_slab *own_take(unsigned int cpu);
 void own_give(struct percpu_slab *slab, unsigned int cpu);
 struct percpu_slab *own_here(void);
+bool own_is_single(void);
 void own_stamp(struct percpu_slab *slab);
 
 /* percpu_own.c; the lock is not held: nobody waits for anybody. */

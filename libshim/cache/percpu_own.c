@@ -72,6 +72,16 @@ void own_stamp(struct percpu_slab *slab)
 	slab->stamp = __atomic_add_fetch(&stamps, 1, __ATOMIC_RELAXED);
 }
 
+/**
+ * own_is_single - is this the only thread, as far as glibc tells
+ */
+bool own_is_single(void)
+{
+	const char *single = &__libc_single_threaded;
+
+	return single && *single;
+}
+
 /*
  * Wait until no sequence that began before is under way on a CPU.  The kernel
  * restarts the one it finds there; pairs with the load of the slab pointer at
@@ -79,11 +89,10 @@ void own_stamp(struct percpu_slab *slab)
  */
 static bool fence(unsigned int cpu)
 {
-	const char *single = &__libc_single_threaded;
 	long ret;
 
 	/* one thread, and it is here: a sandbox need not allow the call */
-	if (single && *single)
+	if (own_is_single())
 		return true;
 	ret = sys_call3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
 			MEMBARRIER_CMD_FLAG_CPU, (long)cpu);

@@ -115,6 +115,30 @@ uint64_t slab_shape(const struct percpu_slab *slab)
 	return hash;
 }
 
+/* A bit for each of 4096 hashes: few objects of some hundred share one. */
+#define SEEN_WORDS	64u
+
+void *slab_double(const struct percpu_slab *slab, unsigned int cls,
+		  unsigned int max)
+{
+	unsigned int n = slab_count(slab, cls), i, k;
+	void *const *top = slab->cur[cls];
+	uint64_t seen[SEEN_WORDS] = { 0 };
+
+	for (i = 0; i < n && i < max; i++) {
+		/* Fibonacci hashing: the highest bits are the best ones */
+		uint64_t h = ((uintptr_t)top[-(long)i] >> 4) *
+			     0x9e3779b97f4a7c15u >> 52;
+		uint64_t bit = 1ull << h % 64;
+
+		for (k = 0; seen[h / 64] & bit && k < i; k++)
+			if (top[-(long)k] == top[-(long)i])
+				return top[-(long)i];
+		seen[h / 64] |= bit;
+	}
+	return NULL;
+}
+
 bool slab_is_valid(const struct percpu_slab *slab)
 {
 	void *const *zero = &slab->zero;

@@ -213,6 +213,17 @@ bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
 uint64_t slab_shape(const struct percpu_slab *slab);
 
 /**
+ * slab_double - find an object that is in a stack twice
+ * @slab: a slab the caller has alone
+ * @cls: class
+ * @max: of so many objects, from the top
+ *
+ * Return: the object, or NULL.
+ */
+void *slab_double(const struct percpu_slab *slab, unsigned int cls,
+		  unsigned int max);
+
+/**
  * slab_is_valid - check a slab's invariants
  * @slab: a slab the caller has alone
  *

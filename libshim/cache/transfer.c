@@ -178,6 +178,11 @@ int transfer_check(unsigned int cls, const void *p)
 	return central_check(cls, p);
 }
 
+void transfer_judge(unsigned int cls, const void *p)
+{
+	central_judge(cls, p);
+}
+
 /* Move up to @n of the oldest objects down. */
 static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 {

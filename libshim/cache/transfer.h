@@ -83,6 +83,15 @@ static inline void transfer_put(unsigned int cls, void **objs, unsigned int n)
 int transfer_check(unsigned int cls, const void *p);
 
 /**
+ * transfer_judge - report a pointer that is no object that somebody has, and abort
+ * @cls: what pagemap_class() says of it
+ * @p: the pointer
+ *
+ * Called with no lock held.  Returns if nothing is wrong with it.
+ */
+void transfer_judge(unsigned int cls, const void *p);
+
+/**
  * transfer_plunder - give back what was not needed since the last call
  *
  * Each class's low-water mark goes to the central list.

@@ -163,4 +163,5 @@ __attribute__((destructor)) static void last(void)
 		stat_print();
 	if (shim_conf.profile_exit)
 		prof_dump(PROF_AT_EXIT);
+	percpu_last_look();
 }

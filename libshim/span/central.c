@@ -174,7 +174,7 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 	return got;
 }
 
-static void put_failed(enum span_error err, unsigned int cls, void *p)
+static void put_failed(enum span_error err, unsigned int cls, const void *p)
 {
 	switch (err) {
 	case SPAN_DOUBLE:
@@ -398,11 +398,21 @@ int central_check(unsigned int cls, const void *p)
 	struct span *s = pagemap_span(p);
 	int err = SPAN_FOREIGN;
 
-	shim_lock_acquire(&c->lock);
+	/* exit() in a signal handler may have interrupted who has it */
+	if (!shim_lock_try(&c->lock))
+		return SPAN_OK;
 	if (s && s->sizeclass == cls)
 		err = span_check(s, p);
 	shim_lock_release(&c->lock);
 	return err;
+}
+
+void central_judge(unsigned int cls, const void *p)
+{
+	int err = central_check(cls, p);
+
+	if (err != SPAN_OK)
+		put_failed(err, cls, p);
 }
 
 void central_get_stat(unsigned int cls, struct central_stat *st)

@@ -51,11 +51,21 @@ void central_put(unsigned int cls, void **objs, unsigned int n);
  * @cls: what pagemap_class() says of it
  * @p: the pointer
  *
- * Takes the class's lock.  An object that is in a cache counts as somebody's.
+ * Takes the class's lock, if that is free.  An object that is in a cache counts as
+ * somebody's.
  *
- * Return: enum span_error.
+ * Return: enum span_error; SPAN_OK also where it could not be found out.
  */
 int central_check(unsigned int cls, const void *p);
+
+/**
+ * central_judge - report a pointer that is no object that somebody has, and abort
+ * @cls: what pagemap_class() says of it
+ * @p: the pointer
+ *
+ * Called with no lock held.  Returns if nothing is wrong with it.
+ */
+void central_judge(unsigned int cls, const void *p);
 
 /**
  * central_get_stat - take one class's numbers

@@ -60,6 +60,11 @@ FIXTURE_VARIANT_ADD(misuse, double_third_locked) {
 	.said = "was freed before (double free); size class 7,",
 };
 
+/* When the process ends, if not before. */
+MISUSE(double_third, "was freed before (double free); size class 7,")
+MISUSE(double_twentieth, "was freed before (double free); size class 2,")
+MISUSE(interior_unflushed, "points into an object, not to its first byte; size")
+
 MISUSE(interior_large, "points into an object, not to its first byte")
 MISUSE(interior_large_far, "points into an object, not to its first byte")
 MISUSE(foreign_stack, "points to nothing that malloc() returned")

@@ -131,6 +131,28 @@ static void double_third(void)
 	free(p);
 }
 
+/* Nobody empties a cache before the process ends. */
+static void interior_unflushed(void)
+{
+	char *p = malloc(100);
+
+	neighbour = malloc(100);
+	free(p + 16);
+}
+
+/* As many in between as one stack takes. */
+static void double_twentieth(void)
+{
+	char *p[20];
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		p[i] = malloc(20);
+	for (i = 0; i < 20; i++)
+		free(p[i]);
+	free(p[0]);
+}
+
 static void interior_large(void)
 {
 	char *p = malloc(1000000);
@@ -300,6 +322,8 @@ static const struct {
 	{ "interior", interior },
 	{ "interior_odd", interior_odd },
 	{ "double_third", double_third },
+	{ "double_twentieth", double_twentieth },
+	{ "interior_unflushed", interior_unflushed },
 	{ "interior_large", interior_large },
 	{ "interior_large_far", interior_large_far },
 	{ "foreign_stack", foreign_stack },

@@ -131,6 +131,31 @@ TEST(shape_changes_with_the_stacks)
 	EXPECT_NE(before, slab_shape(slab));
 }
 
+TEST(an_object_that_is_there_twice)
+{
+	enum { N = 600 };
+	struct percpu_slab *slab = slab_make();
+	unsigned int cls = 3, i, k;
+	void *p;
+
+	ASSERT_TRUE(slab_resize(slab, cls, N));
+	for (i = 0; i < N; i++) {
+		p = (void *)(uintptr_t)(0x7000000 + i * 48);
+		ASSERT_EQ(1, slab_push(slab, cls, &p, 1));
+	}
+	EXPECT_EQ(NULL, slab_double(slab, cls, N));
+	for (i = 1; i < N; i += 7)
+		for (k = 0; k < i; k += 13) {
+			void **at = slab->cur[cls] - i, *was = *at;
+
+			*at = slab->cur[cls][-(long)k];
+			ASSERT_EQ(*at, slab_double(slab, cls, N));
+			ASSERT_EQ(NULL, slab_double(slab, cls, i));
+			*at = was;
+		}
+	EXPECT_EQ(NULL, slab_double(slab, cls + 1, N));
+}
+
 TEST(damage_is_noticed)
 {
 	struct percpu_slab *slab = slab_make();
