@@ -123,12 +123,13 @@ private:
 	void compare(tree a, tree b, const gimple *stmt);
 	node_id name_node(tree name);
 	object_id var_object(tree decl);
+	void leak(tree op, const gimple *stmt);
+
+	/* place.cc */
 	place find(tree ref, const gimple *stmt);
 	node_id read(tree ref, const gimple *stmt);
 	void write(tree ref, node_id src, const gimple *stmt);
 	void copy_object(tree lhs, tree rhs, const gimple *stmt);
-	void leak(tree op, const gimple *stmt);
-
 
 	/* call.cc */
 	void add_call(gcall *c);
