@@ -5,18 +5,6 @@
 printf 'int main(void) { return 0; }\n' >"$t/a.c"
 cp "$t/a.c" "$t/a.cc"
 
-# sentence NAME PATTERN STATUS COMMAND...: it says this, and only this
-sentence()
-{
-	name=$1 pattern=$2 want=$3
-	shift 3
-	"$@" >"$t/out" 2>&1
-	status=$?
-	[ $status = "$want" ] && [ "$(wc -l <"$t/out")" = 1 ] &&
-		grep -q "$pattern" "$t/out"
-	verdict $? "$name"
-}
-
 sentence 'at -O0' 'a.c:1:1: not analysed: -O0' 0 \
 	"$o/shimcc" -m -O0 -c -o "$t/a.o" "$t/a.c"
 sentence 'with -flto' 'a.c:1:1: not analysed: -flto' 0 \
@@ -43,6 +31,11 @@ sentence 'an option that there is not' "unknown option '--shim-nothing'" 1 \
 sentence 'a flag of gcc in SHIMCC_FLAGS' 'SHIMCC_FLAGS has' 1 \
 	env SHIMCC_FLAGS=-O2 "$o/shimcc" -c "$t/a.c"
 
+printf 'f 1x\n' >"$t/bad.tags"
+"$o/shimcc" -m --shim-summary="$t/bad.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
+	>"$t/out" 2>&1
+[ $? != 0 ] && grep -q "bad.tags:1: '1x' is no item" "$t/out"
+verdict $? 'a summary with more behind a number'
 printf 'f 1>nowhere\n' >"$t/bad.tags"
 "$o/shimcc" -m --shim-summary="$t/bad.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
 	>"$t/out" 2>&1

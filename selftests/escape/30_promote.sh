@@ -41,11 +41,12 @@ cat >"$t/limit.c" <<'END'
 #include <stdlib.h>
 int f(int x)
 {
-	char *a = malloc(1000), *b = malloc(1000);
+	char *a = malloc(1000), *b = malloc(1000), *c = malloc(1000);
 	int r;
 
-	a[0] = b[0] = x;
-	r = a[0] + b[0];
+	a[0] = b[0] = c[0] = x;
+	r = a[0] + b[0] + c[0];
+	free(c);
 	free(a);
 	free(b);
 	return r;
@@ -56,8 +57,9 @@ moves()
 	"$o/shimcc" -m --shim-promote "$@" -O2 -c -o "$t/limit.o" "$t/limit.c" 2>&1 |
 		grep -c 'moved to the stack'
 }
-[ "$(moves)" = 2 ] && [ "$(moves --shim-max=999)" = 0 ] &&
-	[ "$(moves --shim-frame=1999)" = 1 ] && [ "$(moves --shim-max=1000)" = 2 ]
+[ "$(moves)" = 3 ] && [ "$(moves --shim-max=999)" = 0 ] &&
+	[ "$(moves --shim-frame=1999)" = 1 ] && [ "$(moves --shim-max=1000)" = 3 ] &&
+	[ "$(moves --shim-frame=2500)" = 2 ]
 verdict $? '--shim-max and --shim-frame'
 
 # allocators that have other arguments as well

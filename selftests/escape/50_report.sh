@@ -81,8 +81,13 @@ for run in log["runs"]:
 assert seen == int(sys.argv[2]), seen
 END
 if command -v python3 >/dev/null; then
-	cp "$t/one.c" "$t/a file.c"
-	"$o/shimcc" --shim-json="$t/all.json" -O2 -c -o "$t/one.o" "$t/a file.c"
+	cp "$t/one.c" "$t/a \"file\".c"
+	"$o/shimcc" --shim-json="$t/all.json" -O2 -c -o "$t/one.o" "$t/a \"file\".c"
+	python3 -c 'import json, sys
+for line in open(sys.argv[1]):
+    assert json.loads(line)["file"].endswith(("\"file\".c", "/shared.h"))' \
+		"$t/all.json" >"$t/out" 2>&1
+	verdict $? 'each line is JSON, quotes and all'
 	"$o/shimcc" --shim-json="$t/all.json" -O0 -c -o "$t/one.o" "$t/two.c"
 	"$o/shimcc" --shim-json="$t/all.json" -w -O1 -c -o "$t/one.o" \
 		-Ilibshim/include "$here/own/own.c"

@@ -106,6 +106,19 @@ static int one_of_two(int n)
 	return r;
 }
 
+static int free_either(int n, char *other)
+{
+	char *p = malloc(16), *q = n & 1 ? p : other; /*: kept something */
+	int r;
+
+	memset(p, n, 16);
+	r = p[3];
+	free(q);
+	if (n & 1)
+		free(other);
+	return r;
+}
+
 static int moved_on(void)
 {
 	char *p = malloc(16);		/*: kept realloc */
@@ -409,7 +422,7 @@ int main(void)
 		sum ^= one_of_two(i) + moved_on() + jumps(i) + with_alloca(i);
 		sum += with_array(i) + assembly(i) + recursive(i) + inlined(i);
 		sum ^= large() + any_size(i) + compared(i) + printed(text);
-		sum += behind(i);
+		sum += behind(i) + free_either(i, malloc(7));
 		as_number(i);
 		as_bytes(i);
 		sum += hashed(i) + given_back() + varargs(i) + threaded(i);
