@@ -249,7 +249,7 @@ BOX_EXPORT void *shim_heap_alloc(struct shim_heap *heap, size_t size)
 	if (unlikely(heap->flags))
 		return heap->flags <= SHIM_HEAP_POLICY ?
 			alloc_fit(heap, size) : alloc_slow(heap, size);
-	if (unlikely(size - 1 >= SEG_MAX || !shim_lock_try_fast(lock)))
+	if (unlikely(size - 1 >= SEG_MAX || !shim_lock_try(lock)))
 		return alloc_slow(heap, size);
 	class = seg_class(size);
 	r = heap->seg.cur[class];
@@ -258,6 +258,7 @@ BOX_EXPORT void *shim_heap_alloc(struct shim_heap *heap, size_t size)
 	p = seg_take_maybe_null(r);
 	if (unlikely(!p))
 		return alloc_refill(heap, class);
+	shim_lock_debug_release(lock);
 	/* release order: as shim_lock_release() */
 	if (unlikely(__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) &
 		     SHIM_LOCK_WAIT))
