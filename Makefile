@@ -160,8 +160,9 @@ demo: lib $(if $(without_module),,kmod)
 	@tools/demo $(o)
 
 ## bench bench-box bench-pair bench-return bench-tlb: compare allocators on this machine
+## bench-box-http: the example server under wrk, with libshim-box and by hand
 ## bench-gc: compare collectors, ours, libgc's and Go's (ROUNDS=3)
-bench bench-box bench-gc bench-pair bench-return bench-tlb: lib
+bench bench-box bench-box-http bench-gc bench-pair bench-return bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@
 
 ## bench-return-vm: what stays resident after free() on the module's blocks
@@ -170,6 +171,7 @@ bench-vm bench-return-vm: lib kmod
 	@$(MAKE) -C tools/bench O=$(o) KERNELS='$(kernels)' $@
 
 ## bench-co: a million coroutines of libshim-co, Boost, Go, ucontext
+## bench-co-http: the example server under wrk, and one of epoll and callbacks
 bench-co bench-co-http: lib
 	@$(MAKE) -C tools/bench/co O=$(o) $@
 
@@ -200,6 +202,6 @@ help:
 
 .PHONY: all kmod lib tools selftests check check-dist check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
-	fuzz vm-shell demo bench bench-box bench-gc bench-pair bench-return bench-tlb \
+	fuzz vm-shell demo bench bench-box bench-box-http bench-gc bench-pair bench-return bench-tlb \
 	bench-vm bench-co bench-co-http bench-escape overhead docs clean help
 .DELETE_ON_ERROR:
