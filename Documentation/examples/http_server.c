@@ -4,7 +4,7 @@
  * request, a heap a tenant.
  *
  *	cc -O2 http_server.c -o http_server -lshim-co -lshim-box
- *	./http_server [-p PORT] [-t THREADS] [-k]
+ *	./http_server [-p PORT] [-t THREADS] [-e] [-k]
  *
  *	GET /t/NAME/set?KEY=VALUE&...	store
  *	GET /t/NAME/get			all keys and values
@@ -17,6 +17,7 @@
  * no path.  A tenant's store is in a heap of its own, with a limit, and dropping
  * it is one call.
  *
+ * -e waits by epoll even where io_uring is to be had.
  * -k parks connections that were idle for a second: then they cost less than a
  * page.  Port 0, the default, is any; the one it got is printed.  What is
  * malformed is closed with 400, what is idle for a minute without a word.
@@ -49,7 +50,7 @@
 
 static const char body[] = "Hello from a coroutine\n";
 static int port, threads = 1;
-static bool park;
+static bool by_epoll, park;
 
 struct pair {
 	struct pair *next;
@@ -519,7 +520,7 @@ static void *work(void *arg)
 	struct shim_co_attr parks = { .name = "janitor" };
 	struct worker *w = arg;
 
-	w->queue = shim_co_queue_new(0);
+	w->queue = shim_co_queue_new(by_epoll ? SHIM_CO_EPOLL : 0);
 	if (!w->queue || shim_co_go(w->queue, acceptor, w, &accepts) ||
 	    (park && shim_co_go(w->queue, janitor, w, &parks))) {
 		perror("http_server");
@@ -535,7 +536,7 @@ int main(int argc, char **argv)
 	struct worker *w;
 	int opt, i;
 
-	while ((opt = getopt(argc, argv, "p:t:k")) != -1) {
+	while ((opt = getopt(argc, argv, "p:t:ek")) != -1) {
 		switch (opt) {
 		case 'p':
 			port = atoi(optarg);
@@ -543,11 +544,15 @@ int main(int argc, char **argv)
 		case 't':
 			threads = atoi(optarg);
 			break;
+		case 'e':
+			by_epoll = true;
+			break;
 		case 'k':
 			park = true;
 			break;
 		default:
-			fprintf(stderr, "Usage: %s [-p PORT] [-t THREADS] [-k]\n",
+			fprintf(stderr,
+				"Usage: %s [-p PORT] [-t THREADS] [-e] [-k]\n",
 				argv[0]);
 			return 2;
 		}

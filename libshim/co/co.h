@@ -294,4 +294,10 @@ void *co_tools_switch(struct shim_co *from, struct shim_co *to, void *value,
 		      bool last);
 void co_tools_entered(struct shim_co *co);
 
+/*
+ * Valgrind does not know what io_uring does: what the kernel has read counts as
+ * uninitialised, and no signal comes through while a thread waits for it.
+ */
+bool co_tools_on_valgrind(void);
+
 #endif /* SHIM_CO_CO_H */

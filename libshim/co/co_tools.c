@@ -32,11 +32,18 @@ WEAK void __tsan_set_fiber_name(void *fiber, const char *name);
 bool co_tools;
 static bool on_valgrind;
 
-void co_tools_setup(void)
+bool co_tools_on_valgrind(void)
 {
 #ifdef HAS_VALGRIND
-	on_valgrind = RUNNING_ON_VALGRIND;
+	return RUNNING_ON_VALGRIND;
+#else
+	return false;
 #endif
+}
+
+void co_tools_setup(void)
+{
+	on_valgrind = co_tools_on_valgrind();
 	co_tools = on_valgrind || __sanitizer_start_switch_fiber ||
 		   __tsan_create_fiber;
 }

@@ -334,9 +334,10 @@ EXPORT struct shim_co_queue *shim_co_queue_new(unsigned int flags)
 	if (q->kick < 0)
 		goto err_free;
 	q->io = &io_ring;
-	err = flags & SHIM_CO_EPOLL ? EOPNOTSUPP : q->io->setup(q);
+	err = flags & SHIM_CO_EPOLL || co_tools_on_valgrind() ? EOPNOTSUPP :
+							q->io->setup(q);
 	if (err) {
-		/* an old kernel, a sandbox, io_uring_disabled, locked memory */
+		/* an old kernel, a sandbox, io_uring_disabled, locked memory, ... */
 		q->io = &io_epoll;
 		err = q->io->setup(q);
 	}
