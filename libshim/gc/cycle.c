@@ -48,6 +48,7 @@ static __attribute__((noinline)) bool collect(enum cycle_reason reason,
 	begin = sys_clock(CLOCK_MONOTONIC);
 	stopped = roots_stop();
 	if (stopped) {
+		gcinspect_phase(GC_PHASE_END);
 		cycle_mark_caches();
 		cycle_mark_roots(sp);
 		cycle_mark_all();
@@ -60,6 +61,7 @@ static __attribute__((noinline)) bool collect(enum cycle_reason reason,
 		cycle_seen.live = cycle_marker->bytes;
 		cycle_seen.roots = roots_bytes();
 		cycle_seen.scanned = cycle_marker->scanned - roots_bytes();
+		cycle_round.scanned = cycle_marker->scanned;
 		cpu = cycle_cpu() - cpu;
 	} else {
 		cycle_give_up();
@@ -67,6 +69,8 @@ static __attribute__((noinline)) bool collect(enum cycle_reason reason,
 	cycle_unlock_all();
 	if (stopped)
 		cycle_ended(reason, cpu);
+	else
+		gcinspect_phase(GC_PHASE_IDLE);
 	return stopped;
 }
 
@@ -99,6 +103,7 @@ bool cycle_collect(enum cycle_reason reason)
 	}
 	if (ready()) {
 		mark_start_workers();
+		cycle_begun();
 		while (sweep_some(SIZE_MAX))
 			;
 		__builtin_unwind_init();
@@ -122,9 +127,12 @@ static bool run(void)
 	shim_lock_acquire(&lock);
 	if (cycle_make_marker() && cycle_run_is_due()) {
 		mark_start_workers();
+		cycle_begun();
 		while (sweep_some(SIZE_MAX))
 			;
 		done = cycle_run_locked();
+		if (!done)
+			gcinspect_phase(GC_PHASE_IDLE);
 		__atomic_store_n(&retry_at,
 				 done ? 0 : gcalloc_since() + pacer_goal(),
 				 __ATOMIC_RELAXED);
@@ -308,6 +316,7 @@ void cycle_fork_child(void)
 	special_reset_child();
 	shim_lock_reset_child(&lock);
 	cycle_pace_fork_child();
+	gcinspect_fork_child();
 	cycle_run_fork_child();
 	background_fork_child();
 }

@@ -38,6 +38,8 @@ struct cycle_stat {
 	uint64_t concurrent;
 	uint64_t missed;
 	uint64_t assisted;
+	uint64_t stops;
+	uint64_t scanned;
 	uint64_t reason[CYCLE_REASONS];
 };
 
@@ -83,6 +85,13 @@ int cycle_begin(void);
  * @ns: nanoseconds, 0 for never
  */
 void cycle_set_period(uint64_t ns);
+
+/**
+ * cycle_publish - tell tools how things stand
+ *
+ * No lock held but the cycle's, the world runs.
+ */
+void cycle_publish(void);
 
 /**
  * cycle_wait - until the collection that goes on has ended

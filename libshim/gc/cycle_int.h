@@ -8,10 +8,14 @@
 #define SHIM_GC_CYCLE_INT_H
 
 #include "cycle.h"
+#include "gcinspect.h"
 #include "pacer.h"
 
 /* What the collection that goes on has found, for the pacer. */
 extern struct pacer_seen cycle_seen __attribute__((visibility("hidden")));
+
+/* The same of itself, for tools. */
+extern struct gc_round cycle_round __attribute__((visibility("hidden")));
 
 /* Mapped: its queue is no root. */
 extern struct marker *cycle_marker __attribute__((visibility("hidden")));
@@ -87,7 +91,12 @@ bool cycle_assist(size_t bytes, size_t since);
 void cycle_count_pause(uint64_t ns);
 
 /**
- * cycle_ended - a collection has ended: tell the pacer
+ * cycle_begun - a collection begins
+ */
+void cycle_begun(void);
+
+/**
+ * cycle_ended - a collection has ended: tell the pacer, and tools
  * @reason: why it began
  * @gc_ns: processor time that it took, of all threads
  *

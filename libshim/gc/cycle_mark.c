@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/probe.h"
 #include "cycle_int.h"
 #include "gcalloc.h"
 #include "gclog.h"
@@ -123,6 +124,9 @@ void cycle_count_pause(uint64_t ns)
 {
 	cycle_stat.pause_ns = ns;
 	cycle_stat.pause_sum_ns += ns;
+	cycle_stat.stops++;
+	cycle_round.stop_ns += ns;
+	PROBE(gc_stop, ns, cycle_round.number);
 	if (ns > cycle_stat.pause_max_ns)
 		cycle_stat.pause_max_ns = ns;
 }

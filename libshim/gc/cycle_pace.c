@@ -2,15 +2,19 @@
 /*
  * cycle_pace: what collections tell the pacer, and what allocations owe.
  */
+#include <string.h>
 #include <time.h>
 
 #include "background.h"
 #include "base/sys.h"
+#include "base/probe.h"
 #include "cycle_int.h"
+#include "dirty.h"
 #include "gcalloc.h"
 #include "gcpages.h"
 #include "gcspan.h"
 #include "limiter.h"
+#include "mark.h"
 #include "pacer.h"
 #include "sweep.h"
 
@@ -21,6 +25,7 @@
 #define LOOKS		8
 
 struct pacer_seen cycle_seen;
+struct gc_round cycle_round;
 
 static int disabled;			/* atomic */
 static size_t look_at;			/* atomic: bytes allocated */
@@ -57,6 +62,55 @@ static void look(size_t since)
 	pacer_set_room(&room, gcspan_pages() * GC_PAGE);
 	__atomic_store_n(&look_at, since + pacer_goal() / LOOKS,
 			 __ATOMIC_RELAXED);
+	cycle_publish();
+}
+
+void cycle_publish(void)
+{
+	struct gc_inspect *to = &shim_gc_inspect;
+	size_t left, over, idle, limit;
+	unsigned int i;
+
+	_Static_assert((int)CYCLE_REASONS == GC_INSPECT_REASONS, "all of them");
+	gcpages_room(&limit, &left, &over, &idle);
+	gcinspect_begin();
+	to->dirty = dirty_source();
+	to->workers = mark_get_workers();
+	to->percent = pacer_get_percent();
+	to->limit = pacer_get_limit();
+	to->room_limit = limit;
+	to->room_left = limit ? left : 0;
+	to->goal = pacer_goal();
+	to->trigger = pacer_trigger();
+	to->by_limit = pacer_is_limited();
+	to->lifted = pacer_is_lifted();
+	to->limited = limiter_count();
+	to->collections = cycle_stat.collections;
+	to->concurrent = cycle_stat.concurrent;
+	to->failed = cycle_stat.failed;
+	to->missed = cycle_stat.missed;
+	to->stop_sum_ns = cycle_stat.pause_sum_ns;
+	to->stop_max_ns = cycle_stat.pause_max_ns;
+	to->stops = cycle_stat.stops;
+	to->assisted = cycle_stat.assisted;
+	to->scanned = cycle_stat.scanned;
+	for (i = 0; i < CYCLE_REASONS; i++)
+		to->reasons[i] = cycle_stat.reason[i];
+	gcalloc_where(&to->since, &to->total);
+	to->pages = gcspan_pages_where();
+	/* of a collection that goes on nothing is known yet */
+	if (cycle_round.number && cycle_round.number == to->collections)
+		to->round[to->collections % GC_INSPECT_ROUNDS] = cycle_round;
+	gcinspect_end();
+	PROBE(gc_goal, to->goal, to->trigger);
+}
+
+void cycle_begun(void)
+{
+	memset(&cycle_round, 0, sizeof(cycle_round));
+	cycle_round.begun_ns = sys_clock(CLOCK_MONOTONIC);
+	cycle_round.number = cycle_stat.collections + 1;
+	gcinspect_phase(GC_PHASE_FINISH);
 }
 
 void cycle_ended(enum cycle_reason reason, uint64_t gc_ns)
@@ -67,9 +121,16 @@ void cycle_ended(enum cycle_reason reason, uint64_t gc_ns)
 	limiter_collected(gc_ns, had > gc_ns ? had - gc_ns : 0);
 	pacer_after(&cycle_seen);
 	pacer_set_lifted(limiter_is_on(0));
+	cycle_stat.reason[reason]++;
+	cycle_stat.scanned += cycle_round.scanned;
+	cycle_round.reason = reason;
+	cycle_round.cpu_ns = gc_ns;
+	cycle_round.live = cycle_stat.live;
+	cycle_round.heap = gcspan_pages() * GC_PAGE;
+	cycle_round.took_ns = sys_clock(CLOCK_MONOTONIC) - cycle_round.begun_ns;
 	gcpages_look();
 	look(0);
-	cycle_stat.reason[reason]++;
+	gcinspect_phase(GC_PHASE_IDLE);
 	__atomic_store_n(&ended_cpu, cpu, __ATOMIC_RELAXED);
 	__atomic_store_n(&ended_at, now(), __ATOMIC_RELAXED);
 	__atomic_store_n(&was_periodic, reason == CYCLE_PERIOD,

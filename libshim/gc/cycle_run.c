@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "barrier.h"
+#include "base/probe.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "cycle_int.h"
@@ -74,17 +75,23 @@ static bool can_watch(void)
 	return ok;
 }
 
+static void set_mode(unsigned int m)
+{
+	mode = m;
+	__atomic_store_n(&shim_gc_inspect.mode, m, __ATOMIC_RELAXED);
+}
+
 void cycle_set_mode(unsigned int m)
 {
 	if (m == SHIM_GC_DIRTY && !can_watch())
 		m = SHIM_GC_STOP;
-	mode = m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m;
+	set_mode(m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m);
 }
 
 void cycle_run_fork_child(void)
 {
 	if (mode == SHIM_GC_DIRTY && !dirty_fork_child()) {
-		mode = SHIM_GC_STOP;
+		set_mode(SHIM_GC_STOP);
 		pacer_set_beside(false);
 	}
 }
@@ -225,13 +232,14 @@ static bool begin(void)
 		cycle_unlock_all();
 		return false;
 	}
+	gcinspect_phase(GC_PHASE_BEGIN);
 	cpu = cycle_cpu();
 	if (mode == SHIM_GC_DIRTY && !clear_all()) {
 		stop_start();
 		cycle_unlock_all();
 		gclog("pages cannot be watched: stopping the world from now on");
 		pacer_set_beside(false);
-		mode = SHIM_GC_STOP;
+		set_mode(SHIM_GC_STOP);
 		return false;
 	}
 	cycle_mark_caches();
@@ -243,6 +251,7 @@ static bool begin(void)
 	stop_ns = begun_cpu - cpu;
 	stop_start();
 	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
+	gcinspect_phase(GC_PHASE_MARK);
 	cycle_unlock_all();
 	return true;
 }
@@ -307,6 +316,10 @@ static void finish(size_t since, size_t assisted)
 	gcalloc_set_black(false);
 	sweep_set_marking(false);
 	cycle_stat.live = cycle_marker->bytes + gcalloc_since() - since;
+	cycle_round.allocated = marked.allocated;
+	cycle_round.assisted = assisted;
+	cycle_round.scanned = cycle_marker->scanned;
+	cycle_round.beside = 1;
 	roots = roots_bytes() * (sees_roots_again() ? 2 : 1);
 	cycle_seen.live = cycle_stat.live;
 	cycle_seen.roots = roots_bytes();
@@ -347,6 +360,7 @@ static bool stop_again(unsigned int round, size_t since, size_t assisted)
 		start = sys_clock(CLOCK_MONOTONIC);
 	}
 	cpu = cycle_cpu();
+	gcinspect_phase(GC_PHASE_END);
 	__atomic_store_n(&stuck, false, __ATOMIC_RELAXED);
 	barrier_gather(cycle_marker);
 	last = mark_is_done() || round == ROUNDS;
@@ -358,6 +372,8 @@ static bool stop_again(unsigned int round, size_t since, size_t assisted)
 	stop_ns += cycle_cpu() - cpu;
 	stop_start();
 	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
+	if (!last)
+		gcinspect_phase(GC_PHASE_MARK);
 	cycle_unlock_all();
 	return last;
 }
@@ -417,6 +433,7 @@ bool cycle_assist(size_t bytes, size_t since)
 	m = barrier_marker();
 	if (m && cycle_run_is_marking()) {
 		work = mark_drain(m, work);
+		PROBE(gc_assist, bytes, work);
 		__atomic_add_fetch(&done, work, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&cycle_stat.assisted, work,
 				   __ATOMIC_RELAXED);

@@ -51,6 +51,7 @@ struct region {
 #define SCAN_WRITTEN		2ull
 
 static int uffd = -1;		/* kept open: closing it ends the watch */
+static enum dirty_source source;
 
 static bool write_4(void)
 {
@@ -156,8 +157,15 @@ bool dirty_init(void *page, bool own)
 			break;
 	}
 	if (i == 2)
-		return true;
-	return own && has_uffd((uintptr_t)page);
+		source = DIRTY_SOFT;
+	else if (own && has_uffd((uintptr_t)page))
+		source = DIRTY_UFFD;
+	return source != DIRTY_NOBODY;
+}
+
+enum dirty_source dirty_source(void)
+{
+	return source;
 }
 
 bool dirty_is_by_range(void)
@@ -272,5 +280,6 @@ bool dirty_fork_child(void)
 		return true;
 	sys_call3(SYS_close, uffd, 0, 0);
 	uffd = -1;
+	source = DIRTY_NOBODY;
 	return false;
 }

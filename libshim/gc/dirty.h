@@ -29,6 +29,19 @@
  */
 bool dirty_init(void *page, bool own);
 
+/* Who says it; tools know the numbers. */
+enum dirty_source {
+	DIRTY_NOBODY,
+	DIRTY_MODULE,
+	DIRTY_SOFT,
+	DIRTY_UFFD,
+};
+
+/**
+ * dirty_source - who was found by dirty_init()
+ */
+enum dirty_source dirty_source(void);
+
 /**
  * dirty_is_by_range - are pages cleared a range at a time
  */

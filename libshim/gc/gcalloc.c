@@ -47,6 +47,12 @@ uint64_t gcalloc_total(void)
 	return __atomic_load_n(&total, __ATOMIC_RELAXED);
 }
 
+void gcalloc_where(const uint64_t **at_since, const uint64_t **at_total)
+{
+	*at_since = &since;
+	*at_total = &total;
+}
+
 void gcalloc_set_black(bool is)
 {
 	__atomic_store_n(&black, is, __ATOMIC_RELAXED);

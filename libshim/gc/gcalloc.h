@@ -131,6 +131,9 @@ size_t gcalloc_since(void);
 void gcalloc_reset_since(void);
 uint64_t gcalloc_total(void);
 
+/* Where these two are, for tools. */
+void gcalloc_where(const uint64_t **since, const uint64_t **total);
+
 /* All locks of all classes: around a stop, and around fork(). */
 void gcalloc_lock_all(void);
 void gcalloc_unlock_all(void);

@@ -181,6 +181,11 @@ size_t gcspan_pages(void)
 	return __atomic_load_n(&nr_pages, __ATOMIC_RELAXED);
 }
 
+const size_t *gcspan_pages_where(void)
+{
+	return &nr_pages;
+}
+
 const char *gcspan_is_valid(const struct gcspan *s)
 {
 	uintptr_t last = s->start + s->npages * GC_PAGE - 1;

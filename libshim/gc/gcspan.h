@@ -190,6 +190,9 @@ void gcspan_list_join(struct gcspan_list *to, struct gcspan_list *from);
  */
 size_t gcspan_pages(void);
 
+/* Where that is, for tools. */
+const size_t *gcspan_pages_where(void);
+
 /**
  * gcspan_is_valid - check a span's invariants
  * @s: a span in the map

@@ -186,6 +186,7 @@ static int start(const struct shim_gc_opts *given)
 		pacer_set_limit(opts.limit);
 	if (opts.workers)
 		mark_set_workers(opts.workers);
+	cycle_publish();
 	return 0;
 }
 

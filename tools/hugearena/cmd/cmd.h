@@ -23,6 +23,7 @@ int cmd_report(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 int cmd_leak(int argc, char **argv);
 int cmd_co(int argc, char **argv);
+int cmd_gc(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_adopt(int argc, char **argv);
 

@@ -29,6 +29,7 @@ static const struct cmd cmds[] = {
 	{ "profile", cmd_profile, "sampled heap profile by call stack" },
 	{ "leak", cmd_leak, "objects that nothing points to any more" },
 	{ "co", cmd_co, "coroutines: states, depths, where they wait" },
+	{ "gc", cmd_gc, "the garbage collector: phases, goals, stops" },
 	{ "wss", cmd_wss, "a process's working set by accessed bits" },
 	{ "pool", cmd_pool, "show or set the pool of zeroed blocks" },
 	{ "export", cmd_export, "metrics for Prometheus" },

@@ -31,30 +31,6 @@ static int mem_read(int mem, uint64_t addr, void *buf, size_t len)
 	return n < 0 ? -errno : -ESRCH;
 }
 
-/* Where shim_co_inspect is: in the library, or in the program. */
-static int inspect_find(pid_t pid, uint64_t *addr)
-{
-	struct maps maps;
-	int err = proc_maps(pid, &maps, false);
-	const char *base;
-	size_t i;
-
-	if (err)
-		return err;
-	err = -ENOENT;
-	for (i = 0; i < maps.n && err; i++) {
-		base = strrchr(maps.v[i].name, '/');
-		if (maps.v[i].offset || !base)
-			continue;
-		if (!strncmp(base, "/libshim-co", 11) ||
-		    maps.v[i].kind == KIND_PROGRAM)
-			err = symbol_find(pid, &maps.v[i], "shim_co_inspect",
-					  addr);
-	}
-	proc_maps_free(&maps);
-	return err ? -ENOENT : 0;
-}
-
 /* The lowest page that has memory, by /proc/PID/pagemap. */
 static uint64_t depth_of(int pagemap, uint64_t low, uint64_t top)
 {
@@ -197,7 +173,7 @@ static int begin(struct coroutines *c, pid_t pid, uint64_t *addr)
 	memset(c, 0, sizeof(*c));
 	c->pid = pid;
 	c->mem = -1;
-	err = inspect_find(pid, addr);
+	err = symbol_find_in(pid, "libshim-co", "shim_co_inspect", addr);
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);

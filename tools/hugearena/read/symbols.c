@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * symbols: where a symbol of a mapped file is in a process.  The file is read by
- * libelf.  Called by coroutines and shim.
+ * libelf.  Called by coroutines,
+ * collector and shim.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,4 +79,27 @@ int symbol_find(pid_t pid, const struct map *m, const char *name,
 	elf_end(elf);
 	close(fd);
 	return err;
+}
+
+int symbol_find_in(pid_t pid, const char *library, const char *name,
+		   uint64_t *addr)
+{
+	struct maps maps;
+	int err = proc_maps(pid, &maps, false);
+	const char *base;
+	size_t i;
+
+	if (err)
+		return err;
+	err = -ENOENT;
+	for (i = 0; i < maps.n && err; i++) {
+		base = strrchr(maps.v[i].name, '/');
+		if (maps.v[i].offset || !base)
+			continue;
+		if (!strncmp(base + 1, library, strlen(library)) ||
+		    maps.v[i].kind == KIND_PROGRAM)
+			err = symbol_find(pid, &maps.v[i], name, addr);
+	}
+	proc_maps_free(&maps);
+	return err ? -ENOENT : 0;
 }

@@ -24,4 +24,16 @@
 int symbol_find(pid_t pid, const struct map *m, const char *name,
 		uint64_t *addr);
 
+/**
+ * symbol_find_in - the same in a library or in the program itself
+ * @pid: the process
+ * @library: how the library's file begins, such as "libshim-co"
+ * @name: the symbol
+ * @addr: filled in
+ *
+ * Return: 0, -ENOENT if neither has it, or what kept from looking.
+ */
+int symbol_find_in(pid_t pid, const char *library, const char *name,
+		   uint64_t *addr);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "read/collector.h"
 #include "read/coroutines.h"
 #include "top.h"
 
@@ -24,7 +25,11 @@ struct command {
 	unsigned int n, shim;
 	uint64_t rss, pmd, allocated, cached, arena;
 	struct coroutine_counts co;
+	struct gc_inspect gc;
+	uint64_t gc_processes, gc_heap, gc_live, gc_total;
 };
+
+#define SECONDS		(1 / 1e9)	/* of nanoseconds */
 
 static const char *const states[COROUTINE_STATES] = {
 	"new", "suspended", "running", "resuming", "done"
@@ -81,6 +86,31 @@ static void put(struct metrics *m, const char *name, double value,
 		       l[5][0], l[5][1], NULL);
 }
 
+static void add_collector(struct command *c, pid_t pid)
+{
+	const struct gc_round *last;
+	struct collector gc;
+	unsigned int i;
+
+	if (collector_read(&gc, pid))
+		return;
+	last = &gc.at.round[gc.at.collections % GC_INSPECT_ROUNDS];
+	c->gc_processes++;
+	c->gc_heap += gc.heap;
+	c->gc_total += gc.total;
+	c->gc_live += gc.at.collections ? last->live : 0;
+	for (i = 0; i < GC_INSPECT_REASONS; i++)
+		c->gc.reasons[i] += gc.at.reasons[i];
+	c->gc.failed += gc.at.failed;
+	c->gc.limited += gc.at.limited;
+	c->gc.stops += gc.at.stops;
+	c->gc.stop_sum_ns += gc.at.stop_sum_ns;
+	if (gc.at.stop_max_ns > c->gc.stop_max_ns)
+		c->gc.stop_max_ns = gc.at.stop_max_ns;
+	c->gc.scanned += gc.at.scanned;
+	c->gc.assisted += gc.at.assisted;
+}
+
 static void add(struct command *c, const struct sample *s)
 {
 	struct coroutine_counts co;
@@ -95,6 +125,7 @@ static void add(struct command *c, const struct sample *s)
 		c->allocated += s->allocated;
 		c->cached += s->cached + s->central + s->idle;
 	}
+	add_collector(c, s->pid);
 	if (!coroutines_count(&co, s->pid)) {
 		for (i = 0; i < COROUTINE_STATES; i++)
 			c->co.state[i] += co.state[i];
@@ -133,6 +164,66 @@ static void coroutines(struct metrics *m, const struct command *list, size_t n)
 		put(m, name, (double)co->free, &list[i], "free");
 		put(m, name, (double)co->unguarded, &list[i], "unguarded");
 	}
+}
+
+/* One number of each command that has a collector. */
+static void collector_family(struct metrics *m, const struct command *list,
+			     size_t n, const char *name,
+			     enum metrics_type type, const char *unit,
+			     const char *help, size_t offset, double scale)
+{
+	char sample[128];
+	size_t i;
+
+	metrics_family(m, name, type, unit, help);
+	snprintf(sample, sizeof(sample), "%s%s", name,
+		 type == METRICS_COUNTER ? "_total" : "");
+	for (i = 0; i < n; i++)
+		if (list[i].gc_processes)
+			metrics_sample(m, sample, scale *
+				       (double)*(const uint64_t *)
+				       ((const char *)&list[i] + offset),
+				       "command", list[i].comm, NULL);
+}
+
+static void collectors(struct metrics *m, const struct command *list, size_t n)
+{
+	const char *name = "hugearena_command_gc_collections_total";
+	unsigned int k;
+	size_t i;
+
+	metrics_family(m, "hugearena_command_gc_collections", METRICS_COUNTER,
+		       NULL, "Collections of libshim-gc by why they began.");
+	for (i = 0; i < n; i++)
+		for (k = 0; k < GC_INSPECT_REASONS && list[i].gc_processes; k++)
+			metrics_sample(m, name, (double)list[i].gc.reasons[k],
+				       "command", list[i].comm, "reason",
+				       collector_reason(k), NULL);
+#define GC(_name, _type, _unit, _help, _field, _scale)			\
+	collector_family(m, list, n, "hugearena_command_gc_" _name, _type, \
+			 _unit, _help, offsetof(struct command, _field), _scale)
+	GC("failed", METRICS_COUNTER, NULL,
+	   "Collections given up: a thread did not stop.", gc.failed, 1);
+	GC("limited", METRICS_COUNTER, NULL,
+	   "Times that collecting for a limit took more than half of the time.",
+	   gc.limited, 1);
+	GC("heap_bytes", METRICS_GAUGE, "bytes",
+	   "Bytes of spans of collected objects.", gc_heap, 1);
+	GC("live_bytes", METRICS_GAUGE, "bytes",
+	   "Bytes that the last collection reached.", gc_live, 1);
+	GC("allocated_bytes", METRICS_COUNTER, "bytes",
+	   "Bytes of collected objects allocated.", gc_total, 1);
+	GC("scanned_bytes", METRICS_COUNTER, "bytes",
+	   "Bytes that collections looked at.", gc.scanned, 1);
+	GC("assisted_bytes", METRICS_COUNTER, "bytes",
+	   "Of them, by threads that allocate.", gc.assisted, 1);
+	GC("stops", METRICS_COUNTER, NULL,
+	   "Times that all threads were stopped.", gc.stops, 1);
+	GC("stopped_seconds", METRICS_COUNTER, "seconds",
+	   "How long they were, in all.", gc.stop_sum_ns, SECONDS);
+	GC("longest_stop_seconds", METRICS_GAUGE, "seconds",
+	   "The longest stop of any of the processes.", gc.stop_max_ns, SECONDS);
+#undef GC
 }
 
 static void family(struct metrics *m, const struct command *list, size_t n,
@@ -187,6 +278,7 @@ void metrics_procs(struct metrics *m, unsigned int labels)
 	       "Bytes with memory that libshim keeps free: caches, spans, pages.",
 	       offsetof(struct command, cached));
 	coroutines(m, list, n);
+	collectors(m, list, n);
 	free(list);
 	top_free(&top);
 }
