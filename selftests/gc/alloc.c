@@ -165,6 +165,35 @@ static int dies(void (*fn)(void))
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
+#ifdef ON_LIBSHIM
+/* The compiler knows free() and would do what it likes about such calls. */
+static void (*volatile libc_free)(void *p) = free;
+static void *(*volatile libc_realloc)(void *p, size_t size) = realloc;
+
+static void free_by_malloc(void)
+{
+	libc_free(shim_gc_alloc(100));
+}
+
+static void free_large_by_malloc(void)
+{
+	libc_free(shim_gc_alloc(1 << 20));
+}
+
+static void realloc_by_malloc(void)
+{
+	libc_realloc(shim_gc_alloc(100), 200);
+}
+
+/* Never taken for an object of malloc(): the process ends. */
+TEST(an_object_is_not_freed_by_malloc)
+{
+	EXPECT_EQ(1, dies(free_by_malloc));
+	EXPECT_EQ(1, dies(free_large_by_malloc));
+	EXPECT_EQ(1, dies(realloc_by_malloc));
+}
+#endif
+
 TEST(wrong_frees_end_the_process)
 {
 	EXPECT_EQ(1, dies(free_twice));

@@ -331,6 +331,84 @@ TEST(stacks_that_a_library_tells_us)
 	free(copy);
 }
 
+/* A million stacks, as of coroutines; a hundred of them have an object. */
+#define STACKS		1000000
+#define STACK_WORDS	8
+
+static void **stacks;			/* not a root: memory of mmap() */
+
+static void each_of_many(void (*fn)(const void *low, const void *high))
+{
+	size_t i;
+
+	for (i = 0; i < STACKS; i++)
+		fn(stacks + i * STACK_WORDS, stacks + (i + 1) * STACK_WORDS);
+}
+
+TEST(a_million_stacks)
+{
+	size_t len = (size_t)STACKS * STACK_WORDS * sizeof(*stacks), i;
+
+	stacks = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, stacks);
+	fill(in_bss, 40);
+	for (i = 0; i < SOME; i++)
+		stacks[i * (STACKS / SOME) * STACK_WORDS + i % STACK_WORDS] =
+			in_bss[i];
+	memset(in_bss, 0, sizeof(in_bss));
+	shim_gc_on_stacks(each_of_many);
+	EXPECT_EQ(SOME, left());
+	memset(stacks, 0, len);
+	EXPECT_GE(STRAY, left());
+	munmap(stacks, len);
+}
+
+/* As many threads as a server has; each has an object that nobody else has. */
+#define THREADS		500
+
+static sem_t all_there;
+static struct shim_gc_weak *mine[THREADS];
+
+static void *one_of_many(void *arg)
+{
+	void *volatile p = shim_gc_alloc(48);
+
+	*(struct shim_gc_weak **)arg = shim_gc_weak_new(p, SHIM_GC_SHORT);
+	sem_post(&all_there);
+	while (sem_wait(&go))
+		;
+	return p;
+}
+
+TEST(many_threads)
+{
+	pthread_t thread[THREADS];
+	pthread_attr_t attr;
+	unsigned int i;
+
+	sem_init(&go, 0, 0);
+	sem_init(&all_there, 0, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 << 10);
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], &attr, one_of_many,
+					    &mine[i]));
+	for (i = 0; i < THREADS; i++)
+		while (sem_wait(&all_there))
+			;
+	/* patience may be over on a machine that has other things to do */
+	while (shim_gc_collect())
+		ASSERT_EQ(EDEADLK, errno);
+	EXPECT_EQ(THREADS, count_left(mine, THREADS));
+	for (i = 0; i < THREADS; i++)
+		sem_post(&go);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ASSERT_EQ(0, collect());
+	EXPECT_GE(THREADS / 20, count_left(mine, THREADS));
+}
+
 static void *stubborn(void *arg)
 {
 	sigset_t all;
