@@ -68,3 +68,15 @@ judge()
 # moment looks like an access outside of all memory.  The RAM disk, which is a
 # module in Debian's kernels, is as large as there (KiB).
 checked="panic_on_warn=1 no5lvl ramdisk_size=8388608"
+
+# allowed KO SERIES: the parameter that loads it on a series it was not tested on
+allowed()
+{
+	tested=$(tr '\0' '\n' <"$1" | sed -n 's/^tested=//p')
+	case " $tested " in
+	"  " | *" $2 "*) ;;
+	*)
+		echo "untested_kernel=1"
+		echo "vm: $(basename "$1" .ko) was not tested on $2 yet" >&2 ;;
+	esac
+}
