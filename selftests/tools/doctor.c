@@ -248,6 +248,68 @@ TEST(on_blocks_or_told_why_not)
 	json_decref(root);
 }
 
+TEST(huge_pages_switched_off)
+{
+	static const char file[] =
+		"/sys/kernel/mm/transparent_hugepage/enabled";
+	char before[128];
+	json_t *root;
+
+	if (file_read(file, before, sizeof(before)) <= 0 ||
+	    file_write(file, "never"))
+		SKIP(return, "the kernel's setting cannot be written here");
+	root = tool_json("doctor --json");
+	file_write(file, strstr(before, "[always]") ? "always" :
+		   strstr(before, "[madvise]") ? "madvise" : "never");
+	ASSERT_NE(NULL, root);
+	/* with the module there are blocks all the same */
+	EXPECT_NE(NULL, finding(root, "thp_never"));
+	EXPECT_EQ(!finding(root, "module"), mends(root, "thp_never"));
+	json_decref(root);
+}
+
+/* A file that the dynamic linker cannot load, and another's malloc in front. */
+TEST(preloaded_and_not_used)
+{
+	static const char broken[] = "/tmp/libshim-broken.so",
+		rival[] = "/tmp/libjemalloc.so.2";
+	char path[PATH_MAX], list[2 * PATH_MAX], line[2 * PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	ASSERT_EQ(0, system("echo no library >/tmp/libshim-broken.so"));
+	pid = start(&in, broken, NULL, AS_IT_IS, path);
+	root = doctor(pid, "preload_failed");
+	end(pid, in);
+	unlink(broken);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "preload_failed"));
+	json_decref(root);
+
+	/* by its name another's, while the program has its own */
+	snprintf(line, sizeof(line), "cp %s/rival.so %s", tool_dir(), rival);
+	ASSERT_EQ(0, system(line));
+	snprintf(path, sizeof(path), "%s/own_malloc", tool_dir());
+	snprintf(list, sizeof(list), "%s:%s", rival, shim_path());
+	pid = start(&in, list, NULL, AS_IT_IS, path);
+	root = doctor(pid, "other_malloc");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "other_malloc"));
+	json_decref(root);
+
+	pid = start(&in, rival, NULL, AS_IT_IS, path);
+	root = doctor(pid, "rival");
+	end(pid, in);
+	unlink(rival);
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, finding(root, "rival"));
+	EXPECT_TRUE(mends(root, "not_preloaded"));
+	json_decref(root);
+}
+
 /*
  * systemd need not run here: a stand-in of systemctl says what a unit has.  It
  * is found first, being in the directory that PATH begins with.
@@ -337,6 +399,21 @@ TEST(adopted_and_back)
 	EXPECT_NE(NULL, strstr(text, "PrivateDevices=no"));
 	EXPECT_NE(NULL, strstr(text, "DeviceAllow=/dev/hugearena rw"));
 	EXPECT_NE(NULL, strstr(text, "SupplementaryGroups=hugearena"));
+	/* once more: what was preloaded beside libshim stays, and libshim is there once */
+	unit_says(UNIT "PrivateDevices=yes\nDeviceAllow=\n"
+		  "Environment=\"LD_PRELOAD=libshim.so.0:libother.so:/a/libthird.so\"\n");
+	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
+	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "LD_PRELOAD=libshim.so.0:libother.so:"
+			       "/a/libthird.so\""));
+	/* a stricter policy is not made looser */
+	unit_says("LoadState=loaded\nMainPID=0\nDevicePolicy=strict\nUser=redis\n"
+		  "PrivateDevices=no\nDeviceAllow=/dev/null rw\nEnvironment=\n");
+	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
+	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
+	EXPECT_EQ(NULL, strstr(text, "DevicePolicy"));
+	EXPECT_NE(NULL, strstr(text, "DeviceAllow=/dev/hugearena rw"));
+	EXPECT_EQ(TOOL_USAGE, tool("adopt --root %s redis.service.d", dir));
 	EXPECT_EQ(TOOL_OK, tool("adopt --undo --root %s redis-server", dir));
 	EXPECT_NE(0, access(dropin, F_OK));
 	EXPECT_EQ(TOOL_FAILED, tool("adopt --undo --root %s redis-server", dir));

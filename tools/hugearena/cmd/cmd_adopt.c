@@ -95,22 +95,36 @@ static const struct argp argp = {
 	       "restarted.",
 };
 
+/* What is preloaded beside libshim, a colon before each. */
+static void others_copy(const char *list, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	while (*list) {
+		size_t len = strcspn(list, ": ");
+
+		/* adopted before, or by hand */
+		if (len && at + len + 2 < size &&
+		    !memmem(list, len, "libshim", 7))
+			at += (size_t)sprintf(buf + at, ":%.*s", (int)len, list);
+		list += len + (list[len] != '\0');
+	}
+}
+
 static int dropin_text(char *buf, size_t size, const struct unit *u,
 		       const struct args *args)
 {
-	const char *others = u->preload;
+	char others[sizeof(u->preload) + 2];
 	size_t len = 0;
 	FILE *f = fmemopen(buf, size, "w");
 
 	if (!f)
 		return -errno;
-	/* adopted before: the drop-in has what was preloaded then */
-	if (strstr(others, "libshim"))
-		others = "";
+	others_copy(u->preload, others, sizeof(others));
 	fprintf(f, "# written by hugearena adopt; 'hugearena adopt --undo %s' removes it\n"
 		"[Service]\n", u->name);
-	fprintf(f, "Environment=\"LD_PRELOAD=%s%s%s\"\n", args->library,
-		*others ? ":" : "", others);
+	fprintf(f, "Environment=\"LD_PRELOAD=%s%s\"\n", args->library, others);
 	if (args->options)
 		fprintf(f, "Environment=\"SHIM_OPTIONS=%s\"\n", args->options);
 	fprintf(f, "SupplementaryGroups=hugearena\n");
@@ -118,8 +132,10 @@ static int dropin_text(char *buf, size_t size, const struct unit *u,
 	if (u->devices_hidden)
 		fprintf(f, "PrivateDevices=no\n");
 	/* it closes every other device: only where they were closed before */
+	if ((u->devices_hidden || u->devices_closed) && !u->devices_strict)
+		fprintf(f, "DevicePolicy=closed\n");
 	if (u->devices_hidden || u->devices_closed)
-		fprintf(f, "DevicePolicy=closed\nDeviceAllow=/dev/hugearena rw\n");
+		fprintf(f, "DeviceAllow=/dev/hugearena rw\n");
 	len = (size_t)ftell(f);
 	if (fclose(f) || len + 1 >= size)
 		return -ENOSPC;
@@ -263,7 +279,8 @@ int cmd_adopt(int argc, char **argv)
 			  "systemctl does not answer here");
 		return CMD_FAILED;
 	}
-	if (!strstr(unit.name, ".service")) {
+	if (strlen(unit.name) < 8 ||
+	    strcmp(unit.name + strlen(unit.name) - 8, ".service")) {
 		out_error("%s is no service", unit.name);
 		return CMD_USAGE;
 	}

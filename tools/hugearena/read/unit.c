@@ -86,6 +86,7 @@ static void line_take(struct unit *u, const char *key, const char *value)
 		u->devices_hidden = !strcmp(value, "yes");
 	} else if (!strcmp(key, "DevicePolicy")) {
 		u->devices_closed |= strcmp(value, "auto") != 0;
+		u->devices_strict = !strcmp(value, "strict");
 	} else if (!strcmp(key, "DeviceAllow")) {
 		u->devices_closed |= *value != 0;
 		u->device_allowed |= !!strstr(value, "/dev/hugearena ");

@@ -16,6 +16,7 @@
  * @preload: LD_PRELOAD of its Environment=, or ""
  * @devices_hidden: PrivateDevices=yes: it sees no /dev/hugearena
  * @devices_closed: DevicePolicy= is not auto, or DeviceAllow= names others
+ * @devices_strict: DevicePolicy=strict: nothing but what is named
  * @device_allowed: DeviceAllow= names /dev/hugearena
  * @group: SupplementaryGroups= or Group= has hugearena
  * @root_user: it runs as root
@@ -25,7 +26,8 @@ struct unit {
 	pid_t pid;
 	bool loaded;
 	char preload[512];
-	bool devices_hidden, devices_closed, device_allowed, group, root_user;
+	bool devices_hidden, devices_closed, devices_strict, device_allowed;
+	bool group, root_user;
 };
 
 /* May this be the name of a service?  ".service" may be left out. */
