@@ -43,11 +43,20 @@ int shim_gc_init(const struct shim_gc_opts *opts)
 
 void *shim_gc_alloc(size_t size)
 {
+	void *p = gcalloc_quick(size, GC_SCAN);
+
+	/* a thread that has objects has started the collector */
+	if (__builtin_expect(!!p, 1))
+		return p;
 	return gc_ready() ? memory(gcalloc(size, GC_SCAN)) : NULL;
 }
 
 void *shim_gc_alloc_data(size_t size)
 {
+	void *p = size >= 16 ? gcalloc_quick(size, GC_DATA) : NULL;
+
+	if (__builtin_expect(!!p, 1))
+		return p;
 	if (!gc_ready())
 		return NULL;
 	if (size && size < 16)

@@ -268,23 +268,13 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 
 void *gcalloc(size_t size, enum gc_kind kind)
 {
-	struct gcthread *t = gcthread_me;
-	struct gccache *c;
-	unsigned int cls;
-	uintptr_t p;
+	void *p = gcalloc_quick(size, kind);
 
-	if (__builtin_expect(size > SIZECLASS_MAX, 0))
+	if (__builtin_expect(!!p, 1))
+		return p;
+	if (size > SIZECLASS_MAX)
 		return alloc_large(size, kind);
-	cls = sizeclass_of(size + !size);
-	if (__builtin_expect(!t, 0))
-		return alloc_slow(kind, cls);
-	c = &t->cache[kind][cls];
-	p = c->cur;
-	/* a hole is a whole number of objects */
-	if (__builtin_expect(p >= c->end, 0))
-		return alloc_slow(kind, cls);
-	c->cur = p + c->size;
-	return (void *)p;
+	return alloc_slow(kind, sizeclass_of(size + !size));
 }
 
 void *gcalloc_tiny(size_t size)

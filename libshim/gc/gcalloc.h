@@ -77,6 +77,31 @@ void gcalloc_set_policy(const struct gcalloc_policy *p);
 void *gcalloc(size_t size, enum gc_kind kind);
 
 /**
+ * gcalloc_quick - the same, if the calling thread has an object at hand
+ * @size: bytes
+ * @kind: what a collector does with it, a constant for the compiler
+ *
+ * Return: the object, or NULL: call gcalloc(), once the collector has started.
+ */
+static inline __attribute__((always_inline)) void *
+gcalloc_quick(size_t size, enum gc_kind kind)
+{
+	struct gcthread *t = gcthread_me;
+	struct gccache *c;
+	uintptr_t p;
+
+	if (__builtin_expect(size > SIZECLASS_MAX || !t, 0))
+		return NULL;
+	c = &t->cache[kind][sizeclass_of(size + !size)];
+	p = c->cur;
+	/* a hole is a whole number of objects */
+	if (__builtin_expect(p >= c->end, 0))
+		return NULL;
+	c->cur = p + c->size;
+	return (void *)p;
+}
+
+/**
  * gcalloc_tiny - get an object of less than 16 bytes without pointers
  * @size: bytes, 1 to 15
  *
