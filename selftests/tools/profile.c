@@ -192,12 +192,24 @@ TEST(switched_on_while_it_allocates)
 	subject_end(&s);
 }
 
+FIXTURE(attach) {
+};
+
+FIXTURE_SETUP(attach)
+{
+	tool_dir();
+}
+
+FIXTURE_TEARDOWN(attach)
+{
+}
+
 /*
  * Whenever the tool attaches and detaches, the process does what it would have
  * done: at its start, before it has allocated, around its fork and its exec, at
- * its end.  A hundred rounds with SCALE=10.
+ * its end.  A thousand rounds with SCALE=100, half a second each.
  */
-TEST(attached_at_any_moment)
+TEST_F_TIMEOUT(attach, attached_at_any_moment, 3600)
 {
 	char exe[PATH_MAX], us[16];
 	const char *scale = getenv("SCALE");

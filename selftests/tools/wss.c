@@ -163,6 +163,58 @@ TEST(a_process_without_an_arena)
 	EXPECT_EQ(TOOL_FAILED, tool("wss --arenas %d", getppid()));
 }
 
+static double blocks_likely(json_t *root)
+{
+	return json_number_at(root, "blocks_likely");
+}
+
+/* All were written to once, five are in use: a fork copies from these. */
+TEST_F(wss, what_a_snapshot_copies)
+{
+	struct toucher t = { 5, self->ready };
+	pid_t pid = child_start(make_and_touch, &t);
+	json_t *root;
+
+	ASSERT_LT(0, pid);
+	gate_wait(self->ready);
+	root = wss_until("--snapshot", pid, blocks_likely, 5);
+	kill(pid, SIGKILL);
+	child_wait(pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(BLOCKS, json_number_at(root, "blocks"));
+	EXPECT_EQ(5, json_number_at(root, "blocks_likely"));
+	EXPECT_EQ(0, json_number_at(root, "blocks_clean"));
+	EXPECT_EQ(5 * 512, json_number_at(root, "block_pages_most"));
+	json_decref(root);
+}
+
+static double pages_likely(json_t *root)
+{
+	return json_number_at(root, "pages_likely") +
+	       json_number_at(root, "huge_pages_likely");
+}
+
+/* One object is written to again and again, and the stack: not the rest. */
+TEST(what_a_snapshot_copies_by_soft_dirty_bits)
+{
+	struct subject s;
+	json_t *root;
+
+	ASSERT_EQ(0, subject_start(&s, "busy", "backend=thp"));
+	root = wss_until("--soft-dirty", s.pid, pages_likely, 1);
+	subject_end(&s);
+	ASSERT_NE(NULL, root);
+	if (!json_is_true(json_at(root, "other_known")))
+		SKIP(return, "no soft-dirty bits in this kernel");
+	EXPECT_LE(1, pages_likely(root));
+	EXPECT_GE(256, json_number_at(root, "pages_likely"));
+	EXPECT_GE(4, json_number_at(root, "huge_pages_likely"));
+	EXPECT_LE(s.asked, json_number_at(root, "other_bytes"));
+	json_decref(root);
+	EXPECT_EQ(TOOL_OK, tool("wss --snapshot --interval 0.1 %d", getpid()));
+	EXPECT_NE(NULL, strstr(tool_out, "--soft-dirty asks"));
+}
+
 /* libshim's heap is a kind of its own, with what the program has of it. */
 TEST(the_heap_of_libshim)
 {

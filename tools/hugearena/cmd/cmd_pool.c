@@ -13,6 +13,8 @@
 #include "base/out.h"
 #include "read/proc.h"
 #include "read/sample.h"
+#include "show/advice.h"
+#include "show/report.h"
 
 #define MIB		((uint64_t)1 << 20)
 #define WAIT_MS		50
@@ -21,7 +23,10 @@
 
 struct args {
 	long long target, floor;	/* in MiB; -1 leaves it as it is */
-	bool dry, force, wait;
+	bool dry, force, wait, advise;
+	double window, seconds;
+	char **file;
+	int nr_files;
 };
 
 static const struct argp_option options[] = {
@@ -31,6 +36,12 @@ static const struct argp_option options[] = {
 	{ "dry-run", 'n', NULL, 0, "Say what it would cost, change nothing",
 	  0 },
 	{ "wait", 'w', NULL, 0, "Until the pool is as large as asked", 0 },
+	{ "advise", 'a', NULL, 0,
+	  "Say how large it should be: from recordings, or from what happens now", 0 },
+	{ "window", 'W', "SECONDS", 0,
+	  "With --advise: until the pool is filled again (default 1)", 0 },
+	{ "time", 'T', "SECONDS", 0,
+	  "With --advise, without a recording: watch so long (default 10)", 0 },
 	{ "force", 'F', NULL, 0, "Even if little memory is left then", 0 },
 	{ 0 }
 };
@@ -44,6 +55,16 @@ static long long mib(const char *arg, struct argp_state *state,
 		argp_error(state, "%s must be a multiple of 2M, not '%s'",
 			   what, arg);
 	return (long long)(bytes / MIB);
+}
+
+static double seconds(const char *arg, struct argp_state *state)
+{
+	char *end;
+	double value = strtod(arg, &end);
+
+	if (end == arg || *end || !(value >= 0.1) || value > 1e6)
+		argp_error(state, "SECONDS is 0.1 and up, not '%s'", arg);
+	return value;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -66,6 +87,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'F':
 		args->force = true;
 		return 0;
+	case 'a':
+		args->advise = true;
+		return 0;
+	case 'W':
+		args->window = seconds(arg, state);
+		return 0;
+	case 'T':
+		args->seconds = seconds(arg, state);
+		return 0;
+	case ARGP_KEY_ARGS:
+		if (!args->advise)
+			return ARGP_ERR_UNKNOWN;
+		args->file = state->argv + state->next;
+		args->nr_files = state->argc - state->next;
+		state->next = state->argc;
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -73,6 +110,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.args_doc = "\n--advise [RECORDING]...",
 	.doc = "Show or set the pool of zeroed blocks.\v"
 	       "Blocks in the pool serve first touches without clearing, and "
 	       "are nobody's memory until then: outside every cgroup, lost to "
@@ -242,13 +280,151 @@ static int settle(const struct args *args)
 	return CMD_FAILED;
 }
 
+/* A recording's counters: what its process touched first. */
+static int recording_add(struct advice *a, const char *path)
+{
+	struct advice_point *v;
+	struct report r = { 0 };
+	FILE *f = fopen(path, "re");
+	size_t i;
+	int err;
+
+	if (!f)
+		return -errno;
+	err = report_read(&r, f);
+	fclose(f);
+	v = calloc(r.n + 1, sizeof(*v));
+	if (!err && !v)
+		err = -ENOMEM;
+	for (i = 0; !err && i < r.n; i++) {
+		v[i].t = r.col[COL_TIME][i];
+		if (!i)
+			continue;
+		/* rates, which are not known where there was no arena */
+		v[i].touches = v[i - 1].touches + report_count(&r, i, COL_RESERVE) +
+			       report_count(&r, i, COL_POOL) +
+			       report_count(&r, i, COL_DEMAND);
+		v[i].cleared = v[i - 1].cleared + report_count(&r, i, COL_DEMAND);
+		v[i].small = v[i - 1].small + report_count(&r, i, COL_SMALL);
+	}
+	if (!err)
+		advice_add(a, v, r.n);
+	free(v);
+	report_free(&r);
+	return err;
+}
+
+/* The whole machine, from now on. */
+static int machine_add(struct advice *a, double seconds)
+{
+	struct timespec pause = { .tv_nsec = 100000000 };
+	size_t n = 0, room = (size_t)(seconds * 20) + 2;
+	struct advice_point *v = calloc(room, sizeof(*v));
+	uint64_t began = sample_now();
+	struct kmod_stat st;
+	int err = v ? 0 : -ENOMEM;
+
+	while (!err && n < room) {
+		err = kmod_stat_read(&st);
+		if (err)
+			break;
+		v[n].t = (double)(sample_now() - began) / 1e9;
+		v[n].cleared = kmod_stat_get(&st, "FaultDemand");
+		v[n].small = kmod_stat_get(&st, "FaultSmall");
+		v[n].touches = v[n].cleared +
+			       kmod_stat_get(&st, "FaultReserve") +
+			       kmod_stat_get(&st, "FaultPool");
+		if (v[n++].t >= seconds)
+			break;
+		out_progress("watching", (uint64_t)(v[n - 1].t * 1000),
+			     (uint64_t)(seconds * 1000));
+		nanosleep(&pause, NULL);
+	}
+	out_progress(NULL, 0, 0);
+	if (!err)
+		advice_add(a, v, n);
+	free(v);
+	return err;
+}
+
+static void advice_print(const struct advice *a)
+{
+	uint64_t bytes = advice_bytes(a);
+	long long left = proc_meminfo("/proc/meminfo", "MemAvailable");
+
+	out_heading("Advice");
+	out_row("first touches", "%s of 2 MiB in %.1f s", out_count(a->touches),
+		a->seconds);
+	out_row("cleared in faults", "%s, %s", out_count(a->cleared),
+		out_percent(a->cleared, a->touches));
+	if (a->small)
+		out_row("faults of 4 KiB", "%s, where no block was to be had",
+			out_count(a->small));
+	out_row("most in a row", "%s blocks within %g s", out_count(a->peak),
+		a->window);
+	if (!a->touches) {
+		out_note("nothing was touched first: record while services on "
+			 "blocks start or grow");
+		return;
+	}
+	out_row("pool", "%s: 'hugearena pool --target %" PRIu64 "M'",
+		out_bytes(bytes), bytes / MIB);
+	if (left > 0 && bytes > (uint64_t)left - (uint64_t)left / SPARE_PART)
+		out_note("that is more than %s of memory that is available "
+			 "allow", out_bytes((uint64_t)left));
+}
+
+static int advise(const struct args *args)
+{
+	struct advice a = { .window = args->window };
+	json_t *root;
+	int i, err;
+
+	for (i = 0; i < args->nr_files; i++) {
+		err = recording_add(&a, args->file[i]);
+		if (err) {
+			out_error("cannot read %s: %s", args->file[i],
+				  err == -EINVAL ? "no recording of hugearena "
+				  "record" : strerror(-err));
+			return CMD_FAILED;
+		}
+	}
+	if (!args->nr_files) {
+		if (!kmod_present())
+			return kmod_missing();
+		err = machine_add(&a, args->seconds);
+		if (err) {
+			out_error("cannot read the module's reports: %s",
+				  strerror(-err));
+			return exit_errno(err);
+		}
+	}
+	if (!out_json) {
+		advice_print(&a);
+		return CMD_OK;
+	}
+	root = json_object();
+	json_put_real(root, "seconds", a.seconds);
+	json_put_real(root, "window_seconds", a.window);
+	json_put_int(root, "first_touches", a.touches);
+	json_put_int(root, "cleared_in_faults", a.cleared);
+	json_put_int(root, "small", a.small);
+	json_put_int(root, "peak_blocks", a.peak);
+	json_put_int(root, "advised_bytes", advice_bytes(&a));
+	return out_print_json(root);
+}
+
 int cmd_pool(int argc, char **argv)
 {
-	struct args args = { .target = -1, .floor = -1 };
+	struct args args = {
+		.target = -1, .floor = -1, .window = 1, .seconds = 10,
+	};
 	struct pool p = { 0 };
 	int err, ret = CMD_OK;
 
 	args_parse(&argp, "pool", argc, argv, 0, &args);
+	if (args.advise)
+		return advise(&args);
 	if (!kmod_present())
 		return kmod_missing();
 	err = pool_read(&p);

@@ -19,12 +19,13 @@
 #include "base/out.h"
 #include "read/proc.h"
 #include "read/shim.h"
+#include "show/cost.h"
 
 struct args {
 	pid_t pid;
 	double seconds;
 	long long count;
-	bool arenas;
+	bool arenas, snapshot, soft;
 };
 
 static const struct argp_option options[] = {
@@ -32,6 +33,10 @@ static const struct argp_option options[] = {
 	{ "count", 'n', "N", 0, "That often (default 1)", 0 },
 	{ "arenas", 'a', NULL, 0,
 	  "Only arenas, through the module; leaves all other bits alone", 0 },
+	{ "snapshot", 's', NULL, 0,
+	  "What a fork would copy in that time: by accessed and dirty bits", 0 },
+	{ "soft-dirty", 'S', NULL, 0,
+	  "With --snapshot: of other memory than arenas, too, by soft-dirty bits", 0 },
 	{ 0 }
 };
 
@@ -53,6 +58,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'a':
 		args->arenas = true;
+		return 0;
+	case 's':
+		args->snapshot = true;
+		return 0;
+	case 'S':
+		args->soft = true;
+		args->snapshot = true;
 		return 0;
 	}
 	return args_process(key, arg, state, &args->pid);
@@ -207,7 +219,7 @@ static void sums(const struct set *set, uint64_t *accessed, uint64_t *resident)
 	}
 }
 
-static int set_json(const struct args *args, const struct set *set)
+static void set_json(const struct args *args, const struct set *set)
 {
 	json_t *root = json_object(), *kinds = json_object();
 	uint64_t accessed, resident;
@@ -237,7 +249,7 @@ static int set_json(const struct args *args, const struct set *set)
 	}
 	json_put_text(root, "heap_unknown", set->shim_err ?
 		      shim_strerror(set->shim_err) : NULL);
-	return out_print_json(root);
+	out_print_json(root);
 }
 
 static void set_print(const struct args *args, const struct set *set)
@@ -287,38 +299,64 @@ static void pause_for(double seconds)
 	out_progress(NULL, 0, 0);
 }
 
+/* What a snapshot would copy. */
+static int fork_watch(const struct args *args)
+{
+	struct cost cost;
+	int err = cost_begin(&cost, args->pid, args->soft);
+
+	if (err)
+		return err;
+	pause_for(args->seconds);
+	err = cost_end(&cost, args->pid, args->seconds);
+	if (!err && out_json)
+		out_print_json(cost_json(&cost, args->pid));
+	else if (!err)
+		cost_print(&cost);
+	return err;
+}
+
+static int set_watch(const struct args *args)
+{
+	struct set set;
+	int err = begin(args, &set);
+
+	if (err)
+		return err;
+	pause_for(args->seconds);
+	err = end(args, &set);
+	if (!err && out_json)
+		set_json(args, &set);
+	else if (!err)
+		set_print(args, &set);
+	return err;
+}
+
 int cmd_wss(int argc, char **argv)
 {
 	struct args args = { .seconds = 1, .count = 1 };
-	int err, ret = CMD_OK;
-	struct set set;
 	long long i;
+	int err;
 
 	args_parse(&argp, "wss", argc, argv, 0, &args);
 	if (args.arenas && !kmod_present())
 		return kmod_missing();
-	for (i = 0; i < args.count && !ret; i++) {
-		err = begin(&args, &set);
-		if (!err) {
-			pause_for(args.seconds);
-			err = end(&args, &set);
-		}
+	for (i = 0; i < args.count; i++) {
+		err = args.snapshot ? fork_watch(&args) : set_watch(&args);
 		if (err) {
 			out_error("cannot watch %d: %s", args.pid,
 				  args.arenas && err == -ENOENT ?
 				  "it has no arena" :
 				  err == -ENOENT || err == -ESRCH ?
 				  "there is no such process" :
+				  err == -EBUSY ?
+				  "libshim-gc may need its soft-dirty bits" :
 				  err == -EPERM || err == -EACCES ?
 				  "that needs CAP_SYS_PTRACE, or to be its "
 				  "owner" : strerror(-err));
 			return exit_errno(err);
 		}
-		if (out_json)
-			ret = set_json(&args, &set);
-		else
-			set_print(&args, &set);
 		fflush(stdout);
 	}
-	return ret;
+	return CMD_OK;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pages: single OS pages of a process.  Called by map and cmd_record.
+ * pages: single OS pages of a process.  Called by map, cmd_record and cost.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -30,6 +30,16 @@ double report_last(const struct report *r, enum report_col col)
 	return NAN;
 }
 
+uint64_t report_count(const struct report *r, size_t i, enum report_col col)
+{
+	double n;
+
+	if (!i || isnan(r->col[col][i]))
+		return 0;
+	n = r->col[col][i] * (r->col[COL_TIME][i] - r->col[COL_TIME][i - 1]);
+	return n > 0 ? (uint64_t)(n + 0.5) : 0;
+}
+
 double report_mean(const struct report *r, enum report_col col)
 {
 	double sum = 0;

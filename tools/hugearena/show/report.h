@@ -68,6 +68,8 @@ void report_free(struct report *r);
 /* The greatest and the last known value of a column; NAN if there is none. */
 double report_max(const struct report *r, enum report_col col);
 double report_last(const struct report *r, enum report_col col);
+/* How many of a column of rates came with one sample; 0 if that is not known. */
+uint64_t report_count(const struct report *r, size_t i, enum report_col col);
 /* The mean, weighted by nothing. */
 double report_mean(const struct report *r, enum report_col col);
 
