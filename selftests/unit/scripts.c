@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is run by others: bash completion, commands for gdb, helpers for drgn.
+ * Each is tried by its interpreter; where that is not installed, it is skipped.
+ */
+#include <glob.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/patience.h"
+
+static char out[1 << 18];
+static char build[PATH_MAX];	/* build/, which has hugearena and libshim */
+
+/* Run a line of shell; its exit status, and what it said in @out. */
+static int shell(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+static int shell(const char *format, ...)
+{
+	char line[4096];
+	va_list ap;
+	size_t len;
+	int status;
+	FILE *f;
+
+	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	fflush(NULL);
+	f = popen(line, "re");
+	len = f ? fread(out, 1, sizeof(out) - 1, f) : 0;
+	out[len] = '\0';
+	status = f ? pclose(f) : -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+FIXTURE(scripts) {
+};
+
+FIXTURE_SETUP(scripts)
+{
+	char exe[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	ASSERT_LT(0, len);
+	exe[len] = '\0';
+	/* build/selftests/unit/scripts */
+	snprintf(build, sizeof(build), "%s",
+		 dirname(dirname(dirname(exe))));
+	setenv("BUILD", build, 1);
+	setenv("SOURCE", SOURCE, 1);
+}
+
+FIXTURE_TEARDOWN(scripts)
+{
+}
+
+/* What bash offers behind "hugearena WORDS": a line each. */
+static void complete(const char *words)
+{
+	shell("bash -c '. $SOURCE/tools/dist/hugearena.bash-completion; "
+	      "PATH=$BUILD:$PATH; COMP_WORDS=(hugearena %s); "
+	      "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _hugearena; "
+	      "printf \"<%%s>\\n\" \"${COMPREPLY[@]}\"'", words);
+}
+
+TEST_F(scripts, completion_of_subcommands)
+{
+	static char list[8192];
+	char *name, *rest, want[64], words[128];
+	int n = 0;
+
+	if (shell("command -v bash"))
+		SKIP(return, "no bash");
+	ASSERT_EQ(0, shell("$BUILD/hugearena --help | "
+			   "sed -n 's/^  \\([a-z][a-z]*\\)  .*/\\1/p'"));
+	snprintf(list, sizeof(list), "%.8000s", out);
+	complete("\"\"");
+	for (name = strtok_r(list, "\n", &rest); name;
+	     name = strtok_r(NULL, "\n", &rest), n++) {
+		snprintf(want, sizeof(want), "<%s>", name);
+		complete("\"\"");
+		EXPECT_NE(NULL, strstr(out, want));
+		/* its options: all that its help has, and no other */
+		snprintf(words, sizeof(words), "%s --", name);
+		complete(words);
+		EXPECT_NE(NULL, strstr(out, "<--json>")) {
+			TH_LOG("%s: %s", name, out);
+		}
+		EXPECT_NE(NULL, strstr(out, "<--help>"));
+		/* a part of its name is enough */
+		snprintf(words, sizeof(words), "%.3s", name);
+		complete(words);
+		EXPECT_NE(NULL, strstr(out, want));
+	}
+	EXPECT_LE(14, n);
+	complete("help le");
+	EXPECT_STREQ("<leak>\n", out);
+}
+
+TEST_F(scripts, completion_of_what_options_take)
+{
+	if (shell("command -v bash"))
+		SKIP(return, "no bash");
+	complete("top --sort c");
+	EXPECT_STREQ("<coverage>\n<cow>\n<cpu>\n", out);
+	complete("top --sort = a");
+	EXPECT_STREQ("<allocated>\n", out);
+	complete("profile --format fo");
+	EXPECT_STREQ("<folded>\n", out);
+	complete("profile --what g");
+	EXPECT_STREQ("<growth>\n", out);
+	complete("leak --sn");
+	EXPECT_STREQ("<--snapshot>\n", out);
+	complete("report --output $SOURCE/READM");
+	EXPECT_NE(NULL, strstr(out, "README.md>"));
+	complete("map $$");
+	EXPECT_EQ('<', out[0]);
+	EXPECT_NE('>', out[1]);
+	complete("run -- xarg");
+	EXPECT_NE(NULL, strstr(out, "<xargs>"));
+}
+
+TEST_F(scripts, gdb_sees_the_heap)
+{
+	if (shell("command -v gdb"))
+		SKIP(return, "no gdb");
+	/* 100 objects of 300,000 bytes and the memory of its input */
+	EXPECT_EQ(0, shell("LD_PRELOAD=$BUILD/libshim.so.0 "
+		"SHIM_OPTIONS=backend=thp gdb -batch -nx -iex 'set startup-with-shell off' "
+		"-iex 'set debuginfod enabled off' "
+		"-ex 'set confirm off' -ex 'break large_probe' -ex run "
+		"-ex 'source '$SOURCE/tools/gdb/hugearena-heap.py "
+		"-ex up -ex 'info heap' -ex 'print ph' -ex 'info spans 255' "
+		"-ex 'heap-object (long)large[3] + 77' -ex 'heap-object 4096' "
+		"-ex kill $BUILD/selftests/unit/obj/heap_subject 2>&1 </dev/null"));
+	EXPECT_NE(NULL, strstr(out, "large        7          7")) {
+		TH_LOG("%s", out);
+	}
+	EXPECT_NE(NULL, strstr(out, " = heap: "));
+	EXPECT_NE(NULL, strstr(out, "in use, one object of 300000 bytes"));
+	EXPECT_NE(NULL, strstr(out, "byte 77 of an object of 300000 at"));
+	EXPECT_NE(NULL, strstr(out, "allocated, or in a cache"));
+	EXPECT_NE(NULL, strstr(out, "0x1000 is not in libshim's heap"));
+	EXPECT_EQ(NULL, strstr(out, "Traceback"));
+}
+
+TEST_F(scripts, drgn_walks_arenas)
+{
+	glob_t found = { 0 };
+	char path[PATH_MAX + 32];
+	size_t i;
+
+	if (shell("/usr/bin/python3 -c 'import drgn'"))
+		SKIP(return, "no drgn: 'apt-get install python3-drgn'");
+	snprintf(path, sizeof(path), "%s/*/hugearena.ko", build);
+	if (glob(path, 0, NULL, &found))
+		SKIP(return, "no hugearena.ko was built");
+	for (i = 0; i < found.gl_pathc; i++) {
+		EXPECT_EQ(0, shell("/usr/bin/python3 "
+				   "$SOURCE/selftests/unit/drgn_fake.py %s "
+				   "$SOURCE/tools/drgn/hugearena.py 2>&1",
+				   found.gl_pathv[i]));
+		EXPECT_STREQ("drgn: ok\n", out);
+	}
+	globfree(&found);
+}
+
+TEST_HARNESS_MAIN
