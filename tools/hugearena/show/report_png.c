@@ -144,13 +144,31 @@ static void blocks_write(const struct report *r, FILE *f)
 		rows - 1);
 }
 
+/* What was recorded, when: a quote would end the text. */
+static void title_write(const struct report *r, FILE *f)
+{
+	static const char *const keys[] = { "command", "began", "host" };
+	size_t i;
+
+	fputs("set multiplot layout 3,2 title '", f);
+	for (i = 0; i < 3; i++) {
+		const char *text = json_string_value(json_object_get(r->header,
+								     keys[i]));
+
+		for (; text && *text; text++)
+			fputc(*text == '\'' || *text == '\n' ? ' ' : *text, f);
+		fputs(i < 2 ? ", " : "' noenhanced\n", f);
+	}
+}
+
 static void script_write(const struct report *r, FILE *f)
 {
 	int card;
 
 	data_write(r, f);
-	fputs("set terminal pngcairo size 1200,1250 font 'sans,11'\n"
-	      "set multiplot layout 3,2\nset grid lc rgb '#d8dee4'\n"
+	fputs("set terminal pngcairo size 1200,1280 font 'sans,11'\n", f);
+	title_write(r, f);
+	fputs("set grid lc rgb '#d8dee4'\n"
 	      "set xlabel 'seconds'\nset datafile missing 'NaN'\n"
 	      "set key top left\n", f);
 	for (card = 0; card < CARD_NR; card++) {
