@@ -124,14 +124,19 @@ TEST(rows_totals_and_where_it_belongs)
 	root = tool_json("top --json --filter subject --sort allocated --rows 1");
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(1, json_array_size(json_at(root, "processes")));
+	/* the sums are of all, shown or not */
+	EXPECT_LE(2, json_number_at(root, "all.processes"));
+	EXPECT_LT(json_number_at(root, "processes.0.resident_bytes"),
+		  json_number_at(root, "all.resident_bytes"));
+	EXPECT_LE(s.asked,
+		  json_number_at(root, "processes.0.heap.allocated_bytes"));
+	EXPECT_LT(json_number_at(root, "processes.0.heap.allocated_bytes"),
+		  json_number_at(root, "all.allocated_bytes"));
+	json_decref(root);
+	root = tool_json("top --json --filter subject");
+	ASSERT_NE(NULL, root);
 	p = find(root, s.pid);
 	ASSERT_NE(NULL, p);
-	/* the sums are of all, shown or not */
-	EXPECT_EQ(2, json_number_at(root, "all.processes"));
-	EXPECT_LT(json_number_at(p, "resident_bytes"),
-		  json_number_at(root, "all.resident_bytes"));
-	EXPECT_LT(json_number_at(p, "heap.allocated_bytes"),
-		  json_number_at(root, "all.allocated_bytes"));
 	snprintf(text, sizeof(text), "/proc/%d/cgroup", s.pid);
 	ASSERT_LT(0, file_read(text, text, sizeof(text)));
 	path = (char *)json_text_at(p, "cgroup");
