@@ -61,7 +61,7 @@ escape_half()
 		"$escapes/tree/src/selftests" "$escapes/tree/src/libshim"
 	cp -a "$top/tools/escape" "$escapes/tree/src/tools/"
 	cp -a "$top/selftests/escape" "$escapes/tree/src/selftests/"
-	cp -a "$top/libshim/include" "$top/libshim/box" "$escapes/tree/src/libshim/"
+	cp -a "$top/libshim/include" "$escapes/tree/src/libshim/"
 	cp -a "$box" "$escapes/tree/build/"
 	escape_build >"$escapes/build.out" 2>&1 &&
 		[ -x "$escapes/tree/build/shimcc" ] || {
