@@ -14,7 +14,7 @@
 
 #include "co.h"
 
-#define RED_ZONE	16	/* control words at sp - 8; 16 keep it aligned */
+#define RED_ZONE	16	/* control words at sp - 8 */
 
 struct co_top *co_top_now(const struct shim_co *co)
 {
@@ -27,7 +27,9 @@ struct co_top *co_top_now(const struct shim_co *co)
 
 EXPORT int shim_co_park(struct shim_co *co)
 {
-	char *low = (char *)co->sp - RED_ZONE, *top = slot_top(co_slot(co));
+	/* co_top is aligned to 16 on the heap, too: so is what is below it */
+	char *low = (char *)(((uintptr_t)co->sp - RED_ZONE) & -(uintptr_t)16);
+	char *top = slot_top(co_slot(co));
 	size_t live = (size_t)(top - low), bytes;
 	struct co_park *p;
 

@@ -18,6 +18,7 @@
 #include <shim_stack.h>
 
 #include "patience.h"
+#include "watched.h"
 
 #define MS	INT64_C(1000000)
 
@@ -401,6 +402,7 @@ static void *waits_parked(void *arg)
 
 TEST_F(queue, park_while_waiting)
 {
+	SKIP_IF_WATCHED("a watched stack is not parked");
 	victim = shim_co_new(waits_parked, NULL, NULL);
 	shim_co_post(self->q, victim);
 	shim_co_go(self->q, parker, victim, NULL);
@@ -423,6 +425,7 @@ static void *parks_pinned(void *arg)
 /* A read into the stack by the kernel pins it; with epoll nobody writes there. */
 TEST_F(queue, park_refused)
 {
+	SKIP_IF_WATCHED("a watched stack is not parked");
 	victim = shim_co_new(reader, NULL, NULL);
 	shim_co_post(self->q, victim);
 	shim_co_go(self->q, parks_pinned, victim, NULL);

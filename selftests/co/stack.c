@@ -19,6 +19,7 @@
 
 #include "child.h"
 #include "patience.h"
+#include "watched.h"
 
 #define PAGE	4096u
 
@@ -446,6 +447,7 @@ TEST(address_space)
 {
 	char said[8192];
 
+	SKIP_IF_WATCHED("whoever watches needs address space, too");
 	EXPECT_EQ(0, child(no_space, said, sizeof(said)));
 }
 
