@@ -172,7 +172,8 @@ bench-vm bench-return-vm: lib kmod
 
 ## bench-co: a million coroutines of libshim-co, Boost, Go, ucontext
 ## bench-co-http: the example server under wrk, and one of epoll and callbacks
-bench-co bench-co-http: lib
+## bench-co-idle: memory of 100,000 connections that have nothing to say (IDLE=)
+bench-co bench-co-http bench-co-idle: lib
 	@$(MAKE) -C tools/bench/co O=$(o) $@
 
 ## bench-escape: allocations and instructions that shimcc takes away (callgrind)
@@ -203,5 +204,5 @@ help:
 .PHONY: all kmod lib tools selftests check check-dist check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-box-http bench-gc bench-pair bench-return bench-tlb \
-	bench-vm bench-co bench-co-http bench-escape overhead docs clean help
+	bench-vm bench-co bench-co-http bench-co-idle bench-escape overhead docs clean help
 .DELETE_ON_ERROR:

@@ -4,7 +4,7 @@
  * request, a heap a tenant.
  *
  *	cc -O2 http_server.c -o http_server -lshim-co -lshim-box
- *	./http_server [-p PORT] [-t THREADS] [-e] [-k]
+ *	./http_server [-p PORT] [-t THREADS] [-i SECONDS] [-e] [-k]
  *
  *	GET /t/NAME/set?KEY=VALUE&...	store
  *	GET /t/NAME/get			all keys and values
@@ -20,7 +20,7 @@
  * -e waits by epoll even where io_uring is to be had.
  * -k parks connections that were idle for a second: then they cost less than a
  * page.  Port 0, the default, is any; the one it got is printed.  What is
- * malformed is closed with 400, what is idle for a minute without a word.
+ * malformed is closed with 400, what is idle for a minute (-i) without a word.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,7 +41,6 @@
 #include <unistd.h>
 
 #define SECOND	INT64_C(1000000000)
-#define IDLE	(60 * SECOND)
 #define REQUEST_MAX	2048
 #define ANSWERS_MAX	65536		/* bytes that are sent together */
 #define TENANTS	64
@@ -51,6 +50,7 @@
 static const char body[] = "Hello from a coroutine\n";
 static int port, threads = 1;
 static bool by_epoll, park;
+static int64_t idle_max = 60 * SECOND;
 
 struct pair {
 	struct pair *next;
@@ -337,7 +337,7 @@ static bool send_all(int fd, const char *p, size_t len)
 	ssize_t n;
 
 	while (len) {
-		n = shim_co_send(fd, p, len, MSG_NOSIGNAL, IDLE);
+		n = shim_co_send(fd, p, len, MSG_NOSIGNAL, idle_max);
 		if (n <= 0)
 			return false;
 		p += n;
@@ -353,9 +353,9 @@ static bool receive(struct conn *c, char *buf, size_t *len)
 
 	c->waits++;
 	/* a wait for readiness may be parked, a read into the stack may not */
-	if (park && !*len && shim_co_wait(c->fd, POLLIN, IDLE) <= 0)
+	if (park && !*len && shim_co_wait(c->fd, POLLIN, idle_max) <= 0)
 		return false;
-	n = shim_co_recv(c->fd, buf + *len, REQUEST_MAX - *len, 0, IDLE);
+	n = shim_co_recv(c->fd, buf + *len, REQUEST_MAX - *len, 0, idle_max);
 	if (n <= 0)
 		return false;
 	*len += (size_t)n;
@@ -408,7 +408,7 @@ static __attribute__((noinline)) bool exchange(struct conn *c)
 static bool idle(struct conn *c)
 {
 	c->waits++;
-	return !park || shim_co_wait(c->fd, POLLIN, IDLE) > 0;
+	return !park || shim_co_wait(c->fd, POLLIN, idle_max) > 0;
 }
 
 static void *connection(void *arg)
@@ -536,13 +536,16 @@ int main(int argc, char **argv)
 	struct worker *w;
 	int opt, i;
 
-	while ((opt = getopt(argc, argv, "p:t:ek")) != -1) {
+	while ((opt = getopt(argc, argv, "p:t:i:ek")) != -1) {
 		switch (opt) {
 		case 'p':
 			port = atoi(optarg);
 			break;
 		case 't':
 			threads = atoi(optarg);
+			break;
+		case 'i':
+			idle_max = atoi(optarg) * SECOND;
 			break;
 		case 'e':
 			by_epoll = true;
@@ -552,7 +555,7 @@ int main(int argc, char **argv)
 			break;
 		default:
 			fprintf(stderr,
-				"Usage: %s [-p PORT] [-t THREADS] [-e] [-k]\n",
+				"Usage: %s [-p PORT] [-t THREADS] [-i SECONDS] [-e] [-k]\n",
 				argv[0]);
 			return 2;
 		}

@@ -23,7 +23,6 @@ for tool in wrk valgrind; do
 done
 t=$(mktemp -d) || exit 1
 trap 'rm -rf "$t"; [ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
-hz=$(getconf CLK_TCK)
 export SHIM_DEBUG_REGION=0	# valgrind is here to count, not to check
 
 mimalloc=$(ls /usr/lib/*/libmimalloc.so.2* 2>/dev/null | head -n 1)
@@ -87,10 +86,10 @@ for round in $(seq "$ROUNDS"); do
 		nr=$((nr + 1))
 		serve "$preload" "$program"
 		asked=$(ask "$SECONDS_EACH" 32)
-		used=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+		used=$(cut -d' ' -f1 "/proc/$pid/schedstat")
 		stop
-		echo "$asked $used" | awk -v hz="$hz" \
-			'{ print $2, $4 * 1e6 / hz / $1, $3 }' >>"$t/$nr"
+		echo "$asked $used" |
+			awk '{ print $2, $4 / 1e3 / $1, $3 }' >>"$t/$nr"
 	done <"$t/variants"
 done
 
