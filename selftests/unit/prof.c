@@ -2,7 +2,11 @@
 /*
  * prof: samples are as frequent as chance says, and counted where they belong.
  */
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -280,6 +284,66 @@ TEST_F(prof, a_child_goes_on)
 	waitpid(pid, &status, 0);
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(1, shim_prof.live.objects);
+}
+
+/* The content of PREFIX.PID.NAME, or that of what others made there. */
+static const char *file_of(const char *name)
+{
+	static char text[1 << 16];
+	char path[512];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.%d.%s", shim_conf.profile_file,
+		 getpid(), name);
+	fd = open(path, O_RDONLY);
+	len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	close(fd);
+	unlink(path);
+	return text;
+}
+
+/* At each moment a file of its own, whole, and nobody else's is written to. */
+TEST_F(prof, files)
+{
+	char dir[] = "/tmp/prof-XXXXXX", trap[300], other[300];
+	unsigned long long objects, bytes;
+	struct stat st;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(shim_conf.profile_file, sizeof(shim_conf.profile_file),
+		 "%s/a", dir);
+	take_here(100);
+	take_here(100);
+	prof_dump(PROF_AT_EXIT);
+	EXPECT_EQ(2, sscanf(file_of("exit.heap"),
+			    "heap profile: %llu: %llu [", &objects, &bytes));
+	EXPECT_EQ(shim_prof.live.objects, objects);
+	EXPECT_EQ(shim_prof.live.bytes, bytes);
+	prof_dump(PROF_AT_PEAK);
+	EXPECT_NE(NULL, strstr(file_of("peak.heap"), "MAPPED_LIBRARIES:\n"));
+	prof_dump(PROF_AT_SIGNAL);
+	prof_dump(PROF_AT_SIGNAL);
+	EXPECT_EQ(0, strncmp(file_of("1.heap"), "heap profile: ", 14));
+	EXPECT_EQ(0, strncmp(file_of("2.heap"), "heap profile: ", 14));
+	/* a link that waits is replaced, not followed */
+	snprintf(other, sizeof(other), "%s/other", dir);
+	snprintf(trap, sizeof(trap), "%s.%d.exit.heap.new",
+		 shim_conf.profile_file, getpid());
+	ASSERT_EQ(0, close(open(other, O_WRONLY | O_CREAT, 0600)));
+	ASSERT_EQ(0, symlink(other, trap));
+	prof_dump(PROF_AT_EXIT);
+	ASSERT_EQ(0, stat(other, &st));
+	EXPECT_EQ(0, st.st_size);
+	EXPECT_EQ(0, strncmp(file_of("exit.heap"), "heap profile: ", 14));
+	/* after a sandbox has been announced nothing is opened */
+	prof_dump_blind();
+	prof_dump(PROF_AT_EXIT);
+	EXPECT_STREQ("", file_of("exit.heap"));
+	unlink(other);
+	EXPECT_EQ(0, rmdir(dir));
+	shim_conf.profile_file[0] = '\0';
 }
 
 TEST_HARNESS_MAIN
