@@ -45,12 +45,20 @@ class Coroutine:
             return "parked"
         return STATES[self.state] if self.state < len(STATES) else "?"
 
+    def end(self):
+        """Where the stack ends: the bytes of a parked one are on the heap."""
+        if not self.flags & PARKED:
+            return self.top
+        live, = read(self.park + 8, "<Q")
+        return self.park + 16 + live
+
+    def stack_pointer(self):
+        """Of a parked one, on the heap: frames that are found from their stack
+        pointer, as those of optimised code are, are found there, too."""
+        return self.end() - (self.top - self.sp)
+
     def name(self):
-        if self.flags & PARKED:
-            live, = read(self.park + 8, "<Q")
-            end = self.park + 16 + live
-        else:
-            end = self.top
+        end = self.end()
         text = gdb.selected_inferior().read_memory(end - NAME_AT, 24)
         return text.tobytes().split(b"\0")[0].decode("utf-8", "replace")
 
@@ -111,16 +119,16 @@ class ParkedFrames(Unwinder):
             return None
         # gdb takes a caller that lies deeper than its callee for corrupt: say
         # that this frame is where the coroutine's stack pointer is
-        here = gdb.Value(self.co.sp).cast(gdb.lookup_type("unsigned long"))
+        at = self.co.stack_pointer()
+        here = gdb.Value(at).cast(gdb.lookup_type("unsigned long"))
         info = pending.create_unwind_info(FrameId(here, pc))
         # what co_switch() pushed
-        saved = read(self.co.sp, "<7Q")
+        saved = read(at, "<7Q")
         kind = gdb.lookup_type("unsigned long")
         for reg, value in zip(["r15", "r14", "r13", "r12", "rbx", "rbp",
                                "rip"], saved):
             info.add_saved_register(reg, gdb.Value(value).cast(kind))
-        info.add_saved_register("rsp",
-                                gdb.Value(self.co.sp + 56).cast(kind))
+        info.add_saved_register("rsp", gdb.Value(at + 56).cast(kind))
         return info
 
 
@@ -160,7 +168,7 @@ Frame 0 is the thread's own; the coroutine's begin with frame 1."""
                 continue
             found = True
             print("0x%x %s, %s" % (co.addr, co.name() or "-", co.state_name()))
-            if co.state_name() in ("new", "suspended"):
+            if co.state_name() in ("new", "suspended", "parked"):
                 self.run(co, command)
         if not found:
             raise gdb.GdbError("no such coroutine")
