@@ -19,6 +19,7 @@
 #include "gcalloc.h"
 #include "gclog.h"
 #include "gcmeta.h"
+#include "gcpages.h"
 #include "base/lock.h"
 #include "mark.h"
 #include "pacer.h"
@@ -283,12 +284,14 @@ void cycle_fork_prepare(void)
 	roots_fork_prepare();
 	pacer_fork_prepare();
 	gcspan_fork_prepare();
+	gcpages_fork_prepare();
 	gcmeta_fork_prepare();
 }
 
 static void fork_done(void)
 {
 	gcmeta_fork_done();
+	gcpages_fork_done();
 	gcspan_fork_done();
 	pacer_fork_done();
 	roots_fork_done();

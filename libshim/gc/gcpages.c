@@ -4,8 +4,11 @@
  *
  * From libshim's page heap by the seam, so that collected and malloc()ed memory
  * share blocks, limits and statistics.  In a process whose malloc() is
- * another's, from the kernel: neighbours become one mapping there.
+ * another's, from the kernel: neighbours become one mapping there.  Short runs
+ * that were put back are kept for the next, 2 MiB and a quarter of what is out
+ * at most: a sweep frees what is wanted again right after it.
  */
+#include "base/lock.h"
 #include "gcmeta.h"
 #include "gcpages.h"
 #include "seam/seam.h"
@@ -33,6 +36,58 @@ bool gcpages_are_own(void)
 	return !has_core();
 }
 
+#define KEPT_LEN	16	/* pages of the longest run that is kept */
+#define KEPT_MIN	((size_t)256)
+
+/* A run that is kept: its first bytes. */
+struct kept {
+	struct kept *next;
+};
+
+static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
+static struct kept *kept[KEPT_LEN + 1];	/* by length; under the lock */
+static size_t nr_kept;			/* pages; under the lock */
+static size_t nr_out;			/* pages that are not; the same */
+
+static void *kept_get(size_t npages)
+{
+	struct kept *k = NULL;
+
+	shim_lock_acquire(&lock);
+	nr_out += npages;
+	if (npages <= KEPT_LEN && kept[npages]) {
+		k = kept[npages];
+		kept[npages] = k->next;
+		nr_kept -= npages;
+	}
+	shim_lock_release(&lock);
+	return k;
+}
+
+static void out_less(size_t npages)
+{
+	shim_lock_acquire(&lock);
+	nr_out -= npages;
+	shim_lock_release(&lock);
+}
+
+static bool kept_put(void *p, size_t npages)
+{
+	struct kept *k = p;
+	bool keep;
+
+	shim_lock_acquire(&lock);
+	nr_out -= npages;
+	keep = npages <= KEPT_LEN && nr_kept + npages <= KEPT_MIN + nr_out / 4;
+	if (keep) {
+		k->next = kept[npages];
+		kept[npages] = k;
+		nr_kept += npages;
+	}
+	shim_lock_release(&lock);
+	return keep;
+}
+
 /* mmap() aligns to 4 KiB: ask for a page more and give the ends back. */
 static void *kernel_get(size_t len)
 {
@@ -53,11 +108,18 @@ static void *kernel_get(size_t len)
 void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero)
 {
 	struct seam_span *span;
+	void *p;
 
 	if (!has_core()) {
 		*handle = NULL;
-		*is_zero = true;
-		return kernel_get(npages * PAGE);
+		p = kept_get(npages);
+		*is_zero = !p;
+		if (p)
+			return p;
+		p = kernel_get(npages * PAGE);
+		if (!p)
+			out_less(npages);
+		return p;
 	}
 	span = seam_span_get(npages, 0, &owner_gc, owner, is_zero);
 	*handle = span;
@@ -68,7 +130,7 @@ void gcpages_put(void *handle, void *p, size_t npages)
 {
 	if (handle)
 		seam_span_put(handle);
-	else
+	else if (!kept_put(p, npages))
 		sys_munmap((uintptr_t)p, npages * PAGE);
 }
 
@@ -88,4 +150,14 @@ void gcpages_look(void)
 {
 	if (has_core())
 		seam_look();
+}
+
+void gcpages_fork_prepare(void)
+{
+	shim_lock_acquire(&lock);
+}
+
+void gcpages_fork_done(void)
+{
+	shim_lock_release(&lock);
 }

@@ -50,4 +50,8 @@ void gcpages_room(size_t *limit, size_t *left, size_t *over, size_t *free);
  */
 void gcpages_look(void);
 
+/* Around fork(). */
+void gcpages_fork_prepare(void);
+void gcpages_fork_done(void);
+
 #endif /* SHIM_GCPAGES_H */
