@@ -13,6 +13,8 @@ for case in "$here"/region/*.c; do
 	verdict $status "$name compiles" || continue
 	marks 'moved to the region' "$t/report" "$case"
 	verdict $? "$name: moved and kept as marked"
+	! grep -F '?:0' "$t/report" >"$t/out"
+	verdict $? "$name: each verdict says where"
 	nr=$(grep -c 'moved to the region' "$t/report")
 	[ "$nr" = "$(grep -cF '/*: moved */' "$case")" ]
 	verdict $? "$name: nothing else is moved"

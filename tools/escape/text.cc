@@ -34,7 +34,13 @@ place_in_source where(location_t l)
 
 place_in_source where(const gimple *stmt)
 {
-	return where(stmt ? gimple_location(stmt) : UNKNOWN_LOCATION);
+	location_t l = stmt ? gimple_location(stmt) : UNKNOWN_LOCATION;
+
+	/* where several return, gcc has one statement at the end */
+	if (l == UNKNOWN_LOCATION && stmt && cfun &&
+	    gimple_code(stmt) == GIMPLE_RETURN)
+		l = cfun->function_end_locus;
+	return where(l);
 }
 
 static std::string text_at(tree t, int depth)
