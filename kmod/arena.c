@@ -92,7 +92,8 @@ void ha_arena_publish(struct ha_arena *a)
 	spin_unlock(&arenas_lock);
 }
 
-void ha_arena_empty(struct ha_arena *a)
+/* Drop all memory; nobody maps it, and nobody else looks at the table. */
+static void ha_arena_empty(struct ha_arena *a)
 {
 	struct ha_gone gone;
 	unsigned long index;

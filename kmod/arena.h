@@ -252,9 +252,6 @@ struct ha_arena *ha_arena_new(struct ha_family *f, struct mm_struct *mm);
 /* Make an arena visible to its family and in reports.  Family's lock held. */
 void ha_arena_publish(struct ha_arena *a);
 
-/* Drop all memory; nobody maps it, and nobody else looks at the table. */
-void ha_arena_empty(struct ha_arena *a);
-
 /* Drop all memory and leave the family.  Caller's reference stays. */
 void ha_arena_retire(struct ha_arena *a);
 

@@ -167,8 +167,6 @@ void shim_die(enum shim_die why, const void *p, unsigned int cls)
 		what = "points into an object, not to its first byte";
 	else if (why == SHIM_DIE_DOUBLE)
 		what = "was freed before (double free)";
-	else if (why == SHIM_DIE_CORRUPT)
-		what = "is in a cache where it cannot be";
 	else if (why == SHIM_DIE_FREE)
 		what = "was freed before, or never allocated: free heap memory";
 	else if (why == SHIM_DIE_SIZE)

@@ -18,7 +18,6 @@ enum shim_die {
 	SHIM_DIE_FOREIGN,	/* never given out, or freed with its span */
 	SHIM_DIE_INTERIOR,	/* points into an object */
 	SHIM_DIE_DOUBLE,	/* free already */
-	SHIM_DIE_CORRUPT,	/* a cache holds what cannot be there */
 	SHIM_DIE_FREE,		/* in free memory of the heap */
 	SHIM_DIE_SIZE,		/* freed as larger, or more aligned, than it is */
 	SHIM_DIE_OWNED,		/* in a span of a layer above, not malloc()'s */

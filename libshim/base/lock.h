@@ -23,9 +23,7 @@
 enum shim_rank {
 	SHIM_RANK_NONE,		/* not checked */
 	SHIM_RANK_FORK,		/* one fork at a time: above all others */
-	SHIM_RANK_GC,		/* the libraries above the seam */
-	SHIM_RANK_CO,
-	SHIM_RANK_BOX,
+	SHIM_RANK_BOX,		/* the library of that name, above the seam */
 	SHIM_RANK_ENTRY,	/* guard, profile, boot: above every layer */
 	SHIM_RANK_PERCPU,
 	SHIM_RANK_TRANSFER,

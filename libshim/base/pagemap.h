@@ -49,7 +49,6 @@
 /* struct span.state */
 enum span_state {
 	SPAN_DEAD,		/* descriptor not in use */
-	SPAN_FREE,		/* memory owned by the page heap */
 	SPAN_INUSE,		/* handed out by pageheap_alloc() */
 	SPAN_KEPT,		/* the same, freed by its user: see large.c */
 };

@@ -139,11 +139,6 @@ void percpu_put_uncached(unsigned int cls, void *p)
 	transfer_put_at(percpu_domain(), cls, &p, 1);
 }
 
-int percpu_check(unsigned int cls, const void *p)
-{
-	return transfer_check(cls, p);
-}
-
 void percpu_open(bool open)
 {
 	bool fast = open && percpu.rseq;

@@ -153,15 +153,6 @@ void *percpu_get_uncached(unsigned int cls);
 void percpu_put_uncached(unsigned int cls, void *p);
 
 /**
- * percpu_check - is a pointer an object that is in nobody's span
- * @cls: what pagemap_class() says
- * @p: the pointer
- *
- * Return: enum span_error of span.h.
- */
-int percpu_check(unsigned int cls, const void *p);
-
-/**
  * percpu_boot - choose between sequences and locks
  * @use_rseq: false to use locks whatever the system has
  *

@@ -166,7 +166,8 @@ static void go(enum cycle_reason reason)
 	cycle_collect(reason);
 }
 
-void cycle_wait(void)
+/* Until the collection that goes on has ended. */
+static void wait_for_end(void)
 {
 	const struct timespec ms = { 0, 1000000 };
 
@@ -188,7 +189,7 @@ void cycle_before_alloc(size_t bytes)
 		finalizer_call();
 	if (__builtin_expect(cycle_run_is_marking(), 0)) {
 		if (!cycle_assist(bytes, since))
-			cycle_wait();
+			wait_for_end();
 		return;
 	}
 	cycle_pay(since);
@@ -202,7 +203,7 @@ void cycle_before_alloc(size_t bytes)
 		return;
 	/* the marking thread has not got far: wait for it */
 	if (cycle_run_is_on() && since > 2 * pacer_goal()) {
-		cycle_wait();
+		wait_for_end();
 		return;
 	}
 	go(reason);

@@ -2,8 +2,8 @@
 /*
  * cycle: one collection from beginning to end, and when it begins.
  *
- * One lock makes collections one after the other.  It is the first of all of
- * the collector's:
+ * One lock serialises collections.  It is the first of all of the collector's
+ * locks:
  *
  *	cycle > special > registry > classes > roots > map > meta
  *
@@ -18,15 +18,15 @@
 
 /* Why a collection begins. */
 enum cycle_reason {
-	CYCLE_GOAL,		/* so much was allocated */
-	CYCLE_CALL,		/* somebody asked */
-	CYCLE_MEMORY,		/* there are no pages left */
-	CYCLE_PERIOD,		/* the last was long ago */
+	CYCLE_GOAL,		/* the goal was reached */
+	CYCLE_CALL,		/* it was requested */
+	CYCLE_MEMORY,		/* there is no memory left */
+	CYCLE_PERIOD,		/* the last one was long ago */
 	CYCLE_REASONS
 };
 
 /**
- * struct cycle_stat - numbers of collections, under the cycle's lock
+ * struct cycle_stat - statistics of collections, under the cycle's lock
  */
 struct cycle_stat {
 	uint64_t collections;
@@ -46,7 +46,7 @@ struct cycle_stat {
 extern struct cycle_stat cycle_stat __attribute__((visibility("hidden")));
 
 /**
- * cycle_collect - a whole collection
+ * cycle_collect - run a whole collection
  * @reason: why
  *
  * No lock held.
@@ -58,7 +58,7 @@ bool cycle_collect(enum cycle_reason reason);
 /**
  * cycle_verify - stop, check and mark without freeing
  *
- * Return: what does not hold, or -1 if a thread could not be stopped.
+ * Return: the number of violations, or -1 if a thread could not be stopped.
  */
 int cycle_verify(void);
 
@@ -66,22 +66,23 @@ int cycle_verify(void);
  * cycle_before_alloc - a thread is about to take memory out of spans
  * @bytes: how much
  *
- * Collects if it is time, else marks or sweeps what is owed for so much.  No
- * lock held.
+ * Collects if it is time, otherwise marks or sweeps what the thread owes for
+ * that much.  No lock held.
  */
 void cycle_before_alloc(size_t bytes);
 
 /**
- * cycle_begin - have a collection go on beside the program
+ * cycle_begin - start a collection beside the program
  *
- * Whatever was allocated since the last one.  Not in mode SHIM_GC_STOP.
+ * However little was allocated since the last one.  Not in mode SHIM_GC_STOP.
  *
  * Return: 0, or an errno if the thread that collects cannot be made.
  */
 int cycle_begin(void);
 
 /**
- * cycle_set_period - how long after the last collection one begins in any case
+ * cycle_set_period - set how long after the last collection the next one begins
+ *	in any case
  * @ns: nanoseconds, 0 for never
  */
 void cycle_set_period(uint64_t ns);
@@ -99,7 +100,7 @@ void cycle_publish(void);
 void cycle_wait(void);
 
 /**
- * cycle_set_mode - how collections go on
+ * cycle_set_mode - choose how collections run
  * @mode: enum shim_gc_mode; called once
  */
 void cycle_set_mode(unsigned int mode);
@@ -113,20 +114,20 @@ void cycle_set_verify(bool on);
 void cycle_on_event(void (*fn)(unsigned int event));
 
 /**
- * cycle_no_memory - there are no pages: collect
+ * cycle_no_memory - collect because there is no memory
  *
  * Return: true if it makes sense to try again.
  */
 bool cycle_no_memory(void);
 
 /**
- * cycle_set_disabled - collect on request only
- * @delta: 1 or -1: it counts
+ * cycle_set_disabled - stop or resume collecting by itself
+ * @delta: 1 to stop, -1 to resume; calls are counted
  */
 void cycle_set_disabled(int delta);
 
 /**
- * cycle_on_begin - be told when a collection begins
+ * cycle_on_begin - set a function to be called when a collection begins
  * @fn: called by the thread that collects, before it takes a lock, or NULL
  */
 void cycle_on_begin(void (*fn)(void));

@@ -12,31 +12,18 @@
 
 #include "gclog.h"
 
-static void (*to)(const char *line);
-
-void gclog_to(void (*fn)(const char *line))
-{
-	__atomic_store_n(&to, fn, __ATOMIC_RELAXED);
-}
-
 static void line(const char *fmt, va_list args)
 {
-	void (*fn)(const char *line);
 	int saved = errno, n;
 	char buf[512];
 
-	fn = __atomic_load_n(&to, __ATOMIC_RELAXED);
 	n = snprintf(buf, sizeof(buf), "libshim-gc: ");
 	n += vsnprintf(buf + n, sizeof(buf) - (size_t)n - 1, fmt, args);
 	if (n > (int)sizeof(buf) - 2)
 		n = (int)sizeof(buf) - 2;
-	if (fn) {
-		fn(buf);
-	} else {
-		buf[n] = '\n';
-		if (write(STDERR_FILENO, buf, (size_t)n + 1) < 0)
-			saved = errno;
-	}
+	buf[n] = '\n';
+	if (write(STDERR_FILENO, buf, (size_t)n + 1) < 0)
+		saved = errno;
 	errno = saved;
 }
 

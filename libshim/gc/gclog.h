@@ -20,10 +20,4 @@ void gclog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void gclog_die(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 
-/**
- * gclog_to - have lines called back instead
- * @fn: gets each, or NULL
- */
-void gclog_to(void (*fn)(const char *line));
-
 #endif /* SHIM_GCLOG_H */

@@ -132,18 +132,6 @@ struct gcthread *gcthread_enter(void)
 	return t;
 }
 
-void gcthread_set_bounds(uintptr_t low, uintptr_t high)
-{
-	struct gcthread *t = gcthread_self();
-
-	if (!t)
-		return;
-	gcthread_lock();
-	t->low = low;
-	t->high = high;
-	gcthread_unlock();
-}
-
 void gcthread_leave(void)
 {
 	struct gcthread *t = gcthread_me;

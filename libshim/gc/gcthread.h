@@ -117,13 +117,6 @@ static inline struct gcthread *gcthread_self(void)
 void gcthread_leave(void);
 
 /**
- * gcthread_set_bounds - where the caller's stack is
- * @low: lowest byte
- * @high: behind the highest
- */
-void gcthread_set_bounds(uintptr_t low, uintptr_t high);
-
-/**
  * gcthread_init - get ready to be told when a thread ends
  * @leave: called by a thread that gives up its record, before it does
  *

@@ -231,7 +231,7 @@ static bool is_exempt(pid_t tid)
 	return false;
 }
 
-bool stop_is_stopped(const struct gcthread *t)
+static bool is_stopped(const struct gcthread *t)
 {
 	uint32_t e = __atomic_load_n(&epoch, __ATOMIC_RELAXED);
 
@@ -348,7 +348,7 @@ static long ask_all(int dir, pid_t self, uint32_t pass)
 			if (!t)
 				return -ENOMEM;
 			t->seen = pass;
-			if (stop_is_stopped(t))
+			if (is_stopped(t))
 				continue;
 			if (t->asked == epoch) {
 				busy += !is_deaf(tid);

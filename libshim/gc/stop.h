@@ -84,12 +84,6 @@ void *stop_blocked(void *(*fn)(void *arg), void *arg);
  */
 void *stop_active(void *(*fn)(void *arg), void *arg);
 
-/**
- * stop_is_stopped - does a thread stand still
- * @t: its record
- */
-bool stop_is_stopped(const struct gcthread *t);
-
 /* Numbers for statistics. */
 struct stop_stat {
 	uint64_t nr_stops;

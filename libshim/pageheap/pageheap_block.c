@@ -145,11 +145,11 @@ void block_paid(struct block *b)
 		ph.owed = b->owed_next;
 }
 
-/**
- * block_hurry - pages of a block that were given back are used again
- * @b: a block; if the kernel keeps a huge page for it, they take twice the memory
+/*
+ * Pages of a block that were given back are used again.  If the kernel keeps a
+ * huge page for it, they take their memory twice.
  */
-void block_hurry(struct block *b)
+static void block_hurry(struct block *b)
 {
 	if (!b->owed)
 		return;

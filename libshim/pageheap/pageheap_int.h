@@ -273,7 +273,6 @@ void block_joined(struct block *b);
 void block_split(struct block *b);
 void block_owe(struct block *b);
 void block_paid(struct block *b);
-void block_hurry(struct block *b);
 
 /* pageheap_filler.c: PART blocks, to be found by what is free in them */
 void filler_insert(struct block *b);

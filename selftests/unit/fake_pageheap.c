@@ -86,7 +86,7 @@ void pageheap_free(struct span *s)
 		memset(used + at, 0, s->npages);
 	if (at < lowest)
 		lowest = at;
-	s->state = SPAN_FREE;
+	s->state = SPAN_DEAD;
 	fake_pageheap.spans--;
 	shim_lock_release(&lock);
 }

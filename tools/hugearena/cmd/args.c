@@ -103,7 +103,8 @@ unsigned int args_top(const char *text, struct argp_state *state)
 	return (unsigned int)args_number(text, 1, 1000000, state, "N");
 }
 
-pid_t args_pid(const char *text, struct argp_state *state)
+/* As args_number(), for a process; the process need not exist. */
+static pid_t args_pid(const char *text, struct argp_state *state)
 {
 	return (pid_t)args_number(text, 1, INT_MAX, state, "PID");
 }

@@ -46,9 +46,6 @@ unsigned long long args_rate(const char *text, struct argp_state *state);
 /* As args_number(), for how many lines there are to be. */
 unsigned int args_top(const char *text, struct argp_state *state);
 
-/* As args_number(), for a process; the process need not exist. */
-pid_t args_pid(const char *text, struct argp_state *state);
-
 /**
  * struct args_target - whom a subcommand is about
  * @pid: a process, or 0

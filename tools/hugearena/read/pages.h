@@ -14,7 +14,6 @@
 #define OS_BLOCK_PAGES	512u
 
 #define PAGES_PRESENT	(1ULL << 63)
-#define PAGES_SWAPPED	(1ULL << 62)
 #define PAGES_PFN(e)	((e) & ((1ULL << 55) - 1))
 
 /* Open a process's pagemap; a file or a negative errno. */

@@ -124,13 +124,6 @@ double sample_coverage(const struct sample *s)
 	return 100.0 * (double)s->pmd / (double)s->rss;
 }
 
-uint64_t sample_arena_faults(const struct sample *s)
-{
-	const struct kmod_arena *a = &s->arena;
-
-	return a->f_reserve + a->f_pool + a->f_demand + a->f_small + a->f_map;
-}
-
 json_t *sample_json(const struct sample *s)
 {
 	json_t *obj = json_object(), *arena, *heap;

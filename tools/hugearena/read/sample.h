@@ -73,9 +73,6 @@ int sample_take(struct sample *out, pid_t pid, struct shim *shim,
 /* The part of resident bytes that 2 MiB mappings serve, 0 to 100; -1. */
 double sample_coverage(const struct sample *s);
 
-/* Faults that any of its arenas served. */
-uint64_t sample_arena_faults(const struct sample *s);
-
 json_t *sample_json(const struct sample *s);
 
 /* CLOCK_MONOTONIC in ns, and the CPU time of this command. */

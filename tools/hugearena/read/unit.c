@@ -12,7 +12,8 @@
 
 #include "unit.h"
 
-bool unit_name_is_valid(const char *name)
+/* May this be the name of a service?  ".service" may be left out. */
+static bool name_is_valid(const char *name)
 {
 	/* what systemd.unit(5) allows; no slash, so that it names no path */
 	static const char letters[] =
@@ -116,7 +117,7 @@ int unit_read(struct unit *u, const char *name)
 
 	memset(u, 0, sizeof(*u));
 	u->root_user = true;
-	if (!unit_name_is_valid(name))
+	if (!name_is_valid(name))
 		return -EINVAL;
 	snprintf(u->name, sizeof(u->name), "%s%s", name,
 		 strchr(name, '.') ? "" : ".service");

@@ -30,9 +30,6 @@ struct unit {
 	bool group, root_user;
 };
 
-/* May this be the name of a service?  ".service" may be left out. */
-bool unit_name_is_valid(const char *name);
-
 /**
  * unit_read - ask systemd
  * @u: filled in
