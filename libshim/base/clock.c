@@ -21,15 +21,15 @@
 
 typedef long (*gettime)(clockid_t clock, struct timespec *ts);
 
-/* The system call, in the vDSO's form. */
+/* The fallback without a vDSO: the system call, with the vDSO's signature. */
 static long by_kernel(clockid_t clock, struct timespec *ts)
 {
 	return sys_call3(SYS_clock_gettime, clock, (long)ts, 0);
 }
 
 /*
- * The kernel's image is a shared object: its symbols are named by its dynamic
- * section, and lie right before their names.
+ * The vDSO is a shared object: its dynamic section leads to the symbols, and
+ * the string table begins where they end.
  */
 static gettime vdso_find(uintptr_t base)
 {

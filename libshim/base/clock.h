@@ -10,13 +10,14 @@
 /**
  * clock_coarse - CLOCK_MONOTONIC_COARSE
  *
- * By the vDSO, found without the dynamic linker: a sandbox may forbid the system
- * call, another library may have a clock_gettime() of its own.  The coarse clock
- * reads no time stamp counter, which prctl(PR_SET_TSC) may forbid.  Only where
- * there is no vDSO it is the system call.
+ * Read through the vDSO, which is found without the dynamic linker: a sandbox
+ * may forbid the system call, and another library may interpose
+ * clock_gettime().  The coarse clock does not read the time stamp counter,
+ * which prctl(PR_SET_TSC) may forbid.  The system call is used only where there
+ * is no vDSO.
  *
- * Return: nanoseconds since some moment, in steps of some milliseconds; 0 if the
- * system does not tell.
+ * Return: nanoseconds since an unspecified moment, with a resolution of a few
+ * milliseconds; 0 if the system has no such clock.
  */
 uint64_t clock_coarse(void);
 

@@ -32,7 +32,7 @@ enum kind {
 };
 
 struct option {
-	const char name[16];	/* in place: a pointer would be relocated */
+	const char name[16];	/* not a pointer, which would need a relocation */
 	unsigned char kind;
 	unsigned char offset;
 };

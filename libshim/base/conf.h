@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 enum {
-	SHIM_BACKEND_AUTO,	/* the module if it is there */
+	SHIM_BACKEND_AUTO,	/* the module if it is loaded */
 	SHIM_BACKEND_KMOD,
 	SHIM_BACKEND_THP,
 };
@@ -29,10 +29,10 @@ enum {
 struct shim_conf {
 	size_t backend;		/* SHIM_BACKEND_* */
 	size_t limit;		/* bytes, 0: none */
-	size_t populate_max;	/* bytes populated at a time */
-	size_t guard;		/* one allocation in so many, 0: none */
-	size_t profile;		/* bytes between samples, mean, 0: none */
-	size_t cache;		/* bytes for each CPU, 0: by the heap's size */
+	size_t populate_max;	/* bytes faulted in at a time */
+	size_t guard;		/* one allocation in this many, 0: none */
+	size_t profile;		/* mean bytes between samples, 0: none */
+	size_t cache;		/* bytes for each CPU, 0: follow the heap's size */
 	bool limit_hard;
 	bool populate;
 	bool scavenger;
@@ -48,8 +48,8 @@ struct shim_conf {
 };
 
 /*
- * Constructors run: the unwinder may be loaded.  Set by a constructor, beside the
- * options so that it costs no page of its own.
+ * Constructors have begun to run, so the unwinder may be loaded.  Set by a
+ * constructor; it lies beside the options to save a page.
  */
 extern bool shim_armed __attribute__((visibility("hidden")));
 

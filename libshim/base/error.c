@@ -149,11 +149,17 @@ static void die(unsigned int skip) __attribute__((noreturn));
 
 static void die(unsigned int skip)
 {
-	/* A bad pointer inside the report: enough was said. */
+	/*
+	 * A bad pointer was met while one was being reported: do not report
+	 * again.
+	 */
 	if (!dying) {
 		dying = true;
 		shim_backtrace(skip + 1);
-		/* a handler of SIGABRT may go on, and allocate as before */
+		/*
+		 * a handler of SIGABRT may return or jump, and allocate as
+		 * before
+		 */
 		dying = false;
 	}
 	abort();

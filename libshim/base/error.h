@@ -15,19 +15,19 @@
 
 /* What was wrong with a pointer. */
 enum shim_die {
-	SHIM_DIE_FOREIGN,	/* never given out, or freed with its span */
+	SHIM_DIE_FOREIGN,	/* never handed out, or its span has been freed */
 	SHIM_DIE_INTERIOR,	/* points into an object */
-	SHIM_DIE_DOUBLE,	/* free already */
+	SHIM_DIE_DOUBLE,	/* already free */
 	SHIM_DIE_FREE,		/* in free memory of the heap */
-	SHIM_DIE_SIZE,		/* freed as larger, or more aligned, than it is */
-	SHIM_DIE_OWNED,		/* in a span of a layer above, not malloc()'s */
+	SHIM_DIE_SIZE,		/* freed with a wrong size or alignment */
+	SHIM_DIE_OWNED,		/* in a span of a layer above, not of malloc() */
 };
 
 /**
  * shim_die - report a bad pointer with a backtrace and abort
  * @why: what is wrong with it
  * @p: the pointer
- * @cls: its size class as far as known, else 0
+ * @cls: its size class if it is known, else 0
  */
 void shim_die(enum shim_die why, const void *p, unsigned int cls)
 	__attribute__((noreturn, cold));
@@ -47,7 +47,7 @@ void shim_bug(const char *what, const void *p)
 void shim_stuck(const char *what) __attribute__((noreturn, cold));
 
 /**
- * shim_say - one line on standard error, "libshim: " before it
+ * shim_say - write one line, prefixed by "libshim: ", to standard error
  * @fmt: conversions %s %u (unsigned int) %zu %p and %x (uintptr_t)
  */
 void shim_say(const char *fmt, ...) __attribute__((cold));
@@ -70,7 +70,7 @@ size_t shim_format(char *buf, size_t len, const char *fmt, va_list ap);
 void shim_backtrace(unsigned int skip);
 
 /**
- * shim_is_dying - did this thread begin a report
+ * shim_is_dying - has this thread begun a report
  *
  * The unwinder may allocate: entry then serves it from a small buffer.
  */

@@ -14,7 +14,7 @@
  * pattern, which is checked when the object is freed.
  *
  * Keeps true: a slot is on the free list or live, never both.  The guard lock
- * protects everything but the countdown.  Called by entry, by the signal
+ * protects everything but the countdown.  Called by entry and the signal
  * handler.
  */
 #include <signal.h>
@@ -58,7 +58,7 @@ static struct {
 	struct sigaction old;
 } guard = { .lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY) };
 
-/* Allocations until the next sample, and this thread's being in here. */
+/* Allocations until the next sample, and whether this thread is in here. */
 static __thread uint64_t countdown __attribute__((tls_model("initial-exec")));
 static __thread uint64_t seed __attribute__((tls_model("initial-exec")));
 static __thread bool inside __attribute__((tls_model("initial-exec")));
@@ -68,7 +68,10 @@ static uintptr_t slot_page(unsigned int i)
 	return guard_start + OS_PAGE + (uintptr_t)i * 2 * OS_PAGE;
 }
 
-/* The slot whose object page, or the guard page after it, has the address. */
+/*
+ * The slot whose object page, or the guard page behind it, contains the
+ * address.
+ */
 static unsigned int slot_of(uintptr_t p)
 {
 	uintptr_t off = p - guard_start;
@@ -122,7 +125,10 @@ static void fault_report(uintptr_t p)
 	unsigned int i = slot_of(p);
 	struct slot *s;
 
-	/* Below the first half of a guard page is the object before it. */
+	/*
+	 * An address in the first half of a guard page belongs to the object
+	 * before it.
+	 */
 	if ((p - guard_start) % (2 * OS_PAGE) < OS_PAGE &&
 	    (p - guard_start) % OS_PAGE >= OS_PAGE / 2 && p >= slot_page(0))
 		i = i + 1 < NR_SLOTS ? i + 1 : i;
@@ -144,7 +150,10 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	if (guard_owns(info->si_addr)) {
 		fault_report((uintptr_t)info->si_addr);
-		/* Back to the access, which now kills the process. */
+		/*
+		 * Return to the access, which is repeated and now kills the
+		 * process.
+		 */
 		signal(sig, SIG_DFL);
 		return;
 	}
@@ -187,7 +196,7 @@ void guard_boot(void)
 	sigaction(SIGSEGV, &act, &guard.old);
 }
 
-/* Take the slot that was free longest.  Return its index or -1. */
+/* Take the slot that has been free the longest. Return: its index or -1. */
 static int slot_take(void)
 {
 	uint32_t i;
@@ -253,7 +262,7 @@ void *guard_alloc(size_t size, size_t align)
 		countdown = next_interval();
 	if (--countdown)
 		return NULL;
-	inside = true;		/* the unwinder allocates when it loads */
+	inside = true;		/* the unwinder allocates when it is loaded */
 	i = slot_take();
 	if (i >= 0)
 		p = slot_fill(&guard.slots[i], slot_page((unsigned int)i), size,
@@ -289,7 +298,7 @@ static void slot_check(const struct slot *s, uintptr_t page)
 void guard_free(void *p)
 {
 	struct slot *s = slot_get(p);
-	/* not by @p: an object of no bytes begins where its page ends */
+	/* not from @p: an object of no bytes begins where its page ends */
 	uintptr_t page = slot_page((unsigned int)(s - guard.slots));
 
 	slot_check(s, page);

@@ -16,7 +16,7 @@
 /**
  * struct guard_stat - the sampler's numbers
  * @sampled: allocations that got a guarded page
- * @full: allocations that were picked when no slot was free
+ * @full: allocations that were picked while no slot was free
  * @live: guarded objects now
  */
 struct guard_stat {
@@ -29,7 +29,7 @@ extern uintptr_t guard_start __attribute__((visibility("hidden")));
 extern uintptr_t guard_end __attribute__((visibility("hidden")));
 
 /**
- * guard_boot - make ready, if the configuration asks for it
+ * guard_boot - set the sampler up, if the configuration asks for it
  */
 void guard_boot(void);
 

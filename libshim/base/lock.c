@@ -13,8 +13,8 @@
 #include "sys.h"
 
 /*
- * The longest critical section is some hundred instructions, a sleep and a wake
- * some thousand: spin for about the former before sleeping.
+ * The longest critical section takes some hundred instructions, a sleep and a
+ * wake-up some thousand: spin for about as long as the former before sleeping.
  */
 #define SPINS	100
 
@@ -142,7 +142,7 @@ void shim_lock_debug_acquire(struct shim_lock *lock, bool nested)
 	held[lock->rank]++;
 }
 
-/* Locks that the thread was interrupted with may be of any rank. */
+/* The locks that the interrupted thread held may be of any rank. */
 void shim_lock_debug_fork(struct shim_lock *lock)
 {
 	if (lock->rank != SHIM_RANK_NONE)

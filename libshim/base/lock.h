@@ -4,9 +4,9 @@
  *
  * The state is four bytes, and zero means free.  The mutex works before main()
  * and inside malloc(), because it calls nothing but futex(2).  A thread may
- * take a lock only of a higher rank than every lock it holds; a debug build
- * (SHIM_DEBUG) checks this and aborts where it does not hold.  The ranks are
- * the order of the layers, of the includes and of fork.
+ * take a lock only if its rank is higher than that of every lock it holds; a
+ * debug build (SHIM_DEBUG) checks this, and aborts on a violation.  The ranks
+ * are the order of the layers, of the includes and of fork.
  */
 #ifndef SHIM_LOCK_H
 #define SHIM_LOCK_H
@@ -36,14 +36,14 @@ enum shim_rank {
 };
 
 /*
- * The state of a lock: 0 while it is free, else the id of the thread that holds
- * it and two flags.  The id is made of the thread pointer, whose bits 6 to 35 are
- * different for any two threads whose stacks lie within 64 GiB; only fork()
- * looks at it.
+ * The state of a lock: 0 while it is free, otherwise the id of the thread that
+ * holds it and two flags.  The id is made from bits 6 to 35 of the thread
+ * pointer, which differ between any two threads whose stacks lie within 64 GiB;
+ * only fork() looks at it.
  */
 #define SHIM_LOCK_ID	0x3fffffffu	/* never 0: bit 0 is set in each */
-#define SHIM_LOCK_KEPT	0x40000000u	/* fork() found its own thread's hold */
-#define SHIM_LOCK_WAIT	0x80000000u	/* somebody sleeps on it */
+#define SHIM_LOCK_KEPT	0x40000000u	/* fork() found its own thread to hold it */
+#define SHIM_LOCK_WAIT	0x80000000u	/* a thread may sleep on it */
 
 /**
  * struct shim_lock - a mutex that needs no libpthread
@@ -117,7 +117,7 @@ static inline void shim_lock_init(struct shim_lock *lock, enum shim_rank rank)
 #endif
 }
 
-/* Who the caller is to a lock. */
+/* The id under which the caller holds a lock. */
 static inline uint32_t shim_lock_self(void)
 {
 	return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 6) &
@@ -200,7 +200,7 @@ static inline void shim_lock_reset_child(struct shim_lock *lock)
  * shim_lock_is_mine - does the calling thread hold a lock
  * @lock: the lock
  *
- * Exact for the thread itself: nobody else changes the answer.
+ * Exact, since no other thread can change the answer.
  */
 static inline bool shim_lock_is_mine(const struct shim_lock *lock)
 {
@@ -209,11 +209,11 @@ static inline bool shim_lock_is_mine(const struct shim_lock *lock)
 }
 
 /**
- * shim_lock_assert - a function whose caller must hold a lock says so
+ * shim_lock_assert - state that the caller of a function must hold a lock
  * @lock: the lock
  *
- * Debug builds abort where the calling thread does not hold it; nothing
- * otherwise.
+ * Debug builds abort if the calling thread does not hold it; other builds do
+ * nothing.
  */
 static inline void shim_lock_assert(const struct shim_lock *lock)
 {
@@ -225,8 +225,8 @@ static inline void shim_lock_assert(const struct shim_lock *lock)
  * @lock: the lock
  *
  * A fork() in a signal handler may have interrupted this very thread while it
- * held the lock: it is then left as it is, to whoever goes on when the handler
- * returns, in the parent and in the child.
+ * held the lock.  The lock is then left as it is, to the code that continues
+ * when the handler returns, in the parent and in the child.
  */
 void shim_lock_fork_prepare(struct shim_lock *lock);
 
@@ -243,7 +243,7 @@ void shim_lock_fork_parent(struct shim_lock *lock);
 void shim_lock_fork_child(struct shim_lock *lock);
 
 /**
- * shim_lock_is_held - is the lock held by anybody
+ * shim_lock_is_held - is the lock held by any thread
  * @lock: the lock
  *
  * For assertions only: the answer is stale unless the caller holds it.

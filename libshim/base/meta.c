@@ -32,7 +32,7 @@ static struct {
 	struct shim_lock lock;
 	struct freed *list[LISTED_MAX / GRAIN + 1];
 	struct freed *big;
-	uintptr_t at, end;	/* what is left of the chunk */
+	uintptr_t at, end;	/* the rest of the chunk */
 	struct meta_stat stat;
 } meta = { .lock = SHIM_LOCK_INIT(SHIM_RANK_META) };
 
@@ -61,7 +61,10 @@ static void *list_take(struct freed **link, size_t size, size_t align)
 	return NULL;
 }
 
-/* Take a new chunk of at least @size bytes; what is left of the old stays. */
+/*
+ * Take a new chunk of at least @size bytes.  The rest of the old one stays
+ * unused.
+ */
 static bool chunk_map(size_t size)
 {
 	size_t len = meta.stat.mapped / 4;
@@ -79,7 +82,7 @@ static bool chunk_map(size_t size)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (!sys_failed(p))
 			break;
-		/* a limit on address space: be modest */
+		/* address space may be limited: ask for less */
 		if (len / 2 < size)
 			return false;
 		len = len / 2 & ~(size_t)4095;

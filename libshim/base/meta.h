@@ -35,7 +35,8 @@ struct meta_stat {
  *
  * Takes the META lock.
  *
- * Return: zeroed memory, or NULL with nothing changed if the system has none.
+ * Return: zeroed memory, or NULL with nothing changed if the system has no
+ * memory.
  */
 void *meta_alloc(size_t size, size_t align);
 
@@ -51,7 +52,7 @@ void meta_free(void *p, size_t size);
 
 /**
  * meta_get_stat - count the allocator's own memory
- * @st: filled in, all of one moment
+ * @st: filled in, consistently
  */
 void meta_get_stat(struct meta_stat *st);
 

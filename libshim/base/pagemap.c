@@ -3,9 +3,10 @@
  * pagemap, the slow half: making maps, entering and removing spans.
  *
  * A map is zeroed before it is published, and is never removed.  The root is
- * copied when an area below it is added: when a window of addresses is begun.  An entry
- * belongs to the owner of its page: the page heap while the page is free (the
- * entry is then empty), the layer that holds the span otherwise.
+ * copied when an area below its lowest is added, that is when the heap begins a
+ * new window of addresses.  An entry belongs to the owner of its page: the page
+ * heap while the page is free (the entry is then empty), the layer that holds
+ * the span otherwise.
  *
  * A large span fills the entry of its first page and no other: entering a
  * terabyte costs one write, and the areas it covers need no map.  To find the
@@ -17,7 +18,10 @@
 #include "pagemap.h"
 #include "sys.h"
 
-/* How far pagemap_owner() looks back: 1 TiB, 128 KiB of the root and maps. */
+/*
+ * How far pagemap_owner() searches back: 1 TiB, for which it reads 128 KiB of
+ * the root, and maps.
+ */
 #define OWNER_AREAS	((size_t)1 << (40 - AREA_SHIFT))
 
 struct pagemap pagemap;
@@ -31,8 +35,8 @@ _Static_assert(offsetof(struct area_map, class) == 0,
 	       "an entry leads to a class by the number of its page");
 
 /*
- * Have entries for @count areas.  Readers of the old root, which stays, find in it
- * what was there when they came.
+ * Make the root have entries for @count areas.  The old root stays: its readers
+ * find in it what was there when they came.
  */
 static bool root_grow(size_t count)
 {
@@ -45,7 +49,9 @@ static bool root_grow(size_t count)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (sys_failed(p))
 		return false;
-	/* where huge pages come unasked, one would hold two entries */
+	/*
+	 * where the kernel gives huge pages unasked, one would hold two entries
+	 */
 	sys_madvise((uintptr_t)p, len, MADV_NOHUGEPAGE);
 	if (pagemap.count)
 		memcpy((void *)p, pagemap.root,
@@ -86,7 +92,10 @@ static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 	struct area_map *map = pagemap_area(page << PAGE_SHIFT);
 	size_t i = page % AREA_PAGES;
 
-	/* release: who finds the span, wherever it got the pointer, can read it */
+	/*
+	 * release: a thread that finds the span, wherever it got the pointer,
+	 * can read it
+	 */
 	__atomic_store_n(&map->span[i], s, __ATOMIC_RELEASE);
 	__atomic_store_n(&map->class[i], (uint8_t)class, __ATOMIC_RELAXED);
 }

@@ -4,12 +4,12 @@
  *
  * The address space is cut into areas of 64 MiB, counted from its top, where
  * the kernel puts mappings.  The root has an entry for each area down to the
- * lowest that was ever part of the heap: 8 bytes for 64 MiB, 128 KiB for the
- * terabyte of a window, and not 16 MiB for all there may be, as these would
- * count for RLIMIT_DATA, mlockall() and strict overcommit.  An entry leads to a
- * map with a class byte and a span pointer for each page.  Any pointer value may
- * be looked up: an address outside the heap has class 0 and no span.  Maps and
- * roots are never freed, so readers need no lock.
+ * lowest that was ever part of the heap: 8 bytes for 64 MiB, which is 128 KiB
+ * for a window of 1 TiB.  Entries for every possible area would take 16 MiB,
+ * which would count against RLIMIT_DATA, mlockall() and strict overcommit.  An
+ * entry leads to a map with a class byte and a span pointer for each page.  Any
+ * pointer value may be looked up: an address outside the heap has class 0 and
+ * no span.  Maps and roots are never freed, so readers need no lock.
  *
  * The writer (pagemap_set, pagemap_clear) is always the owner of the span.
  * Nobody else can hold a valid pointer into it, so writers need no lock either.
@@ -34,8 +34,9 @@
 #define AREA_BLOCKS	(AREA_SIZE / BLOCK_SIZE)
 
 /*
- * User addresses that the kernel hands out unasked.  Where it has more of them
- * (x86-64: 57, AArch64: 52), it gives those only to who names one in mmap().
+ * Bits of the addresses that the kernel hands out unasked.  Where a processor
+ * has more (x86-64: 57, AArch64: 52), mmap() returns such an address only to a
+ * caller that asks for one.
  */
 #if defined(__aarch64__)
 #define PAGEMAP_BITS	48
@@ -60,7 +61,7 @@ enum span_state {
 
 /**
  * struct span - a run of pages with one purpose
- * @next: list of whoever owns the span
+ * @next: in the list of the layer that owns the span
  * @prev: the same
  * @start: first byte
  * @npages: length in pages
@@ -69,19 +70,19 @@ enum span_state {
  * @flags: SPAN_ZERO: all of it is known to read as zero, as handed out
  * @list: central: the list it is on
  * @nobjs: objects it holds
- * @nfree: of these free
+ * @nfree: how many of these are free
  * @size: bytes in an object
  * @recip: reciprocal of @size, for offset to object number
- * @least: central: the least @nfree, and
- * @most: the most, with which it belongs on @list
+ * @least: central: the smallest @nfree, and
+ * @most: the largest, with which it belongs on @list
  * @bytes: large: bytes asked for
  * @seen: central: @nfree when it was last looked at for purging
- * @purged: span: OS pages whose memory was given back and not taken since
- * @bitmap: central: one bit an object, or a pointer to more
+ * @purged: span: OS pages whose memory was given back and not used since
+ * @bitmap: central: one bit for each object, or a pointer to a longer one
  *
- * Comes from pageheap_alloc(), goes with pageheap_free().  Descriptors are
- * never unmapped.  The fields from @list on belong to the layers above; they
- * are zero when a span is handed out.
+ * Made by pageheap_alloc(), freed by pageheap_free().  Descriptors are never
+ * unmapped.  The fields from @list on belong to the layers above; they are zero
+ * when a span is handed out.
  */
 struct span {
 	struct span *next;
@@ -91,7 +92,7 @@ struct span {
 	uint8_t sizeclass;
 	uint8_t state;
 	uint8_t flags;
-	/* layers above the page heap from here on */
+	/* owned by the layers above the page heap from here on */
 	uint8_t list;
 	uint16_t nobjs;
 	uint16_t nfree;
@@ -109,7 +110,7 @@ struct block;
 
 /**
  * struct area_map - what is known about 64 MiB
- * @class: size class of each page's span, 0 where no object may start
+ * @class: size class of each page's span, 0 where no object can start
  * @span: span of each page
  * @block: page heap: each block's record
  */
@@ -122,8 +123,9 @@ struct area_map {
 /**
  * struct pagemap - where the maps are
  * @count: areas that @root has entries for, from the top; it only grows
- * @root: of each area 0, or its map's address less the number of the area's
- *	first page: with the number of a page added, it is where its class is
+ * @root: for each area 0, or its map's address less the number of the area's
+ *	first page, so that adding the number of a page gives the address of its
+ *	class
  */
 struct pagemap {
 	size_t count;
@@ -136,7 +138,7 @@ extern struct pagemap pagemap __attribute__((visibility("hidden")));
  * pagemap_index - the number of an address's area, from the top
  * @p: any address
  *
- * Return: less than PAGEMAP_AREAS for those that user space has.
+ * Return: less than PAGEMAP_AREAS for any address of user space.
  */
 static inline size_t pagemap_index(uintptr_t p)
 {
@@ -147,9 +149,10 @@ static inline size_t pagemap_index(uintptr_t p)
  * pagemap_has - does the root have an entry for an area
  * @i: number of the area, from the top
  *
- * Who sees a count sees a root with so many: pairs with root_grow().  x86 loads
- * in order, so there the count is compared where it is, which a compiler does
- * not do with an atomic load: free() is an instruction shorter.
+ * A reader that sees a count sees a root with as many entries: pairs with
+ * root_grow().  x86 does not reorder loads, so there the count is compared in
+ * memory, which compilers do not do with an atomic load; this makes free() one
+ * instruction shorter.
  */
 static inline bool pagemap_has(size_t i)
 {
@@ -179,7 +182,7 @@ static inline uintptr_t pagemap_root_entry(size_t i)
  * pagemap_entry - the root's entry for an address
  * @p: any address
  *
- * Return: see struct pagemap; 0 where the heap never was.
+ * Return: see struct pagemap; 0 where the heap has never been.
  */
 static inline uintptr_t pagemap_entry(uintptr_t p)
 {
@@ -187,11 +190,12 @@ static inline uintptr_t pagemap_entry(uintptr_t p)
 }
 
 /**
- * pagemap_entry_aligned - the same for what may be an object
+ * pagemap_entry_aligned - the same for what may be the first byte of an object
  * @p: any address
  *
- * The low four bits, of which an object has none, are rotated to the top: the
- * number of the area is none then.
+ * The low four bits, which are zero in the address of an object, are rotated to
+ * the top: if one is set, the number of the area becomes one that does not
+ * exist.
  *
  * Return: as pagemap_entry(); 0 also if @p is not a multiple of 16.
  */

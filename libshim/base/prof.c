@@ -19,7 +19,7 @@
 #include "sys.h"
 #include "unwind.h"
 
-#define SKIP_FRAMES	1	/* prof_take; the tool knows the library's others */
+#define SKIP_FRAMES	1	/* prof_take() itself */
 #define CHUNK_BYTES	((size_t)64 << 10)
 
 struct shim_prof shim_prof = {
@@ -72,7 +72,10 @@ static int64_t next_interval(void)
 	return left < 1 ? 1 : left > 1e15 ? (int64_t)1e15 : (int64_t)left;
 }
 
-/* A thread's first need of chance: from 0 there is none.  True if it was. */
+/*
+ * Seed a thread's random numbers when it first needs one, since the generator
+ * cannot leave 0. Return: true if this was the first time.
+ */
 static bool seed_first(void)
 {
 	if (seed)
@@ -86,7 +89,7 @@ static bool seed_first(void)
 bool prof_due(void)
 {
 	if (!shim_conf.profile)
-		return false;	/* switched off by a tool just now */
+		return false;	/* a tool has just switched sampling off */
 	if (seed_first()) {
 		/* what was counted so far belongs to the first interval */
 		prof_left += next_interval() - 1;
@@ -139,7 +142,7 @@ static void *record_new(void)
 	return s;
 }
 
-/* The record of a stack and size, made if need be, the lock being held. */
+/* The record of a stack and size, made if there is none. Lock held. */
 static struct prof_stack *record_get(void *const *frame, uint32_t n,
 				     uint64_t size)
 {
@@ -172,7 +175,7 @@ static struct prof_stack *record_get(void *const *frame, uint32_t n,
 	return s;
 }
 
-/* A sixteenth more is live than ever: remember who has it. */
+/* A sixteenth more is live than ever before: remember which stacks own it. */
 static void peak_take(void)
 {
 	struct prof_stack *s;
@@ -207,7 +210,7 @@ __attribute__((noinline)) struct prof_stack *prof_take(size_t size)
 	bool peak = false;
 	int n;
 
-	inside = true;		/* the unwinder allocates when it loads */
+	inside = true;		/* the unwinder allocates when it is loaded */
 	n = backtrace(frame, PROF_FRAMES + SKIP_FRAMES);
 	inside = false;
 	if (n < SKIP_FRAMES)
@@ -268,13 +271,15 @@ bool prof_keeps(size_t from, size_t to)
 {
 	uint64_t rate = shim_conf.profile, picked;
 
-	/* the sample may be another thread's, and this one's first */
+	/* another thread may have taken the sample, and this one none yet */
 	if (seed_first())
 		prof_left += next_interval() - 1;
-	/* far below the rate a picked byte is anywhere with the same chance */
+	/* far below the rate, a picked byte is equally likely to be anywhere */
 	if (from < rate / 8)
 		return next_random() % from < to;
-	/* the first one is where an interval ends that ends inside */
+	/*
+	 * the first one is where the interval that ends inside the object ends
+	 */
 	do {
 		picked = (uint64_t)next_interval();
 	} while (picked > from);

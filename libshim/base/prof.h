@@ -6,9 +6,10 @@
  * in N, and an allocation that contains a picked byte is a sample: it gets its
  * own span, flagged SPAN_SAMPLED, and its call stack is recorded.  An
  * allocation of s bytes is a sample with a chance of 1 - exp(-s / N), which is
- * what a reader divides by.  This holds for its size of today: each byte is
- * asked about once, so realloc() counts what it adds, a sample that grows stays
- * one, and one that shrinks stays one by prof_keeps().
+ * what a reader divides by.  This stays true when its size changes: chance is
+ * asked about each byte once, so that realloc() counts only the bytes it adds,
+ * a sample that grows stays one, and prof_keeps() decides whether one that
+ * shrinks does.
  *
  * Samples are counted by call stack and size.  A tool reads the table from
  * outside (inspect.h).  It can also switch sampling on in a running process, by
@@ -25,7 +26,7 @@
 
 #define PROF_FRAMES	31	/* a struct prof_stack is 5 cache lines */
 #define PROF_BUCKETS	4096u
-#define PROF_STACKS_MAX	32768u	/* 10 MiB; samples past it are counted */
+#define PROF_STACKS_MAX	32768u	/* 10 MiB; further samples are counted as lost */
 
 /**
  * struct prof_count - samples, not scaled
@@ -63,7 +64,7 @@ struct prof_stack {
 
 /**
  * struct shim_prof - the profile
- * @lock: guards all but the last; readers from outside take their chance
+ * @lock: guards all but the last; readers from outside do without, and check
  * @nstacks: records there are
  * @table: PROF_BUCKETS chains, NULL before the first sample
  * @live: sum over all records
@@ -71,10 +72,10 @@ struct prof_stack {
  *	when a sixteenth more is live
  * @samples: taken, ever
  * @lost: samples without memory for a record
- * @counted_max: requests up to here only have to be counted: what is no sample
- *	is served by the caches.  0 while there is no profile, and while guard or
- *	check must see every request.  Not guarded: written at boot, and by the
- *	tool
+ * @counted_max: requests up to this size only need to be counted, and are
+ *	served by the caches unless they are a sample.  0 while there is no
+ *	profile, and while guard or check must see every request.  Not guarded:
+ *	written at boot, and by the tool
  */
 struct shim_prof {
 	struct shim_lock lock;
@@ -90,24 +91,24 @@ struct shim_prof {
 extern struct shim_prof shim_prof __attribute__((visibility("hidden")));
 
 /*
- * Bytes that this thread may ask for before its next sample: below 0 one is
- * due, so that a subtraction tells by the sign.
+ * Bytes that this thread may still request before its next sample.  Below 0 one
+ * is due, so the sign of a subtraction tells.
  */
 extern __thread int64_t prof_left
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /**
- * prof_due - prof_tick() after the countdown ended
+ * prof_due - the slow half of prof_tick(), once the countdown has ended
  */
 bool prof_due(void);
 
 /**
- * prof_tick - count a request; is it a sample?
+ * prof_tick - count a request, and say whether it is a sample
  * @size: bytes, at most PTRDIFF_MAX
  *
  * To be called once for each request while shim_conf.profile is not 0.
  *
- * Return: true if it is; prof_take() is next.
+ * Return: true if it is a sample; the caller calls prof_take() then.
  */
 static inline bool prof_tick(size_t size)
 {
@@ -123,15 +124,15 @@ static inline bool prof_tick(size_t size)
  *
  * Takes the caller's call stack.  Takes the profile lock, perhaps META.
  *
- * Return: the record it was counted in, for prof_drop(), or NULL if this is no
- * time for a sample: allocate as usual.
+ * Return: the record it was counted in, for prof_drop(), or NULL if no sample
+ * can be taken now: allocate as usual.
  */
 struct prof_stack *prof_take(size_t size);
 
 /**
  * prof_drop - a sample was freed
  * @stack: from prof_take()
- * @size: what prof_take() or prof_resize() was told last
+ * @size: the size that prof_take() or prof_resize() was given last
  */
 void prof_drop(struct prof_stack *stack, size_t size);
 
@@ -141,8 +142,8 @@ void prof_drop(struct prof_stack *stack, size_t size);
  * @from: what prof_take() or prof_resize() was told last
  * @to: bytes now asked for
  *
- * It is still one object that was allocated, with as many bytes as it had at
- * most.
+ * It still counts as one object that was allocated, with the largest size it
+ * has had.
  *
  * Return: the record where it is counted now, for the next call.
  */

@@ -38,18 +38,21 @@
 #endif
 
 /*
- * Static records of more than a page, of which little is touched, lie behind all
- * others, so that these share their pages: those of which the beginning is
- * touched first.
+ * Large static records of which little is touched lie behind all others, so
+ * that the others share their pages.  Those whose beginning is touched come
+ * first.
  */
-#ifdef SHIM_DEBUG		/* locks know their ranks: no bss */
+#ifdef SHIM_DEBUG		/* with ranks, locks are not in the bss */
 #define SHIM_BSS_HEAD
 #else
 #define SHIM_BSS_HEAD	__attribute__((section(".bss.y")))
 #endif
 #define SHIM_BSS_LARGE	__attribute__((section(".bss.z")))
 
-/* What every process runs of a file that most do not: see cold in the Makefile. */
+/*
+ * A function that every process runs, in a file that most do not: see "cold" in
+ * the Makefile.
+ */
 #define SHIM_WARM	__attribute__((section(".text.warm")))
 
 #if defined(__x86_64__)
@@ -95,13 +98,13 @@ static inline long sys_call3(long nr, long a, long b, long c)
 	return sys_call6(nr, a, b, c, 0, 0, 0);
 }
 
-/* Is a result that should be an address or a size an errno instead? */
+/* Is a result, which should be an address or a size, a negative errno? */
 static inline bool sys_failed(long ret)
 {
 	return (unsigned long)ret > -4096UL;
 }
 
-/* open(2), which newer processors have only in this form. */
+/* open(2), as openat(2): newer architectures have no other. */
 static inline long sys_open(const char *path, int flags)
 {
 	return sys_call6(SYS_openat, AT_FDCWD, (long)path, flags, 0, 0, 0);

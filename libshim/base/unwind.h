@@ -3,8 +3,8 @@
  * unwind: backtrace() and backtrace_symbols_fd() where the C library has none.
  *
  * glibc has <execinfo.h>.  musl does not: there the compiler's unwinder is used
- * if the process has it loaded, as every C++ program has; otherwise the list of
- * frames is empty.  Instead of names each line has an address, for addr2line.
+ * if it is loaded, as it is in every C++ program; otherwise the list of frames
+ * is empty.  Each line has an address, for addr2line, instead of a name.
  */
 #ifndef SHIM_UNWIND_H
 #define SHIM_UNWIND_H
@@ -31,7 +31,7 @@ static inline _Unwind_Reason_Code unwind_frame(struct _Unwind_Context *c,
 	struct unwind_frames *f = arg;
 	uintptr_t ip = _Unwind_GetIP(c);
 
-	/* its own caller is what backtrace() begins with, too */
+	/* like backtrace(), begin with the caller */
 	if (f->n == f->max || !ip)
 		return _URC_END_OF_STACK;
 	f->frame[f->n++] = (void *)ip;

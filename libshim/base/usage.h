@@ -2,11 +2,11 @@
 /*
  * usage: what every layer may ask the page heap.
  *
- * The one window past the layers between: a cache follows the heap's size, and
- * a request may look at the limits, without either of them including the page
- * heap.  'make check-layers' allows no other function to be called past the next
- * layer.  None of these takes a lock; their contracts are in pageheap.h and
- * scavenger.h.
+ * The one window past the layers in between: a cache follows the heap's size,
+ * and a request may check the limits, without either of them including the page
+ * heap.  'make check-layers' allows no other function to be called past the
+ * next layer.  None of these takes a lock; their contracts are in pageheap.h
+ * and scavenger.h.
  */
 #ifndef SHIM_USAGE_H
 #define SHIM_USAGE_H

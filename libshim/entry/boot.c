@@ -31,11 +31,14 @@
 #include "cache/transfer.h"
 
 #define CONF_PATH	"/etc/hugearena.conf"
-#define OS_PAGE		4096u	/* and what every layer below gives back by */
+#define OS_PAGE		4096u	/* what every layer below gives memory back by */
 
 static struct shim_lock boot_lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY);
 
-/* glibc's dynamic linker has it; argc, argv, NULL, envp lie there. */
+/*
+ * Exported by glibc's dynamic linker.  On the stack there lie argc, argv, NULL,
+ * envp.
+ */
 extern void *__libc_stack_end __attribute__((weak));
 
 static char *const *environment(void)
@@ -60,7 +63,10 @@ void boot_on_idle(unsigned int slot, void (*fn)(void))
 {
 	void (*none)(void) = NULL;
 
-	/* release: what @fn reads is there; pairs with the acquire in entry_idle() */
+	/*
+	 * release: what @fn reads is complete; pairs with the acquire in
+	 * entry_idle()
+	 */
 	__atomic_compare_exchange_n(&idle_above[slot], &none, fn, false,
 				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
@@ -81,9 +87,9 @@ void entry_idle(void)
 }
 
 /*
- * Where the kernel's pages are larger, it refuses to give back what is less, or
- * to protect it; what reads as zero afterwards would not.  No heap is better than
- * one that hands out other's data as zeroes.
+ * A kernel with larger pages refuses to give back or to protect less than one
+ * of them, so memory that is expected to read as zero afterwards would not.  No
+ * heap is better than one that hands out old data as zeroes.
  */
 static void page_check(void)
 {
@@ -136,19 +142,20 @@ void entry_first(void)
 	/* release order: pairs with the acquire in alloc_any() */
 	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
 	shim_lock_release(&boot_lock);
-	/* This may allocate; no other thread is here yet. */
+	/* This may allocate; there is no other thread yet. */
 	fork_register();
 	prof_dump_boot();
 	say_ready();
 }
 
 /*
- * A program that enters a sandbox in main() finds that the files have been
- * read by then and the device opened, or not.  And handlers of fork() run
- * before it in the reverse order of their registration: ours, registered
- * first, lock last, so that all others may allocate.  The shared library is
- * linked with -z initfirst, so that this is the first constructor of the
- * process; in a program that has the archive, one of the first.
+ * This runs early for two reasons.  By the time that a program enters a sandbox
+ * in main(), our files have been read and the device has been opened, if it can
+ * be.  And handlers registered with pthread_atfork() run before a fork in the
+ * reverse order of their registration: ours are the first, so they take their
+ * locks last, and all others may allocate.  The shared library is linked with
+ * -z initfirst, which makes this the first constructor of the process; in a
+ * program with the archive it is one of the first.
  */
 __attribute__((constructor(101))) static void first(void)
 {

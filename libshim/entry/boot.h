@@ -8,7 +8,7 @@
 #define BOOT_LAYERS	3	/* slots: the libraries above, lowest first */
 
 /**
- * boot_on_idle - have a layer above called when there is time
+ * boot_on_idle - have a layer above called at a good moment for background work
  * @slot: which layer
  * @fn: as for seam_on_idle()
  *

@@ -54,7 +54,7 @@ static void *alloc_class(unsigned int cls)
 	return shim_conf.check ? percpu_get_uncached(cls) : percpu_get(cls);
 }
 
-/* A sample of the profile: a span of its own, which remembers its record. */
+/* A sample of the profile has a span of its own, which points to its record. */
 static __attribute__((noinline)) void *alloc_sampled(size_t size, size_t align,
 						     bool *zero)
 {
@@ -78,8 +78,8 @@ void entry_reclaim(void)
 }
 
 /*
- * The same near a limit, before more is taken, and free pages between objects
- * as well.
+ * The same near a limit, before more memory is taken; here free pages between
+ * objects go back as well.
  */
 static __attribute__((cold, noinline)) void give_back(void)
 {
@@ -99,7 +99,7 @@ void entry_look(size_t more)
 		entry_look_now(more);
 }
 
-/* Everything but the fast path; errno is left to the caller. */
+/* Everything but the fast path. The caller sets errno. */
 static void *alloc_any(size_t size, size_t align, bool *zero)
 {
 	unsigned int cls = 0;
@@ -132,7 +132,7 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	p = cls ? alloc_class(cls) : large_alloc(size, align, zero);
 	if (likely(p))
 		return p;
-	/* Give up everything that is free somewhere, then try once more. */
+	/* Give back all free memory of every layer, then try once more. */
 	entry_reclaim();
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
@@ -147,7 +147,10 @@ static __attribute__((noinline)) void *alloc_slow(size_t size)
 	return p;
 }
 
-/* A request that was counted, and that the fast path did not serve. */
+/*
+ * Serve a request that has been counted: as a sample if one is due, else as
+ * usual.
+ */
 static __attribute__((noinline)) void *alloc_counted(size_t size)
 {
 	void *p = NULL;
@@ -165,7 +168,9 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 	size_t last = size - 1;
 	void *p;
 
-	/* small requests were tried, and are far beyond that */
+	/*
+	 * a small request, which has been tried before, wraps to a huge number
+	 */
 	if (last - SIZECLASS_SMALL_MAX < percpu_hot.mid_max) {
 		p = percpu_pop(sizeclass_mid[last / SIZECLASS_MID_STEP]);
 		if (likely(p))
@@ -190,7 +195,7 @@ void *entry_alloc_aligned(size_t size, size_t align)
 
 	if (percpu_hot.mid_max && size - 1 < SIZECLASS_MAX &&
 	    align <= PAGE_SIZE) {
-		/* where no class will do, class 0 misses */
+		/* class 0, for a request that no class serves, always misses */
 		p = percpu_pop(align <= 16 ? sizeclass_of(size) :
 					     sizeclass_of_aligned(size, align));
 		if (likely(p))
@@ -204,7 +209,8 @@ void entry_unknown(const void *p)
 	struct span *s = pagemap_owner(p);
 
 	if (s && s->flags & SPAN_OWNED) {
-		const char *const *owner;	/* begins with a name: seam.h */
+		/* begins with its owner's name, see seam.h */
+		const char *const *owner;
 
 		memcpy(&owner, s->bitmap, sizeof(owner));
 		shim_say("free(): %p is memory of a %s", p, *owner);

@@ -43,7 +43,7 @@
 extern bool entry_ready __attribute__((visibility("hidden")));
 
 /**
- * entry_first - make the library ready, once
+ * entry_first - set the library up, once
  *
  * Called before the first allocation, which may come from the dynamic linker,
  * before any constructor.  boot.c implements it.
@@ -51,7 +51,7 @@ extern bool entry_ready __attribute__((visibility("hidden")));
 void entry_first(void);
 
 /**
- * entry_idle - do what is done now and then
+ * entry_idle - do the periodic work of every layer
  *
  * Called where scavenger_idle_due() says so, with no lock of the core held.
  * boot.c implements it.
@@ -90,15 +90,16 @@ void entry_free(void *p);
 size_t entry_size(const void *p);
 
 /**
- * entry_reclaim - give up all that is free somewhere, as memory has run out
+ * entry_reclaim - give back all free memory of every layer, as memory has run
+ *	out
  */
 void entry_reclaim(void) __attribute__((cold));
 
 /**
- * entry_look - look at the limits, if it is time, before memory is taken
+ * entry_look - check the limits, if a check is due, before memory is taken
  * @more: bytes that are about to be taken
  *
- * Near one, all that is free somewhere is given back first.
+ * Near a limit, all free memory of every layer is given back first.
  */
 void entry_look(size_t more);
 

@@ -38,7 +38,7 @@ SHIM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 		return EINVAL;
 	p = alloc(size, align);
 	if (!p)
-		return ENOMEM;	/* and errno as well, like glibc's */
+		return ENOMEM;	/* set errno as well, as glibc does */
 	*out = p;
 	return 0;
 }
@@ -71,7 +71,7 @@ SHIM_EXPORT void *valloc(size_t size)
 	return alloc(size, OS_PAGE);
 }
 
-SHIM_EXPORT void *pvalloc(size_t size);	/* musl declares none */
+SHIM_EXPORT void *pvalloc(size_t size);	/* musl does not declare it */
 SHIM_EXPORT void *pvalloc(size_t size)
 {
 	if (size > ENTRY_MAX - OS_PAGE) {

@@ -34,7 +34,9 @@ size_t entry_size(const void *p)
 	entry_unknown(p);
 }
 
-/* A class of its own would serve the new size, and it is not much smaller. */
+/*
+ * Does the new size fit the small object without wasting more than half of it?
+ */
 static bool fits(size_t have, size_t size)
 {
 	return size <= have && (have <= SIZECLASS_MAX ? size >= have / 2 :
@@ -57,7 +59,7 @@ static void *move(void *p, size_t have, size_t size)
 	return q;
 }
 
-/* Longer or shorter without a copy; NULL if it must be copied. */
+/* Make it longer or shorter in place. Return: NULL if it must be copied. */
 static void *in_place(void *p, size_t have, size_t size)
 {
 	if (size > have)
@@ -65,7 +67,7 @@ static void *in_place(void *p, size_t have, size_t size)
 	return large_resize(p, size);
 }
 
-/* A sample that has to be copied is one where it goes to. */
+/* A sample that has to be copied stays a sample in its new place. */
 static void *move_sample(void *p, size_t have, size_t size)
 {
 	bool zero;
@@ -77,8 +79,8 @@ static void *move_sample(void *p, size_t have, size_t size)
 }
 
 /*
- * realloc() while there is a profile.  An object that is no sample is counted by
- * the size of its class, as nobody remembers what was asked for.
+ * realloc() while there is a profile.  An object that is no sample is counted
+ * by the size of its class, because the requested size is not recorded.
  */
 static __attribute__((noinline)) void *realloc_counted(void *p, size_t have,
 						       size_t size)
@@ -118,7 +120,7 @@ static __attribute__((noinline)) void *realloc_counted(void *p, size_t have,
 			large_sampled(q, stack);
 		return q;
 	}
-	/* malloc() counts all of it */
+	/* malloc() counts the whole request */
 	room = have > SIZECLASS_MAX ? large_room(have, size) : size;
 	prof_left += (int64_t)(room - (more < room ? more : room));
 	return move(p, have, size);
@@ -145,7 +147,10 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 	if (unlikely(shim_conf.profile)) {
 		q = realloc_counted(p, have, size);
 	} else {
-		/* an array about as long as classes reach is not copied to and fro */
+		/*
+		 * an array whose size varies around the largest class is not
+		 * copied back and forth
+		 */
 		if (size > SIZECLASS_MAX / 2 &&
 		    pagemap_class(p) == PAGEMAP_LARGE) {
 			q = in_place(p, have, size);
@@ -158,7 +163,7 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 	}
 	if (q || size > have)
 		return q;
-	/* less never fails: what it has will do */
+	/* shrinking never fails: the object is large enough as it is */
 	errno = saved;
 	return p;
 }
@@ -179,7 +184,7 @@ SHIM_EXPORT size_t malloc_usable_size(void *p)
 	return p ? entry_size(p) : 0;
 }
 
-/* The sizes are promises of the caller's; the pagemap knows better. */
+/* The caller states the size; the page map has the real one. */
 SHIM_EXPORT void free_sized(void *p, size_t size)
 {
 	if (unlikely(shim_conf.check) && p && size > entry_size(p))

@@ -51,7 +51,10 @@
 #include "cache/transfer.h"
 
 #ifdef __GLIBC__
-/* glibc's, behind pthread_atfork(); without a handle it never ends. */
+/*
+ * glibc's function behind pthread_atfork().  Handlers registered without a
+ * handle are never removed.
+ */
 int __register_atfork(void (*prepare)(void), void (*parent)(void),
 		      void (*child)(void), void *dso);
 #else
@@ -81,17 +84,17 @@ void fork_on(unsigned int slot, void (*prepare)(void), void (*parent)(void),
 	shim_lock_release(&fork_lock);
 }
 
-/* glibc's as well: the lock of the list of streams. */
+/* Also glibc's: the lock of the list of streams. */
 void _IO_list_lock(void) __attribute__((weak));
 void _IO_list_unlock(void) __attribute__((weak));
 void _IO_list_resetlock(void) __attribute__((weak));
 extern char __libc_single_threaded __attribute__((weak));
 
-/* Written and read by the thread that holds all locks; by others only read. */
+/* Written by the thread that holds all locks; others only read them. */
 static struct {
 	uint32_t who;		/* shim_lock_self() of that thread, or 0 */
-	uint32_t inner;		/* forks inside of its fork */
-	bool streams;		/* it has the list of streams */
+	uint32_t inner;		/* forks within its fork, from signal handlers */
+	bool streams;		/* it holds the lock of the list of streams */
 } forking;
 
 /* 1 in a process whose handlers have run, 0 in another's copy; or NULL. */
@@ -234,7 +237,10 @@ static void fork_child(void)
 		if (above[i].prepare)
 			above[i].child();
 	shim_lock_fork_child(&fork_lock);
-	/* glibc has reset it, if it thought as we did; twice does no harm */
+	/*
+	 * glibc has reset it if it, too, counted several threads; twice does no
+	 * harm
+	 */
 	if (forking.streams)
 		_IO_list_resetlock();
 	forking.streams = false;
@@ -246,7 +252,7 @@ void fork_register(void)
 
 	if (done)
 		return;
-	done = true;		/* first: glibc may allocate for its list */
+	done = true;		/* before the lock: glibc may allocate for its list */
 	if (__register_atfork(fork_prepare, fork_parent, fork_child, NULL))
 		shim_say("fork handlers could not be registered");
 }

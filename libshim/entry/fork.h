@@ -6,11 +6,12 @@
 #define SHIM_FORK_H
 
 /**
- * fork_register - have glibc call us around fork()
+ * fork_register - register our handlers of fork() with glibc
  *
- * Called by our first constructor, and by boot for those who allocate earlier;
- * the first call counts.  Registered before anybody else's handlers: ours run
- * last before a fork and first after it, so that others' may allocate.
+ * Called by our first constructor, and by boot in case something allocates
+ * earlier; the first call counts.  Ours are registered before any other
+ * handlers, so that they run last before a fork and first after it, and the
+ * others may allocate.
  */
 void fork_register(void);
 

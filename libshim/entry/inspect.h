@@ -26,7 +26,7 @@
 
 #define INSPECT_MAGIC	"shimview"
 
-/* Changes when what the tool reads does. */
+/* Changes whenever the layout of anything that the tool reads does. */
 #define INSPECT_MIX(a, b)	((uint32_t)(a) * 31u + (uint32_t)(b))
 #define INSPECT_LAYOUT							\
 	INSPECT_MIX(INSPECT_MIX(					\
@@ -49,7 +49,7 @@
  * @pagemap: pagemap
  * @hot: percpu_hot
  * @percpu: percpu
- * @none: percpu_none, what a CPU has that has no slab
+ * @none: percpu_none, the slab of a CPU that has none
  * @locked: percpu_locked
  * @transfer: transfer_dom
  * @heap: ph

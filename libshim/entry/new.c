@@ -44,7 +44,7 @@ static void *new_try(size_t size, size_t align)
 	return entry_alloc_aligned(size, align);
 }
 
-/* Ask the handler for memory until there is some; without one, fail. */
+/* Call the new handler until there is memory; fail if there is no handler. */
 static void *new_slow(size_t size, size_t align, int throws)
 {
 	void *p;
@@ -101,7 +101,10 @@ void *new_array(size_t size)
 	return new_fast(size, 1);
 }
 
-/* A nothrow new catches what the handler throws: C++ says it returns NULL. */
+/*
+ * A nothrow new catches what the handler throws, as C++ requires, and returns
+ * NULL.
+ */
 void *new_nothrow(size_t size, void *tag)
 {
 	(void)tag;
@@ -137,9 +140,9 @@ void *new_array_aligned_nothrow(size_t size, size_t align, void *tag)
 }
 
 /*
- * Every delete frees: sizes and alignments are promises that the pagemap need
- * not be told.  Aliases of free() in its own file would need its fast path
- * there; a jump costs one instruction.
+ * Every form of delete frees.  Sizes and alignments are ignored, because the
+ * page map has them.  Aliases of free() would have to be in its file; a jump
+ * costs one instruction.
  */
 DELETE(delete_plain(void *p), "_ZdlPv");
 DELETE(delete_array(void *p), "_ZdaPv");

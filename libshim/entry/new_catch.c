@@ -2,11 +2,11 @@
 /*
  * new_catch: C++'s "catch (...)" around a call, without a C++ compiler.
  *
- * The function below is what try and catch are for the unwinder: a table of one
- * call, its landing pad, and a list of types whose one entry, none, stands for
- * all of them.  The personality routine that reads it is in libstdc++, found by
- * a weak reference: a program that throws has it.  See the C++ ABI's chapter on
- * exceptions.
+ * The function below has what a compiler makes of try and catch for the
+ * unwinder: a table of one call, its landing pad, and a list of types whose
+ * single entry is 0, which matches every type.  The personality routine that
+ * reads it is in libstdc++, found by a weak reference: a program that throws
+ * has it.  See the C++ ABI's chapter on exceptions.
  *
  * Called by new.c.
  */
@@ -70,7 +70,7 @@ bool new_catch(new_handler handler);
 __asm__(".weak	__gxx_personality_v0\n"
 	".weak	__cxa_begin_catch\n"
 	".weak	__cxa_end_catch\n"
-	/* read by the unwinder; 0, and so none, where there is no C++ */
+	/* read by the unwinder; 0 where there is no C++, and never used then */
 	".pushsection .data.rel.ro.new_catch, \"aw\"\n"
 	".balign	8\n"
 	".Lpersonality:\n"
@@ -79,7 +79,7 @@ __asm__(".weak	__gxx_personality_v0\n"
 	".pushsection .gcc_except_table.new_catch, \"a\"\n"
 	".balign	4\n"
 	".Lcalls:\n"
-	".byte	0xff\n"			/* pads count from the function */
+	".byte	0xff\n"			/* landing pads are relative to the function */
 	".byte	0x9b\n"			/* types: indirect, relative */
 	".uleb128 .Ltypes - .Lafter_types\n"
 	".Lafter_types:\n"
@@ -89,15 +89,15 @@ __asm__(".weak	__gxx_personality_v0\n"
 	".uleb128 .Ltry - .Lnew_catch\n"
 	".uleb128 .Ltry_end - .Ltry\n"
 	".uleb128 .Lpad - .Lnew_catch\n"
-	".uleb128 1\n"			/* its first action */
+	".uleb128 1\n"			/* its action is the first */
 	".uleb128 .Ltry_end - .Lnew_catch\n"
 	".uleb128 .Lend - .Ltry_end\n"
-	".uleb128 0\n"			/* no pad */
+	".uleb128 0\n"			/* no landing pad */
 	".uleb128 0\n"
 	".Lcalls_end:\n"
-	".byte	1, 0\n"			/* type 1, no other */
+	".byte	1, 0\n"			/* type 1, no further action */
 	".balign	4\n"
-	".long	0\n"			/* type 1: whatever it is */
+	".long	0\n"			/* type 1: any exception */
 	".Ltypes:\n"
 	".popsection\n"
 	".pushsection .text.unlikely, \"ax\"\n"
@@ -121,7 +121,7 @@ __asm__(".weak	__gxx_personality_v0\n"
 	".size	new_catch, . - new_catch\n"
 	".popsection\n");
 
-#else /* the table is not written for this processor: it passes through */
+#else /* no table for this architecture: the exception passes through */
 
 bool new_catch(new_handler handler)
 {

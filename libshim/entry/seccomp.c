@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * seccomp: who enters a sandbox is not killed for files that we open.
+ * seccomp: a program that enters a sandbox is not killed for a file that we
+ * open.
  *
  * Limits of control groups are read from files, and a seccomp filter may kill a
- * process that opens one; nobody can ask beforehand.  A process enters a filter
- * by prctl(), or gives up new privileges by it first, which an unprivileged one
- * must.  So the call is ours: it does what the C library's does, and from then
- * on no file is opened, see limit_blind().  A filter that is there when the
- * program starts is a different matter: what it allows is seen then.
+ * process that opens one; there is no way to ask beforehand.  A process
+ * installs a filter with prctl(), or uses prctl() to set no_new_privs before
+ * that, which an unprivileged one must do.  So the call is interposed: it does
+ * what the C library's does, and no file is opened from then on, see
+ * limit_blind().  A filter that was installed before the program started is a
+ * different matter: what it allows shows at boot.
  *
  * Called by the application.
  */
@@ -31,7 +33,7 @@ SHIM_EXPORT int prctl(int option, ...)
 	for (i = 0; i < 4; i++)
 		arg[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	/* before, because a thread may open one during the call */
+	/* before the call, because another thread may open a file during it */
 	if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS) {
 		limit_blind();
 		prof_dump_blind();

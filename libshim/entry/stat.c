@@ -11,7 +11,7 @@
 #include "stat.h"
 
 struct item {
-	char name[26];		/* in place: a pointer would be relocated */
+	char name[26];		/* not a pointer, which would need a relocation */
 	uint16_t offset;
 };
 

@@ -27,7 +27,7 @@
  * @large: freed large spans that are kept
  * @transfer_bytes: bytes of free objects in transfer caches
  * @transfer_hits: batches they served
- * @transfer_misses: batches they did not
+ * @transfer_misses: batches they could not serve
  * @transfer_spills: batches they had no room for
  * @central_spans: spans of small objects
  * @central_free: bytes of free objects in them
@@ -36,8 +36,8 @@
  * @allocated: bytes in live objects, sizes rounded up
  * @resident: bytes with memory: heap in use and free, and metadata
  *
- * Each layer's numbers are of one moment; the layers are asked one after the
- * other, so sums over them are exact only while nobody allocates.
+ * Each layer's numbers are consistent.  The layers are asked one after the
+ * other, so sums over several of them are exact only while no thread allocates.
  */
 struct shim_stat {
 	struct pageheap_stat heap;
@@ -82,7 +82,7 @@ uint64_t stat_value(const struct shim_stat *st, unsigned int i);
 /**
  * struct stat_extra - a number of a layer above
  * @name: its name
- * @value: kept up by the layer, read with relaxed order
+ * @value: maintained by the layer, read with relaxed order
  */
 struct stat_extra {
 	char name[24];
@@ -92,7 +92,7 @@ struct stat_extra {
 /**
  * stat_register - show a layer's numbers with the others
  * @slot: which layer
- * @extra: the numbers, there as long as the process
+ * @extra: the numbers, which live as long as the process
  * @nr: how many
  */
 void stat_register(unsigned int slot, const struct stat_extra *extra,
@@ -108,7 +108,7 @@ void stat_register(unsigned int slot, const struct stat_extra *extra,
 const char *stat_extra_name(unsigned int i, uint64_t *value);
 
 /**
- * stat_print - write all numbers to standard error, a line each
+ * stat_print - write all numbers to standard error, one on each line
  */
 void stat_print(void);
 

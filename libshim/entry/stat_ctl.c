@@ -3,7 +3,7 @@
  * stat_ctl: shim_ctl().
  *
  * Called by the application.  Allocates nothing, so that it may be called from
- * within a malloc hook, a debugger, or when memory has run out.
+ * a malloc hook, from a debugger, or when memory has run out.
  */
 #include <errno.h>
 #include <string.h>

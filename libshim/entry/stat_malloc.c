@@ -16,7 +16,7 @@
 
 #define MXFAST_MAX	160	/* glibc refuses more: 80 * sizeof(size_t) / 4 */
 
-#ifdef __GLIBC__	/* what follows is glibc's alone, musl has no such types */
+#ifdef __GLIBC__	/* what follows exists only in glibc; musl has no such types */
 #if !__GLIBC_PREREQ(2, 33)
 struct mallinfo2 {
 	size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks;
@@ -104,8 +104,9 @@ SHIM_EXPORT int malloc_info(int options, FILE *f)
 }
 
 /*
- * What programs that read glibc's expect, then all that there is to say.  Written
- * by the kernel's call: a thread that is being cancelled says all of it, too.
+ * First what programs that read glibc's output expect, then all our numbers.
+ * Written with the system call itself, which is no cancellation point, so that
+ * a thread that is being cancelled prints everything, too.
  */
 SHIM_EXPORT void malloc_stats(void)
 {
@@ -134,9 +135,9 @@ SHIM_EXPORT int malloc_trim(size_t pad)
 
 #ifdef __GLIBC__
 /*
- * Nothing here has glibc's knobs.  A known one is accepted, as its effect cannot
- * be observed but in speed; an unknown one, or a value that glibc refuses, is
- * not.
+ * None of glibc's parameters exists here.  A known one is accepted, since it
+ * only affects speed; an unknown one, or a value that glibc refuses, is
+ * refused.
  */
 SHIM_EXPORT int mallopt(int param, int value)
 {
@@ -157,7 +158,7 @@ SHIM_EXPORT int mallopt(int param, int value)
 }
 
 extern __typeof__(mallopt) __libc_mallopt ENTRY_ALIAS(mallopt);
-/* deprecated, as its name: it may not be named again */
+/* deprecated, and so is its type: it must not be named again */
 SHIM_EXPORT struct mallinfo __libc_mallinfo(void)
 	__attribute__((alias("mallinfo"), nothrow, leaf));
 #endif /* __GLIBC__ */
