@@ -12,14 +12,14 @@
 #include "transfer.h"
 
 /*
- * Misses between two stamps, between two looks at what this CPU's slab keeps
- * without need, and at what the transfer caches and other CPUs do.
+ * Misses between two stamps; between two checks of what this CPU's slab keeps
+ * without need; and between two checks of the transfer caches and other CPUs.
  */
 #define STAMP_CHECK	16u
 #define TIDY_CHECK	64u
 #define IDLE_CHECK	256u
 
-/* Make this CPU's stack of a class larger, if the budget allows it. */
+/* Enlarge this CPU's stack of a class, if the budget allows it. */
 static void here_grow(unsigned int cls, unsigned int cap)
 {
 	struct percpu_own own;
@@ -30,7 +30,7 @@ static void here_grow(unsigned int cls, unsigned int cap)
 	own_end(&own);
 }
 
-/* Note a miss.  Return the capacity that the stack has about now. */
+/* Note a miss. Return: the capacity that the stack has, roughly. */
 static unsigned int here_missed(unsigned int cls, enum percpu_miss miss)
 {
 	struct percpu_slab *slab = own_here();
@@ -84,7 +84,10 @@ void *percpu_get(unsigned int cls)
 	n = transfer_get_at(percpu_domain(), cls, objs, n);
 	if (!n)
 		return NULL;
-	/* The lowest address now, the others rising from the stack's top. */
+	/*
+	 * Return the object with the lowest address; the others go on the stack
+	 * so that addresses rise from its top.
+	 */
 	reverse(objs, n);
 	if (--n) {
 		pushed = rseq_push_batch(percpu_hot.rseq_off, percpu_hot.slab,
@@ -104,7 +107,7 @@ void percpu_put(unsigned int cls, void *p)
 		locked_put(cls, p);
 		return;
 	}
-	/* A push also fails if the object is what is on top. */
+	/* A push also fails if the object is already on top. */
 	objs[0] = percpu_pop(cls);
 	if (objs[0] == p)
 		shim_die(SHIM_DIE_DOUBLE, p, cls);
@@ -145,7 +148,7 @@ void percpu_open(bool open)
 
 	percpu_hot.mid_max = fast ?
 			     SIZECLASS_MAX - SIZECLASS_SMALL_MAX : 0;
-	/* last: it says that the rest is there */
+	/* last, since it says that the rest has been written */
 	__atomic_store_n(&percpu_hot.small_max, fast ? SIZECLASS_SMALL_MAX : 0,
 			 __ATOMIC_RELEASE);
 }

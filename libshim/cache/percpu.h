@@ -30,9 +30,9 @@
  * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
  *	while every request must be seen (guard, check)
  * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
- * @rseq_off: where the thread's rseq area is, from the thread pointer; always
- *	one that exists once anything was allocated
- * @none: what CPUs -2 and -1 have, that is, threads without rseq
+ * @rseq_off: offset of the thread's rseq area from the thread pointer; such an
+ *	area always exists after the first allocation
+ * @none: the slab of CPUs -2 and -1, that is, of threads without rseq
  * @slab: by CPU; &percpu_none for a CPU that has none, &percpu_busy while a
  *	thread that ran there changes the CPU's
  *
@@ -52,9 +52,9 @@ extern struct percpu_hot percpu_hot __attribute__((visibility("hidden")));
 /**
  * struct percpu_stat - all CPUs' caches
  * @slabs: slabs made
- * @attached: of these on a CPU
- * @limit: slabs there may be, following the process's concurrency
- * @cpus: CPUs the kernel may have
+ * @attached: how many of these are on a CPU
+ * @limit: how many slabs there may be, which follows the process's concurrency
+ * @cpus: CPUs that the kernel may have
  * @bytes: bytes of free objects in them
  * @capacity: bytes they may hold
  * @underflows: misses of allocation
@@ -63,7 +63,7 @@ extern struct percpu_hot percpu_hot __attribute__((visibility("hidden")));
  * @drains: slabs emptied because their CPU was idle
  * @resizes: stacks that grew
  * @rseq: 1 if restartable sequences are in use, 0 for locks
- * @mm_cid: 1 if the kernel tells the process's concurrency
+ * @mm_cid: 1 if the kernel maintains concurrency ids (mm_cid)
  *
  * The sums over slabs in use are snapshots.
  */
@@ -107,7 +107,7 @@ static inline void *percpu_pop(unsigned int cls)
 
 /**
  * percpu_push - the fast path of free()
- * @cls: what pagemap_class() says: any byte
+ * @cls: from pagemap_class(), which may be any byte
  * @p: the object
  *
  * Return: false on a miss; the object is not freed then.
@@ -131,7 +131,7 @@ void *percpu_get(unsigned int cls);
  * @cls: size class
  * @p: the object
  *
- * A pointer that was freed just before is reported and the process aborted.
+ * A pointer that has just been freed is reported and the process aborted.
  */
 void percpu_put(unsigned int cls, void *p);
 
@@ -184,10 +184,10 @@ void percpu_flush(void);
 void percpu_squeeze(void);
 
 /**
- * percpu_idle - do what is due when time has passed
+ * percpu_idle - do the work that is due after some time
  *
- * Empties slabs of idle CPUs and idle stacks of busy ones, lets the transfer
- * cache go down.  Called on misses, and by anyone who likes.
+ * Empties the slabs of idle CPUs and the idle stacks of busy ones, and lets the
+ * transfer cache shrink.  Called on misses, and by entry.
  */
 void percpu_idle(void);
 

@@ -16,11 +16,11 @@
 #define RSEQ_NODE_ID_END	24
 #define RSEQ_MM_CID_END		28
 
-/* glibc 2.35 and later; absent, nothing is registered. */
+/* glibc 2.35 and later; an older one registers no area. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
-/* What threads without glibc's area show to the fast path: cpu_id is -1. */
+/* The area that the fast path sees in threads without glibc's: cpu_id is -1. */
 static __thread struct {
 	uint32_t words[8];
 } no_rseq __attribute__((tls_model("initial-exec"), aligned(32))) = {
@@ -40,8 +40,8 @@ static bool fence_register(void)
 }
 
 /*
- * The kernel copies as many bytes as its CPU mask has, an upper bound for any
- * CPU number there can be.  The bits in it are the CPUs we may run on now.
+ * The kernel copies as many bytes as its CPU mask has, which bounds every
+ * possible CPU number.  The bits in it are the CPUs on which we may run now.
  */
 static void cpus_count(void)
 {
@@ -51,7 +51,7 @@ static void cpus_count(void)
 	unsigned int i;
 
 	if (sys_failed(ret)) {
-		percpu.ncpus = PERCPU_MAX_CPUS;	/* none can have a higher one */
+		percpu.ncpus = PERCPU_MAX_CPUS;	/* no CPU can have a higher number */
 		return;
 	}
 	percpu.ncpus = (unsigned int)ret * 8;
@@ -108,9 +108,9 @@ void percpu_fork_parent(void)
 }
 
 /*
- * Sequences that other threads had under way at the fork do not exist here: what
- * they had not committed was written above cur.  The registration for the fence
- * is the process's own.
+ * Sequences that other threads had under way at the fork do not exist here:
+ * what they had not committed was written above cur.  The registration for the
+ * fence is not inherited, so register again.
  */
 void percpu_fork_child(void)
 {

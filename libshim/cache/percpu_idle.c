@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * percpu_idle: emptying caches that nobody uses.
+ * percpu_idle: emptying caches that are not in use.
  *
  * Keeps true: only the owner of a slab takes objects out of it.  Another CPU's
  * is taken, emptied, and given back or kept as a free one, all with the percpu
@@ -12,8 +12,8 @@
 #include "percpu_int.h"
 #include "transfer.h"
 
-#define TICK_NS		500000000u	/* between two looks at what is idle */
-#define QUIET_TICKS	2u		/* then a CPU is idle: 1 s */
+#define TICK_NS		500000000u	/* between two checks for idle CPUs */
+#define QUIET_TICKS	2u		/* after so many checks without a miss a CPU is idle: 1 s */
 
 static void slab_empty(struct percpu_slab *slab)
 {
@@ -47,7 +47,7 @@ void percpu_squeeze(void)
 	transfer_squeeze();
 }
 
-/* A stack that was not touched since the last look keeps a quarter. */
+/* A stack that was not touched since the last check keeps a quarter. */
 static void slab_trim_idle(struct percpu_slab *slab)
 {
 	unsigned int cls;
@@ -99,7 +99,7 @@ static bool slab_interior(const struct percpu_slab *slab, struct misuse *m)
 	return false;
 }
 
-/* Look at one CPU, the lock being held.  Return: true with what is wrong in *@m. */
+/* Check one CPU. Lock held.  Return: true with what is wrong in *@m. */
 static bool cpu_look(unsigned int cpu, struct misuse *m)
 {
 	struct percpu_slab *slab = percpu_hot.slab[cpu];
@@ -139,8 +139,8 @@ static void here_trim(void)
 }
 
 /**
- * percpu_tidy - look at what this CPU's slab keeps without need
- * @all: and at the transfer caches, and at the clock
+ * percpu_tidy - check what this CPU's slab keeps without need
+ * @all: check the transfer caches and the clock as well
  *
  * Time here is counted in misses: a program that goes from one size to the next
  * leaves caches behind long before a clock would tell.
@@ -196,7 +196,7 @@ void percpu_last_look(void)
 		transfer_judge(m.cls, m.p);
 }
 
-/* Is it time for a look, and nobody else's? */
+/* Is a check due that no other thread has taken on? */
 static bool tick_is_due(void)
 {
 	uint64_t now = clock_coarse();
@@ -208,7 +208,7 @@ static bool tick_is_due(void)
 					   __ATOMIC_RELAXED) && due;
 }
 
-/* What any thread may do, one without sequences as well. */
+/* The part that any thread may do, even one without sequences. */
 static void look_around(void)
 {
 	struct percpu_slab *slab;

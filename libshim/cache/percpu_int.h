@@ -22,22 +22,22 @@
 #define PERCPU_MAX_LOCKED	64	/* slabs of the fallback */
 
 /*
- * Locks for those who change their CPU's slab.  With one for each of 64 CPUs
- * they fill 4 KiB; on larger machines two CPUs share one, and a thread that finds
- * it taken does without, so that more would hardly help.
+ * Locks for threads that change their CPU's slab.  One for each of 64 CPUs
+ * fills 4 KiB.  On larger machines several CPUs share a lock; a thread that
+ * finds it taken uses the layer below instead, so more locks would hardly help.
  */
 #define PERCPU_OWNERS		64
 
 /**
  * struct percpu - the state of the layer
- * @lock: guards what no atomic instruction changes, all slabs that are on no
- *	CPU, and every change of percpu_hot.slab[] but those of own_begin()
+ * @lock: guards every field that is not atomic, all slabs that are on no CPU,
+ *	and every change of percpu_hot.slab[] except those of own_begin()
  * @ncpus: CPUs the kernel may have: entries of percpu_hot.slab[] in use
  * @nallowed: CPUs the process could run on at boot: slabs of the fallback
- * @limit: slabs there may be
- * @nslabs: slabs there are
+ * @limit: how many slabs there may be
+ * @nslabs: how many slabs there are
  * @free: slabs that are empty and on no CPU
- * @threads: threads seen, where the kernel does not tell the concurrency
+ * @threads: threads seen, where the kernel does not maintain mm_cid
  * @rseq: sequences are in use; written at boot
  * @no_fence: the kernel refuses own_take()'s fence
  * @mm_cid: rseq_mm_cid() is maintained; written at boot
@@ -75,23 +75,24 @@ struct percpu {
 extern struct percpu percpu __attribute__((visibility("hidden")));
 
 /*
- * Closed headers, never written after boot: the slab of CPUs that have none, and
- * of those whose own is being changed.
+ * Headers of full and empty stacks, never written after boot: for CPUs that
+ * have no slab, and for those whose slab is being changed.
  */
 extern struct percpu_slab percpu_none
 	__attribute__((visibility("hidden")));
 extern struct percpu_slab percpu_busy
 	__attribute__((visibility("hidden")));
 
-/* Is a value of percpu_hot.slab[] no slab? */
+/* Is a value of percpu_hot.slab[] one of these rather than a slab? */
 static inline bool percpu_is_closed(const struct percpu_slab *slab)
 {
 	return slab == &percpu_none || slab == &percpu_busy;
 }
 
 /*
- * The domain that this thread's CPU is in, a hint: its NUMA node, which the
- * kernel writes where it writes the CPU (struct rseq, offset 20, Linux 6.3).
+ * The domain of this thread's CPU, a hint.  It is the NUMA node, which the
+ * kernel writes together with the CPU number (struct rseq, offset 20, Linux
+ * 6.3).
  */
 static inline unsigned int percpu_domain(void)
 {
@@ -106,7 +107,7 @@ static inline unsigned int percpu_domain(void)
 /**
  * struct percpu_own - a slab that a thread took from its CPU
  * @slab: the slab
- * @cpu: whose it is
+ * @cpu: the CPU that it belongs to
  * @stripe: index of the owner's lock
  */
 struct percpu_own {
@@ -126,7 +127,7 @@ struct percpu_slab *own_here(void);
 bool own_is_single(void);
 void own_stamp(struct percpu_slab *slab);
 
-/* percpu_own.c; the lock is not held: nobody waits for anybody. */
+/* percpu_own.c; the lock is not held, and no thread waits for another. */
 bool own_begin(struct percpu_own *own);
 void own_end(const struct percpu_own *own);
 void own_fork_prepare(void);
@@ -145,8 +146,8 @@ bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
 void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
 
 /*
- * percpu_lock.c: percpu_get() and so on for a thread without sequences.  @due is
- * set where so many misses have passed that it is time for percpu_idle().
+ * percpu_lock.c: percpu_get() and so on for a thread without sequences.  @due
+ * is set when enough misses have passed for percpu_idle() to be called.
  */
 void *locked_get(unsigned int cls, bool *due);
 void locked_put(unsigned int cls, void *p);

@@ -19,7 +19,7 @@
 #include "percpu_int.h"
 #include "transfer.h"
 
-/* Misses between two looks at the clock. */
+/* Misses between two checks of the clock. */
 #define LOCKED_IDLE_CHECK	256u
 
 struct percpu_slab *percpu_locked[PERCPU_MAX_LOCKED];

@@ -11,9 +11,9 @@
  *	slab -> busy	own_begin(): in a sequence of this CPU, no lock that
  *	busy -> slab	others wait for; own_end(): by who began
  *
- * Both may want a slab at once.  The sequence stores blindly over what it read
- * before, so whoever takes looks again when no sequence can be under way any
- * more: other than percpu_none there, the CPU's own thread was faster.
+ * Both may want a slab at once.  The sequence stores without comparing, so
+ * own_take() looks again when no sequence can be under way any more: if it
+ * finds anything but percpu_none then, the CPU's own thread was faster.
  *
  * The process gets no more slabs than it has had threads running at the same
  * time.  Where the kernel maintains concurrency ids (mm_cid), the highest one
@@ -32,8 +32,8 @@
 #include "percpu_int.h"
 
 /*
- * Steals cost some microseconds.  More than 8 in 10 ms mean that threads move
- * faster than they compute: then one slab more is cheaper.
+ * A steal costs some microseconds.  More than 8 in 10 ms mean that threads move
+ * between CPUs so often that one more slab is cheaper.
  */
 #define STEAL_WINDOW_NS	10000000u
 #define STEAL_MAX	8u
@@ -43,7 +43,10 @@ struct percpu_slab percpu_none SHIM_BSS_LARGE __attribute__((aligned(64)));
 struct percpu_slab percpu_busy SHIM_BSS_LARGE __attribute__((aligned(64)));
 struct percpu percpu = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU) };
 
-/* Held by who owns a slab, so that a fork copies none that is half changed. */
+/*
+ * Held by the owner of a slab, so that fork() copies no slab that is half
+ * changed.
+ */
 static struct {
 	struct shim_lock lock;
 } __attribute__((aligned(64))) owners[PERCPU_OWNERS] = {
@@ -55,7 +58,7 @@ static struct {
 /* glibc 2.32 and later. */
 extern char __libc_single_threaded __attribute__((weak));
 
-/* Did this thread go into percpu.threads? */
+/* Has this thread been counted in percpu.threads? */
 static __thread bool thread_counted
 	__attribute__((tls_model("initial-exec")));
 
@@ -63,7 +66,8 @@ static __thread bool thread_counted
  * own_stamp - note that a slab has missed just now
  * @slab: any slab; racy if it is attached, and only a hint
  *
- * Only an order is needed, so this is a count: a process may forbid the clock.
+ * Only the order matters, so this is a count: a process may be forbidden to
+ * read the clock.
  */
 void own_stamp(struct percpu_slab *slab)
 {
@@ -91,7 +95,10 @@ static bool fence(unsigned int cpu)
 {
 	long ret;
 
-	/* one thread, and it is here: a sandbox need not allow the call */
+	/*
+	 * with one thread, which is here, no fence is needed, and a sandbox may
+	 * forbid it
+	 */
 	if (own_is_single())
 		return true;
 	ret = sys_call3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
@@ -103,13 +110,13 @@ static bool fence(unsigned int cpu)
 }
 
 /**
- * own_take - take a CPU's slab for oneself
+ * own_take - take a CPU's slab for exclusive use
  * @cpu: any CPU; the lock is held
  *
- * Return: the slab, which no sequence uses any more, or NULL if there is none, or
- * its own CPU changes it just now, or the kernel, which let us register for it at
- * boot, refuses the fence: a sandbox that was entered later.  Then each CPU keeps
- * the slab that it has.
+ * Return: the slab, which no sequence uses any more, or NULL.  It is NULL if
+ * the CPU has none, if a thread on that CPU is changing it, or if the kernel
+ * refuses the fence for which it let us register at boot, as in a sandbox that
+ * was entered later.  Then each CPU keeps the slab that it has.
  */
 struct percpu_slab *own_take(unsigned int cpu)
 {
@@ -124,7 +131,7 @@ struct percpu_slab *own_take(unsigned int cpu)
 					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return NULL;
 	if (!fence(cpu)) {
-		/* a sequence may have it, and gives it back then */
+		/* a sequence may have taken it, and will give it back */
 		percpu.no_fence = true;
 		__atomic_compare_exchange_n(at, &none, (void *)slab, false,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
@@ -138,7 +145,7 @@ struct percpu_slab *own_take(unsigned int cpu)
 
 /**
  * own_give - let a CPU use a slab
- * @slab: a slab the caller has alone; the lock is held
+ * @slab: a slab that the caller owns exclusively; the lock is held
  * @cpu: a CPU that has none
  */
 void own_give(struct percpu_slab *slab, unsigned int cpu)
@@ -150,14 +157,14 @@ void own_give(struct percpu_slab *slab, unsigned int cpu)
 }
 
 /**
- * own_begin - take this CPU's slab for oneself
+ * own_begin - take this CPU's slab for exclusive use
  * @own: filled in, for own_end()
  *
- * Takes no lock that anybody waits for.  Meanwhile threads on the CPU go to the
- * layer below.
+ * Takes no lock that other threads wait for: in the meantime threads on the CPU
+ * go to the layer below.
  *
- * Return: false if the CPU has none, or another thread is at it, or at that of
- * a CPU with the same lock, or forks.
+ * Return: false if the CPU has none, or if another thread has its slab or one
+ * with the same lock, or is forking.
  */
 bool own_begin(struct percpu_own *own)
 {
@@ -210,7 +217,7 @@ void own_fork_child(void)
 		shim_lock_fork_child(&owners[i].lock);
 }
 
-/* How many slabs the process deserves, the lock being held. */
+/* How many slabs the process may have. Lock held. */
 static void own_limit_update(void)
 {
 	unsigned int want;
@@ -230,7 +237,7 @@ static void own_limit_update(void)
 		percpu.limit = want;
 }
 
-/* Take the slab whose last miss is the longest ago, the lock being held. */
+/* Take the slab whose last miss is the longest ago. Lock held. */
 static struct percpu_slab *own_steal(void)
 {
 	uint64_t now = clock_coarse();
@@ -248,7 +255,7 @@ static struct percpu_slab *own_steal(void)
 	if (!oldest)
 		return NULL;
 	if (percpu.no_fence) {
-		percpu.limit = percpu.ncpus;	/* none can be had: make one */
+		percpu.limit = percpu.ncpus;	/* none can be taken: make one */
 		return NULL;
 	}
 	if (now - percpu.steal_window > STEAL_WINDOW_NS) {
@@ -278,7 +285,7 @@ static struct percpu_slab *own_new(void)
 	return slab;
 }
 
-/* Give this CPU a slab, the lock being held. */
+/* Give this CPU a slab. Lock held. */
 static void own_attach(unsigned int cpu)
 {
 	struct percpu_slab *slab = percpu.free;
@@ -305,10 +312,11 @@ static void own_attach(unsigned int cpu)
 /**
  * own_here - this CPU's slab, attached if it had none
  *
- * The thread may be on another CPU when this returns: good for hints only.
+ * The thread may run on another CPU by the time this returns, so the result is
+ * a hint.
  *
- * Return: the slab, or NULL if there is no memory for one, or another thread
- * changes it.
+ * Return: the slab, or NULL if there is no memory for one, or another thread is
+ * changing it.
  */
 struct percpu_slab *own_here(void)
 {

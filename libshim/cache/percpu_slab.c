@@ -58,7 +58,9 @@ unsigned int slab_push(struct percpu_slab *slab, unsigned int cls, void **objs,
 	return n;
 }
 
-/* Where the stack of a class begins, or would: after that of the one before. */
+/*
+ * Where the stack of a class begins, or would begin: behind the one before it.
+ */
 static void **slab_bottom(struct percpu_slab *slab, unsigned int cls)
 {
 	while (--cls)

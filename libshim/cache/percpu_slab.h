@@ -172,7 +172,7 @@ static inline uint64_t slab_misses(const struct percpu_slab *slab)
 
 /**
  * slab_pop - take objects off a stack
- * @slab: a slab the caller has alone
+ * @slab: a slab that the caller owns exclusively
  * @cls: class
  * @objs: filled in, the top first
  * @n: how many at most
@@ -184,7 +184,7 @@ unsigned int slab_pop(struct percpu_slab *slab, unsigned int cls, void **objs,
 
 /**
  * slab_push - put objects on a stack
- * @slab: a slab the caller has alone
+ * @slab: a slab that the caller owns exclusively
  * @cls: class
  * @objs: the objects
  * @n: how many
@@ -196,7 +196,7 @@ unsigned int slab_push(struct percpu_slab *slab, unsigned int cls, void **objs,
 
 /**
  * slab_resize - change the capacity of a stack
- * @slab: a slab the caller has alone
+ * @slab: a slab that the caller owns exclusively
  * @cls: class
  * @cap: new capacity, not less than what the stack holds
  *
@@ -225,7 +225,7 @@ void *slab_double(const struct percpu_slab *slab, unsigned int cls,
 
 /**
  * slab_is_valid - check a slab's invariants
- * @slab: a slab the caller has alone
+ * @slab: a slab that the caller owns exclusively
  *
  * Stacks lie in order without gaps or overlap, each has a NULL at the bottom
  * and none above it, sums agree.

@@ -8,11 +8,11 @@
  * objects on, and a deeper one would not miss less often.
  *
  * All stacks of a slab together hold no more than the budget, which is a part
- * of the heap.  Where the budget is used up, a stack that grows takes room
- * from classes that have not missed since the clock hand last passed them.
- * And all slabs together have a total, as on a machine of 256 CPUs these parts
- * are many times the heap: the first may use what others do not, but each has
- * a fair share of it, so that at worst twice the total is in use.
+ * of the heap.  Where the budget is used up, a stack that grows takes room from
+ * classes that have not missed since the clock hand last passed them.  All
+ * slabs together have a total as well, since on a machine of 256 CPUs these
+ * parts would be many times the heap.  A slab may use what others leave, but
+ * each is guaranteed a fair share, so that at worst twice the total is in use.
  *
  * Keeps true: no stack that grows past its first few objects takes slab->bytes
  * over the budget; percpu.capacity is the sum of slab->bytes.  There is no lock
@@ -25,7 +25,7 @@
 #define CAP_FIRST	4u
 #define CAP_MAX		4096u
 #define BUDGET_MAX	((size_t)4 << 20)
-#define SQUEEZE_MISSES	16u	/* between two attempts to take room */
+#define SQUEEZE_MISSES	16u	/* between two attempts to take room from other classes */
 
 void percpu_set_budget(size_t bytes)
 {
@@ -33,9 +33,9 @@ void percpu_set_budget(size_t bytes)
 }
 
 /*
- * The part of a heap that one slab may hold: where threads run side by side, a
- * miss may wait at a lock, and so may others for what its thread holds; a lone
- * thread misses cheaply, and what it caches is often the last object of its
+ * The part of the heap that one slab may hold.  Where threads run side by side,
+ * a miss may wait for a lock and makes others wait in turn.  A lone thread
+ * misses cheaply, and an object that it caches is often the last one of its
  * span.
  */
 static const struct {
@@ -47,16 +47,17 @@ static const struct {
 };
 
 /*
- * Of all slabs: half of the heap.  Up to 4 slabs never have as much by the parts
- * above, and with 8 MiB up to 8 slabs of a small heap have what they had.
+ * The total of all slabs: half of the heap, or 8 MiB for a small one.  Up to 4
+ * slabs cannot exceed half of the heap by the parts above, and 8 MiB is enough
+ * for 8 slabs of a small heap.
  */
 #define TOTAL_PART	2u
 #define TOTAL_MIN	((size_t)8 << 20)
 
-/* A class's first few objects, where the total is used up. */
+/* The room for a class's first few objects, once the total is used up. */
 #define FIRST_BYTES	1024u
 
-/* Slabs that may be in use: those behind locks are made as threads come. */
+/* How many slabs may be in use: those behind locks are made as threads come. */
 static uint32_t slabs_max(void)
 {
 	uint32_t n = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED);
@@ -67,8 +68,8 @@ static uint32_t slabs_max(void)
 }
 
 /*
- * What all stacks of a slab may hold, if @more of that is new.  *@scarce says
- * whether it is the share of a total that is used up.
+ * What all stacks of a slab may hold, if @more of that is new.  *@scarce is set
+ * if this is its share of a total that is used up.
  */
 static size_t budget_now(size_t more, bool *scarce)
 {
@@ -78,7 +79,7 @@ static size_t budget_now(size_t more, bool *scarce)
 	size_t total, fair, all;
 
 	*scarce = false;
-	if (budget)	/* somebody has said so */
+	if (budget)	/* set by the option or by shim_ctl() */
 		return budget >> shift;
 	total = pageheap_usage();
 	budget = total / budgets[many].part;
@@ -98,7 +99,7 @@ static size_t budget_now(size_t more, bool *scarce)
 	return budget >> shift;
 }
 
-/* May the first few of a class come on top of the budget? */
+/* May the room for a class's first few objects exceed the budget? */
 static bool first_is_free(const struct percpu_slab *slab, unsigned int cls,
 			  size_t more, bool scarce)
 {
@@ -151,7 +152,7 @@ unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
 
 /**
  * stack_drain - take objects from a stack down to the transfer cache
- * @slab: a slab the caller has alone
+ * @slab: a slab that the caller owns exclusively
  * @cls: class
  * @keep: objects that stay
  */
@@ -171,7 +172,7 @@ void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
 	}
 }
 
-/* Take at least @bytes of capacity from classes that miss seldom. */
+/* Take at least @bytes of capacity from classes that rarely miss. */
 static void stack_squeeze(struct percpu_slab *slab, unsigned int not,
 			  size_t bytes)
 {
@@ -198,7 +199,7 @@ static void stack_squeeze(struct percpu_slab *slab, unsigned int not,
 }
 
 /**
- * stack_may_grow - is it worth having the slab alone for stack_grow()
+ * stack_may_grow - is it worth taking the slab for stack_grow()
  * @slab: any slab; racy if it is attached, and only a hint
  * @cls: class
  * @cap: the capacity
@@ -216,7 +217,7 @@ bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
 
 /**
  * stack_grow - give a stack the capacity it should have
- * @slab: a slab the caller has alone
+ * @slab: a slab that the caller owns exclusively
  * @cls: class
  * @cap: the capacity
  *
@@ -232,8 +233,8 @@ bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
 	budget = budget_now(more, &scarce);
 	/*
-	 * Where all classes miss alike, moving room around only costs time;
-	 * and all of it is of no use to a class whose objects are larger than
+	 * Where all classes miss alike, moving room between them only costs
+	 * time; and no amount of it helps a class whose objects are larger than
 	 * that.
 	 */
 	if (slab->bytes + more > budget && more <= budget &&

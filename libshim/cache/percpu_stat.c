@@ -3,11 +3,12 @@
  * percpu_stat: the caches in numbers.
  *
  * Keeps true: no slab comes or goes while it is counted, as the percpu lock is
- * held; what is in an attached one is a snapshot.  Called by stat and stat_ctl.
+ * held; the numbers of an attached one are a snapshot.  Called by stat and
+ * stat_ctl.
  */
 #include "percpu_int.h"
 
-/* Run @fn over every slab, the percpu lock being held. */
+/* Run @fn over every slab. Percpu lock held. */
 static void slabs_each(void (*fn)(const struct percpu_slab *slab, void *arg),
 		       void *arg)
 {

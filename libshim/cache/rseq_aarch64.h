@@ -34,9 +34,9 @@
  * Memory order.  A slab's stacks are read and written by one CPU, which sees
  * its own stores in program order.  Another thread on that CPU, and the same
  * thread on another one, come after a context switch, which is a full barrier.
- * Who gives a CPU a slab publishes the pointer by a store-release, and every
- * load here depends on the address of that pointer.  Who takes it away waits
- * for membarrier(2), a full barrier on that CPU.
+ * A thread that gives a CPU a slab publishes the pointer by a store-release,
+ * and every load here depends on that pointer.  A thread that takes it away
+ * waits for membarrier(2), a full barrier on that CPU.
  */
 #ifndef SHIM_RSEQ_AARCH64_H
 #define SHIM_RSEQ_AARCH64_H
@@ -47,7 +47,10 @@
 
 #define RSEQ_HAVE	1
 
-/* What stands before the abort address, brk #0x45e0; glibc registered it. */
+/*
+ * The signature before the abort address, brk #0x45e0, with which glibc
+ * registered.
+ */
 #define RSEQ_SIG	"0xd428bc00"
 
 /*

@@ -48,7 +48,7 @@
 
 #define RSEQ_HAVE	1
 
-/* What stands before the abort address; glibc registered with it. */
+/* The signature before the abort address, with which glibc registered. */
 #define RSEQ_SIG	"0x53053053"
 
 /*
@@ -78,7 +78,7 @@
 	"movslq %%fs:4(%[off]), %[slab]\n\t"				\
 	"movq (%[tbl],%[slab],8), %[slab]\n\t"
 
-/* Of class @cls, a register; %[slab] becomes the address of its cur. */
+/* For class @cls, in a register; %[slab] becomes the address of its cur. */
 #define RSEQ_POP(cls)							\
 	"leaq 8(%[slab],%[" cls "],8), %[slab]\n\t"			\
 	"movq (%[slab]), %[obj]\n\t"					\
@@ -102,7 +102,7 @@ rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 {
 	uintptr_t slab;
 	void *obj;
-	/* a register of its own from the first: gcc would copy it */
+	/* in this register from the start: gcc would copy it otherwise */
 	register size_t i __asm__("rdx") = idx;
 
 	__asm__ goto volatile(
@@ -283,10 +283,10 @@ miss:
 }
 
 /**
- * rseq_detach - take this CPU's slab for oneself
+ * rseq_detach - take this CPU's slab for exclusive use
  * @off: percpu_hot.rseq_off
  * @tbl: percpu_hot.slab
- * @none: percpu_none, what a CPU without a slab has
+ * @none: percpu_none, in place of a slab
  * @busy: percpu_busy, left in its place
  * @cpu: set to the CPU whose slab it was
  *

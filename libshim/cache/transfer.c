@@ -2,14 +2,16 @@
 /*
  * transfer: free objects in passing between CPUs.
  *
- * A stack of pointers for each class and domain.  What one CPU's cache spills,
- * the refill of another takes, without touching the objects or their spans.
+ * A stack of pointers for each class and domain.  The objects that one CPU's
+ * cache spills refill another's, without the objects or their spans being
+ * touched.
  *
  * Keeps true: 0 <= low <= objs <= room, where low is the lowest value of objs
  * since the last plunder; slot[] has space for room pointers and is doubled on
- * demand, up to the class's limit (that is less once there are more domains: what
- * is above it then is not added to).  One lock for each class and domain protects
- * all of it; it is not held while the central list is called.  Called by percpu.
+ * demand, up to the class's limit.  The limit falls when there are more
+ * domains; a cache that is above it then does not grow.  One lock for each
+ * class and domain protects all of it; it is not held while the central list is
+ * called.  Called by percpu.
  */
 #include <string.h>
 
@@ -20,9 +22,9 @@
 #include "transfer_int.h"
 
 /*
- * What may wait here, in all domains together: 64 batches or 128 KiB, whichever
- * is less, but always two batches each, so that a producer and a consumer can
- * pass each other one.
+ * How much may wait here, in all domains together: 64 batches or 128 KiB,
+ * whichever is less, but at least two batches in each domain, so that a
+ * producer can hand a batch to a consumer.
  */
 #define MAX_BATCHES	64u
 #define MIN_BATCHES	2u
@@ -34,11 +36,14 @@ static struct transfer first[SIZECLASS_COUNT + 1] = {
 	}
 };
 
-/* Written once, with the lock of first[0] held, which is no class's. */
+/* Written once, with the lock of first[0] held; class 0 has no objects. */
 struct transfer *transfer_dom[TRANSFER_DOMAINS] = { first };
 static unsigned int domains = 1;
 
-/* Set once at start, or by a test; less by what zero-filled memory costs. */
+/*
+ * Set once at start, or by a test.  Stored as a difference from the default, so
+ * that it lies in zero-filled memory.
+ */
 static size_t limit_less;
 
 static unsigned int transfer_max(unsigned int cls)
@@ -86,7 +91,10 @@ static struct transfer *domain_make(unsigned int dom)
 	return t;
 }
 
-/* The cache of a class in a domain; without memory for one, the first's. */
+/*
+ * The cache of a class in a domain; the first domain's if there is no memory
+ * for one.
+ */
 static struct transfer *transfer_of(unsigned int dom, unsigned int cls)
 {
 	struct transfer *t = __atomic_load_n(&transfer_dom[dom],
@@ -128,7 +136,7 @@ unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
 	return central_get(cls, objs, n);
 }
 
-/* Make room for @n more, called with the lock held. */
+/* Make room for @n more. Lock held. */
 static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 {
 	unsigned int max = transfer_max(cls);

@@ -2,9 +2,10 @@
 /*
  * transfer: free objects in passing between CPUs.
  *
- * CPUs that are far apart have a cache each, a domain: an object that one of
- * them gave away is in its caches, and in its memory.  What a domain has too
- * much of goes to the central list, where all find it.
+ * CPUs that are far apart have caches of their own, in domains: an object that
+ * one of them gave away is in that CPU's hardware caches, and in its node's
+ * memory.  A domain's surplus goes to the central list, where every domain
+ * finds it.
  */
 #ifndef SHIM_TRANSFER_H
 #define SHIM_TRANSFER_H
@@ -14,8 +15,8 @@
 #include <stdint.h>
 
 /*
- * NUMA nodes that have a cache of their own.  Those beyond share it with one of
- * the first, as a machine with more has them in groups anyway.
+ * NUMA nodes that have a cache of their own.  Further nodes share one with one
+ * of the first, as a machine with more has them in groups anyway.
  */
 #define TRANSFER_DOMAINS	16u
 
@@ -92,7 +93,7 @@ int transfer_check(unsigned int cls, const void *p);
 void transfer_judge(unsigned int cls, const void *p);
 
 /**
- * transfer_plunder - give back what was not needed since the last call
+ * transfer_plunder - give back what has not been needed since the last call
  *
  * Each class's low-water mark goes to the central list.
  */
@@ -118,7 +119,7 @@ void transfer_set_limit(size_t bytes);
 /**
  * transfer_get_stat - take one class's numbers
  * @cls: size class
- * @st: filled in, all of one moment
+ * @st: filled in, consistently
  */
 void transfer_get_stat(unsigned int cls, struct transfer_stat *st);
 

@@ -14,7 +14,7 @@
  * struct transfer - the transfer cache of one class in one domain
  * @lock: guards the rest
  * @objs: objects in it
- * @low: the least @objs was since the last plunder
+ * @low: the smallest value of @objs since the last plunder
  * @room: pointers @slot has room for
  * @slot: the objects
  * @hits: batches it served
@@ -32,7 +32,9 @@ struct transfer {
 	uint64_t spills;
 } __attribute__((aligned(64)));
 
-/* By domain, each an array by class; NULL for one that nobody has come from. */
+/*
+ * By domain, each an array by class; NULL for a domain that no thread has used.
+ */
 extern struct transfer *transfer_dom[TRANSFER_DOMAINS]
 	__attribute__((visibility("hidden")));
 
