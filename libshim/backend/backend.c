@@ -2,13 +2,14 @@
 /*
  * backend: the choice of a backend, and its place in the address space.
  *
- * Each backend fills a window of addresses from the bottom.  A window is found
- * by mapping two terabytes without access and unmapping them: the kernel chooses
- * the place, at random as always, and we one of them in there, as the kernel's
- * choice alone would leave 19 random bits of a block's address.  Mappings of the
- * application fill the hole from its top, so the two meet late; when they do, or
- * when the window is full, another window is found, and where there is no hole
- * any more, as under RLIMIT_AS, what is below the lowest window is tried.
+ * Each backend fills a window of addresses from the bottom.  A window of 1 TiB
+ * is found by mapping 2 TiB without access and unmapping them: the kernel
+ * chooses the place of the two at random, and we choose one within, because the
+ * kernel's choice alone leaves only 19 random bits in a block's address.  The
+ * application's mappings fill the hole from its top, so the two meet late.
+ * When they do, or when the window is full, another window is found.  Where
+ * there is no hole any more, as under RLIMIT_AS, the addresses below the lowest
+ * window are tried.
  *
  * The PAGEHEAP lock, held by the callers, protects everything here.
  */
@@ -22,12 +23,12 @@
 #include "base/sys.h"
 
 #define WINDOW_MAX	((size_t)1 << 40)
-#define WINDOW_SPREAD	2u	/* and the place for one: 2^20 blocks */
+#define WINDOW_SPREAD	2u	/* the hole in which a window is placed: 2^20 blocks */
 
 static struct window {
-	uintptr_t at;		/* next byte to map */
+	uintptr_t at;		/* the next byte to map */
 	uintptr_t end;
-	uintptr_t low;		/* lowest address of all that were found */
+	uintptr_t low;		/* the lowest address of all windows so far */
 } window[BACKEND_NR];
 
 static bool chosen;
@@ -65,7 +66,10 @@ size_t backend_random(size_t n)
 		long how = sys_call3(SYS_personality, 0xffffffff, 0, 0);
 
 		asked = true;
-		/* who asks for the same addresses each time gets them */
+		/*
+		 * address randomisation is off: use the same addresses each
+		 * time
+		 */
 		fixed = !sys_failed(how) && how & ADDR_NO_RANDOMIZE;
 		if (sys_call3(SYS_getrandom, (long)&state, sizeof(state),
 			      GRND_NONBLOCK) != sizeof(state) && seed)
@@ -73,7 +77,7 @@ size_t backend_random(size_t n)
 	}
 	if (fixed)
 		return 0;
-	/* splitmix64: neither seed nor state can be told from its bits */
+	/* splitmix64: its output does not reveal the seed or the state */
 	state += 0x9e3779b97f4a7c15u;
 	x = state;
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -81,10 +85,10 @@ size_t backend_random(size_t n)
 	return (x ^ x >> 31) % n;
 }
 
-/* A terabyte of two, anywhere in there. */
+/* Choose 1 TiB anywhere within the 2 TiB. */
 static bool window_anywhere(enum backend_id id)
 {
-	/* an arena's begins with an area */
+	/* a window of an arena begins where an area begins */
 	size_t align = id == BACKEND_THP ? BLOCK_SIZE : AREA_SIZE;
 	size_t len = WINDOW_SPREAD * WINDOW_MAX;
 	struct window *w = &window[id];
@@ -106,12 +110,15 @@ static bool window_anywhere(enum backend_id id)
 	return true;
 }
 
-/* There is no hole: what is below may be free, if not as much as was asked for. */
+/*
+ * There is no hole of that size.  Addresses below may be free, though fewer
+ * than requested.
+ */
 static bool window_below(enum backend_id id, size_t min)
 {
 	struct window *w = &window[id];
 
-	/* an arena for each block would be too many */
+	/* otherwise there would be an arena for each block */
 	if (id != BACKEND_THP || w->low <= min ||
 	    !ops[id]->window(w->low - min, min))
 		return false;
@@ -120,7 +127,10 @@ static bool window_below(enum backend_id id, size_t min)
 	return true;
 }
 
-/* Find a hole of at least @min bytes; areas are kept apart where there is room. */
+/*
+ * Find a hole of at least @min bytes.  Windows are kept an area apart where
+ * there is room.
+ */
 static bool window_hole(enum backend_id id, size_t min)
 {
 	struct window *w = &window[id];
@@ -129,7 +139,7 @@ static bool window_hole(enum backend_id id, size_t min)
 	if (min < WINDOW_MAX - AREA_SIZE && window_anywhere(id))
 		return true;
 
-	/* one span may need more */
+	/* a single span may need more */
 	while (len < min + AREA_SIZE)
 		len *= 2;
 	for (; len >= min + BLOCK_SIZE; len /= 2) {
@@ -172,7 +182,10 @@ uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
 	struct window *w = &window[id];
 	int windows;
 
-	/* four windows: three times somebody else was faster */
+	/*
+	 * up to four windows: another thread may map something there three
+	 * times
+	 */
 	for (windows = 0; windows < 4; windows++) {
 		size_t n = want;
 

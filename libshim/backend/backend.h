@@ -19,19 +19,23 @@ enum backend_id {
 	BACKEND_NR
 };
 
-/* What backend_ops.map answers. */
+/* Results of backend_ops.map. */
 enum backend_map {
 	BACKEND_MAP_OK,
-	BACKEND_MAP_TAKEN,	/* somebody else is at that address */
+	BACKEND_MAP_TAKEN,	/* there is another mapping at that address */
 	BACKEND_MAP_NOMEM,	/* ask for less */
-	BACKEND_MAP_GONE,	/* the backend is of no use any more */
+	BACKEND_MAP_GONE,	/* the backend cannot be used any more */
 };
 
-/* And backend_ops.remap. */
+/* Results of backend_ops.remap. */
 enum backend_remap {
 	BACKEND_MOVED,
-	BACKEND_STAYED,		/* the target is there, and reads as zero */
-	BACKEND_LOST,		/* somebody else is at the target: do not touch */
+	/* nothing moved; the target is mapped and reads as zero */
+	BACKEND_STAYED,
+	/*
+	 * nothing moved; the target belongs to another mapping: do not touch it
+	 */
+	BACKEND_LOST,
 };
 
 /**
@@ -44,28 +48,29 @@ struct backend_range {
 	size_t len;
 };
 
-#define BACKEND_RANGES	128	/* ranges in a batch: each other page of a block */
+#define BACKEND_RANGES	128	/* ranges in a batch: every other page of a block */
 
 /**
  * struct backend_ops - what a backend does
  * @name: for the statistics
  * @open: true if it can be used; called once
- * @window: an address window was found: true if the backend can fill it
+ * @window: an address window was found; return true if the backend can fill it
  * @map: put memory at [@addr, @addr + @len), inside a window
  * @whole: blocks are about to be used as blocks: get memory for them, so that
- *	touching them cannot fail; false if there is none
- * @thin: a block without memory is about to be used in part, as 4 KiB pages: its
- *	first bytes; the rest has none until it is touched.  False if there is none
- * @pages: a block is about to be given back in part: its memory is no huge page
- *	from then on, until @join; may be NULL
- * @split: a huge page that the kernel keeps for a block, since a part of it is in
- *	use, goes now and not when memory is short; @page: one in use of it.  NULL
- *	if it does not keep any
+ *	touching them cannot fail; return false if there is none
+ * @thin: a block without memory is about to be used in part, as 4 KiB pages:
+ *	get memory for its first bytes; the rest gets it when touched.  Return
+ *	false if there is none
+ * @pages: a block is about to be given back in part: its memory will not be a
+ *	huge page again until @join; may be NULL
+ * @split: have the kernel split the huge page that it keeps for a block of
+ *	which a part is in use, now and not only when memory is short; @page: a
+ *	page that is in use.  NULL if the kernel does not keep any
  * @release: give ranges back; what is released reads as zero afterwards.
  *	Returns how many ranges, from the first, were released
- * @join: make a block whole again; true if it is
- * @remap: move memory to a place of this backend that nobody uses, leaving
- *	address space without memory behind; whole 4 KiB pages; may be NULL
+ * @join: make a block whole again; return true if it is
+ * @remap: move memory to unused addresses of this backend, leaving address
+ *	space without memory behind; whole 4 KiB pages; may be NULL
  */
 struct backend_ops {
 	const char *name;
@@ -93,13 +98,13 @@ const struct backend_ops *backend_ops(enum backend_id id);
 /**
  * backend_first - the backend that blocks are to come from
  *
- * Chosen at the first call, from shim_conf and from what is there.
+ * Chosen at the first call, by shim_conf and by what the system has.
  */
 enum backend_id backend_first(void);
 
 /**
- * backend_random - a number that nobody can foresee
- * @n: it is less
+ * backend_random - an unpredictable number
+ * @n: the result is less than this
  *
  * Return: the number; 0 in a process without random addresses.
  */
@@ -111,12 +116,12 @@ size_t backend_random(size_t n);
  * @min: bytes needed, a multiple of BLOCK_SIZE
  * @want: bytes wanted, not less
  * @whole: the blocks will be used as blocks; else as 4 KiB pages
- * @len: out: bytes there, between @min and @want
+ * @len: out: bytes that were found, between @min and @want
  *
  * Called with the PAGEHEAP lock held.
  *
- * Return: address of the first block, where nothing was before and all reads
- * as zero, or 0.
+ * Return: address of the first block, all of which is new and reads as zero, or
+ * 0.
  */
 uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
 		       size_t *len);

@@ -11,7 +11,7 @@
  * The application may close our descriptor, as a daemon that closes all of them
  * does, and get the same number for a file of its own.  So before each use the
  * descriptor is checked to be the file that we opened.  Once it is not, memory
- * still comes from what is mapped, and is given back by madvise().
+ * still comes from the existing mappings, and is given back by madvise().
  *
  * Protected by the PAGEHEAP lock where state changes (open, window, map,
  * fork_child); the other calls only read it.
@@ -25,7 +25,7 @@
 #include "base/pagemap.h"
 #include "base/sys.h"
 
-#define ARENAS_MAX	64	/* a window each; the first is a terabyte */
+#define ARENAS_MAX	64	/* one for each window; the first is 1 TiB */
 
 struct arena {
 	uintptr_t base;
@@ -45,7 +45,7 @@ static int device_open(void)
 			      O_RDWR | O_CLOEXEC, 0, 0, 0);
 }
 
-/* Which file is behind a descriptor?  False if none. */
+/* Which file does a descriptor refer to? Return: false if it is closed. */
 static bool fd_identity(int fd, uint64_t *dev, uint64_t *ino)
 {
 	struct statx sx;
@@ -58,7 +58,7 @@ static bool fd_identity(int fd, uint64_t *dev, uint64_t *ino)
 	return true;
 }
 
-/* The arena's descriptor if it is still ours, or -1. */
+/* The arena's descriptor if it still refers to our file, or -1. */
 static int arena_fd(const struct arena *a)
 {
 	uint64_t dev, ino;
@@ -141,7 +141,7 @@ static enum backend_map kmod_map(uintptr_t addr, size_t len, bool whole)
 		return BACKEND_MAP_TAKEN;
 	fd = arena_fd(a);
 	if (fd < 0)
-		return BACKEND_MAP_TAKEN;	/* a new window has a new one */
+		return BACKEND_MAP_TAKEN;	/* each window has an arena of its own */
 	p = sys_mmap(addr, len, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_FIXED_NOREPLACE, fd, addr - a->base);
 	if (p == -17 /* EEXIST */)
@@ -202,7 +202,10 @@ static bool kmod_thin(uintptr_t block, size_t used)
 
 	if (!kmod_whole(block, BLOCK_SIZE))
 		return false;
-	/* what was not released stays memory that nobody counts: no more */
+	/*
+	 * what was not released keeps its memory, which is not counted: stop
+	 * here
+	 */
 	kmod_release(&rest, 1);
 	return true;
 }

@@ -6,9 +6,9 @@
  * MADV_NOHUGEPAGE: otherwise khugepaged would fill what was given back.  The
  * kernel merges adjacent mappings with the same advice into one.
  *
- * Giving pages of a huge page back takes two steps.  MADV_DONTNEED alone
- * lowers the resident size, but the kernel keeps the huge page itself until
- * memory is short; MADV_COLD on a part of what is left of it splits it for good.
+ * Giving pages of a huge page back takes two steps.  MADV_DONTNEED alone lowers
+ * the resident size, but the kernel keeps the huge page itself until memory is
+ * short; MADV_COLD on a page of it that is still mapped splits it.
  *
  * Serves the page heap.  Its only state records which features the kernel
  * lacks.
@@ -22,8 +22,8 @@
 
 #define OS_PAGE	4096u
 
-static bool no_populate;	/* kernel before 5.14 */
-static bool no_collapse;	/* kernel before 6.1 */
+static bool no_populate;	/* the kernel is older than 5.14 */
+static bool no_collapse;	/* the kernel is older than 6.1 */
 
 static bool thp_open(void)
 {
@@ -47,11 +47,11 @@ static enum backend_map thp_map(uintptr_t addr, size_t len, bool whole)
 		return p == -EEXIST ? BACKEND_MAP_TAKEN :
 					       BACKEND_MAP_NOMEM;
 	if ((uintptr_t)p != addr) {
-		/* a kernel before 4.17 takes the address as a hint */
+		/* kernels before 4.17 take the address as a hint */
 		sys_munmap((uintptr_t)p, len);
 		return BACKEND_MAP_TAKEN;
 	}
-	/* fails where the kernel has no huge pages: nothing is lost */
+	/* fails where the kernel has no huge pages, which does no harm */
 	sys_madvise(addr, len, whole ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return BACKEND_MAP_OK;
 }
@@ -63,7 +63,7 @@ static bool populate(uintptr_t start, size_t len)
 	if (!shim_conf.populate || no_populate)
 		return true;
 	ret = sys_madvise(start, len, MADV_POPULATE_WRITE);
-	/* mappings of the application's are refused as well, see thp_join() */
+	/* also refused for mappings of the application's, see thp_join() */
 	if (ret == -EINVAL &&
 	    sys_madvise(start, 0, MADV_POPULATE_WRITE) == -EINVAL)
 		no_populate = true;
@@ -97,7 +97,7 @@ static unsigned int thp_release(const struct backend_range *r, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		/* EINVAL: locked in memory by the application */
+		/* EINVAL: the application has locked the memory */
 		if (sys_madvise(r[i].start, r[i].len, MADV_DONTNEED))
 			break;
 	return i;
@@ -112,15 +112,19 @@ static bool thp_join(uintptr_t block)
 		return false;
 	ret = sys_madvise(block, BLOCK_SIZE, MADV_COLLAPSE);
 	/*
-	 * It refuses a block with a page of another protection in the same way
-	 * as advice that it does not know; that it refuses for no bytes, too.
+	 * The kernel refuses a block with a page of another protection with the
+	 * same error as advice that it does not know.  Unknown advice is
+	 * refused for a length of 0, too.
 	 */
 	if (ret == -EINVAL && sys_madvise(block, 0, MADV_COLLAPSE) == -EINVAL)
 		no_collapse = true;
 	return ret == 0;
 }
 
-/* Does this kernel move memory and leave the address space?  It does since 5.7. */
+/*
+ * Can this kernel move memory and leave the address space mapped?  It can since
+ * 5.7.
+ */
 static bool can_remap(void)
 {
 	const int prot = PROT_READ | PROT_WRITE;
@@ -144,7 +148,7 @@ static bool can_remap(void)
 
 static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len)
 {
-	static uint32_t known;		/* 0: not tried, 1: no, 2: yes */
+	static uint32_t known;		/* 0: not tried yet, 1: no, 2: yes */
 	uint32_t can = __atomic_load_n(&known, __ATOMIC_RELAXED);
 	long p;
 
@@ -159,9 +163,10 @@ static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len)
 				   MREMAP_DONTUNMAP, to)))
 		return BACKEND_MOVED;
 	/*
-	 * Before 6.17 @from must be one mapping of the kernel's, and what was
-	 * at @to is gone by the time that is looked at.  It is put back, but
-	 * not over what another thread mapped there meanwhile.
+	 * Before 6.17 @from must lie in a single mapping (VMA), and the kernel
+	 * has already unmapped @to by the time it checks that.  @to is mapped
+	 * again, but not over what another thread has mapped there in the
+	 * meantime.
 	 */
 	p = sys_mmap(to, len, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
@@ -169,7 +174,7 @@ static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len)
 	if (sys_failed(p))
 		return BACKEND_LOST;
 	if ((uintptr_t)p != to) {
-		/* a kernel before 4.17 takes the address as a hint */
+		/* kernels before 4.17 take the address as a hint */
 		sys_munmap((uintptr_t)p, len);
 		return BACKEND_LOST;
 	}

@@ -4,8 +4,8 @@
  *
  * Keeps true: the pages of a span with SPAN_OWNED have class 0 in the pagemap,
  * so that free() takes none of it for an object, and the span is entered at
- * every page, or at the first one only if it is longer than an area.  Whose it
- * is stands in the part of the descriptor that central uses for its bitmap.
+ * every page, or at the first one only if it is longer than an area.  The owner
+ * is recorded in the part of the descriptor that central uses for its bitmap.
  *
  * No lock of its own.  Called by libshim-box, libshim-co and libshim-gc.
  */
@@ -22,7 +22,10 @@
 
 #define SEAM_EXPORT	__attribute__((visibility("default")))
 
-/* Spans longer than an area that are out: only then an inner page matters. */
+/*
+ * Spans in use that are longer than an area: only then inner pages need a
+ * search.
+ */
 static uint32_t nr_long;
 
 _Static_assert(sizeof(struct seam_span) <= sizeof(((struct span *)0)->bitmap),
@@ -84,7 +87,7 @@ SEAM_EXPORT struct seam_span *seam_span_get(size_t npages, size_t align,
 	span->data = data;
 	span->start = s->start;
 	span->bytes = npages << PAGE_SHIFT;
-	/* release: who finds the span by a page sees whose it is */
+	/* release: a thread that finds the span by a page sees its owner */
 	__atomic_store_n(&s->flags, SPAN_OWNED, __ATOMIC_RELEASE);
 	if (npages <= AREA_PAGES) {
 		pagemap_set(s, PAGEMAP_NONE);

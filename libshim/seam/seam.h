@@ -9,8 +9,8 @@
  * is in the process, which is why every function is declared weak: see
  * seam_is_here().
  *
- * The core never calls up.  What it must tell a layer goes through the one slot
- * that the layer has for it: seam_on_fork(), seam_on_idle().
+ * The core never calls up.  Where it has to call a layer, it does so through
+ * the one slot that the layer fills in: seam_on_fork(), seam_on_idle().
  *
  * Needs no other header of the core.
  */
@@ -21,7 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Changes with any change of this file that a library above would notice. */
+/*
+ * Changes whenever this file changes in a way that a library above would
+ * notice.
+ */
 #define SEAM_VERSION	2u
 
 #ifdef SEAM_CORE		/* seam itself */
@@ -30,7 +33,7 @@
 #define SEAM_API	__attribute__((weak))
 #endif
 
-#define SEAM_PAGE_SHIFT	13			/* a page of a span: 8 KiB */
+#define SEAM_PAGE_SHIFT	13			/* spans consist of 8 KiB pages */
 #define SEAM_PAGE_SIZE	((size_t)1 << SEAM_PAGE_SHIFT)
 #define SEAM_BLOCK_SIZE	((size_t)2 << 20)
 #define SEAM_NAME_LEN	32
@@ -44,11 +47,11 @@ enum seam_layer {
 };
 
 /**
- * struct seam_owner - who has spans
+ * struct seam_owner - an owner of spans
  * @name: for reports: "free(): 0x... is memory of a <name>"
  * @layer: its layer
  *
- * Constant, and there as long as the process.
+ * Constant, and lives as long as the process.
  */
 struct seam_owner {
 	const char *name;
@@ -56,13 +59,13 @@ struct seam_owner {
 };
 
 /**
- * struct seam_span - a run of pages that a layer above has
+ * struct seam_span - a run of pages that a layer above owns
  * @owner: whose
  * @data: the owner's
  * @start: first byte
  * @bytes: length, a multiple of SEAM_PAGE_SIZE
  *
- * Made by seam_span_get(), gone with seam_span_put().  All but @data is constant
+ * Made by seam_span_get(), freed by seam_span_put().  All but @data is constant
  * in between.
  */
 struct seam_span {
@@ -81,8 +84,8 @@ SEAM_API uint32_t seam_version(void);
  * seam_span_get - get a span
  * @npages: pages of 8 KiB, not 0
  * @align: alignment in pages, a power of two; 0 and 1 mean none
- * @owner: whose it is
- * @data: the owner's, found again by seam_span_of()
+ * @owner: the owner
+ * @data: for the owner's use, see seam_span_of()
  * @zero: out, may be NULL: whether all of it is known to read as zero
  *
  * To free() a pointer into a span is reported as the owner's.  Looks at the
@@ -107,15 +110,15 @@ SEAM_API void seam_span_put(struct seam_span *span);
  * @p: any value
  *
  * Takes no lock and reads nothing that @p points to.  The answer stays true as
- * long as the owner sees to it that the span stays.  Two loads for spans up to
- * 64 MiB, a search for what is inside of longer ones.
+ * long as the owner does not put the span.  Two loads for spans of up to 64
+ * MiB, a search for addresses inside longer ones.
  *
- * Return: the span, or NULL if no layer above has one there.
+ * Return: the span, or NULL if no layer above owns one there.
  */
 SEAM_API struct seam_span *seam_span_of(const void *p);
 
 /**
- * seam_good_size - what malloc() gives for a size
+ * seam_good_size - the size that malloc() rounds a size up to
  * @size: bytes
  *
  * Return: the largest size that costs no more memory than @size does.
@@ -123,11 +126,12 @@ SEAM_API struct seam_span *seam_span_of(const void *p);
 SEAM_API size_t seam_good_size(size_t size);
 
 /**
- * struct seam_arena - memory of its own kind, from the module
+ * struct seam_arena - an arena of the module
  * @base: first byte
  * @size: bytes
  * @fd: the arena file
- * @dev: which file that is, in case the application closes all descriptors
+ * @dev: device and inode of the file, to notice that the application has closed
+ *	all descriptors
  * @ino: the same
  */
 struct seam_arena {
@@ -154,7 +158,8 @@ struct seam_range {
  * @size: bytes of address space, a multiple of 2 MiB
  * @name: shown in /proc/hugearena/arenas; up to 31 printable characters
  *
- * No memory is taken until it is touched.  A fault that finds none is SIGBUS.
+ * Takes no memory until it is touched.  A fault for which there is no memory
+ * raises SIGBUS.
  *
  * Return: 0 or a negative errno: ENOENT, ENODEV without the module, EACCES
  * without the right, EOPNOTSUPP if the module knows no such kind.
@@ -172,7 +177,7 @@ SEAM_API void seam_arena_put(struct seam_arena *a);
  * seam_arena_fd - the arena's file, for ioctl()
  * @a: from seam_arena()
  *
- * Return: the descriptor, or -1 if the application closed it.
+ * Return: the descriptor, or -1 if the application has closed it.
  */
 SEAM_API int seam_arena_fd(const struct seam_arena *a);
 
@@ -191,15 +196,16 @@ SEAM_API unsigned int seam_release(const struct seam_arena *a,
 				   unsigned int nr);
 
 /**
- * struct seam_usage - the process's heap, cheaply and roughly
- * @bytes: with memory behind them: malloc's and all spans
+ * struct seam_usage - the process's heap, a cheap estimate
+ * @bytes: bytes with memory behind them, of malloc() and of all spans
  * @free: with memory behind them that nobody uses, part of @bytes
  * @limit: the limit that is in force, of the heap, the process or a control
  *	group, 0 for none
  * @left: bytes below the nearest of them at the last look, less what the heap
  *	took since, whoever uses the rest; SIZE_MAX if there is none
  * @over: by how much one is exceeded
- * @pressure: 0 far from it, 1 caches should shrink, 2 they should be given up
+ * @pressure: 0: far from the limit, 1: caches should shrink, 2: they should be
+ *	given up
  */
 struct seam_usage {
 	size_t bytes;
@@ -211,7 +217,7 @@ struct seam_usage {
 };
 
 /**
- * seam_usage - how much memory there is, and how much is left
+ * seam_usage - how much memory the heap uses, and how close it is to its limit
  * @u: filled in
  *
  * Takes the page heap's lock for a moment.
@@ -231,7 +237,7 @@ SEAM_API void seam_look(void);
 /**
  * struct seam_stat - a number that shim_ctl() and the tools show
  * @name: such as "box.heaps", unique, with the layer's prefix
- * @value: kept up by the layer, with relaxed atomic operations
+ * @value: maintained by the layer, with relaxed atomic operations
  *
  * Plain data, so that a tool may read it from outside the process.
  */
@@ -244,8 +250,8 @@ struct seam_stat {
 
 /**
  * seam_stat_register - show a layer's numbers
- * @layer: whose they are
- * @stat: the numbers, there as long as the process
+ * @layer: the layer
+ * @stat: the numbers, which live as long as the process
  * @nr: how many, up to SEAM_STAT_MAX
  *
  * A second call replaces the first.
@@ -257,10 +263,10 @@ SEAM_API void seam_stat_register(enum seam_layer layer,
  * struct seam_fork - what a layer does around fork()
  * @prepare: takes the layer's locks; no lock of the core is held
  * @parent: releases them
- * @child: makes them new
+ * @child: initialises them again
  *
- * None may allocate or free.  The layers go in the order GC, CO, BOX, then the
- * core; afterwards in reverse.
+ * None may allocate or free.  Before the fork, the order is GC, CO, BOX, then
+ * the core; after it, the reverse.
  */
 struct seam_fork {
 	void (*prepare)(void);
@@ -271,20 +277,20 @@ struct seam_fork {
 /**
  * seam_on_fork - be called around fork()
  * @layer: who
- * @ops: constant, there as long as the process; the first call counts
+ * @ops: constant, lives as long as the process; the first call counts
  *
- * The core's handlers run last before a fork, so that other libraries' may use
- * what the layers offer.
+ * The core's handlers run last before a fork, so that those of other libraries
+ * may still use the layers.
  */
 SEAM_API void seam_on_fork(enum seam_layer layer, const struct seam_fork *ops);
 
 /**
- * seam_on_idle - be called when there is time
+ * seam_on_idle - be called now and then for background work
  * @layer: who
- * @fn: runs in the time of a thread that allocates or frees, now and then while
- *	memory is freed.  The core holds no lock then, but the thread may hold
- *	any of the layer's own: try, and do not wait.  Leaves errno alone.  The
- *	first call counts
+ * @fn: runs in a thread that allocates or frees, now and then while memory is
+ *	freed.  The core holds no lock then, but the thread may hold any of the
+ *	layer's own: try locks, and do not wait for them.  Must leave errno
+ *	alone.  The first call counts
  */
 SEAM_API void seam_on_idle(enum seam_layer layer, void (*fn)(void));
 

@@ -3,11 +3,11 @@
  * seam_arena: arenas of the module for the libraries above.
  *
  * Keeps true: an arena's offset 0 is mapped at its base, all of it, once.  As
- * with the heap's own arenas the application may close the descriptor and get
- * its number again for another file: before each use it is compared with what
- * it was.
+ * with the heap's own arenas, the application may close the descriptor, and get
+ * its number again for another file; so before each use the descriptor is
+ * checked to refer to our file.
  *
- * No lock: an arena is its owner's.  Called by the libraries above.
+ * No lock: only its owner uses an arena.  Called by the libraries above.
  */
 #define SEAM_CORE
 #include <fcntl.h>

@@ -34,10 +34,10 @@ struct central {
 	size_t nfree;
 	uint64_t made;
 	uint64_t destroyed;
-	size_t peak;			/* objects in use, since the last burst */
-	size_t valley;			/* and at that burst */
-	uint32_t swings;		/* times they came back after one */
-	bool burst;			/* spans are to be purged, from @at on */
+	size_t peak;			/* most objects in use since the last burst */
+	size_t valley;			/* the same, as of that burst */
+	uint32_t swings;		/* how often they came back after a burst */
+	bool burst;			/* spans are being purged, from @at on */
 	struct span *at;
 	uint8_t at_list;
 } __attribute__((aligned(64)));
@@ -79,7 +79,7 @@ static void list_del(struct central *c, struct span *s)
 	s->list = LIST_NONE;
 }
 
-/* How much is free in a span of the emptiest kind that list is for. */
+/* The largest number of free objects with which a span belongs on that list. */
 static unsigned int most_free(const struct span *s, unsigned int list)
 {
 	unsigned int used = (list * s->nobjs + NR_LISTS - 1) / NR_LISTS;
@@ -88,8 +88,9 @@ static unsigned int most_free(const struct span *s, unsigned int list)
 }
 
 /*
- * Put a span whose count changed where it belongs; it was on @s->list.  Of most
- * changes the limits tell that it stays: no division for every object.
+ * Move a span whose count has changed to the list where it belongs; it was on
+ * @s->list.  The span's limits tell that most changes leave it there, without a
+ * division for each object.
  */
 static void list_update(struct central *c, struct span *s)
 {
@@ -108,13 +109,13 @@ static void list_update(struct central *c, struct span *s)
 		   (uint16_t)(most_free(s, s->list + 1) + 1);
 }
 
-/* Objects that are not in spans. */
+/* The objects that are not in spans, but in caches or in use. */
 static size_t objects_used(const struct central *c)
 {
 	return c->spans * sizeclass_info[c - central].nobjs - c->nfree;
 }
 
-/* More is in use: is it again what a burst has emptied? */
+/* More objects are in use: is this the memory that a burst has given back? */
 static void burst_rise(struct central *c)
 {
 	size_t used = objects_used(c);
@@ -187,9 +188,9 @@ static void put_failed(enum span_error err, unsigned int cls, const void *p)
 }
 
 /*
- * Put the objects back of which @span[i] is the span, until it is another.  Return
- * how many; *@dead is the span if it has no object in use any more: it is
- * off the lists then and the caller destroys it without the lock.
+ * Put back the objects, up to the first that is of another span than @span[i].
+ * Return: how many.  *@dead is the span if none of its objects is in use any
+ * more: it is off the lists then, and the caller destroys it without the lock.
  */
 static unsigned int central_put_run(struct central *c, unsigned int cls,
 				    struct span *const *span,
@@ -223,23 +224,25 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 	return run;
 }
 
-/* While the lock is held: 0.3 ms of system calls, or 40 us of looking. */
+/*
+ * Limits while the lock is held: 0.3 ms of system calls, or 40 us of searching.
+ */
 #define PURGE_SPANS	32
 #define PURGE_LOOKS	4096
-/* Objects this small leave hardly a page without one in use. */
+/* Among objects this small, hardly any page has none in use. */
 #define PURGE_SIZE	256
-#define PURGE_DONE	0x8000		/* in span.seen, above any count */
+#define PURGE_DONE	0x8000		/* a flag in span.seen, above any count */
 /*
- * A burst must free so much to be worth it; a class that came back so often is
- * left alone.
+ * A burst must free this much to be worth it.  A class that came back this
+ * often is left alone.
  */
 #define BURST_BYTES	((size_t)1 << 20)
 #define BURST_SWINGS	2u
 
 enum purge {
-	PURGE_QUIET,		/* spans as they were when they were last looked at */
-	PURGE_BURST,		/* or that were not since */
-	PURGE_NOW,		/* all, for a limit: more can be had then */
+	PURGE_QUIET,		/* spans that have not changed since the last visit */
+	PURGE_BURST,		/* or that have not been visited since */
+	PURGE_NOW,		/* all spans, near a limit */
 };
 
 static bool purge_span(struct span *s, enum purge how)
@@ -256,8 +259,8 @@ static bool purge_span(struct span *s, enum purge how)
 }
 
 /*
- * Look at some spans of a list, from behind *@at if that is on it still, with the
- * lock held.  Return: true if there are more.
+ * Visit some spans of a list, beginning behind *@at if that is still on it.
+ * Lock held.  Return: true if there are more.
  */
 static bool purge_some(struct central *c, unsigned int list, struct span **at,
 		       enum purge how)
@@ -280,9 +283,10 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 }
 
 /*
- * Half of what was in use is free again: give its memory back, a step with
- * each batch that is freed.  In a process that sleeps afterwards nobody would
- * do it at a tick.  A class that needed the memory again is left to the ticks.
+ * Half of what was in use is free again: give its memory back, one step with
+ * each batch that is freed.  A process that sleeps afterwards makes no calls in
+ * which a tick could do it.  A class that needed the memory again is left to
+ * the ticks.
  */
 static void burst_fall(struct central *c)
 {

@@ -70,7 +70,7 @@ void central_judge(unsigned int cls, const void *p);
 /**
  * central_get_stat - take one class's numbers
  * @cls: size class
- * @st: filled in, all of one moment
+ * @st: filled in, consistently
  */
 void central_get_stat(unsigned int cls, struct central_stat *st);
 
@@ -87,17 +87,17 @@ bool central_is_valid(unsigned int cls);
 /**
  * central_purge - give the memory of free objects back
  *
- * Of spans whose free objects have not changed since the last call, OS pages
- * without a used object, where the page heap thinks it worth it.  Takes the
- * classes' locks in turn, each for a bounded time, as long as there is time.
- * Called by entry_idle().
+ * Gives back the OS pages without a used object, of spans whose free objects
+ * have not changed since the last call, where the page heap finds it
+ * worthwhile.  Takes the classes' locks in turn, each for a bounded time, until
+ * the time is used up.  Called by entry_idle().
  */
 void central_purge(void);
 
 /**
  * central_squeeze - the same at once, and for every span
  *
- * For whoever allocates near a limit.
+ * For an allocation near a limit.
  */
 void central_squeeze(void);
 

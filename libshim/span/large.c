@@ -13,7 +13,7 @@
  * keep.lock.  They must not make the heap larger: unless they are a small part
  * of it, a request that finds none of its length first gives all of them back.
  * A request for a length that was just given back shows that this was wrong,
- * because the program uses buffers of several lengths by turns; the next few
+ * because the program uses buffers of several lengths in turn; the next few
  * misses then give nothing back.
  */
 #include <stdint.h>
@@ -32,16 +32,17 @@
 
 #define KEEP_SPANS	8u
 #define KEEP_PAGES	128u	/* 1 MiB, all together */
-#define KEEP_SHARE	64u	/* of the heap: so little does not matter */
+#define KEEP_SHARE	64u	/* of the heap: a part this small does not matter */
 
 static struct {
 	struct shim_lock lock;
 	uint32_t n;
 	uint32_t pages;
 	uint64_t hits;
-	uint32_t gone[KEEP_SPANS];	/* lengths given back for a miss */
+	/* lengths that were given back because of a miss */
+	uint32_t gone[KEEP_SPANS];
 	uint32_t ngone;			/* ever */
-	uint32_t forgive;		/* misses that give nothing back */
+	uint32_t forgive;		/* misses that will give nothing back */
 	bool used;			/* since large_idle() looked */
 	struct span *span[KEEP_SPANS];	/* oldest first */
 } keep = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
@@ -51,7 +52,7 @@ static size_t pages_of(size_t size)
 	return (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-/* Take the kept span at @i off the list, the lock being held. */
+/* Take the kept span at @i off the list. Lock held. */
 static struct span *keep_remove(uint32_t i)
 {
 	struct span *s = keep.span[i];
@@ -86,8 +87,7 @@ void large_flush(void)
 }
 
 /*
- * A miss: was it wrong to give back a span of this length, or another one
- * lately?
+ * A miss: was a span of this length given back wrongly, or another one lately?
  */
 static bool keep_forgives(size_t npages)
 {
@@ -102,7 +102,7 @@ static bool keep_forgives(size_t npages)
 	return true;
 }
 
-/* A kept span of that length, the last freed first. */
+/* Find a kept span of that length, the one freed last. */
 static struct span *keep_take(size_t npages, size_t align)
 {
 	struct span *s = NULL;
@@ -129,7 +129,7 @@ static struct span *keep_take(size_t npages, size_t align)
 	return s;
 }
 
-/* Keep a span, and no longer the oldest ones if that is too much. */
+/* Keep a span, and give the oldest ones back if that is too much. */
 static void keep_put(struct span *s)
 {
 	struct span *old[KEEP_SPANS];
@@ -232,9 +232,9 @@ void large_free(void *p)
 }
 
 /*
- * Longer, with room behind it if there is some to be had: in place, then by
- * page tables.  Room is asked for first, because what is allocated in the
- * meantime would take the pages that the next call needs.
+ * Make an object longer, with spare room behind it if there is any: in place,
+ * otherwise by moving page tables.  The room is requested first, because what
+ * is allocated in the meantime would take the pages that the next call needs.
  */
 static bool span_grow(struct span *s, size_t npages, size_t room)
 {
@@ -262,7 +262,7 @@ void *large_resize(void *p, size_t size)
 
 	if (size > PTRDIFF_MAX || npages > PAGEHEAP_MAX_PAGES)
 		return NULL;
-	/* room that was made for it stays until it becomes smaller */
+	/* spare room stays until the object becomes smaller */
 	if (npages > s->npages || (size < s->bytes && npages < s->npages)) {
 		size_t room = pages_of(large_room(s->bytes, size));
 		bool done;
@@ -271,7 +271,7 @@ void *large_resize(void *p, size_t size)
 		done = npages > s->npages ? span_grow(s, npages, room) :
 					    pageheap_resize(s, npages);
 		pagemap_set(s, PAGEMAP_LARGE);
-		/* less must not fail: it keeps what it has */
+		/* shrinking must not fail: the object keeps what it has */
 		if (!done && npages > s->npages)
 			return NULL;
 	}

@@ -25,9 +25,10 @@ void *large_alloc(size_t size, size_t align, bool *zero);
 struct prof_stack;
 
 /**
- * large_sampled - an object is a sample of the profile
+ * large_sampled - make an object a sample of the profile
  * @p: the object
- * @stack: where it was counted; told when the object goes, or changes its size
+ * @stack: where it was counted; passed on when the object is freed or changes
+ *	its size
  */
 void large_sampled(void *p, struct prof_stack *stack);
 
@@ -35,13 +36,13 @@ void large_sampled(void *p, struct prof_stack *stack);
  * large_sample_end - an object is no sample any more
  * @p: the object
  *
- * Return: what large_sampled() was told, which is the caller's to end or to give
- * back, or NULL if it was none.
+ * Return: the stack of large_sampled(), which the caller passes to prof_drop()
+ * or to large_sampled() again; NULL if the object was no sample.
  */
 struct prof_stack *large_sample_end(void *p);
 
 /**
- * large_asked - bytes that were asked for
+ * large_asked - the requested size of an object
  * @p: the object
  */
 size_t large_asked(const void *p);
@@ -57,32 +58,32 @@ void large_free(void *p);
  * @p: the object
  * @size: new size, not 0
  *
- * In place if possible, else by moving its pages if the backend can.  To less it
- * never fails.
+ * In place if possible, otherwise by moving its pages if the backend can.
+ * Shrinking never fails.
  *
- * Return: the object, perhaps elsewhere, or NULL with nothing changed: the
+ * Return: the object, which may have moved, or NULL with nothing changed: the
  * caller must copy.
  */
 void *large_resize(void *p, size_t size);
 
 /**
- * large_room - bytes to have for an object that grows
- * @have: what it has
- * @size: what is asked for
+ * large_room - how much to allocate for an object that grows
+ * @have: bytes it has
+ * @size: bytes requested
  *
- * An object that grows by little will grow again: an eighth more than was
- * asked for bounds how often it is moved.  One that grows by half or more is
- * moved seldom anyway.  Nobody has touched the surplus, so that it has no
- * memory but what is left of a page or a block.
+ * An object that grows by little will grow again; allocating an eighth more
+ * than was requested bounds how often it is moved.  One that grows by half or
+ * more is rarely moved anyway.  The surplus has not been touched, so it takes
+ * no memory but the rest of a page or a block.
  *
  * Return: bytes, @size or more.
  */
 size_t large_room(size_t have, size_t size);
 
 /**
- * large_used - say how much of an object was asked for
+ * large_used - set the requested size of an object
  * @p: the object, perhaps with room
- * @size: bytes; what it has beyond stays until it is asked to become smaller
+ * @size: bytes; the spare room stays until the object is made smaller
  */
 void large_used(void *p, size_t size);
 
@@ -106,7 +107,7 @@ void large_flush(void);
 size_t large_reclaim(size_t bytes);
 
 /**
- * large_idle - give up what is kept if it was of no use since the last call
+ * large_idle - give up kept spans that have been of no use since the last call
  *
  * Called by entry_idle().
  */

@@ -92,7 +92,7 @@ enum span_error span_check(const struct span *s, const void *p)
 {
 	unsigned int idx;
 
-	/* A large span, or one that is not in use, has no objects. */
+	/* A large span, or one that is not in use, has no objects to check. */
 	if (!s || s->state != SPAN_INUSE || !s->nobjs)
 		return SPAN_FOREIGN;
 	if ((uintptr_t)p - s->start >= (uintptr_t)s->npages * PAGE_SIZE)

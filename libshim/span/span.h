@@ -21,7 +21,7 @@
 enum span_error {
 	SPAN_OK,
 	SPAN_INTERIOR,		/* not the first byte of an object */
-	SPAN_DOUBLE,		/* the object is free already */
+	SPAN_DOUBLE,		/* the object is already free */
 	SPAN_FOREIGN,		/* no span of this class is there */
 };
 
@@ -29,7 +29,7 @@ enum span_error {
  * span_make - get a span of free objects of one class
  * @cls: size class, 1 to SIZECLASS_COUNT
  *
- * The span is the caller's and in the pagemap.
+ * The caller owns the span, which is in the page map.
  *
  * Return: the span, every object free, or NULL if there is no memory.
  */
@@ -56,15 +56,16 @@ unsigned int span_take(struct span *s, void **objs, unsigned int n);
  * @s: the span that pagemap_span() names for all of them
  * @objs: the objects
  * @n: how many
- * @err: out: what is wrong with the first that was not put back, or SPAN_OK
+ * @err: out: what is wrong with the first object that was not put back, or
+ *	SPAN_OK
  *
- * Return: how many, up to the first with something wrong.
+ * Return: how many were put back, up to the first that is wrong.
  */
 unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 		      enum span_error *err);
 
 /**
- * span_check - is a pointer an object that somebody has
+ * span_check - is a pointer an object that is allocated
  * @s: the span that pagemap_span() names for @p
  * @p: the pointer
  *
