@@ -6,8 +6,8 @@
  * group files are opened anew each time, because the process may be moved to
  * another group and the application may close a descriptor that is kept open.
  *
- * A process without limits looks at the names of its groups only, and one that
- * has entered a sandbox (entry/seccomp.c) at nothing.
+ * A process without limits reads only the names of its groups, and one that has
+ * entered a sandbox (entry/seccomp.c) reads nothing.
  *
  * A lock of its own admits one reader at a time; a second one returns instead
  * of waiting.  Called by pageheap and scavenger.
@@ -22,13 +22,13 @@
 #include "base/sys.h"
 
 #define PATH_ROOM	1024
-#define STAT_ROOM	6144	/* 60 lines of 30 bytes, and more to come */
+#define STAT_ROOM	6144	/* 60 lines of 30 bytes today, with room for more */
 
 struct cgroup {
 	const char *mount;	/* where its files may be */
-	const char *limit[2];	/* files with limits, lowest wins */
+	const char *limit[2];	/* files with limits, of which the lowest counts */
 	const char *usage;
-	const char *files;	/* in memory.stat: file pages to drop */
+	const char *files;	/* in memory.stat: file pages that the kernel can drop */
 };
 
 static const struct cgroup cgroups[] = {
@@ -44,17 +44,17 @@ static const struct cgroup cgroups[] = {
 const char *limit_root = "";
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
-static uint32_t pressure;	/* the answers; words that readers need no lock */
+static uint32_t pressure;	/* the results; atomic, so that readers need no lock */
 size_t limit_lowest;
-static size_t nearest;		/* and bytes left below it; SIZE_MAX: no limit */
+static size_t nearest;		/* bytes left below it; SIZE_MAX: no limit */
 static size_t exceeded;
-static uint32_t worst;		/* under way, guarded by lock */
+static uint32_t worst;		/* the ones being computed, guarded by lock */
 static size_t smallest, left, over;
-static bool seen;		/* the limits were read once */
-static bool blind;		/* no file is to be opened */
+static bool seen;		/* the limits have been read before */
+static bool blind;		/* no file may be opened */
 static uint64_t groups;		/* hash of /proc/self/cgroup; guarded by lock */
 
-/* Read a small file.  Returns its length, 0 if there is none. */
+/* Read a small file. Return: its length, 0 if it cannot be read. */
 static size_t file_read(const char *path, char *buf, size_t room)
 {
 	long fd, n;
@@ -148,13 +148,16 @@ static void note(size_t used, size_t limit)
 }
 
 /*
- * What a group uses, near its limit without the file pages that nobody has used
- * lately: the kernel drops these before it lets anybody wait or die.
+ * What a group uses.  Near its limit, file pages that have not been used lately
+ * do not count: the kernel drops these before it makes a process wait, or kills
+ * one.
  */
 static size_t group_usage(const struct cgroup *c, const char *dir, size_t len,
 			  size_t limit)
 {
-	/* guarded by lock, and not on the stack of a thread that has 16 KiB */
+	/*
+	 * guarded by lock; too large for the stack of a thread that has 16 KiB
+	 */
 	static char text[STAT_ROOM] SHIM_BSS_LARGE;
 	char path[PATH_ROOM];
 	size_t used = file_number(c->mount, dir, len, c->usage), files;
@@ -169,7 +172,7 @@ static size_t group_usage(const struct cgroup *c, const char *dir, size_t len,
 	return used > files ? used - files : 0;
 }
 
-/* A group and those it is inside of: the limit of each counts. */
+/* A group and its ancestors: the limit of each counts. */
 static void group_note(const struct cgroup *c, const char *dir, size_t len)
 {
 	unsigned int i;
@@ -194,7 +197,7 @@ static void group_note(const struct cgroup *c, const char *dir, size_t len)
 /* as in group_usage(); a line for each of version 1's groups; guarded by lock */
 static char groups_text[STAT_ROOM] SHIM_BSS_LARGE;
 
-/* Read /proc/self/cgroup.  Returns its hash (FNV-1a), 0 if it cannot be read. */
+/* Read /proc/self/cgroup. Return: its hash (FNV-1a), 0 if it cannot be read. */
 static uint64_t groups_read(void)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
@@ -224,7 +227,7 @@ static bool groups_note(void)
 
 		next = strchr(line, '\n');
 		if (!next)
-			break;		/* cut off */
+			break;		/* the last line is cut off */
 		*next++ = '\0';
 		colon = strchr(line, ':');
 		if (!colon || colon[1] == '\0')
@@ -242,7 +245,7 @@ static bool groups_note(void)
 
 void limit_update(size_t heap)
 {
-	/* whoever holds it is reading the limits already */
+	/* its holder is already reading the limits */
 	if (!shim_lock_try(&lock))
 		return;
 	smallest = 0;
@@ -251,8 +254,8 @@ void limit_update(size_t heap)
 	worst = LIMIT_FAR;
 	note(heap, shim_conf.limit);
 	/*
-	 * a sandbox refuses it: the limit stays, but how much is used is not
-	 * known
+	 * a sandbox refuses it: the limit stays in force, but the use of it is
+	 * unknown
 	 */
 	if (!groups_note())
 		note(heap, limit_lowest);
@@ -290,7 +293,7 @@ bool limit_wanted(void)
 
 void limit_fork_child(void)
 {
-	/* a worker may be put into a group of its own */
+	/* the child may be moved to another group */
 	seen = false;
 	shim_lock_init(&lock, SHIM_RANK_BACKEND);
 }

@@ -14,43 +14,44 @@
 
 enum limit_pressure {
 	LIMIT_FAR,		/* nothing to do */
-	LIMIT_NEAR,		/* less than an eighth is left: shrink caches */
-	LIMIT_OVER,		/* less than a 32nd is left: give them up */
+	LIMIT_NEAR,		/* less than an eighth of it is left: shrink caches */
+	LIMIT_OVER,		/* less than a 32nd of it is left: give them up */
 };
 
 /**
- * limit_update - read the limits and what is used of them
+ * limit_update - read the limits and how much of them is used
  * @heap: bytes the heap has from the system
  *
- * Some system calls; called by the scavenger once a second and by whoever
- * allocates when pageheap_is_due() says so.  No lock of the page heap is held.
+ * Makes some system calls.  Called by the scavenger once a second, and by a
+ * thread that allocates when pageheap_is_due() says so.  No lock of the page
+ * heap is held.
  */
 void limit_update(size_t heap);
 
 /**
- * limit_wanted - is limit_update() of any use
+ * limit_wanted - can limit_update() be of use
  *
- * For a process that had no limit at the first look the files are not opened
- * again: a sandbox may kill it for that.
+ * If a process had no limit the first time, the files are not opened again: a
+ * sandbox may kill it for that.
  *
- * Return: false if the first look has found none.
+ * Return: false if the first call found no limit.
  */
 bool limit_wanted(void);
 
 /**
- * limit_moved - is the process in other control groups than at the last look
+ * limit_moved - has the process changed its control groups since the last call
  *
- * Reads one small file, 5 us: for a process without limits, where limit_update()
- * is not worth what it costs.
+ * Reads one small file, in 5 us.  For a process without limits, which
+ * limit_update() would cost too much.
  *
  * Return: true if limit_update() should be called.
  */
 bool limit_moved(void);
 
 /**
- * limit_blind - open no file any more
+ * limit_blind - stop opening files
  *
- * The limits stay what they are, and what is used of them is what the heap uses.
+ * The limits stay in force, and only the heap counts as their use from then on.
  */
 void limit_blind(void);
 
@@ -83,7 +84,7 @@ size_t limit_room(void);
 size_t limit_over(void);
 
 /**
- * limit_allows - may the heap have more
+ * limit_allows - may the heap take more memory
  * @heap: bytes the heap has from the system
  * @more: bytes it is about to take
  *
@@ -94,10 +95,12 @@ bool limit_allows(size_t heap, size_t more);
 /* What limit_bytes() returns, where a tool finds it. */
 extern size_t limit_lowest __attribute__((visibility("hidden")));
 
-/* Where /proc and /sys are, "" but in tests. */
+/* The prefix of /proc and /sys; only tests change it. */
 extern const char *limit_root;
 
-/* In the child of a fork: the reader of that moment does not exist. */
+/*
+ * In the child of a fork: a thread that was reading then does not exist here.
+ */
 void limit_fork_child(void);
 
 #endif /* SHIM_LIMIT_H */

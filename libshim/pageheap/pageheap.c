@@ -31,8 +31,9 @@
  */
 #define SMALL_HEAP	((size_t)16 << 20)
 /*
- * Pages given back that a tick may take again one by one: a fault each.  Who
- * wants more than a block of them is better served by a fresh one.
+ * Pages given back that may be taken again one by one within a tick, with a
+ * fault for each.  A program that needs more than a block of them is better
+ * served by a fresh block.
  */
 #define HOLES_MAX	BLOCK_PAGES
 
@@ -52,7 +53,7 @@ static struct span *span_new(void)
 	return meta_alloc(sizeof(*s), 64);
 }
 
-/* Stale pointers may still read it: it stays a span, dead. */
+/* Stale pointers may still lead to the descriptor: mark it as dead. */
 static void span_drop(struct span *s)
 {
 	s->state = SPAN_DEAD;
@@ -66,7 +67,7 @@ static void decide_whole(size_t npages)
 		ph.whole = true;
 }
 
-/* The best partly used block for @n pages in a row. */
+/* Find the best partly used block for @n pages in a row. */
 static struct block *find_part(unsigned int n)
 {
 	struct block *b = filler_find(FILLER_WHOLE, n);
@@ -83,7 +84,7 @@ static struct block *find_part(unsigned int n)
 /* Longer spans would leave too little on both sides of where the first begins. */
 #define RANDOM_PAGES	16u
 
-/* In a block of 4 KiB memory, rather where memory already is. */
+/* In a block of 4 KiB memory, prefer pages that have memory. */
 static unsigned int find_run(const struct block *b, unsigned int n,
 			     unsigned int align)
 {
@@ -100,7 +101,7 @@ static unsigned int find_run(const struct block *b, unsigned int n,
 	}
 	for (k = 0; k < BITS_WORDS; k++)
 		m.w[k] = ~b->used.w[k];
-	/* where a small heap begins is more random than where its block does */
+	/* start a small heap at a random page, not where its block begins */
 	if (ph.first && !ph.whole && n <= RANDOM_PAGES) {
 		struct bits behind = m;
 
@@ -114,7 +115,7 @@ static unsigned int find_run(const struct block *b, unsigned int n,
 
 static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 {
-	/* this long a run has room for n pages, aligned */
+	/* a run of this length has room for n aligned pages */
 	unsigned int need = n + align - 1;
 	struct block *b = NULL;
 	unsigned int i;
@@ -129,7 +130,7 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 		b = block_at(t.start);
 		block_init_part(b, t.kind, t.whole && !t.thin);
 		if (t.thin)
-			ph.holes -= n;	/* not a hole that was there before */
+			ph.holes -= n;	/* only the new range, not a hole beside it */
 	}
 	i = find_run(b, n, align);
 	if (block_claim(b, i, n))
@@ -139,8 +140,8 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 }
 
 /*
- * Whole blocks and a part that an other block beside them has free: no block is
- * begun for the part.
+ * Use whole blocks and, for the rest, free pages of a block beside them, so
+ * that no block is begun for the rest.
  */
 static bool alloc_beside(struct span *s, size_t npages)
 {
@@ -223,7 +224,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 	if (ph.inuse + ph.idle > before) {
 		if (npages >= SPARE_SPAN)
 			room_make(0);
-		/* what is idle goes even if nothing is ever freed */
+		/* idle memory goes back even if nothing is ever freed */
 		scavenger_work();
 	}
 	shim_lock_release(&ph.lock);

@@ -20,14 +20,15 @@
 #define PAGEHEAP_FILL_BUCKETS	17
 
 /**
- * struct pageheap_stat - the page heap in numbers, all of one moment
- * @mapped: bytes of address space with memory or the promise of it
+ * struct pageheap_stat - the page heap in numbers, taken consistently
+ * @mapped: bytes of address space with memory, or where touching brings some
  * @inuse: bytes in spans handed out
- * @free: bytes free, with memory behind them as far as we know
+ * @free: bytes free that have memory, as far as we know
  * @returned: bytes free in blocks, without memory (given back, or never used)
  * @metadata: bytes of the allocator's own records
  * @limit: the smallest limit that is in force, 0 for none
- * @demand: bytes of @free kept because the last minute shows they come back
+ * @demand: bytes of @free that are kept because, by the last minute, they will
+ *	be needed
  * @blocks: blocks with at least one page in a span
  * @blocks_free: whole free blocks that still have memory
  * @blocks_split: blocks of @blocks that are 4 KiB pages (returned in part, or
@@ -38,8 +39,9 @@
  * @spans: spans handed out
  * @nr_grow: times address space was taken
  * @nr_fail: allocations that failed
- * @nr_fallback: blocks the first backend could not give and the second did
- * @nr_populate_fail: blocks whose memory could not be had beforehand
+ * @nr_fallback: blocks that the first backend could not supply and the second
+ *	did
+ * @nr_populate_fail: blocks that could not be populated beforehand
  * @nr_release: release calls made to the backend
  * @released: bytes given back, ever
  * @purged: of these, inside of spans in use
@@ -47,11 +49,11 @@
  * @nr_join: blocks made whole again
  * @nr_join_fail: blocks that could not be
  * @nr_remap: spans grown by moving their pages
- * @scavenger_looks: looks that time has called for
+ * @scavenger_looks: ticks at which idle memory was looked for
  * @scavenger_drains: calls that gave memory back because much of it was free
  * @nr_refused: times the kernel did not take memory back (locked by mlock())
- * @owed: bytes of @returned for which the kernel keeps huge pages, which it
- *	splits when memory is short or we do
+ * @owed: bytes of @returned for which the kernel still keeps huge pages, until
+ *	it splits them when memory is short, or we have it do so
  * @backend: name of the backend that blocks come from now
  *
  * mapped = inuse + free + returned.
@@ -89,10 +91,10 @@ struct pageheap_stat {
 };
 
 /**
- * pageheap_boot - ask the system what it has
+ * pageheap_boot - find out what the system has
  *
- * Reads limits and chooses the backend: what has to be opened for that is opened
- * here.  Called once, before any other function.
+ * Reads the limits and chooses the backend; opens every file that this takes.
+ * Called once, before any other function.
  */
 void pageheap_boot(void);
 
@@ -101,7 +103,7 @@ void pageheap_boot(void);
  * @npages: length in pages, 1 to PAGEHEAP_MAX_PAGES
  * @align_pages: alignment in pages, a power of two; 0 and 1 mean none
  *
- * The span is the caller's; it is not in the pagemap yet.  Its @flags have
+ * The caller owns the span, which is not in the page map yet.  Its @flags have
  * SPAN_ZERO if all of its memory is known to read as zero.
  *
  * Return: the span in state SPAN_INUSE, or NULL with nothing changed when the
@@ -111,8 +113,8 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages);
 
 /**
  * pageheap_free - give a span back
- * @s: what pageheap_alloc() returned, no longer in the pagemap; the
- *	descriptor is gone as well
+ * @s: from pageheap_alloc(), no longer in the page map; the descriptor is freed
+ *	as well
  */
 void pageheap_free(struct span *s);
 
@@ -141,20 +143,20 @@ bool pageheap_resize(struct span *s, size_t npages);
 bool pageheap_remap_grow(struct span *s, size_t npages);
 
 /**
- * pageheap_purge - give memory inside a span back that nobody uses now
+ * pageheap_purge - give back memory inside a span that is not in use now
  * @s: a span of at most 32 OS pages of 4 KiB
  * @pages: bit n: OS page n of it
  *
- * The pages stay the span's and read as zero afterwards.  A block that is
- * whole is left alone, as a PMD is worth more than the pages, unless hardly
- * anything is left below a limit: then it is split.
+ * The pages still belong to the span, and read as zero afterwards.  A block
+ * that is whole is left alone, since a PMD mapping is worth more than the
+ * pages, unless hardly anything is left below a limit: then it is split.
  *
  * Return: bytes given back.
  */
 size_t pageheap_purge(struct span *s, uint32_t pages);
 
 /**
- * pageheap_trim - give everything that is free back now
+ * pageheap_trim - give all free memory back now
  * @keep_bytes: free bytes with memory that may stay
  *
  * Return: bytes given back.
@@ -168,9 +170,9 @@ size_t pageheap_trim(size_t keep_bytes);
 void pageheap_get_stat(struct pageheap_stat *st);
 
 /**
- * pageheap_usage - bytes with memory behind them now, cheaply
+ * pageheap_usage - bytes that have memory, a cheap estimate
  *
- * Takes no lock; for decisions, not for reports.
+ * Takes no lock.  For decisions, not for reports.
  */
 size_t pageheap_usage(void);
 
@@ -185,22 +187,22 @@ size_t pageheap_usage(void);
 unsigned int pageheap_pressure(void);
 
 /**
- * pageheap_is_due - is it time to look at the limits before memory is taken
- * @bytes: that are asked for
+ * pageheap_is_due - is it time to check the limits before memory is taken
+ * @bytes: about to be taken
  *
  * It is when half of what was left, or 64 MiB, has been taken since the last
- * look.  Takes no lock.
+ * check.  Takes no lock.
  */
 bool pageheap_is_due(size_t bytes);
 
 /**
- * pageheap_look - look at the limits
- * @bytes: that are about to be taken
+ * pageheap_look - check the limits
+ * @bytes: about to be taken
  *
  * Takes no lock of this layer while files are read.
  *
- * Return: true if all that is free, here and in the layers above, should be given
- * back first.
+ * Return: true if all free memory, here and in the layers above, should be
+ * given back first.
  */
 bool pageheap_look(size_t bytes);
 
@@ -216,7 +218,7 @@ size_t pageheap_left(size_t *over);
 
 /**
  * pageheap_retaken - memory that was purged is used again
- * @bytes: of it
+ * @bytes: how many
  */
 void pageheap_retaken(size_t bytes);
 

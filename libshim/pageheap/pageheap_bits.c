@@ -72,7 +72,7 @@ unsigned int bits_find_run(const struct bits *b, unsigned int n,
 	for (k = 0; k < BITS_WORDS; k++) {
 		uint64_t x = m.w[k] & align_mask(align);
 
-		/* beyond a word only whole words are aligned */
+		/* an alignment of more than a word only allows whole words */
 		if (x && (align <= 64 || k % (align / 64) == 0))
 			return k * 64 + (unsigned int)__builtin_ctzll(x);
 	}

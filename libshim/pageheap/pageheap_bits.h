@@ -2,7 +2,7 @@
 /*
  * pageheap_bits: sets of the 256 pages of a block.
  *
- * Pure functions on four words; bit i of word i / 64 is page i.  Whoever owns
+ * Pure functions on four words; bit i of word i / 64 is page i.  The owner of
  * the words provides the locking.
  */
 #ifndef SHIM_PAGEHEAP_BITS_H
@@ -142,8 +142,8 @@ static inline unsigned int bits_prev_end(const struct bits *b, unsigned int i)
  * @n: length wanted, 1 to BLOCK_PAGES
  * @align: a power of two, at most BLOCK_PAGES: where the run may start
  *
- * Each step ands the set with itself moved: after it, a bit says that a run
- * of that length starts there.  The length doubles each time.
+ * Each step ands the set with a shifted copy of itself; after it, a bit says
+ * that a run of that length starts there.  The length doubles each time.
  *
  * Return: first page of the run, or BLOCK_PAGES.
  */
@@ -153,7 +153,7 @@ unsigned int bits_find_run(const struct bits *b, unsigned int n,
 /**
  * bits_longest_clear - longest run of clear bits
  * @b: the set
- * @stop: a length that is not exceeded, as the caller knows
+ * @stop: a length that the caller knows is not exceeded
  */
 unsigned int bits_longest_clear(const struct bits *b, unsigned int stop);
 

@@ -15,7 +15,7 @@
 /**
  * block_get - the record of a block, made if there is none
  * @addr: any address in the block
- * @backend: whose memory it is
+ * @backend: the backend of its memory
  *
  * Return: the record, or NULL if there is no memory for it.
  */
@@ -76,7 +76,7 @@ static void part_recount(const struct block *b, unsigned int now)
 }
 
 /**
- * block_joined - a block's memory is one huge page now
+ * block_joined - the memory of a block has become one huge page
  * @b: a PART block
  */
 void block_joined(struct block *b)
@@ -95,7 +95,7 @@ void block_joined(struct block *b)
 }
 
 /**
- * block_split - a block's memory is 4 KiB pages from here on
+ * block_split - the memory of a block consists of 4 KiB pages from here on
  * @b: a PART block that is whole
  */
 void block_split(struct block *b)
@@ -109,7 +109,7 @@ void block_split(struct block *b)
 }
 
 /**
- * block_owe - the kernel keeps a huge page for what is left of a block
+ * block_owe - the kernel keeps a huge page for the rest of a block
  * @b: a PART block of 4 KiB memory
  */
 void block_owe(struct block *b)
@@ -127,7 +127,7 @@ void block_owe(struct block *b)
 }
 
 /**
- * block_paid - it does not any more
+ * block_paid - the kernel no longer keeps a huge page
  * @b: a block
  */
 void block_paid(struct block *b)
@@ -166,7 +166,7 @@ static void block_hurry(struct block *b)
 }
 
 /**
- * block_init_part - start to use a block page by page
+ * block_init_part - begin to use a block page by page
  * @b: a record whose memory was just taken from a run
  * @from: the kind of that run
  * @whole: use it as a block
@@ -190,7 +190,7 @@ void block_init_part(struct block *b, enum run_kind from, bool whole)
 }
 
 /**
- * block_attach - let a PART block be found
+ * block_attach - make a PART block available
  * @b: the block, detached
  */
 void block_attach(struct block *b)
@@ -201,7 +201,7 @@ void block_attach(struct block *b)
 }
 
 /**
- * block_detach - let a PART block not be found
+ * block_detach - make a PART block unavailable
  * @b: the block
  */
 void block_detach(struct block *b)
@@ -217,7 +217,7 @@ static unsigned int run_around(const struct block *b, unsigned int i,
 	return bits_next(&b->used, i + n) - bits_prev_end(&b->used, i);
 }
 
-/* Mark pages used.  Returns how many had memory; @zero: all read as zero. */
+/* Mark pages as used. Return: how many had memory; @zero: all read as zero. */
 static unsigned int pages_use(struct block *b, unsigned int i, unsigned int n,
 			      bool *zero)
 {
@@ -235,7 +235,7 @@ static unsigned int pages_use(struct block *b, unsigned int i, unsigned int n,
 		b->clean.w[k] &= ~m;
 	}
 	*zero = clean;
-	return b->whole ? n : idle;	/* all of a whole block has memory */
+	return b->whole ? n : idle;	/* every page of a whole block has memory */
 }
 
 /* A block of 4 KiB memory that is nearly full: the scavenger joins it. */
@@ -312,7 +312,7 @@ void block_unclaim(struct block *b, unsigned int i, unsigned int n)
 }
 
 /**
- * block_vacate - take pages out of a span whose memory is elsewhere now
+ * block_vacate - take pages out of a span after their memory has moved
  * @b: a PART block; 4 KiB memory from here on
  * @i: first page
  * @n: how many
@@ -339,10 +339,9 @@ void block_vacate(struct block *b, unsigned int i, unsigned int n)
  * @r: out: the pages, as ranges; room for BACKEND_RANGES
  * @held: out: the pages, as bits
  *
- * To everybody else they look used until block_drop_idle().  The block counts
- * as 4 KiB memory from here on.  Free pages without memory that lie between idle
- * ones go with them, so that a free run is one range: they count as idle until
- * then.
+ * To all others they look used until block_drop_idle().  The block counts as 4
+ * KiB memory from here on.  Free pages without memory between idle ones are
+ * included, so that a free run is one range; they count as idle until then.
  *
  * Return: how many ranges.
  */
@@ -384,9 +383,9 @@ unsigned int block_hold_idle(struct block *b, struct backend_range *r,
 /**
  * block_drop_idle - put pages back into circulation
  * @b: the block
- * @r: what block_hold_idle() said
+ * @r: the ranges of block_hold_idle()
  * @nr: how many ranges
- * @done: how many of them, from the first, have no memory any more
+ * @done: how many of them, from the first, have lost their memory
  *
  * Return: bytes without memory.
  */

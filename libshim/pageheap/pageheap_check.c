@@ -13,7 +13,7 @@
 #include "pageheap_int.h"
 #include "base/sys.h"
 
-/* Say what does not hold, and abort. */
+/* Report the invariant that does not hold, and abort. */
 void pageheap_broken(const char *what)
 {
 	static const char head[] = "libshim: page heap: not true: ";
@@ -54,7 +54,7 @@ static void check_part(const struct block *b, struct sums *sum)
 							   ~b->used.w[k]);
 		CHECK(!(b->used.w[k] & ~b->backed.w[k]));
 		CHECK(!(b->used.w[k] & b->clean.w[k]));
-		/* memory that is not there reads as zero */
+		/* pages without memory read as zero */
 		CHECK(!(~b->backed.w[k] & ~b->clean.w[k]));
 	}
 	CHECK(b->nused == used);
@@ -80,7 +80,7 @@ static void check_part(const struct block *b, struct sums *sum)
 	sum->fill[used * (PAGEHEAP_FILL_BUCKETS - 1) / BLOCK_PAGES]++;
 }
 
-/* Returns how many blocks the record stands for. */
+/* Return: how many blocks the record stands for. */
 static size_t check_block(const struct block *b, struct sums *sum)
 {
 	const struct block *last, *right;
@@ -162,7 +162,7 @@ static void check_fillers(void)
 	}
 }
 
-/* Exactly the blocks that say so are on the list. */
+/* The list has exactly the blocks that are marked as being on it. */
 static void check_owed(size_t sum)
 {
 	const struct block *b, *last = NULL;
@@ -194,7 +194,7 @@ static void check_heap(void)
 		for (i = 0; i < AREA_BLOCKS; i++) {
 			const struct block *b = area->block[i];
 
-			/* inside of a run or a span nothing counts */
+			/* records inside a run or a span are not valid */
 			if (skip)
 				skip--;
 			else if (b)
@@ -217,7 +217,7 @@ static void check_heap(void)
 bool pageheap_is_valid(void)
 {
 	shim_lock_acquire(&ph.lock);
-	/* what moves is on no list: look again when it is back */
+	/* memory in transit is on no list: check when it has arrived */
 	while (ph.moving) {
 		shim_lock_release(&ph.lock);
 		sys_call3(SYS_sched_yield, 0, 0, 0);

@@ -23,7 +23,7 @@ static unsigned int bucket_of(const struct block *b)
 }
 
 /**
- * filler_insert - let a block be found
+ * filler_insert - make a block available
  * @b: a PART block with free pages, on no filler
  */
 void filler_insert(struct block *b)
@@ -42,7 +42,7 @@ void filler_insert(struct block *b)
 }
 
 /**
- * filler_remove - let a block not be found
+ * filler_remove - make a block unavailable
  * @b: a PART block, on a filler or not
  */
 void filler_remove(struct block *b)
@@ -68,7 +68,7 @@ void filler_remove(struct block *b)
 }
 
 /**
- * filler_update - keep a block where its free pages say
+ * filler_update - move a block to the bucket for its free pages
  * @b: a PART block whose @nused or @longest changed
  */
 void filler_update(struct block *b)
@@ -82,7 +82,7 @@ void filler_update(struct block *b)
 
 /**
  * filler_find - the best block with a free run
- * @id: of which filler
+ * @id: the filler
  * @n: pages in a row, 1 to BLOCK_PAGES
  *
  * Return: the block, still on the filler, or NULL.
@@ -106,7 +106,8 @@ struct block *filler_find(enum filler_id id, unsigned int n)
 
 /**
  * age_remove - take a block off its age list
- * @b: a PART block, on a list or not; @b->whole is as it was when it came on
+ * @b: a PART block, on a list or not; @b->whole must be as it was when it was
+ *	put there
  */
 void age_remove(struct block *b)
 {
@@ -140,7 +141,7 @@ static void age_append(struct block *b, unsigned int a)
 }
 
 /**
- * age_update - put a block on the age list its idle pages say
+ * age_update - move a block to the age list for its idle pages
  * @b: a PART block
  */
 void age_update(struct block *b)
@@ -155,7 +156,7 @@ void age_update(struct block *b)
 }
 
 /**
- * age_rotate - pass a block over
+ * age_rotate - move a block to the tail of its age list
  * @b: a PART block on an age list
  */
 void age_rotate(struct block *b)

@@ -29,13 +29,13 @@
 enum block_state {
 	BLOCK_NONE,		/* record not in use */
 	BLOCK_FREE,		/* end of a free run */
-	BLOCK_PART,		/* bitmaps count; in the filler if anything is free */
+	BLOCK_PART,		/* bitmaps are valid; in the filler if anything is free */
 	BLOCK_SPAN,		/* end of the whole blocks of one span */
-	BLOCK_LOST,		/* not ours any more, see pageheap_move.c */
+	BLOCK_LOST,		/* lost to another mapping, see pageheap_move.c */
 };
 
 /*
- * Free runs are kept apart by what memory they have; runs of the same kind
+ * Free runs are kept apart by the kind of their memory; runs of the same kind
  * join.
  */
 enum run_kind {
@@ -142,11 +142,14 @@ struct filler {
 
 _Static_assert(FILLER_WORDS <= 64, "one word summarises the buckets");
 
-/* Blocks by their idle pages in sixteenths, for the scavenger. */
+/* Age lists: blocks by their idle pages in sixteenths, for the scavenger. */
 #define AGES		17u
-/* A block is split when a quarter of it is idle: less is not worth a PMD. */
+/*
+ * A block is split when a quarter of it is idle: less is not worth losing a PMD
+ * mapping.
+ */
 #define SPLIT_AGE	5u
-/* And joined again when seven eighths are in use. */
+/* A block is joined again when seven eighths of it are in use. */
 #define JOIN_PAGES	(BLOCK_PAGES * 7 / 8)
 
 /* Free runs by length: exact below 64, then a bucket for each power of two. */
@@ -162,12 +165,12 @@ struct runs {
 struct pageheap {
 	struct shim_lock lock;
 	bool started;
-	bool whole;		/* grown out of 4 KiB memory */
-	unsigned int first;	/* page that is first used in a block until then */
+	bool whole;		/* the heap has outgrown 4 KiB memory */
+	unsigned int first;	/* until then: the first page to use in a block */
 	uint32_t tick;		/* scavenger's clock; read and written relaxed */
-	size_t mapped;		/* bytes; the rest are pages */
+	size_t mapped;		/* in bytes; the rest is in pages */
 	size_t inuse;
-	size_t idle;		/* free with memory, or on the way to lose it */
+	size_t idle;		/* free with memory, or about to lose it */
 	size_t moving;		/* calls to the backend without the lock */
 	size_t moved;		/* blocks that are @moved, and cuts between them */
 	size_t part;		/* PART blocks with pages in use */
@@ -176,50 +179,52 @@ struct pageheap {
 	size_t spans;
 	struct span *span_free;	/* descriptors, by their next */
 	struct runs runs[RUN_KINDS][BACKEND_NR];
-	size_t top;		/* of inuse: the peak it fell from */
-	size_t valley;		/* the least since then */
-	size_t swing;		/* the most it rose again, up to top */
-	size_t peak;		/* the most in this window, see scavenger.c */
+	size_t top;		/* of inuse: the peak from which it fell */
+	size_t valley;		/* its lowest value since then */
+	size_t swing;		/* the largest rise since, up to top */
+	size_t peak;		/* its highest value in this window, see scavenger.c */
 	size_t runs_low;	/* fewest free whole blocks since then */
 	size_t asked;		/* pages that spans took, for room_make() */
-	size_t made;		/* pages that it gave back since ph.whole */
-	size_t holes;		/* pages of memory given back that were used */
+	size_t made;		/* pages that room_make() has given back since ph.whole */
+	size_t holes;		/* pages that were given back and then used again */
 	size_t fresh;		/* bytes taken since pageheap_look(); no lock */
-	size_t step;		/* of them, until it is to look again; no lock */
-	struct block *age[2][AGES];	/* 4 KiB memory, blocks; FIFO */
+	size_t step;		/* of these, how many until the next check; no lock */
+	struct block *age[2][AGES];	/* one for 4 KiB memory, one for blocks; FIFO */
 	struct block *age_tail[2][AGES];
 	struct block *joins;	/* blocks that have filled up again */
 	struct block *owed, *owed_tail;	/* blocks to be split; FIFO */
-	size_t hurry;		/* so many of them before more memory is taken */
-	int64_t credit;		/* for giving back, in ns: see scavenger.c */
+	size_t hurry;		/* how many of them before more memory is taken */
+	int64_t credit;		/* credit for giving back, in ns: see scavenger.c */
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
 	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
 	uint64_t nr_remap, nr_refused;
-	struct filler filler[FILLERS];	/* last: a small heap touches little */
+	struct filler filler[FILLERS];	/* last, since a small heap touches few of them */
 };
 
 extern struct pageheap ph;
 
 /*
- * Between two looks at the limits: 64 MiB take 4 ms to clear, a look 0.1 to 0.2.
- * Near a limit half of what is left may be taken, but 512 KiB at least: these
- * are as long to clear as a look is.
+ * Bytes between two checks of the limits: clearing 64 MiB takes 4 ms, a check
+ * 0.1 to 0.2.  Near a limit half of what is left may be taken, but at least 512
+ * KiB, which take as long to clear as a check takes.
  */
 #define LIMIT_STEP	((size_t)64 << 20)
 #define LIMIT_STEP_MIN	((size_t)512 << 10)
-/* Without a limit, until the next look at the names of the groups, 5 us. */
+/*
+ * Without a limit: bytes until the names of the groups are read again, in 5 us.
+ */
 #define LIMIT_STEP_NONE	((size_t)16 << 20)
 
-/* Memory is about to be touched that was not there before. */
+/* Pages without memory are about to be touched. */
 static inline void fresh_add(size_t bytes)
 {
 	__atomic_fetch_add(&ph.fresh, bytes, __ATOMIC_RELAXED);
 }
 
 /*
- * Demand is learned as it happens: a rise from a valley, up to the peak before,
- * is memory that was better kept free than given back.
+ * Demand is learned as it happens: a rise from a valley, up to the previous
+ * peak, is memory that should have been kept instead of given back.
  */
 static inline void inuse_add(size_t pages)
 {
@@ -301,12 +306,12 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 
 /* pageheap_release.c: for the scavenger */
 /*
- * A split block may be a mapping of its own for the kernel, and cut another in
- * two: beyond 32 GiB of them the advice would cost half of the 65530 that a
- * process may have.
+ * A split block may be a mapping (VMA) of its own, and cut another one in two.
+ * Beyond 32 GiB of them the advice would use up half of the 65530 mappings that
+ * a process may have.
  */
 #define SPLIT_MAX	((size_t)16384)
-#define RETRY_TICKS	64u	/* until what the kernel refused is tried again */
+#define RETRY_TICKS	64u	/* until memory that the kernel refused is tried again */
 size_t pageheap_release_runs(size_t max, uint32_t age);
 size_t pageheap_release_idlest(uint32_t age, bool all);
 size_t pageheap_release_pages(void);
@@ -314,11 +319,12 @@ bool pageheap_join_one(void);
 bool pageheap_pay_one(void);
 
 /*
- * Giving back is paid for by what is freed, in nanoseconds of an EPYC of 2024
- * with Linux 6.18: a range of madvise(), a page of it, a huge page that goes as
- * one, and one that is split.  Freeing all of a heap costs no more than a page
- * earns, about what faulting it in as huge pages cost; the most that is kept is
- * what 640 MiB earn, and the most that is owed four huge pages.
+ * Freeing earns credit with which giving back is paid for.  Prices are in
+ * nanoseconds, as measured on an EPYC of 2024 with Linux 6.18: a range of
+ * madvise(), a page of it, a huge page that goes as a whole, and one that is
+ * split.  So giving back a whole heap costs no more than its pages have earned,
+ * about as much as faulting it in as huge pages did.  Credit is limited to what
+ * 640 MiB earn, debt to four huge pages.
  */
 #define COST_CALL	1000
 #define COST_PAGE	100
@@ -341,7 +347,7 @@ static inline void credit_spend(size_t ns)
 		ph.credit = -4 * COST_SPLIT;
 }
 
-/* pageheap_transit.c: what is on its way while the lock is not held */
+/* pageheap_transit.c: memory in transit while the lock is not held */
 
 enum transit_what {
 	TRANSIT_RUN,		/* a run that was counted as nothing */
@@ -352,9 +358,10 @@ enum transit_what {
 };
 
 /**
- * struct transit_of - what is on its way, and what it is if it never arrives
+ * struct transit_of - memory in transit, and what becomes of it if it never
+ * arrives
  * @what: enum transit_what
- * @kind: runs: the kind it has then
+ * @kind: runs: the kind that it has then
  * @backend: runs
  * @start: runs
  * @blocks: runs
@@ -377,8 +384,8 @@ void transit_fork_child(void);
 
 /* pageheap_room.c: how much the heap may take, and what it gives back for it */
 /*
- * 256 KiB: shorter spans share a block with others, and neither make room for
- * what they take nor leave much of a block.
+ * 256 KiB.  Shorter spans share a block with others: they need not make room
+ * for what they take, and leave little of a block unused.
  */
 #define SPARE_SPAN	32u
 
@@ -394,11 +401,11 @@ size_t room_set_step(void);
  * struct taken - whole blocks that were taken from the free runs
  * @start: first byte
  * @blocks: how many
- * @backend: whose
+ * @backend: its backend
  * @kind: the kind of the run they come from
  * @whole: they are memory in blocks
- * @thin: but the last, which is 4 KiB memory: pages of it that are to be used;
- *	0 if it is like the others
+ * @thin: pages of the last block to be used, if that is 4 KiB memory; 0 if it
+ *	is like the others
  */
 struct taken {
 	uintptr_t start;

@@ -9,8 +9,8 @@
  * back as soon as its copy is made.  No more than a block is in two places at a
  * time, so a growing object needs hardly more memory than it already has.
  *
- * Keeps true: a call that answers false changed nothing; what a moved piece
- * leaves behind has no memory and reads as zero.
+ * Keeps true: a call that returns false has changed nothing; the place that a
+ * piece leaves has no memory and reads as zero.
  *
  * The caller owns the span, and its new place is on no list, so nobody else
  * changes either while ph.lock is dropped.  Called by large for realloc().
@@ -21,13 +21,13 @@
 #include "base/sys.h"
 
 /*
- * What moved is a mapping of its own for the kernel, and cuts two others.  A
- * process may have 65530 mappings: 8192 blocks in which such a mapping may begin
- * or end leave most of these to the application.
+ * Memory that has moved is a mapping (VMA) of its own, and cuts two others.  A
+ * process may have 65530 mappings; a limit of 8192 blocks in which such a
+ * mapping begins or ends leaves most of these to the application.
  */
 #define MOVED_MAX	((size_t)8192)
 
-#define PIECES_MAX	64u	/* bits of a word; a span of more is copied */
+#define PIECES_MAX	64u	/* bits of a word; a span of more pieces is copied */
 
 /*
  * Mappings of the kernel's that one piece may be afterwards.  Each move of an
@@ -42,7 +42,7 @@ struct piece {
 	bool blocks;		/* whole ones, of a segment */
 };
 
-/* The piece of [@at, @end) that begins at @at. */
+/* The end of the piece of [@at, @end) that begins at @at. */
 static struct piece piece_at(uintptr_t at, uintptr_t end)
 {
 	const struct block *b = block_at(at);
@@ -56,9 +56,9 @@ static struct piece piece_at(uintptr_t at, uintptr_t end)
 }
 
 /*
- * Is there something to move, in few enough pieces?  @skip: whole blocks stay
- * aligned if so many pages are left free before the span.  @copied: pages that
- * do not move, and are in two places for a while.
+ * Is there something to move, in few enough pieces?  @skip: how many pages to
+ * leave free before the span, so that whole blocks stay aligned.  @copied:
+ * pages that are copied, and in two places for a while.
  */
 static bool is_movable(uintptr_t at, uintptr_t end, unsigned int *skip,
 		       size_t *copied)
@@ -185,8 +185,8 @@ static bool pieces_move(const struct backend_ops *ops, uintptr_t at,
 }
 
 /*
- * Give up what was taken, except for the part that belongs to somebody else by
- * now.
+ * Give up what was taken, except for the part that now belongs to another
+ * mapping.
  */
 static void taken_lose(const struct taken *t, const struct piece *lost)
 {
@@ -212,7 +212,10 @@ static void mark_moved(uintptr_t at)
 	}
 }
 
-/* What moved has left its old place; what was copied is free memory there. */
+/*
+ * The old place: a piece that was moved has left no memory, one that was copied
+ * has.
+ */
 static void pieces_leave(uintptr_t at, uintptr_t end, uint64_t moved)
 {
 	for (; at < end; moved >>= 1) {
@@ -266,7 +269,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		goto no;
 	}
-	/* in case it never arrives: who owns the memory then is not known */
+	/* in case it never arrives: the owner of the memory is unknown then */
 	of.what = TRANSIT_RUN;
 	of.kind = t.kind != RUN_RETURNED ? t.kind :
 		  t.whole ? RUN_WHOLE : RUN_PAGES;
@@ -276,7 +279,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	way = transit_leave(&of);
 	to = t.start + skip * PAGE_SIZE;
 	ok = pieces_move(ops, from, end, to, &moved, &cuts, &lost);
-	/* what moved brought the advice of its old place along */
+	/* a mapping that moved keeps the advice of its old place */
 	if (ok && t.whole)
 		taken_back(&t);
 	transit_enter(way);
@@ -294,7 +297,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	s->start = to;
 	s->npages = (uint32_t)npages;
 	ph.nr_remap++;
-	/* what was copied is idle where it was: beyond a hard limit it goes */
+	/* the old place of a copy is idle: beyond a hard limit it goes back */
 	room_allows(0);
 	shim_lock_release(&ph.lock);
 	return true;

@@ -7,15 +7,15 @@
  * kernel has taken it; a block is never joined while pages of it are being
  * given back, nor the reverse.
  *
- * Protected by ph.lock.  Called by scavenger, and by span and large for what
- * they let go of inside a span.
+ * Protected by ph.lock.  Called by scavenger, and by span and large to give
+ * back memory inside a span.
  */
 #include "limit.h"
 #include "pageheap_int.h"
 
 #define OS_PAGE	4096u
 
-#define REFUSED_MAX	16u	/* in a row, and the rest is left alone */
+#define REFUSED_MAX	16u	/* after as many refusals in a row the rest is left alone */
 
 /* Can [@start, @start + @n) and the @rest behind it be runs of their own? */
 static bool can_split(enum backend_id backend, uintptr_t start, size_t n,
@@ -26,9 +26,9 @@ static bool can_split(enum backend_id backend, uintptr_t start, size_t n,
 }
 
 /*
- * Give back what the kernel takes of @blocks that are on no list.  It refuses
- * a whole range for one locked page: then try halves, down to one block, and
- * double the size again behind it.
+ * Give back as many of @blocks, which are on no list, as the kernel takes.  It
+ * refuses a whole range because of one locked page: then try halves, down to
+ * one block, and double the size again behind it.
  */
 static size_t blocks_release(enum backend_id backend, enum run_kind kind,
 			     uintptr_t start, size_t blocks)
@@ -39,7 +39,7 @@ static size_t blocks_release(enum backend_id backend, enum run_kind kind,
 	bool ok;
 	int way;
 
-	ph.idle += blocks * BLOCK_PAGES;	/* until it is gone */
+	ph.idle += blocks * BLOCK_PAGES;	/* until all of it is gone */
 	while (blocks) {
 		struct backend_range range = { start, n * BLOCK_SIZE };
 
@@ -123,8 +123,9 @@ static size_t ranges_had(const struct block *b, const struct bits *had,
  * block_release - give the idle pages of a block back
  * @b: a PART block with idle pages; 4 KiB memory from then on
  *
- * The huge page behind it is split near a limit only: that takes twenty times
- * what giving it back as a whole does, and who frees everything soon does so.
+ * The huge page behind it is split only near a limit: a split takes twenty
+ * times as long as giving the huge page back whole, which becomes possible if
+ * the rest of the block is freed soon.
  *
  * Return: bytes given back.
  */
@@ -202,7 +203,10 @@ bool pageheap_pay_one(void)
 	return true;
 }
 
-/* The first on a list that is older than @age ticks; newer ones go behind. */
+/*
+ * Find the first block on a list that is older than @age ticks; newer ones move
+ * to the tail.
+ */
 static struct block *list_aged(struct block **list, uint32_t age)
 {
 	struct block *b = *list;
@@ -216,7 +220,7 @@ static struct block *list_aged(struct block **list, uint32_t age)
 	for (looks = 0; looks < 64; looks++) {
 		b = *list;
 		if (!b || b->age_tick == ph.tick)
-			return NULL;	/* all were looked at in this tick */
+			return NULL;	/* all of them have been looked at in this tick */
 		if (!b->joining && ph.tick - b->stamp >= age)
 			return b;
 		age_rotate(b);
@@ -243,11 +247,11 @@ size_t pageheap_release_pages(void)
 
 /**
  * pageheap_release_idlest - give the idle pages of one block back
- * @age: ticks for which nothing of it was claimed or freed
- * @all: blocks that are hardly idle as well
+ * @age: ticks for which none of its pages was claimed or freed
+ * @all: also of blocks that have few idle pages
  *
- * Called with ph.lock held, which is dropped in between.  A block of which the
- * kernel takes nothing is left alone from then on, and the next one tried.
+ * Called with ph.lock held, which is dropped in between.  If the kernel takes
+ * nothing of a block, it is left alone from then on, and the next one is tried.
  *
  * Return: bytes given back; 0 when there is nothing to give back.
  */

@@ -2,8 +2,8 @@
 /*
  * pageheap_resize: spans that grow and shrink where they are.
  *
- * Keeps true: a call that answers false changed nothing.  The blocks tell what
- * a span consists of: pages of PART blocks, and segments of whole blocks.
+ * Keeps true: a call that returns false has changed nothing.  The blocks tell
+ * what a span consists of: pages of PART blocks, and segments of whole blocks.
  *
  * Protected by ph.lock.  Called by large for realloc().
  */
@@ -14,7 +14,10 @@ static uintptr_t span_end(const struct span *s)
 	return s->start + s->npages * PAGE_SIZE;
 }
 
-/* Pages from @at to the end of its block that a span may grow into, up to @n. */
+/*
+ * How many pages, up to @n, a span can grow into between @at and the end of its
+ * block.
+ */
 static unsigned int part_room(uintptr_t at, size_t n)
 {
 	const struct block *b = block_at(at);
@@ -62,7 +65,10 @@ static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
 			  (t.kind == RUN_RETURNED &&
 			   room_wants_whole(t.blocks * BLOCK_SIZE +
 				       head * PAGE_SIZE));
-		/* arenas have blocks only, and a heap of blocks takes others */
+		/*
+		 * arenas consist of blocks only, and a heap made of blocks
+		 * takes others
+		 */
 		if (t.kind == RUN_RETURNED && !t.whole && ph.whole) {
 			runs_insert(at, t.blocks, t.backend, t.kind);
 			return false;

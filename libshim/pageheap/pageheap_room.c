@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pageheap_room: how much the heap may take, and what it gives back for it.
+ * pageheap_room: how much the heap may take, and what it gives back to make
+ * room.
  *
  * Keeps true: no way to grow takes memory that the hard limit does not allow;
- * nobody takes more than half of what is left below a limit between two looks
- * at it.
+ * between two checks of a limit, no more than half of what is left below it is
+ * taken.
  *
- * Protected by ph.lock, but for what says that it takes no lock.  Called by the
- * other files of the page heap, by span and large, by seam, and by entry and
- * percpu_stack through usage.h.
+ * Protected by ph.lock, except for functions that say that they take no lock.
+ * Called by the other files of the page heap, by span and large, by seam, and
+ * by entry and percpu_stack through usage.h.
  */
 #include "base/conf.h"
 #include "limit.h"
 #include "pageheap_int.h"
 
 /*
- * Free memory that does not fit makes room for what is taken anew, once the
- * heap has more than its peak in use, a 32nd and 1 MiB.  Spans below
- * SPARE_SPAN do not ask.  A block that is given back has to be cleared when it
- * is taken again, so a heap of blocks gives back no more in this way than its
- * peak, and a 64th of what is asked for from then on.
+ * Free memory that does not fit a request goes back to make room for new
+ * memory, once the heap exceeds its peak in use by a 32nd and 1 MiB.  Spans
+ * below SPARE_SPAN do not do this.  A block that is given back has to be
+ * cleared when it is taken again, so a heap of blocks gives back in this way no
+ * more than its peak, and from then on a 64th of what is requested.
  */
 #define SPARE_SHARE	32u
 #define SPARE_PAGES	((size_t)128)
@@ -27,8 +28,8 @@
 #define SPARE_ASKED	64u
 
 /**
- * room_make - give free memory back for new memory that nobody has touched yet
- * @more: pages of it that are not counted as in use so far
+ * room_make - give free memory back to make room for new memory
+ * @more: pages of it that do not count as in use yet
  */
 void room_make(size_t more)
 {
@@ -60,10 +61,10 @@ void room_make(size_t more)
  * room_leaves_much - is a block of 2 MiB too much for the last part of a span
  * @npages: pages of the span
  *
- * It is if more would be left of the block than of one that the scavenger would
- * join, and more than may be idle for nothing.  Of a span of less than a block,
- * what others like it cannot fill is left.  Spans below SPARE_SPAN fill a block
- * together with others.
+ * It is if more of the block would be left unused than the scavenger accepts
+ * when it joins one, and more than may be idle without a reason.  A span of
+ * less than a block leaves what others of its length cannot fill.  Spans below
+ * SPARE_SPAN fill a block together with others.
  */
 bool room_leaves_much(size_t npages)
 {
@@ -78,8 +79,8 @@ bool room_leaves_much(size_t npages)
 }
 
 /**
- * room_wants_whole - is new memory to come in blocks
- * @len: bytes of them
+ * room_wants_whole - should new memory come in blocks
+ * @len: its length in bytes
  *
  * Near a limit the unused rest of a block would be too much.
  */
@@ -90,11 +91,11 @@ bool room_wants_whole(size_t len)
 }
 
 /**
- * room_allows - may the heap have more, by the hard limit
- * @npages: pages that somebody is about to take; every way to grow asks
+ * room_allows - does the hard limit allow the heap to take more
+ * @npages: pages about to be taken; every way to grow calls this
  *
- * What is free is given back for it.  Called with the lock held, which is dropped
- * in between.
+ * Gives free memory back to make room.  Called with the lock held, which is
+ * dropped in between.
  */
 bool room_allows(size_t npages)
 {
@@ -120,9 +121,9 @@ bool pageheap_is_due(size_t bytes)
 }
 
 /**
- * room_set_step - decide how much may be taken until the next look
+ * room_set_step - decide how much may be taken until the next check
  *
- * Return: what was left at this one.
+ * Return: what is left now.
  */
 size_t room_set_step(void)
 {

@@ -10,7 +10,7 @@
  */
 #include "pageheap_int.h"
 
-#define TRIES	256u	/* to find a run in a bucket; one that does not fit is 8 */
+#define TRIES	256u	/* work in a bucket; a run that does not fit is 8 */
 
 static unsigned int bucket_of(size_t blocks)
 {
@@ -90,7 +90,7 @@ size_t runs_blocks(void)
 }
 
 /**
- * runs_note_low - some of them are gone: remember how few there were
+ * runs_note_low - some of them have been taken: remember the smallest number
  */
 void runs_note_low(void)
 {
@@ -104,8 +104,8 @@ void runs_note_low(void)
  * runs_insert - make a run free
  * @start: first byte
  * @blocks: length; the first and the last have records
- * @backend: whose
- * @kind: what is behind it
+ * @backend: their backend
+ * @kind: the kind of its memory
  *
  * Return: the first block of the run that it became or joined.
  */
@@ -147,8 +147,8 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 }
 
 /*
- * Take [@start, @start + @blocks) out of the run at @head, and put back what
- * is left of it on both sides.  Changes nothing if a record cannot be had.
+ * Take [@start, @start + @blocks) out of the run at @head, and put back the
+ * rest on both sides.  Changes nothing if there is no memory for a record.
  */
 static bool run_cut(struct block *head, uintptr_t start, size_t blocks)
 {
@@ -185,7 +185,10 @@ static uintptr_t run_fit(const struct block *head, size_t blocks, size_t align)
 	return skip + blocks <= head->run ? start : 0;
 }
 
-/* The shortest run that is long enough, and was not refused within @age ticks. */
+/*
+ * The shortest run that is long enough and that the kernel has not refused
+ * within @age ticks.
+ */
 static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 			      uint32_t age, uintptr_t *start)
 {
@@ -197,10 +200,12 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 		struct block *head = r->list[i];
 
 		if (!(r->nonempty[i / 64] >> (i % 64))) {
-			i |= 63;	/* none in the rest of this word */
+			i |= 63;	/* no bit in the rest of this word */
 			continue;
 		}
-		/* a bucket's runs differ: look at some, then go up */
+		/*
+		 * the runs of a bucket differ in length: try some, then go up
+		 */
 		for (tries = 0; head && tries < TRIES; head = head->next) {
 			if (head->stuck && ph.tick - head->stamp < age) {
 				tries++;
@@ -217,7 +222,7 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 
 /**
  * runs_take - take blocks from the free runs of one kind
- * @backend: whose
+ * @backend: their backend
  * @kind: which kind
  * @blocks: how many in a row
  * @align: bytes, a power of two, at least BLOCK_SIZE
@@ -238,11 +243,11 @@ bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 }
 
 /**
- * runs_take_old - take the longest run there is, by halves, to give it back
- * @backend: whose
+ * runs_take_old - take the longest run, in halves, to give it back
+ * @backend: their backend
  * @kind: which kind
  * @blocks: in: how many at most; out: how many
- * @age: ticks for which the kernel did not refuse it
+ * @age: ticks for which the kernel must not have refused it
  * @start: out: first byte
  *
  * Return: false with nothing changed if there is none.
@@ -285,7 +290,7 @@ static unsigned int room_behind(const struct block *head)
 
 /**
  * runs_take_beside - take blocks beside a block that has room for more
- * @backend: whose
+ * @backend: their backend
  * @kind: which kind
  * @blocks: how many in a row
  * @part: pages in a row that the block behind or before them must have free
@@ -325,7 +330,7 @@ bool runs_take_beside(enum backend_id backend, enum run_kind kind,
  * runs_take_at - take blocks at an address, if they are free
  * @start: first byte, where a free run must begin
  * @blocks: how many in a row
- * @backend: in: whose they must be
+ * @backend: in: the backend that they must be of
  * @kind: out: their kind
  *
  * Return: false with nothing changed if they are not all free and of a kind.
@@ -346,9 +351,9 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
  * runs_insert_unused - let a block without used pages join the free runs
  * @b: a PART block; nothing is done if pages of it are in use
  *
- * It does if all of its memory is of one kind.  4 KiB pages stay where they are
- * until the rest of them is given back; if the kernel refused that, all of the
- * block counts as memory from here on.
+ * It does if all of its memory is of one kind.  A block with some 4 KiB pages
+ * stays apart until these are given back; if the kernel has refused that, all
+ * of the block counts as having memory from here on.
  */
 void runs_insert_unused(struct block *b)
 {

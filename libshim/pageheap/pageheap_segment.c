@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pageheap_segment: what a span consists of: segments of whole blocks, and pages
- * of PART blocks.
+ * pageheap_segment: the parts of a span: segments of whole blocks, and pages of
+ * PART blocks.
  *
  * Keeps true: the records of a segment's first and last block tell its length,
- * and the sums over blocks in spans agree with the segments there are.
+ * and the sums over blocks in spans are those over the segments.
  *
  * Protected by ph.lock.  Called by the other files of the page heap.
  */
@@ -14,7 +14,7 @@
  * segment_make - make whole blocks a segment of a span
  * @start: first byte; the first and the last block have records
  * @blocks: how many
- * @whole: they are memory in blocks, not in 4 KiB pages
+ * @whole: their memory is blocks, not 4 KiB pages
  */
 void segment_make(uintptr_t start, size_t blocks, bool whole)
 {
@@ -37,7 +37,7 @@ void segment_make(uintptr_t start, size_t blocks, bool whole)
  * segment_break - take a segment out of its span
  * @start: first byte
  * @blocks: how many, all of the segment
- * @whole: as segment_make() was told
+ * @whole: as for segment_make()
  *
  * The caller owns the blocks then: they are in no span and on no list.
  */
@@ -52,7 +52,7 @@ void segment_break(uintptr_t start, size_t blocks, bool whole)
 }
 
 /**
- * segment_free - free pages of a span
+ * segment_free - free a part of a span
  * @at: first byte; where a segment begins, or inside a PART block
  * @end: behind the last byte
  *

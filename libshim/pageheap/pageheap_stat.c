@@ -2,9 +2,9 @@
 /*
  * pageheap_stat: the page heap in numbers, at boot and around fork().
  *
- * Every figure but one is a sum that is maintained anyway, so reading them all
- * holds the lock for some hundred instructions, and a few for each block that is
- * to be split.
+ * Every figure but one is a sum that is maintained anyway, so reading them
+ * holds the lock for some hundred instructions, and for a few more for each
+ * block that is to be split.
  */
 #include <string.h>
 
@@ -102,8 +102,8 @@ void pageheap_fork_child(void)
 {
 	meta_fork_child();
 	/*
-	 * a thread that a signal interrupted may hold the lock: leave it alone
-	 * then
+	 * a signal may have interrupted this thread while it held the lock:
+	 * leave it alone then
 	 */
 	if (!(ph.lock.state & SHIM_LOCK_KEPT))
 		transit_fork_child();

@@ -7,7 +7,7 @@
  * changed, so that it cannot fail.
  *
  * Protected by ph.lock, which is dropped only while the backend gets memory for
- * what has been taken.  Called by the other files of the page heap.
+ * the blocks.  Called by the other files of the page heap.
  */
 #include "base/conf.h"
 #include "base/sys.h"
@@ -71,9 +71,9 @@ found:
 }
 
 /**
- * taken_thin - decide what the last block is made of
- * @t: what was taken; @t->thin is set
- * @npages: pages that a span gets of it
+ * taken_thin - decide whether the last block is a block or 4 KiB memory
+ * @t: the blocks; @t->thin is set
+ * @npages: pages of the span
  */
 void taken_thin(struct taken *t, size_t npages)
 {
@@ -82,7 +82,7 @@ void taken_thin(struct taken *t, size_t npages)
 }
 
 /**
- * taken_back - get memory behind what was taken, where that can fail later
+ * taken_back - get memory for the blocks, if touching them could fail otherwise
  * @t: blocks without memory, on no list
  *
  * Called without the lock, or with it.
@@ -102,7 +102,10 @@ bool taken_back(const struct taken *t)
 	return false;
 }
 
-/* An earlier advice may make blocks of this memory: it is to be pages now. */
+/*
+ * Earlier advice may make huge pages of this memory, which is to be 4 KiB pages
+ * now.
+ */
 static void taken_in_pages(const struct taken *t)
 {
 	const struct backend_ops *ops = backend_ops(t->backend);
@@ -118,8 +121,8 @@ static void taken_in_pages(const struct taken *t)
  * @npages: pages of the span
  * @align: bytes, a power of two, at least BLOCK_SIZE
  *
- * With memory behind them where that can fail later.  The lock is dropped
- * while the backend gets it: nobody else can find the blocks.
+ * They have memory if touching them could fail otherwise.  The lock is dropped
+ * while the backend gets it, when no other thread can find the blocks.
  *
  * Return: false with nothing changed if there are none.
  */
@@ -133,7 +136,9 @@ bool taken_get(struct taken *t, size_t npages, size_t align)
 	int way;
 
 	t->blocks = blocks;
-	/* memory that may never be touched is not worth getting beforehand */
+	/*
+	 * it is not worth getting memory beforehand that may never be touched
+	 */
 	if (len > shim_conf.populate_max)
 		backend = BACKEND_THP;
 	for (;;) {
@@ -146,7 +151,7 @@ bool taken_get(struct taken *t, size_t npages, size_t align)
 			if (t->thin)
 				len = npages * PAGE_SIZE;
 			room_make(len / PAGE_SIZE);
-			/* what is not a block counts when it is claimed */
+			/* 4 KiB pages count when they are claimed */
 			fresh_add(len - t->thin * PAGE_SIZE);
 			if (ph.owed)
 				ph.hurry += blocks;
@@ -169,13 +174,13 @@ bool taken_get(struct taken *t, size_t npages, size_t align)
 }
 
 /**
- * taken_use - give a span what was taken for it
+ * taken_use - give a span the blocks that were taken for it
  * @t: blocks that taken_prepare() has prepared
  * @skip: pages of the first block that stay free; not a whole block
- * @npages: pages of the span behind them
+ * @npages: pages of the span, which lies behind them
  *
- * Whole blocks become a segment of it, the first one's rest and a part of the
- * last are claimed page by page.
+ * Whole blocks become a segment of it; the rest of the first and the used part
+ * of the last are claimed page by page.
  *
  * Return: true if its memory reads as zero.
  */
@@ -210,10 +215,10 @@ bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
 }
 
 /**
- * taken_prepare - get the records that taken_use() needs
- * @t: what was taken: its first and last block have them
- * @skip: as there
- * @npages: as there
+ * taken_prepare - make the records that taken_use() needs
+ * @t: the blocks, of which the first and the last have records
+ * @skip: as for taken_use()
+ * @npages: as for taken_use()
  *
  * Return: false if there is no memory for them.
  */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pageheap_transit: memory on its way, while ph.lock is not held.
+ * pageheap_transit: memory in transit, while ph.lock is not held.
  *
- * System calls on memory are made without the lock.  Meanwhile the memory is on
- * no list; it is recorded here, so that the child of a fork can put it back,
- * because the thread that would have done so does not exist there.  So fork()
- * never waits for another thread's system call.
+ * System calls on memory are made without the lock.  In the meantime the memory
+ * is on no list.  It is recorded here so that the child of a fork can put it
+ * back, since the thread that would have done so does not exist there.  So
+ * fork() never waits for another thread's system call.
  *
  * Keeps true: an entry with an owner belongs to a call in progress.  Putting
  * memory back assumes as little as possible: the memory may or may not be
@@ -16,19 +16,19 @@
 #include "pageheap_int.h"
 #include "base/sys.h"
 
-/* As many threads at once; another keeps the lock during its call. */
+/* As many threads at once; a further one keeps the lock during its call. */
 #define TRANSITS	32
 
 struct transit {
-	uint32_t owner;		/* shim_lock_self(), 0: not in use */
+	uint32_t owner;		/* shim_lock_self(), or 0 if the entry is not in use */
 	struct transit_of of;
 };
 
 static struct transit transits[TRANSITS] SHIM_BSS_LARGE;
 
 /**
- * transit_leave - write down what is on its way, and drop the lock
- * @of: what; copied
+ * transit_leave - record memory that goes into transit, and drop the lock
+ * @of: the memory; copied
  *
  * Return: for transit_enter(); -1 if there is no room: the lock is still held.
  */
@@ -50,8 +50,8 @@ int transit_leave(const struct transit_of *of)
 }
 
 /**
- * transit_enter - it has arrived
- * @i: what transit_leave() returned; the lock is held again
+ * transit_enter - the memory has arrived
+ * @i: from transit_leave(); the lock is held again
  */
 void transit_enter(int i)
 {
@@ -62,7 +62,7 @@ void transit_enter(int i)
 	transits[i].owner = 0;
 }
 
-/* Pages that were about to be given back: they are idle again. */
+/* Pages that were about to be given back are idle again. */
 static void hold_undo(struct block *b, const struct bits *held)
 {
 	struct backend_range r[BACKEND_RANGES];
@@ -108,10 +108,11 @@ static void put_back(const struct transit_of *of)
 }
 
 /**
- * transit_fork_child - what other threads had on its way goes back
+ * transit_fork_child - put back what other threads had in transit
  *
- * In the child of a fork, with the lock held.  What the forking thread was doing
- * itself, when a signal interrupted it, stays: it goes on with it.
+ * In the child of a fork, with the lock held.  What the forking thread itself
+ * had in transit, when a signal interrupted it, stays: the thread will complete
+ * its call.
  */
 void transit_fork_child(void)
 {

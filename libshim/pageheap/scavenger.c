@@ -4,14 +4,14 @@
  *
  * Free pages that have memory are worth keeping for two reasons: they were
  * taken again within the last minute (demand), or giving it back is not worth a
- * block (slack).  The rest goes: whole free blocks first, then the idle pages
- * of the blocks that have most of them.
+ * block (slack).  The rest goes back: whole free blocks first, then the idle
+ * pages of the blocks that have the most.
  *
  * Demand is measured, not guessed.  When the pages in use fall from a peak to a
  * valley and rise again, the rise, up to the old peak, is memory that should
- * have been kept.  The first fall of a process shows no such demand, so a heap
- * that shrinks for good is given back at once; a heap that swings is kept for a
- * minute after its last swing.
+ * have been kept.  The first fall shows no such demand, so a heap that shrinks
+ * for good is given back at once; the memory of a heap that swings is kept for
+ * a minute after its last swing.
  *
  * There is no background thread.  It would make a process with one thread a
  * process with two, which unshare() and setns() refuse; it would keep the
@@ -39,25 +39,25 @@
 #include "pageheap_int.h"
 #include "scavenger.h"
 
-#define TICK_NS		150000000ull	/* some looks a second */
+#define TICK_NS		150000000ull	/* a few ticks a second */
 #define AGE_TICKS	SCAVENGER_AGES	/* 0.6 s, and up to a tick more */
 #define WINDOW_NS	SCAVENGER_WINDOW_NS
 #define LIMIT_TICKS	7u
 #define IDLE_TICKS	2u
 #define SLACK_SHARE	SCAVENGER_SLACK
-#define BURST_SHARE	16u		/* and so much more until it goes at once */
+#define BURST_SHARE	16u		/* and how much more before it goes back at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
-#define LOOK_CALLS	64u		/* calls between two looks at the clock */
+#define LOOK_CALLS	64u		/* calls between two readings of the clock */
 /*
- * Blocks of which pages are given back in a look, 60 to 100 us each: 1 % of a
- * tick.  Joining one copies 2 MiB, splitting one takes 300 us.
+ * Work of one tick, in blocks of which pages are given back, 60 to 100 us each:
+ * 1 % of the time.  Joining a block copies 2 MiB, splitting one takes 300 us.
  */
 #define LOOK_WORK	16u
 #define JOIN_WORK	8u
 #define PAY_WORK	2u
-#define CREDIT_KEEP	1000000		/* 1 ms: 10 to 20 blocks' ranges come first */
+#define CREDIT_KEEP	1000000		/* 1 ms: 10 to 20 blocks' ranges */
 #define HURRY_CALLS	4u		/* 1.2 ms; clearing as many blocks takes as long */
-#define IDLE_STEPS	8		/* calls of scavenger_has_time() that say yes */
+#define IDLE_STEPS	8		/* how often scavenger_has_time() says yes */
 
 struct scavenger scav;
 
@@ -87,7 +87,7 @@ static size_t slack(void)
 	return limit_pressure() == LIMIT_FAR ? ph.inuse / SLACK_SHARE : 0;
 }
 
-/* Pages that the last minute says will be taken again. */
+/* Pages that will be taken again, as far as the last minute shows. */
 static size_t demand(void)
 {
 	size_t swing = ph.swing > scav.swing ? ph.swing : scav.swing;
@@ -98,7 +98,7 @@ static size_t demand(void)
 	return up_to > ph.inuse ? up_to - ph.inuse : 0;
 }
 
-/* A window is over: what was learned before the last one is forgotten. */
+/* A window is over: forget what was learned before the last one. */
 static void demand_age(uint64_t now)
 {
 	scav.window_ns = now;
@@ -113,7 +113,7 @@ static void demand_age(uint64_t now)
 	}
 }
 
-/* Time has passed: count it, and learn from it. */
+/* Begin a new tick if it is time, and update demand. */
 static void tick(uint64_t now)
 {
 	if (!scav.window_ns)
@@ -127,7 +127,7 @@ static void tick(uint64_t now)
 	ph.runs_low = runs_blocks();
 }
 
-/* Whole free blocks that nobody wanted for as long as ages go back. */
+/* Give back whole free blocks that were not needed for AGE_TICKS. */
 static size_t runs_aged(void)
 {
 	size_t low = scav.runs_low[0];
@@ -149,7 +149,7 @@ static size_t release_some(size_t keep, bool urgent)
 		blocks = aged;
 	if (blocks)
 		done = pageheap_release_runs(blocks, RETRY_TICKS);
-	/* these are gone, and no newer ones have their age */
+	/* these are gone, and newer ones have not reached that age */
 	for (i = 0; i < AGE_TICKS; i++)
 		scav.runs_low[i] -= done / BLOCK_SIZE < scav.runs_low[i] ?
 				  done / BLOCK_SIZE : scav.runs_low[i];
@@ -158,7 +158,10 @@ static size_t release_some(size_t keep, bool urgent)
 	return done;
 }
 
-/* Time has passed: give back what has its age, and join what has filled up. */
+/*
+ * At a tick: give back what has reached its age, and join blocks that have
+ * filled up.
+ */
 static void look(void)
 {
 	uint64_t now = clock_coarse();
@@ -193,7 +196,7 @@ static void look(void)
 		__atomic_store_n(&scav.due, true, __ATOMIC_RELAXED);
 }
 
-/* Much is free: give a part of it back, old or new. */
+/* Much is free: give a part of it back, whatever its age. */
 static size_t drain(void)
 {
 	size_t keep = slack() + demand(), done = 0;
@@ -211,8 +214,8 @@ static size_t drain(void)
 }
 
 /*
- * Memory was taken while huge pages are owed: the heap would have more than its
- * peak if they were not split now.
+ * Memory was taken while the kernel still keeps huge pages for us: unless they
+ * are split now, the heap would exceed its peak.
  */
 static void hurry(void)
 {

@@ -14,9 +14,9 @@
 
 /**
  * struct scavenger_stat - what the scavenger has done
- * @looks: looks that time has called for
+ * @looks: ticks at which idle memory was looked for
  * @drains: calls that gave memory back because much of it was free
- * @demand: bytes kept because the last minute has shown they come back
+ * @demand: bytes kept because, by the last minute, they will be needed
  */
 struct scavenger_stat {
 	uint64_t looks;
@@ -57,35 +57,37 @@ struct scavenger {
 extern struct scavenger scav __attribute__((visibility("hidden")));
 
 /**
- * scavenger_work - pages became free, or the heap has grown
+ * scavenger_work - to be called when pages became free, or the heap has grown
  *
- * Called with ph.lock held, which may be dropped in between, and no other of the
- * page heap or below.  Does some of the work there is.
+ * Called with ph.lock held, which may be dropped in between, and no other lock
+ * of this layer or below.  Does a part of the pending work.
  */
 void scavenger_work(void);
 
 /**
- * scavenger_idle_due - is it time for what the layers above do now and then
+ * scavenger_idle_due - is it time for the periodic work of the layers above
  *
- * True for one caller every 300 ms or so, while memory is freed: caches of idle
- * CPUs, spans that hardly anybody uses.  Takes no lock.
+ * True for one caller about every 300 ms, while memory is freed; that caller
+ * empties the caches of idle CPUs and purges spans that are hardly used.  Takes
+ * no lock.
  */
 bool scavenger_idle_due(void);
 
 /**
- * scavenger_has_time - may who was told by scavenger_idle_due() go on
+ * scavenger_has_time - may the caller to which scavenger_idle_due() said yes go
+ *	on
  *
  * Return: false when it has done its share; the rest is for the next time.
  */
 bool scavenger_has_time(void);
 
 /**
- * scavenger_may_spend - may who frees give a part of it back at once
+ * scavenger_may_spend - may a caller that frees give memory back at once
  *
  * Takes no lock.
  *
- * Return: false when what was freed has paid for no more; near a limit it never
- * is.
+ * Return: false when the credit for freed memory is used up; never near a
+ * limit.
  */
 bool scavenger_may_spend(void);
 
@@ -98,7 +100,7 @@ bool scavenger_may_spend(void);
 void scavenger_get_stat(struct scavenger_stat *st);
 
 /**
- * scavenger_fork_child - the child of a fork begins anew
+ * scavenger_fork_child - start again in the child of a fork
  *
  * Called with ph.lock held.
  */

@@ -41,9 +41,9 @@ static struct {
 	uint64_t hits;
 	/* lengths that were given back because of a miss */
 	uint32_t gone[KEEP_SPANS];
-	uint32_t ngone;			/* ever */
+	uint32_t ngone;			/* how many, ever */
 	uint32_t forgive;		/* misses that will give nothing back */
-	bool used;			/* since large_idle() looked */
+	bool used;			/* since the last large_idle() */
 	struct span *span[KEEP_SPANS];	/* oldest first */
 } keep = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
 
