@@ -30,8 +30,9 @@ static struct seam_stat stats[BOX_STATS] = {
 	[BOX_RC_CYCLES] = { .name = "box.rc_cycles" },
 };
 
-/* 0 not asked yet, 1 no, 2 yes; the answer is always the same, so races do not
- * matter
+/*
+ * 0: not determined yet, 1: no, 2: yes.  Every thread determines the same, so
+ * races do not matter.
  */
 static uint8_t seam_state, watch_state;
 
@@ -48,7 +49,7 @@ void box_die(const char *what, const void *p)
 	int n = snprintf(line, sizeof(line), "libshim-box: %s (%p)\n", what, p);
 
 	if (write(STDERR_FILENO, line, (size_t)n) != n)
-		abort();	/* there is nobody to tell */
+		abort();	/* no way to report it */
 	abort();
 }
 
@@ -60,7 +61,7 @@ static void seam_find(void)
 
 	if (!here && seam_version &&
 	    write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		here = false;	/* nobody to tell */
+		here = false;	/* no way to report it */
 	if (here)
 		seam_stat_register(SEAM_BOX, stats, BOX_STATS);
 	__atomic_store_n(&seam_state, here ? 2 : 1, __ATOMIC_RELEASE);

@@ -46,8 +46,8 @@ bool box_has_seam(void);
 bool box_is_watched(void);
 
 /**
- * box_die - report a mistake of the caller's and abort
- * @what: who says it, and what it is
+ * box_die - report a misuse and abort
+ * @what: the function that reports, and the misuse
  * @p: the pointer that it is about
  */
 void box_die(const char *what, const void *p)

@@ -7,7 +7,7 @@
  * here.  With libshim the seam calls these handlers, after the application's own;
  * without it glibc does.
  *
- * Called by pool, heap and rc when a lock is made and when it goes.
+ * Called by pool, heap and rc when a lock is made and when it is freed.
  */
 #include <pthread.h>
 

@@ -10,12 +10,12 @@
 
 #include "base/lock.h"
 
-/* The order in which fork() takes them, and everybody else. */
+/* The order in which fork(), like every other thread, takes them. */
 enum box_order {
 	BOX_LOCK_SLOTS,		/* before those of pools */
 	BOX_LOCK_OWN,		/* a pool's or a heap's */
 	BOX_LOCK_SPANS,		/* after those of heaps */
-	BOX_LOCK_CELLS,		/* of weak references: the last ones */
+	BOX_LOCK_CELLS,		/* of weak references, after all others */
 	BOX_LOCK_ORDERS
 };
 
@@ -41,15 +41,15 @@ struct box_lock {
 void box_lock_init(struct box_lock *l, enum box_order order);
 
 /**
- * box_lock_gone - fork() is to forget a lock
- * @l: the lock, held by nobody
+ * box_lock_gone - make fork() forget a lock
+ * @l: the lock, which is not held
  */
 void box_lock_gone(struct box_lock *l);
 
 /**
- * struct box_once - something that is done before anything else, once
+ * struct box_once - state of something that is done once
  * @once: how
- * @done: fast: it was done
+ * @done: whether it has been done, for a fast check
  */
 struct box_once {
 	pthread_once_t once;
@@ -60,8 +60,8 @@ struct box_once {
 
 /**
  * box_once - do something once
- * @o: what was done
- * @fn: does it
+ * @o: its state
+ * @fn: the function that does it
  */
 static inline void box_once(struct box_once *o, void (*fn)(void))
 {

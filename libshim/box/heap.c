@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * heap: heaps of one's own: locks, limits, numbers, and which engine.
+ * heap: separate heaps: locks, limits, statistics, and the choice of the
+ * engine.
  *
- * Keeps true: an engine is called with the heap's lock held.  A shared heap's lock
- * is a robust mutex: whoever gets it after its owner died makes the heap whole
- * before anything else.
+ * Keeps true: an engine is called with the heap's lock held.  A shared heap's
+ * lock is a robust mutex: the thread that gets it after its owner has died
+ * repairs the heap before anything else.
  * @held is kept by heap_room, @objects and @used by the engines.
  *
  * Called by the application.
@@ -23,7 +24,7 @@ void __asan_poison_memory_region(const volatile void *p, size_t n)
 void __asan_unpoison_memory_region(const volatile void *p, size_t n)
 	__attribute__((weak));
 
-/* Freed objects are poisoned, in the memory of one process. */
+/* Are freed objects poisoned for AddressSanitizer? Not in shared memory. */
 static uint32_t watched(void)
 {
 	return __asan_poison_memory_region ? HEAP_WATCHED : 0;
@@ -50,7 +51,7 @@ static __attribute__((noinline)) void shared_acquire(struct shim_heap *heap)
 
 static void shared_release(struct shim_heap *heap)
 {
-	/* the caller has the object by now, or is about to */
+	/* from here on the object counts as handed out */
 	__atomic_store_n(&heap->fit.pending, 0, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&heap->mutex);
 }
@@ -141,7 +142,7 @@ BOX_EXPORT struct shim_heap *shim_heap_at(void *mem, size_t len,
 		box_lock_init(&heap->lock, BOX_LOCK_OWN);
 	}
 	fit_init(heap, len);
-	/* release: whoever sees the magic number sees the rest */
+	/* release: a process that sees the magic number sees the rest */
 	__atomic_store_n(&heap->magic, HEAP_MAGIC, __ATOMIC_RELEASE);
 	box_count(BOX_HEAPS, 1);
 	return heap;
@@ -205,7 +206,7 @@ static __attribute__((noinline)) void *alloc_slow(struct shim_heap *heap,
 	return alloc(heap, size, 16);
 }
 
-/* Boundary tags, and nothing else to be looked at. */
+/* Boundary tags, and no other flag to check. */
 static __attribute__((noinline)) void *alloc_fit(struct shim_heap *heap,
 						 size_t size)
 {
@@ -285,7 +286,7 @@ BOX_EXPORT void *shim_heap_calloc(struct shim_heap *heap, size_t n, size_t size)
 	return p ? memset(p, 0, bytes) : NULL;
 }
 
-/* That it is an object of this heap is for the engine to say. */
+/* Whether it is an object of this heap is for the engine to check. */
 static void check_owner(struct shim_heap *heap, const void *p)
 {
 	if (unlikely(heap->foreign)) {
@@ -353,7 +354,7 @@ BOX_EXPORT void *shim_heap_realloc(struct shim_heap *heap, void *p, size_t size)
 	q = alloc(heap, size, 16);
 	if (!q)
 		return NULL;
-	/* the object may use more than was asked for: copy that, too */
+	/* the object may use more than was requested: copy that, too */
 	if (unlikely(heap->flags & HEAP_WATCHED))
 		__asan_unpoison_memory_region(p, have);
 	memcpy(q, p, have < size ? have : size);

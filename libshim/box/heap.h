@@ -2,8 +2,8 @@
 /*
  * heap: what the engines of heaps and their common part share.
  *
- * All functions of an engine are called with the heap's lock held, and leave errno
- * alone: NULL means no memory.
+ * All functions of an engine are called with the heap's lock held, and leave
+ * errno alone.  NULL means that there is no memory.
  */
 #ifndef SHIM_BOX_HEAP_H
 #define SHIM_BOX_HEAP_H
@@ -18,7 +18,7 @@
 #include "shim_heap.h"
 
 #define HEAP_MAGIC	0x70616568u
-#define HEAP_WATCHED	(1u << 31)	/* of flags: by AddressSanitizer */
+#define HEAP_WATCHED	(1u << 31)	/* in @flags: AddressSanitizer checks it */
 #define HEAP_LAYOUT	1u	/* of shared memory */
 
 /* What changes with the engine. */
@@ -62,8 +62,8 @@ struct fit {
  * struct shim_heap - a heap
  * @magic: HEAP_MAGIC
  * @layout: HEAP_LAYOUT and the size of this
- * @flags: as it was made
- * @foreign: in the caller's memory
+ * @flags: as given when it was made
+ * @foreign: it lies in the caller's memory
  * @lock: guards everything, unless @flags has SHIM_HEAP_SHARED
  * @mutex: guards everything then
  * @limit: see shim_heap_set_limit()
@@ -130,7 +130,7 @@ int seg_walk(struct shim_heap *heap, int (*fn)(void *p, size_t size, void *arg),
 bool seg_is_valid(struct shim_heap *heap);
 
 /**
- * seg_sums - count @used and @objects of a segregated heap
+ * seg_sums - compute @used and @objects of a segregated heap
  * @heap: the heap
  */
 void seg_sums(struct shim_heap *heap);
@@ -148,7 +148,8 @@ int fit_walk(struct shim_heap *heap, int (*fn)(void *p, size_t size, void *arg),
 bool fit_is_valid(struct shim_heap *heap);
 
 /**
- * fit_recover - make a heap whole after a process died in it
+ * fit_recover - repair a heap after a process died in the middle of an
+ *	operation
  * @heap: the heap, whose lock the caller has now
  */
 void fit_recover(struct shim_heap *heap);

@@ -14,10 +14,10 @@
  * All links are distances from struct fit, so that a heap may be mapped anywhere.
  *
  * When a process dies in an operation, only the tags' own sizes can be relied
- * on.  Each changes by one store, so that the chain of blocks is whole at
- * every moment, as before the operation or as after it; fit_recover() makes
- * sizes of blocks before, the tree and the sums anew from it.  A block that
- * was taken but not handed out yet is named by @pending and freed then.
+ * on.  Each changes by one store, so that the chain of blocks is whole at every
+ * moment, as before the operation or as after it; fit_recover() rebuilds the
+ * sizes of preceding blocks, the tree and the sums from it.  A block that was
+ * taken but not handed out yet is recorded in @pending, and freed then.
  *
  * Guarded by the heap's lock.  Called by heap.
  */
@@ -123,7 +123,7 @@ static uint32_t units_of(size_t size)
 
 /*
  * Take the beginning of the only free block, as every policy would: like
- * carve(), but the tree is one node before and after.
+ * carve(), but for a tree of one node before and after.
  */
 static struct tag *carve_alone(struct fit *f, struct tag *t, uint32_t units)
 {
@@ -203,7 +203,7 @@ out:
 	return (char *)t + TAG;
 }
 
-/* The tag of a live object, or the process dies. */
+/* The tag of a live object; abort if it is not one. */
 static struct tag *tag_of(struct shim_heap *heap, const void *p)
 {
 	struct tag *t = (struct tag *)((uintptr_t)p - TAG);
@@ -277,7 +277,7 @@ size_t fit_usable(struct shim_heap *heap, const void *p)
 	return size_of(tag_of(heap, p)) * UNIT - TAG;
 }
 
-/* Resize in place: into the free block behind it, or giving its end back. */
+/* Resize in place: grow into the free block behind it, or give its end back. */
 bool fit_resize(struct shim_heap *heap, void *p, size_t size)
 {
 	struct tag *t = tag_of(heap, p), *next = after(t), *rest;
@@ -382,7 +382,7 @@ void fit_recover(struct shim_heap *heap)
 
 	if (f->pending) {
 		t = tag_at(f, f->pending);
-		/* it is a block only if the store took place */
+		/* it is a block only if the store has happened */
 		for (off = f->segments; off; off = segment_at(f, off)->next)
 			for (next = &segment_at(f, off)->first; size_of(next);
 			     next = after(next))

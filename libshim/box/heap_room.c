@@ -2,8 +2,8 @@
 /*
  * heap_room: the spans of a heap, within its limit.
  *
- * Keeps true: @held and @spans are what heap_span has given the heap and not got
- * back.  The heap's lock is held.
+ * Keeps true: @held and @spans count the spans that the heap has from
+ * heap_span.  The heap's lock is held.
  *
  * Called by heap_fit and heap_seg.
  */

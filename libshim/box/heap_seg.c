@@ -71,7 +71,7 @@ static uint32_t class_size(unsigned int class)
 	return sizes[class];
 }
 
-/* Eight objects at least, but those of 16 to 512 bytes have a page. */
+/* A run has eight objects at least; those of 16 to 512 bytes have a page. */
 static unsigned int class_pages(uint32_t size)
 {
 	return size <= 512 ? 1 : size <= 1024 ? 2 : size <= 2048 ? 4 : 8;
@@ -192,7 +192,7 @@ void seg_destroy(struct shim_heap *heap)
 	heap_span_put(home, CHUNK, home->handle);
 }
 
-/* @n free pages in a row, or PAGES. */
+/* The first of @n free pages in a row, or PAGES if there are none. */
 static unsigned int find_pages(uint16_t free, unsigned int n)
 {
 	unsigned int m = free, i;
@@ -351,7 +351,7 @@ void *seg_alloc(struct shim_heap *heap, size_t size, size_t align)
 	return seg_refill(heap, class);
 }
 
-/* The run of a live object, or the process dies. */
+/* The run of a live object; abort if it is not one. */
 static struct seg_run *run_of(struct seg_chunk *c, const void *p)
 {
 	uint32_t at = (uint32_t)((uintptr_t)p & (CHUNK - 1)), start;
@@ -368,7 +368,10 @@ static struct seg_run *run_of(struct seg_chunk *c, const void *p)
 	box_die("shim_heap_free(): not an object of the heap", p);
 }
 
-/* The mark is there: is the object on the list of free ones as well? */
+/*
+ * The object has the mark of a free one: is it on the list of free objects,
+ * too?
+ */
 static void check_double(const struct seg_run *r, const void *p)
 {
 	void *const *q;

@@ -10,19 +10,19 @@
 #include "box.h"
 #include "heap.h"
 
-#define SEG_MAX		((size_t)4096)	/* larger: 1 in 8 is lost at most */
+#define SEG_MAX		((size_t)4096)	/* beyond, more than 1 in 8 is lost */
 
 /**
  * struct seg_run - pages in a row of objects of one class
  * @free: list of objects that were freed
  * @next: partial runs of the class
  * @prev: the same
- * @at: offset in the chunk of what was never handed out
+ * @at: offset in the chunk from which memory was never handed out
  * @end: offset of the end of the last object
  * @size: bytes in an object
- * @used: objects that are out
+ * @used: objects handed out
  * @class: the class
- * @npages: pages, 0 in what is not a run's first page
+ * @npages: its pages; 0 for a page that is not the first of a run
  * @back: pages back to the run's first one
  * @listed: on the list of partial runs
  *
@@ -37,8 +37,8 @@ struct seg_run {
 	uint32_t size;
 	uint16_t used;
 	uint8_t class;
-	uint8_t npages;		/* 0: not a run's first page */
-	uint8_t back;		/* pages to the run's first one */
+	uint8_t npages;		/* 0: not the first page of a run */
+	uint8_t back;		/* pages back to the run's first one */
 	uint8_t listed;		/* on partial */
 };
 
@@ -54,7 +54,7 @@ static inline unsigned int seg_class(size_t size)
 	       ((unsigned int)((size - 1) >> (shift - 2)) & 3);
 }
 
-/* An object of a run, or NULL if it has none. */
+/* Take an object of a run; NULL if it has none. */
 static inline void *seg_take_maybe_null(struct seg_run *r)
 {
 	void **p = r->free;
@@ -73,7 +73,7 @@ static inline void *seg_take_maybe_null(struct seg_run *r)
 }
 
 /**
- * seg_refill - an object of a class whose run has none left
+ * seg_refill - get an object of a class whose run has none left
  * @heap: the heap
  * @class: the class
  *

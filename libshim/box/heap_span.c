@@ -8,9 +8,9 @@
  * not used.
  *
  * The last few spans of 64 KiB that heaps gave back are kept for the next heap
- * (a request's, a tenant's), and are given back when there is time.  They
- * belong to no heap: their data is NULL.  kept.lock guards them and is taken
- * after a heap's.
+ * (that of the next request, or tenant), and go back when they have been unused
+ * for a while.  They belong to no heap: their data is NULL.  kept.lock guards
+ * them and is taken after a heap's.
  *
  * Called by heap_seg and heap_fit, with the heap's lock held.
  */
@@ -52,13 +52,13 @@ static void tab_init(void)
 static struct {
 	struct box_lock lock;
 	unsigned int n;
-	bool idle;		/* none was wanted since there was time */
+	bool idle;		/* none was used since the last idle call */
 	struct seam_span *span[KEEP];
 } kept;
 
 static struct box_once kept_once = BOX_ONCE_INIT;
 
-/* On a thread without thread-local storage: see seam.h. */
+/* Runs in a thread that allocates or frees: see seam.h. */
 static void kept_idle(void)
 {
 	struct seam_span *old[KEEP];
@@ -159,7 +159,7 @@ static bool tab_grow(size_t more)
 	return true;
 }
 
-/* Move what a hole would hide from find(). */
+/* Move entries that the hole would hide from find(). */
 static void tab_remove(struct entry *hole)
 {
 	size_t i = (size_t)(hole - tab.entry), j = i;

@@ -17,7 +17,8 @@ struct shim_heap;
 
 /**
  * heap_span_get - get memory for a heap
- * @heap: the heap, or NULL if it is to be in this memory: see heap_span_set()
+ * @heap: the heap, or NULL if the heap itself will lie in this memory: see
+ *	heap_span_set()
  * @bytes: a multiple of HEAP_SPAN_UNIT
  * @handle: out, for the other functions
  *
@@ -26,8 +27,8 @@ struct shim_heap;
 void *heap_span_get(struct shim_heap *heap, size_t bytes, void **handle);
 
 /**
- * heap_span_set - say whose memory it is, after heap_span_get(NULL)
- * @mem: what that returned
+ * heap_span_set - set the owner of memory, after heap_span_get(NULL)
+ * @mem: from heap_span_get()
  * @handle: the handle
  * @heap: the heap
  */
@@ -42,7 +43,7 @@ void heap_span_set(void *mem, void *handle, struct shim_heap *heap);
 void heap_span_put(void *mem, size_t bytes, void *handle);
 
 /**
- * heap_span_owner - whose memory a pointer is in
+ * heap_span_owner - the heap whose memory a pointer is in
  * @p: any pointer
  *
  * Return: the heap, or NULL.

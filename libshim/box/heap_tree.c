@@ -59,7 +59,7 @@ static void fix(struct fit *f, int64_t off)
 	n->max = m;
 }
 
-/* Split @t into what is less than @key and what is not. */
+/* Split @t into the nodes less than @key and the others. */
 static void split(struct shim_heap *heap, int64_t t, int64_t key, int64_t *low,
 		  int64_t *high)
 {
@@ -207,7 +207,7 @@ struct check {
 	uint32_t last_size;
 };
 
-/* In order, as a heap of priorities, with the right sums. */
+/* Is the tree in order, a heap of priorities, and are its sums right? */
 static bool subtree_is_valid(struct shim_heap *heap, int64_t t, struct check *c)
 {
 	struct fit *f = &heap->fit;

@@ -78,9 +78,9 @@ static inline struct tag *before(struct tag *t)
 }
 
 /*
- * The one store by which an operation takes place: a process that dies after
- * it has done the operation.  Release: what was written before is there when
- * the chain leads to it.
+ * The single store by which an operation takes effect: if the process dies
+ * after it, the operation has happened.  Release: what was written before is
+ * visible when the chain leads to it.
  */
 static inline void set_size(struct tag *t, uint32_t size)
 {
@@ -97,12 +97,12 @@ void tree_insert(struct shim_heap *heap, int64_t off);
 /**
  * tree_remove - remove a free block
  * @heap: the heap
- * @off: the block, whose size is still what it was
+ * @off: the block, whose size has not changed yet
  */
 void tree_remove(struct shim_heap *heap, int64_t off);
 
 /**
- * tree_find - the block that the heap's policy gives to a request
+ * tree_find - choose a block for a request by the heap's policy
  * @heap: the heap
  * @need: units
  *

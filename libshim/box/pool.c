@@ -3,14 +3,15 @@
  * pool: objects of one size, made once and used often.
  *
  * Keeps true: a slab is a power of two in size and in alignment, so that an
- * object's slab is known by its address; bit n of @free means that object n is in
- * the slab, free and constructed.  Slabs with free objects are at the front of
- * the pool's list, full ones behind.  A slab's @used counts what is not in it.
+ * object's slab is known by its address; bit n of @free means that object n is
+ * in the slab, free and constructed.  Slabs with free objects are at the front
+ * of the pool's list, full ones behind.  A slab's @used counts the objects that
+ * are not in it.
  *
- * pool->lock guards slabs and list; magazines are their threads'.  A slot of
- * pools[] is guarded by slots_lock, which is held while a thread that ends
- * gives its objects back, so that the pool is not destroyed at the same time.
- * slots_lock comes before any pool's.
+ * pool->lock guards slabs and list; each magazine belongs to its thread.  A
+ * slot of pools[] is guarded by slots_lock, which is held while a thread that
+ * ends gives its objects back, so that the pool is not destroyed at the same
+ * time.  slots_lock comes before any pool's.
  *
  * Where a memory checker runs, each object is a malloc() of its own, so that the
  * checker sees it.  Called by the application.
@@ -28,7 +29,7 @@
 
 #define SLAB_OBJS	64u	/* bits in a word */
 #define SLAB_MAX	((size_t)128 << 10)
-#define SLAB_MIN_OBJS	8u	/* of up to 16 KiB: a larger slab, not fewer */
+#define SLAB_MIN_OBJS	8u	/* up to 16 KiB: rather a larger slab */
 #define ALIGN_MAX	4096u
 #define BATCH		(MAGAZINE_OBJS / 2)
 
@@ -43,7 +44,7 @@ struct slab {
 
 struct shim_pool {
 	struct box_lock lock;
-	struct slab list;	/* the head; only next and prev count */
+	struct slab list;	/* the head, of which only next and prev are used */
 	size_t size;
 	size_t first;		/* offset of a slab's first object */
 	size_t slab_size;
@@ -96,7 +97,10 @@ static void slab_free(struct shim_pool *pool, struct slab *s)
 	free(s);
 }
 
-/* A slab of ready objects, or NULL with errno; no lock is held. */
+/*
+ * Make a slab of constructed objects; NULL with errno set on failure.  No lock
+ * is held.
+ */
 static struct slab *slab_make(struct shim_pool *pool)
 {
 	struct slab *s = aligned_alloc(pool->slab_size, pool->slab_size);
@@ -120,7 +124,7 @@ static struct slab *slab_make(struct shim_pool *pool)
 	return s;
 }
 
-/* Up to @n objects, the lock being held. */
+/* Take up to @n objects. Lock held. */
 static unsigned int take(struct shim_pool *pool, void **obj, unsigned int n)
 {
 	unsigned int got = 0;
@@ -146,7 +150,10 @@ static unsigned int take(struct shim_pool *pool, void **obj, unsigned int n)
 	return got;
 }
 
-/* @n objects back into their slabs, the lock being held; a bad one, or NULL. */
+/*
+ * Put @n objects back into their slabs.  Lock held.  Return: a bad one, or
+ * NULL.
+ */
 static void *give(struct shim_pool *pool, void **obj, unsigned int n)
 {
 	unsigned int k;
@@ -195,7 +202,7 @@ static void drain(struct shim_pool *pool, void **obj, unsigned int n)
 {
 	void *bad;
 
-	/* a thread that ends holds slots_lock when it comes here */
+	/* a thread that ends holds slots_lock here */
 	shim_lock_acquire_nested(&pool->lock.lock);
 	bad = give(pool, obj, n);
 	shim_lock_release(&pool->lock.lock);
@@ -266,7 +273,9 @@ BOX_EXPORT void *shim_pool_get(struct shim_pool *pool)
 	if (unlikely(!m))
 		return refill(pool, &obj, 1) ? obj : NULL;
 	if (unlikely(!m->n)) {
-		/* a constructor may come here for another pool: m stays ours */
+		/*
+		 * a constructor may get here for another pool: m is still valid
+		 */
 		m->n = refill(pool, m->obj, BATCH);
 		if (!m->n)
 			return NULL;

@@ -2,10 +2,10 @@
 /*
  * pool_magazine: the free objects that each thread keeps of each pool.
  *
- * Keeps true: a thread's magazines are its own; nobody else reads or writes
- * them.  A magazine whose serial is not that of the pool in its slot holds
- * nothing: its pool was destroyed with all its objects.  When a thread ends,
- * the magazines go back to the pools.
+ * Keeps true: only its thread reads or writes a magazine.  A magazine whose
+ * serial is not that of the pool in its slot holds nothing: its pool was
+ * destroyed with all its objects.  When a thread ends, the magazines go back to
+ * the pools.
  *
  * No lock.  Called by pool.
  */

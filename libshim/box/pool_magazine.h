@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #define MAGAZINE_OBJS	16
-#define MAGAZINE_POOLS	64	/* pools with magazines; the others lock */
+#define MAGAZINE_POOLS	64	/* pools with magazines; the others take their lock */
 
 /**
  * struct magazine - free objects of one pool, a thread's
- * @serial: the pool's; another one means that the objects are gone
+ * @serial: of the pool; if it differs, the objects no longer exist
  * @n: how many
- * @obj: which
+ * @obj: the objects
  */
 struct magazine {
 	uint64_t serial;
@@ -31,8 +31,9 @@ extern __thread struct magazines *magazines
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 /**
- * magazine_get_maybe_null - this thread's magazine of a pool, made if need be
- * @slot: the pool's, below MAGAZINE_POOLS
+ * magazine_get_maybe_null - this thread's magazine of a pool, made if there is
+ *	none
+ * @slot: of the pool, below MAGAZINE_POOLS
  * @serial: the pool's
  *
  * Return: the magazine, or NULL if there is no memory for it.
@@ -51,7 +52,8 @@ static inline struct magazine *magazine_here(unsigned int slot, uint64_t serial)
 }
 
 /**
- * magazine_on_end - who takes back what a thread has kept when it ends
+ * magazine_on_end - set the function that takes back the objects of a thread
+ *	that ends
  * @fn: called with a pool's slot and the thread's magazine of it
  *
  * Called before the first magazine is made.

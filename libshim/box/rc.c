@@ -2,14 +2,13 @@
 /*
  * rc: counted references: an object's beginning, and its end.
  *
- * Keeps true: an object has the count of its references; when there are none
- * it is dead, stays on its thread's list of dead objects until it is freed,
- * and nobody gets a reference any more.  The dead are freed one after the
- * other, not one inside the other, so that a list of a million objects needs
- * no deep stack.
+ * Keeps true: an object has the count of its references; when there are none it
+ * is dead, stays on its thread's list of dead objects until it is freed, and no
+ * new reference can be taken.  The dead are freed one after the other, not one
+ * inside the other, so that a list of a million objects needs no deep stack.
  *
- * The thread's cyclic objects are collected here: rc_cycle finds what is
- * garbage, and this file ends it, since an end may put further objects.
+ * The thread's cyclic objects are collected here: rc_cycle finds the garbage,
+ * and this file frees it, since that may put references to further objects.
  *
  * Called through shim_rc.h.
  */
@@ -30,7 +29,9 @@
 
 _Static_assert(sizeof(struct shim_rc) == 16, "objects stay aligned");
 
-/* The dead, linked through count and bits, which are of no use any more. */
+/*
+ * Dead objects, linked through count and bits, which are not needed any more.
+ */
 static __thread struct shim_rc *dead;
 static __thread bool burying;
 
@@ -99,7 +100,7 @@ static void visit_put(void *child, void *arg)
 	shim_rc_put(child);
 }
 
-/* Call its fini, then put the references that it had. */
+/* Call its fini, then put the references that it holds. */
 static void bury(struct shim_rc *h)
 {
 	const struct shim_rc_type *type = rc_type(h);
@@ -146,7 +147,7 @@ BOX_EXPORT void shim_rc_put_cyclic(void *p)
 		return;
 	}
 	if (rc_cycle_is_full(h)) {
-		/* not this one, at which the caller may still look */
+		/* keep this one, which the caller may still read */
 		h->count++;
 		shim_rc_collect();
 		h->count--;
@@ -154,7 +155,7 @@ BOX_EXPORT void shim_rc_put_cyclic(void *p)
 	rc_cycle_remember(h);
 }
 
-/* What garbage had from others was taken from their counts already. */
+/* The references between garbage objects have already been subtracted. */
 static void visit_put_others(void *child, void *arg)
 {
 	(void)arg;

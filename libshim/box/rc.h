@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * rc: what counted references and the collection of circles share.
+ * rc: what counted references and the collection of cycles share.
  */
 #ifndef SHIM_BOX_RC_H
 #define SHIM_BOX_RC_H
@@ -38,7 +38,7 @@ bool rc_cycle_is_here(void);
 struct rc_cycles *rc_cycle_begin(void);
 
 /**
- * rc_cycle_set_here - the calling thread ends: what it knew is looked at again
+ * rc_cycle_set_here - use what the calling thread knew once more, as it ends
  * @c: from rc_cycle_begin()
  *
  * The C library may have cleared thread-local variables by then.
@@ -68,8 +68,8 @@ void rc_cycle_gone(void);
 bool rc_cycle_is_full(const struct shim_rc *h);
 
 /**
- * rc_cycle_remember - a reference went that was not the last
- * @h: the object, which may be part of a garbage circle from now on
+ * rc_cycle_remember - a reference was dropped that was not the last
+ * @h: the object, which may be part of a garbage cycle from now on
  */
 void rc_cycle_remember(struct shim_rc *h);
 
@@ -92,8 +92,9 @@ struct rc_garbage {
 };
 
 /**
- * rc_cycle_find - find the calling thread's circles that nobody refers to
- * @g: out: their objects, for the caller to end
+ * rc_cycle_find - find the calling thread's cycles to which there is no
+ *	reference from outside
+ * @g: out: their objects, for the caller to free
  *
  * Return: 1, and the caller calls rc_cycle_found(); 0 if there is nothing to
  * collect, or a collection goes on; -1 if there is no memory.

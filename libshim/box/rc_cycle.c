@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * rc_cycle: circles of counted references that nobody refers to.
+ * rc_cycle: cycles of counted references without a reference from outside.
  *
- * Synchronous trial deletion (Bacon and Rajan, 2001).  A reference that goes
- * and is not the last may be the last one from outside of a circle, so the
- * object is remembered as a candidate.  A collection takes from the counts of
- * all that candidates reach what they have from each other; what has none left
- * is garbage, of the rest the counts are restored.
+ * Synchronous trial deletion (Bacon and Rajan, 2001).  A reference that is
+ * dropped, and is not the last, may be the last one from outside of a cycle, so
+ * the object is remembered as a candidate.  A collection subtracts the
+ * references between all objects that the candidates reach; an object whose
+ * count becomes 0 is garbage, and the counts of the others are restored.
  *
- * Keeps true: outside of a collection all colours are BLACK, but for candidates,
- * which are PURPLE or were got again since; an object is in the buffer as often as
- * its BUFFERED bit says, at the place that its bits say, so that one that dies
- * leaves the buffer first.  A traversal pushes an object when it changes its
- * colour, so that stacks of as many entries as there are objects suffice; they are
- * allocated before anything changes.
+ * Keeps true: outside of a collection all colours are BLACK, except for
+ * candidates, which are PURPLE unless a new reference has been taken; an object
+ * is in the buffer if its BUFFERED bit is set, at the place that its bits give,
+ * so that it can be removed when it dies.  A traversal pushes an object when it
+ * changes its colour, so that stacks of as many entries as there are objects
+ * suffice; they are allocated before anything changes.
  *
  * Everything here belongs to the thread: there is no lock.  Called by rc.
  */
@@ -31,8 +31,8 @@
 #define GRAY		(1u << 10)
 #define WHITE		(2u << 10)
 #define PURPLE		(3u << 10)
-#define GARBAGE		(1u << 12)	/* goes at the end of this collection */
-#define PLACE_SHIFT	16		/* in the buffer: 12 bits */
+#define GARBAGE		(1u << 12)	/* is freed by this collection */
+#define PLACE_SHIFT	16		/* place in the buffer: 12 bits */
 #define PLACE		((ROOTS_MAX - 1) << PLACE_SHIFT)
 
 struct rc_cycles {
@@ -42,7 +42,7 @@ struct rc_cycles {
 	struct shim_rc *root[ROOTS_MAX];
 };
 
-/* A collection's memory. */
+/* The memory of a collection. */
 struct work {
 	struct shim_rc **stack;
 	size_t n;
@@ -102,7 +102,7 @@ static bool is(const struct shim_rc *h, uint32_t colour)
 	return (h->bits & COLOUR) == colour;
 }
 
-/* A reference to something that may be part of a circle. */
+/* The header behind a reference, if the object may be part of a cycle. */
 static struct shim_rc *cyclic_maybe_null(void *child)
 {
 	struct shim_rc *h = child ? shim_rc_head(child) : NULL;
@@ -195,7 +195,9 @@ static void visit_black(void *child, void *arg)
 	}
 }
 
-/* Reached from outside: it and all it refers to get back what was taken. */
+/*
+ * Reached from outside: restore the counts of it and of all that it refers to.
+ */
 static void scan_black(struct work *w, struct shim_rc *h)
 {
 	paint(h, BLACK);
@@ -242,7 +244,7 @@ static void visit_take(void *child, void *arg)
 		take(arg, h);
 }
 
-/* The candidates that are still candidates. */
+/* Drop those that are no candidates any more, and mark from the others. */
 static void roots_mark(struct rc_cycles *c, struct work *w)
 {
 	unsigned int i, n = 0;

@@ -2,11 +2,12 @@
 /*
  * region: memory that is freed all at once.
  *
- * Keeps true: chunks are in one list, in the order in which they are filled; the
- * current one has @at and @end, what is before it is full and what is behind it
- * is spare.  @base is the sum of the room of the full ones.  The first chunk
- * begins with the region itself and stays as long as it.  Objects larger than
- * BIG_MIN are an allocation each, in a list, the youngest first, like clean-ups.
+ * Keeps true: chunks are in one list, in the order in which they are filled;
+ * the current one has @at and @end, those before it are full and those behind
+ * it are spare.  @base is the sum of the room of the full ones.  The first
+ * chunk begins with the region itself and stays as long as it.  Objects larger
+ * than BIG_MIN are an allocation each, in a list, the youngest first, like
+ * clean-ups.
  *
  * With SHIM_REGION_DEBUG no chunk ever has room, so that each object is such
  * an allocation, which a checker of malloc() sees.
@@ -26,7 +27,7 @@
 #define CHUNK_MAX	((size_t)256 << 10)	/* larger saves no calls */
 /* An eighth of the largest chunk, so that little of a chunk is left over. */
 #define BIG_MIN		((size_t)32 << 10)
-#define RESETS		8	/* that the high water looks back */
+#define RESETS		8	/* how many resets the high-water mark looks back */
 
 struct shim_region_chunk {
 	struct shim_region_chunk *next;
@@ -37,7 +38,7 @@ struct shim_region_chunk {
 
 struct shim_region_big {
 	struct shim_region_big *next;
-	void *base;		/* what malloc() returned */
+	void *base;		/* as malloc() returned it */
 	size_t bytes;
 	size_t pad;
 };
@@ -54,7 +55,7 @@ struct region {
 	struct shim_region_big *big;
 	struct shim_region_cleanup *cleanup;
 	size_t base;
-	size_t peak;			/* of @base and what follows */
+	size_t peak;			/* most in use since the last reset */
 	size_t wish;			/* room of the next chunk, or 0 */
 	size_t held;
 	size_t high[RESETS];
@@ -79,7 +80,7 @@ static char *room_of(const struct shim_region_chunk *c)
 	return (char *)(uintptr_t)c + sizeof(*c);
 }
 
-/* Go on in a chunk, at @at. */
+/* Continue in a chunk, at @at. */
 static void enter(struct region *g, struct shim_region_chunk *c, char *at)
 {
 	g->chunk = c;
@@ -140,7 +141,7 @@ BOX_EXPORT struct shim_region *shim_region_at(void *buf, size_t len)
 	return &g->r;
 }
 
-/* An object that is an allocation of its own. */
+/* Allocate an object separately. */
 static void *big_alloc(struct region *g, size_t size, size_t align)
 {
 	struct shim_region_big *b;
@@ -169,7 +170,7 @@ static void *big_alloc(struct region *g, size_t size, size_t align)
 	return p;
 }
 
-/* A chunk with room for @size, behind the current one. */
+/* Get a chunk with room for @size, behind the current one. */
 static struct shim_region_chunk *chunk_make(struct region *g, size_t size)
 {
 	struct shim_region_chunk *c, *old = g->chunk;
@@ -278,7 +279,7 @@ BOX_EXPORT char *shim_region_vprintf(struct shim_region *r, const char *fmt,
 	va_list again;
 	int n;
 
-	/* straight into the free bytes, which mostly suffice */
+	/* print into the free bytes, which usually suffice */
 	va_copy(again, ap);
 	n = vsnprintf(room ? p : NULL, room, fmt, ap);
 	if (n < 0) {
@@ -329,7 +330,8 @@ BOX_EXPORT struct shim_region_mark shim_region_mark(const struct shim_region *r)
 }
 
 /*
- * Clean-ups come first: they may look at everything that is about to be freed.
+ * Clean-ups come first, since they may use everything that is about to be
+ * freed.
  */
 static void undo_to(struct region *g, const struct shim_region_cleanup *cleanup,
 		    const struct shim_region_big *big)
@@ -405,7 +407,7 @@ static void trim(struct region *g, size_t need)
 		g->held -= c->room + sizeof(*c);
 		free(c);
 	}
-	/* what is missing comes in one piece, and no more than that */
+	/* the missing room will come in one piece, and no more than that */
 	g->wish = kept < need ? need - kept : 0;
 }
 

@@ -14,10 +14,10 @@
 #include "seam/seam.h"
 #include "shim_vec.h"
 
-/* Other allocators that tell how much they would give. */
+/* How other allocators say what size they would allocate. */
 size_t mi_good_size(size_t size) __attribute__((weak));
 size_t nallocx(size_t size, int flags) __attribute__((weak));
-/* AddressSanitizer's gives exactly what was asked for, and watches the rest. */
+/* AddressSanitizer allocates exactly what is requested, and guards the rest. */
 void __asan_init(void) __attribute__((weak));
 
 /* The layout of every SHIM_SLICE(), whatever its @p points to. */
@@ -52,8 +52,8 @@ BOX_EXPORT size_t shim_good_size(size_t size)
 }
 
 /*
- * Go's rule since 1.18: double small ones, go down to a quarter more from 256
- * elements on, smoothly.
+ * Go's rule since 1.18: double small slices; from 256 elements on, the factor
+ * falls smoothly to 1.25.
  */
 static size_t next_cap(size_t cap, size_t need)
 {
@@ -68,7 +68,7 @@ static size_t next_cap(size_t cap, size_t need)
 	return cap;
 }
 
-/* GNU C has types of size 0: any number of those fits. */
+/* In GNU C a type may have size 0; any number of its elements fits. */
 static size_t elems_in(size_t bytes, size_t elem)
 {
 	return elem ? bytes / elem : SIZE_MAX;
