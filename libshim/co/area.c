@@ -2,8 +2,8 @@
 /*
  * area: address space in areas, by order; addresses back to slots.
  *
- * Called by slot, with the order's lock held where something is made, and by
- * fault from a signal handler, without.
+ * Called by slot, with the order's lock held where slots are made, and by fault
+ * from a signal handler, without it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static struct slot *records_map(size_t slots)
 	return sys_failed(at) ? NULL : (struct slot *)at;
 }
 
-/* Reserve an area of @bytes, in the best way that works. */
+/* Reserve an area of @bytes, by the best kind that works. */
 static bool area_map(struct area *a, size_t bytes)
 {
 	a->bytes = bytes;
@@ -120,7 +120,7 @@ struct slot *area_make(unsigned int order, size_t nr)
 		};
 	}
 	a->kind->guard(a, first, nr);
-	/* release order: whoever sees the slot sees its record */
+	/* release order: a thread that sees the slot sees its record */
 	__atomic_store_n(&a->made, first + nr, __ATOMIC_RELEASE);
 	return list;
 }

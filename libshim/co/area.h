@@ -3,9 +3,9 @@
  * area: address space for slots of one order.
  *
  * Keeps true: an area is never unmapped and its description never changes once
- * published, but for @made, which only grows; so addresses are looked up
- * without a lock, in a signal handler if need be.  Slots are made from the
- * lowest up.
+ * it is published, except for @made, which only grows; so addresses are looked
+ * up without a lock, even in a signal handler.  Slots are made from the lowest
+ * up.
  */
 #ifndef SHIM_CO_AREA_H
 #define SHIM_CO_AREA_H
@@ -18,14 +18,14 @@
  */
 #define AREA_MIN	((size_t)64 << 20)
 #define AREA_MAX	((size_t)64 << 30)
-/* Of one order, small ones for want of address space included. */
+/* Areas of one order, including small ones where address space was short. */
 #define AREAS		48
 
 struct area;
 
 /**
  * struct area_kind - how an area gets memory and guards
- * @map: reserve @a->bytes aligned to @a->bytes' slots; sets @base; an errno
+ * @map: reserve @a->bytes, aligned to a slot; sets @base; returns an errno
  * @guard: guard slots [first, first + nr); sets their records' guard
  * @drop: give ranges back
  */
@@ -47,9 +47,9 @@ extern const struct area_kind area_arena __attribute__((visibility("hidden")));
  * struct area - one mapping of slots
  * @base: its lowest slot
  * @bytes: its size
- * @records: a record a slot
- * @slots: how many it can have
- * @made: how many it has; written with the order's lock held
+ * @records: one record for each slot
+ * @slots: how many slots it can have
+ * @made: how many have been made; written with the order's lock held
  * @kind: how
  * @order: of all its slots
  */
@@ -76,13 +76,13 @@ struct area_table {
 extern struct area_table shim_co_areas __attribute__((visibility("hidden")));
 
 #define CO_INSPECT_MAGIC	"shim-co"
-#define CO_INSPECT_LAYOUT	1	/* changes with what tools read */
+#define CO_INSPECT_LAYOUT	1	/* changes when the layout that tools read does */
 
 /**
- * struct co_inspect - where tools begin, by the name shim_co_inspect
+ * struct co_inspect - where tools begin, found by the name shim_co_inspect
  * @magic: CO_INSPECT_MAGIC
  * @layout: CO_INSPECT_LAYOUT
- * @area_bytes: of a struct area, against a tool that disagrees
+ * @area_bytes: size of a struct area, for a tool to compare
  * @areas: the table
  */
 struct co_inspect {
@@ -97,7 +97,7 @@ extern const struct co_inspect shim_co_inspect
 
 /**
  * area_make - make new slots
- * @order: of which order; its lock is held
+ * @order: their order, whose lock is held
  * @nr: how many at most
  *
  * Return: the records, in a list, fewer than @nr at an area's end; NULL if there
@@ -122,14 +122,14 @@ struct slot *area_slot(const void *p);
 /**
  * area_drop - give parts of slots back
  * @s: the slots, in a list
- * @keep: bytes at each one's top to keep
+ * @keep: bytes to keep at the top of each
  *
- * Return: bytes that were asked to be given back.
+ * Return: bytes that the kernel was asked to take back.
  */
 size_t area_drop(struct slot *s, size_t keep);
 
 /**
- * area_setup - read what the environment says; called once
+ * area_setup - read the environment; called once
  */
 void area_setup(void);
 

@@ -3,9 +3,9 @@
  * area_arena: areas that are a pages arena of hugearena.ko.
  *
  * The module's fault handler refuses the lowest page of each slot, so that a
- * guard costs neither a mapping nor a system call.  The arena file is closed
- * as soon as it is mapped, so that programs that close all descriptors, or
- * count them, find none of ours; MADV_REMOVE gives memory back without it.
+ * guard costs neither a mapping nor a system call.  The arena file is closed as
+ * soon as it is mapped, so that a program that closes or counts all descriptors
+ * finds none of ours; MADV_REMOVE gives memory back without a descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #define BLOCK	((size_t)2 << 20)
 
-/* Whether the device can be used at all; the answer does not change. */
+/* Can the device be used? The answer does not change. */
 static bool is_offered(long dev)
 {
 	struct hugearena_info info = { 0 };
@@ -63,7 +63,7 @@ static int arena_map(struct area *a)
 	at = sys_mmap(base, a->bytes, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_FIXED_NOREPLACE, (int)fd, 0);
 	/*
-	 * the kernel took the address for a hint, or another thread was faster
+	 * the kernel took the address as a hint, or another thread was faster
 	 */
 	if (!sys_failed(at) && (uintptr_t)at != base) {
 		sys_munmap((uintptr_t)at, a->bytes);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * area_guard: areas of anonymous memory, and the guards that are possible
- * there.
+ * area_guard: areas of anonymous memory, and the kinds of guards that they can
+ * have.
  *
- * Keeps true: a record says which guard its slot has, and none that the kernel
- * refused.  A kind of guard that failed is not tried again: the kernel has
- * MADV_GUARD_INSTALL or it has not, and max_map_count has no mappings left.
+ * Keeps true: a record tells the guard that its slot really has.  A kind of
+ * guard that failed is not tried again: either the kernel does not know
+ * MADV_GUARD_INSTALL, or max_map_count leaves no mappings.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,16 +22,19 @@
 #ifndef SYS_process_madvise
 #define SYS_process_madvise	440
 #endif
-/* Linux 6.13, where the call also learned to do anything to its own process. */
+/*
+ * Linux 6.13, from which on process_madvise() accepts any advice for the
+ * caller's own process.
+ */
 #define SELF			(-10000)	/* PIDFD_SELF_THREAD_GROUP */
 
 /*
- * Written with the lock of any order held, and only ever made worse, so that
- * races do no harm.
+ * Written with the lock of any order held, and only ever lowered, so that races
+ * do no harm.
  */
 static enum shim_stack_guard best = SHIM_STACK_GUARD_MADVISE;
 static size_t mprotects, mprotects_max;
-static bool alone;	/* process_madvise() of our own memory is refused */
+static bool alone;	/* process_madvise() is refused for our own memory */
 static bool told;
 
 static int anon_map(struct area *a)
@@ -44,14 +47,16 @@ static int anon_map(struct area *a)
 
 	if (sys_failed(at))
 		return (int)-at;
-	/* slots are aligned: cut what is before the first and after the last */
+	/*
+	 * slots are aligned: unmap what is before the first and after the last
+	 */
 	base = ((uintptr_t)at + align - 1) & ~(align - 1);
 	if (base > (uintptr_t)at)
 		sys_munmap((uintptr_t)at, base - (uintptr_t)at);
 	if ((uintptr_t)at + len > base + a->bytes)
 		sys_munmap(base + a->bytes,
 			   (uintptr_t)at + len - base - a->bytes);
-	/* a stack that touches one page has one, not a huge one */
+	/* a stack that touches one page gets one page, not a huge one */
 	sys_madvise(base, a->bytes, MADV_NOHUGEPAGE);
 	a->base = (char *)base;
 	return 0;
@@ -100,7 +105,7 @@ static bool advise(const struct area_range *r, size_t nr, int advice)
 				return false;
 			ret = (long)v[0].iov_len;
 		}
-		/* a part may have been done: go on behind it */
+		/* a part may have been done: continue behind it */
 		while (nr && (size_t)ret >= (size_t)(r->high - r->low)) {
 			ret -= r->high - r->low;
 			r++;
@@ -134,7 +139,7 @@ static bool guard_mprotect(struct area *a, size_t i)
 
 	if (!mprotects_max)
 		mprotects_max = map_count_max() / 4 + 1;
-	/* two mappings each, so that half of them stay for the program */
+	/* a guard costs two mappings: leave half of them to the program */
 	return n < mprotects_max &&
 	       !sys_call3(SYS_mprotect, (long)low, SLOT_PAGE, PROT_NONE);
 }
@@ -172,7 +177,7 @@ static void anon_guard(struct area *a, size_t first, size_t nr)
 static void anon_drop(struct area *a, const struct area_range *r, size_t nr)
 {
 	(void)a;
-	/* guards are not in the ranges, so they stay */
+	/* the ranges do not include the guards, so these stay */
 	advise(r, nr, MADV_DONTNEED);
 }
 

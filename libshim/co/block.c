@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * block: waiting for somebody of this process, as a coroutine or as a thread.
+ * block: waiting for another coroutine or thread of the process.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -30,8 +30,8 @@ void block_wake(struct block *b)
 	/* release order: pairs with block_wait() */
 	__atomic_store_n(&b->woken, 1, __ATOMIC_RELEASE);
 	/*
-	 * the waiter may be gone by now, and its stack with it: at worst this
-	 * is a wake-up too many
+	 * the waiter may have gone by now, with its stack: at worst this wakes
+	 * a thread once too often
 	 */
 	sys_call6(SYS_futex, (long)&b->woken, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
 		  1, 0, 0, 0);
@@ -39,7 +39,7 @@ void block_wake(struct block *b)
 
 static void block_cancel(struct shim_co *co, struct run_wait *w)
 {
-	/* if not, whoever claimed it wakes it */
+	/* if not, whatever claimed it wakes it */
 	if (block_claim((struct block *)w, BLOCK_GONE))
 		run_ready(co);
 }
@@ -62,7 +62,7 @@ static int wait_thread(struct block *b, int64_t timeout)
 			continue;
 		if (block_claim(b, BLOCK_GONE))
 			break;
-		/* claimed at the last moment: the wake-up will come */
+		/* it was claimed at the last moment: the wake-up will come */
 		end = NULL;
 	}
 	return b->claimed;
@@ -75,7 +75,7 @@ int block_wait(struct block *b, int64_t timeout)
 	if (!me)
 		return wait_thread(b, timeout);
 	b->w.cancel = block_cancel;
-	/* others write into its stack */
+	/* others write to its stack */
 	me->flags |= CO_PINNED;
 	run_block(me, &b->w, timeout);
 	me->flags &= (uint8_t)~CO_PINNED;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * block: waiting for somebody of this process, as a coroutine or as a thread.
+ * block: waiting for another coroutine or thread of the process.
  *
- * Whoever wakes a waiter claims it first, so that only one of several does, a
- * deadline and a cancellation among them.
+ * A waiter is claimed before it is woken, so that only one of several wakers
+ * succeeds; a deadline and a cancellation are wakers, too.
  */
 #ifndef SHIM_CO_BLOCK_H
 #define SHIM_CO_BLOCK_H
@@ -11,14 +11,14 @@
 #include "run.h"
 
 #define BLOCK_OPEN	(-1)	/* not claimed */
-#define BLOCK_GONE	(-2)	/* by a deadline or a cancellation */
+#define BLOCK_GONE	(-2)	/* claimed by a deadline or a cancellation */
 
 /**
- * struct block - one that waits; on its stack
+ * struct block - a waiter; lies on its stack
  * @w: first, for run_block()
  * @co: the coroutine, or NULL for a thread
- * @claimed: BLOCK_OPEN, or what whoever claimed it said
- * @woken: a thread's futex
+ * @claimed: BLOCK_OPEN, or the value with which it was claimed
+ * @woken: futex, for a thread
  */
 struct block {
 	struct run_wait w;
@@ -34,34 +34,36 @@ struct block {
 void block_init(struct block *b);
 
 /**
- * block_claim - be the one who wakes
- * @b: waits, and does not go away: a lock that it would take is held
+ * block_claim - become the one that wakes a waiter
+ * @b: a waiter, which cannot go away, since the caller holds a lock that it
+ *	would take
  * @what: 0 or more
  *
- * Return: whether the caller is; then it calls block_wake(), once.
+ * Return: true if the caller is; it then calls block_wake() once.
  */
 bool block_claim(struct block *b, int what);
 
 /**
- * block_wake - wake one that was claimed
- * @b: not to be touched afterwards
+ * block_wake - wake a waiter that the caller has claimed
+ * @b: must not be touched afterwards
  */
 void block_wake(struct block *b);
 
 /**
  * block_wait - wait until claimed and woken
- * @b: from block_init(), shown to others already
+ * @b: from block_init(), already visible to others
  * @timeout: ns, or negative
  *
- * The caller takes @b back from the others, then calls block_end().
+ * The caller then removes @b from all lists, and calls block_end().
  *
- * Return: what it was claimed with, BLOCK_GONE after a deadline or a cancellation.
+ * Return: the value with which it was claimed, BLOCK_GONE after a deadline or a
+ * cancellation.
  */
 int block_wait(struct block *b, int64_t timeout);
 
 /**
- * block_end - the end of a wait, when nobody refers to @b; a cancellation
- * point
+ * block_end - the end of a wait, when nothing refers to @b any more; a
+ * cancellation point
  * @b: after block_wait()
  */
 void block_end(struct block *b);

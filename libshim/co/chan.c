@@ -2,11 +2,11 @@
 /*
  * chan: channels and select.
  *
- * Keeps true: while somebody waits to receive, the channel is empty and nobody
- * waits to send; while somebody waits to send, it is full.  Waiters are served
- * in the order in which they came.  A select takes the locks of all its
- * channels, by address, to look at all cases at one moment and to wait on all
- * of them at once.
+ * Keeps true: while there are waiting receivers, the channel is empty and no
+ * sender waits; while there are waiting senders, it is full.  Waiters are
+ * served in the order in which they came.  A select takes the locks of all its
+ * channels, in order of address, so that it checks all cases at the same moment
+ * and waits on all of them at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,10 @@
 
 #define CASES_MAX	64
 
-/* One that waits on one channel, of a struct block that may wait on several. */
+/*
+ * An entry in one channel's list; its struct block may wait on several
+ * channels.
+ */
 struct chan_wait {
 	struct chan_wait *next;
 	struct chan_wait **prev;	/* NULL: in no list */
@@ -65,8 +68,8 @@ static void list_del(struct chan_list *l, struct chan_wait *w)
 }
 
 /*
- * The first waiter that nobody has claimed yet, claimed now and off the list;
- * or NULL.
+ * Claim the first waiter that has not been claimed yet, and take it off the
+ * list.  Return: it, or NULL.
  */
 static struct chan_wait *list_claim(struct chan_list *l)
 {
@@ -119,7 +122,7 @@ static char *elem_at(struct shim_chan *c, size_t i)
 	return c->buf + (c->first + i) % c->room * c->size;
 }
 
-/* Send if that needs no wait; the lock is held.  Return: whether it did. */
+/* Send if that needs no wait. Lock held. Return: true if it was sent. */
 static bool try_send(struct shim_chan *c, const void *elem, bool *ok)
 {
 	struct chan_wait *w;
@@ -184,7 +187,10 @@ EXPORT void shim_chan_close(struct shim_chan *c)
 	shim_lock_release(&c->lock);
 }
 
-/* The different channels of @cases, by address, in @chans; how many. */
+/*
+ * Collect the distinct channels of @cases in @chans, by address.  Return: how
+ * many.
+ */
 static unsigned int chans_sort(struct shim_chan **chans,
 			       const struct shim_chan_case *cases,
 			       unsigned int nr)
@@ -219,7 +225,9 @@ static void chans_unlock(struct shim_chan **chans, unsigned int n)
 		shim_lock_release(&chans[n]->lock);
 }
 
-/* Where to begin among several: xorshift, so that none is always first. */
+/*
+ * The case to begin with: at random (xorshift), so that none is always first.
+ */
 static unsigned int any_of(unsigned int nr)
 {
 	static __thread uint32_t state
@@ -235,7 +243,10 @@ static unsigned int any_of(unsigned int nr)
 	return state % nr;
 }
 
-/* The first case that is possible, done; or -1.  Locks are held. */
+/*
+ * Perform the first case that is possible.  Locks held.  Return: its index, or
+ * -1.
+ */
 static int try_all(struct shim_chan_case *cases, unsigned int nr)
 {
 	unsigned int i, n = any_of(nr);

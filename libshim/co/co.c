@@ -32,7 +32,7 @@ static void co_main(struct shim_co *co, void *value)
 #endif
 #define SHSTK_STATUS		0x5005	/* ARCH_SHSTK_STATUS, Linux 6.6 */
 
-/* A shadow stack keeps return addresses that our jmp would not take off. */
+/* Our jmp would leave the return address on a shadow stack. */
 static bool has_shadow_stack(void)
 {
 	uint64_t features = 0;
@@ -194,10 +194,10 @@ static __attribute__((noinline)) void *resume_other(struct shim_co *co,
 }
 
 /*
- * One comparison tells that a coroutine is suspended, of this thread (which has
- * begun), and that there is nothing special about it.  The switch is the last
- * thing that is done here and in shim_co_yield(): it goes on in the function
- * that called the other one, not by a ret that would be predicted wrong.
+ * One comparison shows that a coroutine is suspended, belongs to this thread
+ * (which is set up), and has no flag that needs attention.  The switch is a
+ * tail call here and in shim_co_yield(): it continues right in the caller of
+ * the other function, without a ret that would be mispredicted.
  */
 EXPORT void *shim_co_resume(struct shim_co *co, void *value)
 {

@@ -3,19 +3,18 @@
  * co: coroutines on slots.
  *
  *   co.c          create, free, resume, yield
- *   co_enter.c    into a coroutine and out of it, with all that may be to do
+ *   co_enter.c    entering and leaving a coroutine, the general case
  *   co_cancel.c   cancellation and clean-ups
  *   co_local.c    variables of each coroutine
  *   co_look.c     walking, naming, trimming
  *   co_park.c     stacks on the heap
- *   co_tools.c    ASan, TSan and valgrind are told
- *   co_switch.S   from one stack to another
+ *   co_tools.c    stacks and switches reported to ASan, TSan and valgrind
+ *   co_switch.S   the switch from one stack to another
  *
  * Keeps true: a coroutine is its slot's record, 64 bytes beside the stacks, so
- * that handles stay valid while the stack is parked; the rest is struct
- * co_top, in the highest bytes of the stack's first page.  Only the thread
- * that resumed a coroutine first touches it from then on; there is no lock
- * here.
+ * that handles stay valid while the stack is parked; the rest is struct co_top,
+ * in the highest bytes of the stack's first page.  From the first resume on,
+ * only the thread that did it touches the coroutine; there is no lock here.
  */
 #ifndef SHIM_CO_CO_H
 #define SHIM_CO_CO_H
@@ -36,22 +35,22 @@
 #define CO_NAME_LEN	24
 
 /*
- * shim_co_yield() does not look whether it was cancelled: co_redirect() makes a
- * suspended coroutine go on elsewhere.
+ * shim_co_yield() does not check for cancellation: co_redirect() makes a
+ * suspended coroutine continue elsewhere.
  */
 #if defined(__x86_64__)
 #define CO_REDIRECT
 #endif
 
-/* struct shim_co.flags: none of them where resume and yield are fast */
-#define CO_CANCEL	0x01u	/* unwind at the end of the next yield */
-#define CO_UNWINDING	0x02u	/* clean-ups run: not a second time */
+/* struct shim_co.flags: all clear while resume and yield take the fast path */
+#define CO_CANCEL	0x01u	/* unwind when the current yield returns */
+#define CO_UNWINDING	0x02u	/* clean-ups are running: do not start them again */
 #define CO_EXCEPTIONS	0x04u	/* SHIM_CO_EXCEPTIONS */
 #define CO_PARKED	0x08u
-#define CO_PINNED	0x10u	/* others use pointers into its stack */
+#define CO_PINNED	0x10u	/* others have pointers into its stack */
 #define CO_AUTO		0x20u	/* freed by its queue */
 #define CO_READY	0x40u	/* in a queue's list */
-#define CO_QUEUE	0x80u	/* belongs to a queue, or co_tools is set */
+#define CO_QUEUE	0x80u	/* it belongs to a queue, or co_tools is set */
 #define CO_SLOW		(CO_EXCEPTIONS | CO_PARKED)
 
 /**
@@ -59,18 +58,20 @@
  * @next: in a list of its queue
  * @where: the slot
  * @slot_state: SLOT_CO
- * @state: enum shim_co_state; SHIM_CO_RUNNING also while one runs that it resumed
+ * @state: enum shim_co_state; SHIM_CO_RUNNING also while a coroutine runs that
+ *	it resumed
  * @flags: CO_*
  * @pad: 0
  * @tid: of its thread, 0 until the first resume
  * @word: the five above at once
  * @sp: stack pointer while it does not run
- * @caller: who resumed it
- * @result: in place of it, while it waits in a queue: what the wait came to
- * @timer: and where it is among the queue's timers, or TIMER_NONE
- * @queue: that it belongs to, or NULL
+ * @caller: the one that resumed it
+ * @result: in place of @caller, while it waits in a queue: the result of the
+ *	wait
+ * @timer: and its place among the queue's timers, or TIMER_NONE
+ * @queue: the queue that it belongs to, or NULL
  * @wait: what it waits for, on its stack, or NULL
- * @park: its bytes while it is parked, see co_park.c; their size before
+ * @park: while it is parked: the bytes of its stack, see co_park.c
  */
 struct shim_co {
 	struct shim_co *next;
@@ -109,16 +110,16 @@ _Static_assert(sizeof(struct shim_co) == sizeof(struct slot) &&
 
 /**
  * struct co_top - the rest of a coroutine, in its stack's highest bytes
- * @unwind: the exception of a cancellation: frames below the one whose clean-ups
- *	run are dead, so it cannot be in any
- * @fn: what it runs
+ * @unwind: the exception of a cancellation, which cannot be in any frame: those
+ *	below the one whose clean-ups run are dead
+ * @fn: the function that it runs
  * @arg: for @fn
  * @cleanups: pushed last first
  * @exceptions: __cxa_get_globals() of it, CO_EXCEPTIONS
  * @fiber: TSan's
- * @valgrind: its number there
+ * @valgrind: the stack's number in valgrind
  * @local: values of the first keys
- * @locals: CO_LOCALS of them by malloc(), once a further one is used
+ * @locals: array of CO_LOCALS values, allocated when a further key is used
  * @name: for reports
  */
 struct co_top {
@@ -138,7 +139,7 @@ _Static_assert(sizeof(struct co_top) - offsetof(struct co_top, name) == 32,
 	       "tools/gdb/hugearena-co.py reads the name");
 
 /**
- * struct co_park - where a parked stack is; the bytes follow
+ * struct co_park - a parked stack, followed by its bytes
  * @bytes: of the allocation
  * @live: of the stack, up to its top
  */
@@ -149,11 +150,12 @@ struct co_park {
 };
 
 /**
- * struct co_thread - a thread's share
- * @self: who runs, &@root outside of coroutines; NULL before the first resume
- * @queue: whose shim_co_run() runs here, or NULL
- * @resumable: struct shim_co.word of what shim_co_resume() need not look at twice
- * @running: and that of such a one while it runs
+ * struct co_thread - a thread's state
+ * @self: the running coroutine, &@root outside of coroutines; NULL before the
+ *	first resume
+ * @queue: the queue that shim_co_run() runs here, or NULL
+ * @resumable: struct shim_co.word of a coroutine that the fast path can resume
+ * @running: and of such a coroutine while it runs
  * @root: stands for the thread itself
  * @low: of the thread's own stack, for ASan
  * @size: and its size
@@ -173,7 +175,10 @@ struct co_thread {
 extern __thread struct co_thread co_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Some of ASan, TSan, valgrind is there: every coroutine is CO_QUEUE, so slow. */
+/*
+ * ASan, TSan or valgrind is present: every coroutine has CO_QUEUE, and so takes
+ * the slow path.
+ */
 extern bool co_tools __attribute__((visibility("hidden")));
 
 void *co_switch(void **from, void *to, void *value);
@@ -223,7 +228,7 @@ static inline struct co_top *co_top(const struct shim_co *co)
 }
 
 /**
- * co_top_now - where its struct co_top is
+ * co_top_now - where a coroutine's struct co_top is
  * @co: any
  */
 struct co_top *co_top_now(const struct shim_co *co);
@@ -235,24 +240,24 @@ struct co_top *co_top_now(const struct shim_co *co);
 void co_unpark(struct shim_co *co);
 
 /**
- * co_park_drop - forget a parked coroutine's bytes
+ * co_park_drop - free a parked coroutine's bytes
  * @co: CO_PARKED
  */
 void co_park_drop(struct shim_co *co);
 
 /**
- * co_enter - switch to a coroutine, and come back
+ * co_enter - switch to a coroutine until it yields
  * @co: new or suspended, of this thread
  * @value: for its shim_co_yield()
  */
 void *co_enter(struct shim_co *co, void *value);
 
 /**
- * co_leave - switch to who resumed the running coroutine
- * @me: that runs; its state is what the caller has set
+ * co_leave - switch to the one that resumed the running coroutine
+ * @me: the running coroutine, whose state the caller has set
  * @value: for shim_co_resume()
  *
- * Returns what the next resume gives.
+ * Return: the value that the next resume passes.
  */
 void *co_leave(struct shim_co *me, void *value);
 
@@ -269,7 +274,7 @@ void co_end(struct shim_co *me, void *value) __attribute__((noreturn));
  */
 void co_unwind(struct shim_co *me) __attribute__((noreturn));
 
-/* After co_leave(), once nobody else has pointers into @me's stack. */
+/* To be called after co_leave(), once nothing else points into @me's stack. */
 static inline void co_cancel_point(struct shim_co *me)
 {
 	if (unlikely((me->flags & (CO_CANCEL | CO_UNWINDING)) == CO_CANCEL))
@@ -278,14 +283,16 @@ static inline void co_cancel_point(struct shim_co *me)
 
 /**
  * co_locals_end - destroy the values of a coroutine's variables
- * @co: which ends
+ * @co: the coroutine, which is ending
  */
 void co_locals_end(struct shim_co *co);
 
-/* For a thread's first use: note its tid, and what ASan and TSan call it. */
+/*
+ * Set up a thread at its first use: its tid, and its names for ASan and TSan.
+ */
 void co_thread_begin(struct co_thread *t);
 
-/* What co_tools.c tells whom; all of them only if co_tools. */
+/* Reports to the tools, in co_tools.c; to be called only if co_tools is set. */
 void co_tools_setup(void);
 void co_tools_begin(struct co_thread *t);
 void co_tools_new(struct shim_co *co);

@@ -19,9 +19,10 @@ static void __attribute__((noreturn)) cancelled(void)
 }
 
 /*
- * As if the code behind its shim_co_yield() called cancelled(): the frame that
- * co_switch() restores moves down by one word, the function's address comes
- * behind it, and what was the address to go on at is where it would return to.
+ * Make it look as if the code behind its shim_co_yield() called cancelled():
+ * the frame that co_switch() restores moves down by one word, the function's
+ * address is put behind it, and the former address to continue at becomes the
+ * return address.
  */
 static void co_redirect(struct shim_co *co)
 {
@@ -34,7 +35,10 @@ static void co_redirect(struct shim_co *co)
 }
 #endif
 
-/* Has it yielded by the fast half of shim_co_yield()? */
+/*
+ * Make it notice the cancellation, which the fast half of shim_co_yield() does
+ * not check for.
+ */
 static void cancel_point_make(struct shim_co *co)
 {
 #ifdef CO_REDIRECT
@@ -81,7 +85,7 @@ void co_unwind(struct shim_co *me)
 {
 	me->flags |= CO_UNWINDING;
 	_Unwind_ForcedUnwind(&co_top(me)->unwind, unwind_stop, me);
-	/* a frame without unwind table: the rest of what was pushed */
+	/* a frame had no unwind table: run the rest of what was pushed */
 	cleanups_run(me, NULL);
 	co_end(me, NULL);
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * co_enter: into a coroutine and out of it, where there is something to do
- * beside the switch.
+ * co_enter: entering and leaving a coroutine, the general case.
  *
- * shim_co_resume() and shim_co_yield() have a short way of their own, in co.c.
+ * shim_co_resume() and shim_co_yield() have a fast path, in co.c.
  *
  * Called by co, co_cancel and run.
  */
@@ -20,7 +19,10 @@ void co_thread_begin(struct co_thread *t)
 {
 	struct shim_co want = { .slot_state = SLOT_CO };
 
-	/* kept in a forked child, whose one thread has these coroutines still */
+	/*
+	 * still valid in the child of a fork, whose one thread keeps its
+	 * coroutines
+	 */
 	t->root.tid = (uint32_t)sys_call3(SYS_gettid, 0, 0, 0);
 	t->self = &t->root;
 	want.tid = t->root.tid;
@@ -32,7 +34,10 @@ void co_thread_begin(struct co_thread *t)
 		co_tools_begin(t);
 }
 
-/* libstdc++'s, a caught exceptions' list and a count: each coroutine has its own. */
+/*
+ * libstdc++'s list of caught exceptions and a count, of which each coroutine
+ * needs its own.
+ */
 void *__cxa_get_globals(void) __attribute__((weak));
 
 static void exceptions_swap(void **theirs)

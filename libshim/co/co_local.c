@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * co_local: variables of which each coroutine has its own.
+ * co_local: variables with a value for each coroutine.
  *
- * Keys are never given back.  The first few keys' values are in the coroutine's
- * struct co_top; the others cost it an array, once one of them is used.
+ * Keys are never freed.  The values of the first few keys are in the
+ * coroutine's struct co_top; for the others it allocates an array when it first
+ * uses one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,7 +90,10 @@ void co_locals_end(struct shim_co *co)
 	struct co_top *top = co_top(co);
 	int round;
 
-	/* a destructor may set values again: as often as POSIX's */
+	/*
+	 * a destructor may set values again: as many rounds as POSIX has for
+	 * threads
+	 */
 	for (round = 0; round < 4 && locals_destroy(top); round++)
 		;
 	if (unlikely(top->locals)) {

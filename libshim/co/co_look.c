@@ -9,7 +9,7 @@
 #include "co.h"
 #include "base/error.h"
 
-#define RED_ZONE	128	/* what is in use below the stack pointer */
+#define RED_ZONE	128	/* below the stack pointer, by the ABI */
 
 EXPORT const char *shim_co_name(const struct shim_co *co)
 {
@@ -57,7 +57,7 @@ EXPORT int shim_co_range(const struct shim_co *co, void **low, void **high)
 		return -1;
 	}
 	if (co->flags & CO_PARKED) {
-		/* the bytes end with struct co_top, as on the stack */
+		/* the saved bytes end with struct co_top, as on the stack */
 		*high = co_top_now(co) + 1;
 		*low = (char *)*high - (slot_top(co_slot(co)) - (char *)co->sp);
 		return 0;

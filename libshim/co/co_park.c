@@ -40,11 +40,14 @@ EXPORT int shim_co_park(struct shim_co *co)
 	if (co->flags & CO_PARKED)
 		return 0;
 	if (co->flags & CO_PINNED || co_tools) {
-		/* a sanitizer knows the stack by its address, too */
+		/* sanitizers keep records of a stack by its address */
 		errno = EBUSY;
 		return -1;
 	}
-	/* malloc() has classes of its own: a power of two would waste a third */
+	/*
+	 * not rounded up: malloc() has its own classes, and a power of two
+	 * would waste a third
+	 */
 	bytes = live + sizeof(*p);
 	if (bytes > ((live + SLOT_PAGE - 1) & -(size_t)SLOT_PAGE) / 2) {
 		errno = E2BIG;

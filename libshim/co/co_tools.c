@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * co_tools: ASan, TSan and valgrind are told of every stack and every switch.
+ * co_tools: reports every stack and every switch to ASan, TSan and valgrind.
  *
- * A sanitizer is there if the program was built with it: its functions are
+ * A sanitizer is present if the program was built with it; its functions are
  * weak here, so that one library serves all.  Valgrind is asked once.  Where
  * none of them is present, resume and yield only test one flag.
  */
@@ -85,7 +85,7 @@ void co_tools_free(struct shim_co *co)
 
 	if (__tsan_destroy_fiber)
 		__tsan_destroy_fiber(top->fiber);
-	/* frames that a cancellation left have red zones behind them */
+	/* frames that a cancellation unwound leave red zones behind */
 	if (__asan_unpoison_memory_region)
 		__asan_unpoison_memory_region(low, slot_bytes(co_slot(co)));
 #ifdef HAS_VALGRIND
@@ -95,8 +95,8 @@ void co_tools_free(struct shim_co *co)
 }
 
 /*
- * To be called after a switch, on the new stack; what ASan returns about the
- * old one is known already.
+ * To be called after a switch, on the new stack.  ASan returns the bounds of
+ * the old one, which we know.
  */
 static void finish(void *fake)
 {
@@ -119,7 +119,7 @@ void *co_tools_switch(struct shim_co *from, struct shim_co *to, void *value,
 	size_t size = home ? co_thread.size : slot_bytes(co_slot(to));
 	void *fake = NULL;
 
-	/* NULL: the old stack's fake frames are not needed again */
+	/* NULL: the fake frames of the old stack will not be needed again */
 	if (__sanitizer_start_switch_fiber)
 		__sanitizer_start_switch_fiber(last ? NULL : &fake, low, size);
 	if (__tsan_switch_to_fiber)

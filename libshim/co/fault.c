@@ -24,7 +24,10 @@
 #define AT_MINSIGSTKSZ	51
 #endif
 
-/* The unwinder's frames; the kernel's own, with AVX-512, is 3 KiB beside. */
+/*
+ * Room for the unwinder's frames.  The kernel's frame takes 3 KiB more with
+ * AVX-512.
+ */
 #define SIGNALS_MIN	((size_t)64 << 10)
 
 const char *(*fault_co_name)(const struct slot *s);
@@ -32,7 +35,7 @@ const char *(*fault_co_name)(const struct slot *s);
 static struct sigaction before;
 static uint64_t overflows;
 
-/* What the slot's user calls it, or NULL. */
+/* The name that its user gave the slot, or NULL. */
 static const char *name_of(const struct slot *s)
 {
 	if (s->state == SLOT_CO)
@@ -65,8 +68,8 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		before.sa_handler(sig);
 	} else {
 		/*
-		 * sent by kill(): repeating the instruction would not raise it
-		 * again
+		 * it was sent by kill(): repeating the instruction would not
+		 * raise it again
 		 */
 		sigaction(sig, &dfl, NULL);
 		if (info->si_code <= 0)
@@ -79,7 +82,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	char *at = info->si_addr;
 	struct slot *s;
 
-	/* si_code > 0: the kernel's, with an address */
+	/* si_code > 0: from the kernel, with an address */
 	s = info->si_code > 0 ? area_slot(at) : NULL;
 	if (s && slot_guard(s) != SHIM_STACK_GUARD_NONE && at < slot_low(s))
 		report(s, at);
@@ -91,7 +94,10 @@ void fault_setup(void)
 	struct sigaction sa = { 0 };
 	void *frame[1];
 
-	/* the unwinder may be loaded, and allocate, once: not in the handler */
+	/*
+	 * the first call loads the unwinder, which allocates: not in the
+	 * handler
+	 */
 	backtrace(frame, 1);
 	sigaction(SIGSEGV, NULL, &before);
 	sa.sa_sigaction = on_fault;
@@ -131,7 +137,7 @@ void fault_thread_end(void *signals)
 
 	if (!signals)
 		return;
-	/* the program may have put its own there since */
+	/* the program may have replaced it by its own */
 	if (!sigaltstack(NULL, &ss) && ss.ss_sp == signals) {
 		ss = (stack_t){ .ss_flags = SS_DISABLE };
 		sigaltstack(&ss, NULL);

@@ -17,29 +17,29 @@ extern const char *(*fault_co_name)(const struct slot *s)
 	__attribute__((visibility("hidden")));
 
 /**
- * fault_setup - put the handler of SIGSEGV in place; called once
+ * fault_setup - install the handler of SIGSEGV; called once
  *
- * The handler that was there is called after a report, and for every SIGSEGV
- * that is not of a guard of ours.
+ * The previous handler is called after a report, and for every SIGSEGV that did
+ * not come from one of our guards.
  */
 void fault_setup(void);
 
 /**
  * fault_thread - give the calling thread a signal stack if it has none
  *
- * Return: what fault_thread_end() takes, NULL if the thread had one, or
- * (void *)-1 for want of memory.
+ * Return: what fault_thread_end() takes, NULL if the thread had one, or (void
+ * *)-1 if there is no memory.
  */
 void *fault_thread(void);
 
 /**
- * fault_thread_end - take it away
+ * fault_thread_end - remove the signal stack
  * @signals: from fault_thread()
  */
 void fault_thread_end(void *signals);
 
 /**
- * fault_count - overflows reported
+ * fault_count - how many overflows were reported
  */
 uint64_t fault_count(void);
 

@@ -32,7 +32,7 @@ EXPORT void shim_group_add(struct shim_group *g, long n)
 		next = g->waiters;
 		g->waiters = NULL;
 	}
-	/* with the lock: a waiter that goes away takes it first */
+	/* with the lock held, which a waiter takes before it goes away */
 	while ((w = next)) {
 		next = w->next;
 		w->next = NULL;
@@ -62,7 +62,8 @@ EXPORT void shim_group_wait(struct shim_group *g)
 	shim_lock_release(lock_of(g));
 	block_wait(&w.block, -1);
 	/*
-	 * this also makes sure that the thread that woke us has left the group
+	 * taking the lock also ensures that the thread that woke us is done
+	 * with the group
 	 */
 	shim_lock_acquire(lock_of(g));
 	for (at = (struct group_wait **)&g->waiters; *at; at = &(*at)->next) {

@@ -2,11 +2,11 @@
 /*
  * io: system calls that look as if they blocked.
  *
- * By io_uring the kernel does the call while the coroutine waits.  By epoll, and
- * where the kernel says EAGAIN because the file is O_NONBLOCK, the coroutine
- * waits until the file is ready and tries again.  Outside of a queue the thread
- * waits in poll().  A file on a disk is always ready for poll(): there the thread
- * waits in the call, unless io_uring does it.
+ * With io_uring the kernel does the call while the coroutine waits.  With
+ * epoll, and where the kernel says EAGAIN because the file is O_NONBLOCK, the
+ * coroutine waits until the file is ready and tries again.  Outside of a queue
+ * the thread waits in poll().  For poll() a file on a disk is always ready:
+ * there the thread waits in the call itself, unless io_uring makes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ EXPORT void shim_co_sleep(int64_t ns)
 		;
 }
 
-/* The thread waits. */
+/* Wait as a thread. */
 static int wait_thread(int fd, short events, int64_t timeout)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -96,7 +96,7 @@ EXPORT int shim_co_wait(int fd, short events, int64_t timeout)
 	return -1;
 }
 
-/* Have the kernel do it; *@done is false if it has to be done by hand. */
+/* Have io_uring do the call; *@done is false if it has to be made here. */
 static ssize_t by_kernel(struct run_op *op, int64_t timeout, bool *done)
 {
 	struct shim_co *me = run_self();
@@ -110,7 +110,7 @@ static ssize_t by_kernel(struct run_op *op, int64_t timeout, bool *done)
 	ret = run_block(me, &op->w, timeout);
 	me->flags &= (uint8_t)~CO_PINNED;
 	co_cancel_point(me);
-	/* O_NONBLOCK, or an operation that this kernel has not */
+	/* O_NONBLOCK, or an operation that this kernel does not have */
 	if (ret == -EAGAIN || ret == -EOPNOTSUPP)
 		return -1;
 	*done = true;
@@ -120,7 +120,7 @@ static ssize_t by_kernel(struct run_op *op, int64_t timeout, bool *done)
 	return -1;
 }
 
-/* Is it a file that is always ready, and that epoll therefore refuses? */
+/* Is it a file that is always ready, which epoll therefore refuses? */
 static bool cannot_wait(int fd)
 {
 	struct stat st;
@@ -138,7 +138,10 @@ static int again(int fd, short events, int64_t timeout)
 	return ret > 0 ? 0 : -1;
 }
 
-/* Is there no need to wait?  For files whose calls might block the thread. */
+/*
+ * Can the call be made without blocking the thread?  For files where O_NONBLOCK
+ * is not set.
+ */
 static bool is_ready(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -147,7 +150,8 @@ static bool is_ready(int fd, short events)
 }
 
 /*
- * How much can be written without blocking to a pipe that poll() calls ready.
+ * How much can be written without blocking to a pipe that poll() reports as
+ * ready.
  */
 #define PIECE		4096u		/* PIPE_BUF */
 
@@ -161,7 +165,7 @@ static ssize_t try_rw(const struct run_op *op)
 	if (n >= 0 || errno != EOPNOTSUPP)
 		return n;
 	/*
-	 * a terminal, or a socket of an old kernel: only as much as cannot
+	 * a terminal, or a socket on an old kernel: only as much as cannot
 	 * block
 	 */
 	if (!is_ready(op->w.fd, op->call == RUN_READ ? POLLIN : POLLOUT)) {
@@ -202,14 +206,14 @@ static ssize_t do_call(struct run_op *op, int64_t timeout)
 	ssize_t n;
 	bool done;
 
-	/* there is room to send into, mostly */
+	/* usually there is room to send into */
 	if (op->call == RUN_SEND) {
 		n = try_once(op);
 		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			return n;
 	}
 	n = by_kernel(op, timeout, &done);
-	/* the thread waits for the disk, as nobody can say when it is ready */
+	/* the thread waits for the disk, since readiness cannot be polled */
 	if (!done && (op->call == RUN_READ || op->call == RUN_WRITE) &&
 	    cannot_wait(op->w.fd)) {
 		do {

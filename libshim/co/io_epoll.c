@@ -2,10 +2,11 @@
 /*
  * io_epoll: waiting by epoll, where there is no io_uring.
  *
- * Keeps true: a table by file of who waits for input and who for output, one
- * each.  A file is armed for one event at a time, so that a file that is
- * closed while nobody waits leaves nothing behind; what is left of a file that
- * was closed while somebody waited is found when its number is used again.
+ * Keeps true: a table by file has the coroutine that waits for input and the
+ * one that waits for output.  A file is armed for one event at a time, so that
+ * a file that is closed while nothing waits for it leaves nothing behind; the
+ * rest of a file that was closed while a coroutine waited is found when its
+ * number is used again.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +17,7 @@
 #include "run.h"
 #include "base/sys.h"
 
-#define EVENTS		64	/* taken at once; the rest in the next turn */
+#define EVENTS		64	/* taken at once; the rest next turn */
 
 struct file {
 	struct shim_co *in;
@@ -155,7 +156,10 @@ static void event(struct shim_co_queue *q, struct epoll *e,
 		return;
 	}
 	f = &e->files[ev->data.fd];
-	/* one that waits for either; EPOLLIN and so on are POLLIN and so on */
+	/*
+	 * wait for either; EPOLLIN and the others have the values of POLLIN and
+	 * so on
+	 */
 	if (f->in && f->in == f->out) {
 		f->out = NULL;
 		wake(&f->in, (int)ev->events);
@@ -177,7 +181,9 @@ static void epoll_poll(struct shim_co_queue *q, int64_t timeout)
 	int64_t ms = timeout;
 	int i, n;
 
-	/* rounded up, or the last millisecond would be spent in a loop */
+	/*
+	 * rounded up, otherwise the last millisecond would be spent in a loop
+	 */
 	if (timeout > 0)
 		ms = timeout / 1000000 + 1;
 	if (ms > INT32_MAX)

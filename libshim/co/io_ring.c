@@ -3,10 +3,10 @@
  * io_ring: waiting by io_uring.
  *
  * Keeps true: a request's user_data is its coroutine's record, so that the
- * kernel refers to no stack but by the buffers of a CO_PINNED one; every
- * request completes once, cancelled ones too, and only then does its coroutine
- * go on.  Requests are handed over when the queue would sleep, many in one
- * call.
+ * kernel refers to no stack, except to buffers on that of a CO_PINNED
+ * coroutine.  Every request completes once, even if it is cancelled, and only
+ * then does its coroutine continue.  Requests are submitted when the queue
+ * would sleep, many in one call.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -16,7 +16,7 @@
 #include "run.h"
 #include "base/sys.h"
 
-/* Entries of the ring: what one turn hands over in one call; more take two. */
+/* Entries of the ring: what one turn can submit in one call. */
 #define ENTRIES		256
 
 #ifndef IORING_SETUP_SINGLE_ISSUER
@@ -35,8 +35,9 @@
 
 struct ring {
 	struct io_uring ring;
-	size_t flying;		/* requests under way, but the kick's */
-	bool modern;		/* 6.1: one thread, work when it asks for it */
+	size_t flying;		/* requests under way, not counting that for the kick */
+	/* Linux 6.1: a single thread, completions processed when it asks */
+	bool modern;
 	bool enabled;
 	bool kick_armed;
 };
@@ -62,7 +63,7 @@ static int ring_setup(struct shim_co_queue *q)
 		};
 		err = io_uring_queue_init_params(ENTRIES, &r->ring, &p);
 	}
-	/* 5.11, for timeouts of a wait; 5.7 is implied, for fast poll */
+	/* Linux 5.11, for timeouts of a wait; implies 5.7, for fast poll */
 	if (!err && (~p.features & (IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP))) {
 		io_uring_queue_exit(&r->ring);
 		err = -EOPNOTSUPP;
@@ -79,7 +80,7 @@ static void ring_end(struct shim_co_queue *q)
 {
 	struct ring *r = q->state;
 
-	/* in a forked child the rings are not even mapped */
+	/* the rings are not mapped in the child of a fork */
 	if (q->forks == slot_forks)
 		io_uring_queue_exit(&r->ring);
 	free(r);
@@ -92,11 +93,14 @@ static int ring_begin(struct shim_co_queue *q)
 
 	if (r->enabled)
 		return 0;
-	/* liburing 2.3 declares a call for this, and does not have it */
+	/* liburing 2.3 declares a function for this, but does not export it */
 	err = sys_call6(SYS_io_uring_register, r->ring.ring_fd,
 			IORING_REGISTER_ENABLE_RINGS, 0, 0, 0, 0);
 	r->enabled = !err;
-	/* the kernel need not look the file up each time; where it can */
+	/*
+	 * saves the kernel looking the file up each time, where it supports
+	 * that
+	 */
 	if (!err)
 		io_uring_register_ring_fd(&r->ring);
 	return (int)-err;
@@ -155,7 +159,7 @@ static void ring_op(struct shim_co_queue *q, struct shim_co *co,
 	case RUN_RECV:
 		io_uring_prep_recv(sqe, op->w.fd, op->buf, len, op->flags);
 		/*
-		 * a coroutine that waits for its peer mostly has nothing to
+		 * a coroutine that waits for its peer usually has nothing to
 		 * read yet
 		 */
 		if (r->modern)
@@ -193,7 +197,7 @@ static void complete(struct shim_co_queue *q, struct ring *r,
 		return;
 	}
 	r->flying--;
-	/* a deadline cancels as well, and has been reported already */
+	/* cancelled by a deadline, which has set the result */
 	if (cqe->res != -ECANCELED || co->result != -ETIME)
 		co->result = cqe->res;
 	run_ready(co);

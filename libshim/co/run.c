@@ -3,7 +3,7 @@
  * run: the loop, posts, cancellation.
  *
  * One turn of the loop runs every coroutine that was ready when it began, then
- * looks at posts, timers and files; so that none of these waits for more than
+ * handles posts, timers and files, so that none of these waits for more than
  * one turn, however busy the coroutines are.
  */
 #include <errno.h>
@@ -40,7 +40,7 @@ static void kick(struct shim_co_queue *q)
 
 	/*
 	 * Full barrier between the change that the thread is to see and the
-	 * look at @sleeping; pairs with that in sleep_until().
+	 * load of @sleeping; pairs with that in sleep_until().
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&q->sleeping, __ATOMIC_RELAXED))
@@ -127,7 +127,7 @@ EXPORT void shim_co_stop(struct shim_co_queue *q)
 	kick(q);
 }
 
-/* All that other threads posted goes to the list. */
+/* Move everything that other threads have posted to the list. */
 static void posts_take(struct shim_co_queue *q)
 {
 	struct cds_wfcq_node *node;
@@ -228,8 +228,8 @@ EXPORT int shim_co_run(struct shim_co_queue *q)
 		posts_take(q);
 		if (q->head) {
 			/*
-			 * only those that are ready now; what they make ready
-			 * runs in the next turn
+			 * only those that are ready now; those that they make
+			 * ready run in the next turn
 			 */
 			last = (struct shim_co *)q->tail;
 			do {
@@ -258,7 +258,7 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 
 	me->result = 0;
 	me->timer = TIMER_NONE;
-	/* without memory for a deadline: act at once, as if it had passed */
+	/* no memory for a deadline: act as if it had passed */
 	if (timeout >= 0 && !timer_add(q, me, run_clock() + (uint64_t)timeout)) {
 		me->result = -ETIME;
 		if (w->cancel)
@@ -268,7 +268,10 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 	}
 	me->wait = w;
 	co_set_state(me, SHIM_CO_SUSPENDED);
-	/* the caller is where the result goes: the thread itself, as ever */
+	/*
+	 * saved, as @result takes the place of @caller: always the thread
+	 * itself
+	 */
 	co_thread.self = caller;
 	if (unlikely(co_tools))
 		co_tools_switch(me, caller, NULL, false);

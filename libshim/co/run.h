@@ -10,12 +10,11 @@
  *   chan.c        channels and select
  *   group.c       wait groups
  *
- * Keeps true: a queue's lists, timers and files belong to its thread alone;
- * another thread only adds to its post list (liburcu's wait-free queue) and
- * kicks it out of its sleep.  What the kernel or another thread completes
- * refers to a coroutine by its record, never by an address in its stack,
- * unless the coroutine is CO_PINNED: so that the others can be parked while
- * they wait.
+ * Keeps true: only its thread uses a queue's lists, timers and files; other
+ * threads only add to its post list (liburcu's wait-free queue) and wake it
+ * from its sleep.  The kernel and other threads refer to a waiting coroutine by
+ * its record, never by an address in its stack, unless the coroutine is
+ * CO_PINNED, so that all others can be parked while they wait.
  */
 #ifndef SHIM_CO_RUN_H_
 #define SHIM_CO_RUN_H_
@@ -31,12 +30,12 @@
 #define TIMER_NONE	UINT32_MAX
 
 /**
- * struct run_wait - what a coroutine of a queue waits for; on its stack
- * @cancel: stop waiting: @co is made ready, now or when the kernel says so; NULL
- *	if it only has a timer, or is in the list
- * @fd: of the file that it is about
- * @events: and which of poll()'s, for a wait
- * @result: what it came to
+ * struct run_wait - what a coroutine of a queue waits for; lies on its stack
+ * @cancel: stop the wait: make @co ready, now or when the kernel has completed
+ *	the request; NULL if it only waits for a timer, or is in the list
+ * @fd: of the file that it waits for
+ * @events: events of poll() that it waits for
+ * @result: the result
  */
 struct run_wait {
 	void (*cancel)(struct shim_co *co, struct run_wait *w);
@@ -72,15 +71,17 @@ struct run_timer {
 };
 
 /**
- * struct run_io - how a queue waits for files
- * @name: for people
- * @setup: make q->io; an errno
- * @end: undo it
- * @poll: collect what is complete; if there is nothing, wait for @timeout ns, for
- *	ever if negative, or until kicked
- * @wait: arrange that @co is made ready when @w's file is; -errno if it cannot
- * @op: the same when the kernel did the call; NULL if this way cannot do that
- * @begin: the running thread is to be the one that waits; an errno
+ * struct run_io - a way of waiting for files
+ * @name: for reports
+ * @setup: set up q->state; returns an errno
+ * @end: undo that
+ * @poll: collect completions; if there are none, wait for @timeout ns, without
+ *	limit if negative, or until kicked
+ * @wait: have @co made ready when @w's file is; returns -errno if that is
+ *	impossible
+ * @op: the same when the kernel has done the call; NULL if this way cannot do
+ *	that
+ * @begin: the running thread becomes the one that waits; returns an errno
  */
 struct run_io {
 	const char *name;
@@ -101,16 +102,16 @@ extern const struct run_io io_epoll __attribute__((visibility("hidden")));
  * struct shim_co_queue - a queue
  * @head: coroutines that can run, in the order of their turns
  * @tail: where the next one goes
- * @post_head: and those that other threads made ready
+ * @post_head: coroutines that other threads made ready
  * @post_tail: the same
  * @live: coroutines and holds; from any thread
  * @sleeping: its thread waits, or is about to: a post has to kick it
  * @stop: shim_co_stop() was called
  * @running: some thread runs it
- * @forks: slot_forks when it was made: a child cannot use it
+ * @forks: slot_forks when it was made: the child of a fork cannot use the queue
  * @kick: an eventfd
- * @io: how it waits
- * @state: that of @io
+ * @io: its way of waiting for files
+ * @state: private to @io
  * @timers: a heap, the next deadline first
  * @nr_timers: how many
  * @max_timers: room
@@ -153,32 +154,32 @@ static inline struct shim_co *run_self(void)
 }
 
 /**
- * run_ready - put a coroutine at its queue's end; in the queue's thread
+ * run_ready - append a coroutine to its queue; in the queue's thread
  * @co: suspended, not in the list
  */
 void run_ready(struct shim_co *co);
 
 /**
  * run_wake - the same, from any thread
- * @co: waits, and nobody else wakes it
+ * @co: a waiting coroutine that nothing else wakes
  */
 void run_wake(struct shim_co *co);
 
 /**
- * run_block - leave the running coroutine until it is woken
+ * run_block - suspend the running coroutine until it is woken
  * @me: it
- * @w: what it waits for, which is to be arranged already
+ * @w: what it waits for, already registered
  * @timeout: ns, or negative
  *
  * After the timeout @w->cancel() is called.  The caller calls co_cancel_point()
  * when nothing refers to its stack any more.
  *
- * Return: the result that who woke it has set, 0 by default; -ETIME if it timed
- * out and nobody has set another.
+ * Return: the result that its waker has set, 0 by default; -ETIME if it timed
+ * out and no other result was set.
  */
 int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout);
 
-/* A deadline for @co; false if there is no memory. */
+/* Set a deadline for @co. Return: false if there is no memory. */
 bool timer_add(struct shim_co_queue *q, struct shim_co *co, uint64_t at);
 void timer_remove(struct shim_co_queue *q, struct shim_co *co);
 

@@ -2,8 +2,8 @@
 /*
  * run_timer: deadlines, in a binary heap.
  *
- * A coroutine knows its place in the heap, so that a wait which ends before its
- * deadline takes it out in O(log n).
+ * A coroutine records its place in the heap, so that a wait that ends before
+ * its deadline removes the timer in O(log n).
  */
 #include <stdlib.h>
 

@@ -3,9 +3,9 @@
  * slot: thread caches, free lists, statistics.
  *
  * Free slots of an order are in one of three places: a thread's cache, with
- * whatever memory they have; the warm list, with a page each, at most WARM_MAX
- * of them; the cold list, without.  From the cache to a list they go in
- * batches, so that the kernel is entered once for many.
+ * whatever memory they have; the warm list, with one page each, at most
+ * WARM_MAX of them; the cold list, without memory.  They move from the cache to
+ * a list in batches, so that one system call serves many.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,10 @@
 #include "base/sys.h"
 #include "seam/seam.h"
 
-/* 4 MiB an order: what a burst of 1,024 needs again costs no page fault. */
+/*
+ * 4 MiB for an order: a burst of 1,024 stacks that is repeated costs no page
+ * faults.
+ */
 #define WARM_MAX	1024
 
 struct slot_list {
@@ -79,7 +82,7 @@ static void debug_print(void)
 
 static void list_put(unsigned int order, struct slot *s, size_t nr);
 
-/* All of a cache into the lists. */
+/* Move all of a cache to the lists. */
 static void cache_flush(struct slot_cache *c, unsigned int order)
 {
 	struct slot *s = c->head;
@@ -130,9 +133,9 @@ static void fork_parent(void)
 }
 
 /*
- * The other threads are gone; what their caches had goes to the lists.  A
- * thread that was taking or giving kept its list whole at every step, and the
- * memory of its cache exists until the child makes a thread.
+ * The other threads do not exist here, so what their caches held goes to the
+ * lists.  Taking and giving keep a list consistent at every step, and the
+ * memory of a thread's cache stays until the child creates a thread.
  */
 static void fork_child(void)
 {
@@ -156,7 +159,7 @@ static void fork_child(void)
 	}
 }
 
-/* A warm list, whose lock is held: its stacks become cold; how many. */
+/* Make the stacks of a warm list cold. Lock held. Return: how many. */
 static size_t cool(struct slot_list *l)
 {
 	struct slot *s = l->warm, *last;
@@ -176,8 +179,8 @@ static size_t cool(struct slot_list *l)
 }
 
 /*
- * Called when libshim has time: near its limit free stacks keep no page.  This
- * thread may be anywhere in this file, and hold any lock.
+ * Called by libshim now and then: near its limit free stacks keep no page.  It
+ * may have interrupted this thread anywhere in this file, with any lock held.
  */
 static void idle(void)
 {
@@ -216,8 +219,8 @@ int slot_ready(void)
 		return 0;
 	pthread_once(&once, setup);
 	/*
-	 * without a key the end of the thread is not noticed, so it gets no
-	 * cache
+	 * without a key the end of the thread would not be noticed, so it gets
+	 * no cache
 	 */
 	if (!has_key || pthread_setspecific(thread_end, t))
 		return 0;
@@ -239,7 +242,7 @@ int slot_ready(void)
 	return 0;
 }
 
-/* Up to @nr slots of the lists, or new ones; returns how many in *@got. */
+/* Take up to @nr slots from the lists, or make some; *@got is how many. */
 static struct slot *list_get(unsigned int order, size_t nr, size_t *got)
 {
 	struct slot_list *l = list_of(order);
@@ -270,7 +273,7 @@ static struct slot *list_get(unsigned int order, size_t nr, size_t *got)
 	return s;
 }
 
-/* Give a list of slots to the lists, with a page each if there is room. */
+/* Put slots on the lists, with a page each if there is room. */
 static void list_put(unsigned int order, struct slot *s, size_t nr)
 {
 	struct slot_list *l = list_of(order);
@@ -281,7 +284,7 @@ static void list_put(unsigned int order, struct slot *s, size_t nr)
 		last = last->next;
 	warm = __atomic_load_n(&l->nr_warm, __ATOMIC_RELAXED) + nr <= WARM_MAX &&
 	       !slot_debug;
-	/* before the lock: this is where the time goes */
+	/* without the lock, since this takes most of the time */
 	__atomic_add_fetch(&released, area_drop(s, warm ? SLOT_PAGE : 0),
 			   __ATOMIC_RELAXED);
 	shim_lock_acquire(&l->lock);
@@ -315,7 +318,10 @@ struct slot *slot_get_slow(unsigned int order)
 	return s;
 }
 
-/* A cache is full: the slots used longest ago, at the end of its list, go. */
+/*
+ * A cache is full: the least recently used slots, at the end of its list, leave
+ * it.
+ */
 void slot_put_slow(struct slot *s)
 {
 	unsigned int order = slot_order(s);
@@ -344,13 +350,13 @@ void slot_put_slow(struct slot *s)
 	c->nr++;
 }
 
-/* Is page @i of the slot in memory, or swapped: bits 63 and 62. */
+/* Is page @i of the slot in memory, or swapped out (bits 63 and 62)? */
 static bool page_is(const uint64_t *map, size_t i)
 {
 	return map[i] >> 62;
 }
 
-/* By mincore(): cannot tell a swapped page from none. */
+/* By mincore(), which cannot tell a swapped page from none. */
 static size_t used_mincore(const struct slot *s)
 {
 	const char *at, *top = slot_top(s);
@@ -442,7 +448,7 @@ __attribute__((visibility("default"))) size_t shim_stack_shrink(void)
 	return nr;
 }
 
-/* Made slots of an area by guard. */
+/* Count the slots that have been made in an area, by guard. */
 static void stat_area(struct shim_stack_stat *st, const struct area *a)
 {
 	size_t i, made = __atomic_load_n(&a->made, __ATOMIC_ACQUIRE);

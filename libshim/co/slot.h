@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * slot: the stacks, and the records about them.
+ * slot: the stacks, and their records.
  *
  *   slot.c        thread caches, free lists, statistics
  *   area.c        address space in areas, by order; addresses back to slots
- *   area_guard.c  guards where the module is not there
+ *   area_guard.c  guards where the module is not loaded
  *   area_arena.c  the module's pages arena
  *   fault.c       overflow: the report
  *   stack.c       shim_stack.h on top of it
@@ -15,9 +15,9 @@
  * all its memory back, and a tool can walk the records of a process that
  * hangs.
  *
- * Locks: one an order for the free lists and for making slots and areas; one
- * for the list of threads.  A thread's cache is its own, without lock.  Nothing
- * is called with a lock held but the kernel.
+ * Locks: one for each order, which guards the free lists and the making of
+ * slots and areas; one for the list of threads.  A thread's cache needs no
+ * lock.  With a lock held, only the kernel is called.
  */
 #ifndef SHIM_CO_SLOT_H
 #define SHIM_CO_SLOT_H
@@ -31,21 +31,21 @@
 #define SLOT_PAGE	4096u
 #define SLOT_ORDERS	(SHIM_STACK_ORDER_MAX - SHIM_STACK_ORDER_MIN + 1)
 
-/* enum slot_state - what a record's slot is used for; tools read it, too */
+/* enum slot_state - the use of a record's slot; read by tools as well */
 enum slot_state {
 	SLOT_NEW,	/* not made yet */
 	SLOT_FREE,
 	SLOT_STACK,	/* taken by shim_stack_get() */
-	SLOT_CO,	/* by a coroutine, whose record this is, too */
+	SLOT_CO,	/* taken by a coroutine, whose record this is as well */
 };
 
 /**
  * struct slot - the record of one slot
- * @next: in a free list or a cache; its user's otherwise
+ * @next: in a free list or a cache; otherwise for its user
  * @where: the slot's address; in the low bits its order, and above that its
  *	enum shim_stack_guard
  * @state: enum slot_state
- * @pad: its user's, as are @tid and @own
+ * @pad: for its user, as are @tid and @own
  */
 struct slot {
 	struct slot *next;
@@ -88,7 +88,7 @@ static inline char *slot_top(const struct slot *s)
 	return slot_low(s) - SLOT_PAGE + ((size_t)1 << slot_order(s));
 }
 
-/* What the stack can grow to. */
+/* The size to which the stack can grow. */
 static inline size_t slot_bytes(const struct slot *s)
 {
 	return (size_t)(slot_top(s) - slot_low(s));
@@ -96,7 +96,7 @@ static inline size_t slot_bytes(const struct slot *s)
 
 /**
  * struct slot_cache - a thread's free slots of one order
- * @head: the one used last
+ * @head: the one that was used last
  * @nr: how many
  */
 struct slot_cache {
@@ -105,10 +105,10 @@ struct slot_cache {
 };
 
 /**
- * struct slot_thread - what a thread keeps
+ * struct slot_thread - a thread's caches
  * @cache: by order
- * @next: of all threads that have one
- * @prev: where the pointer to this is
+ * @next: list of all threads that have caches
+ * @prev: the address of the pointer to this
  * @signals: the signal stack that fault.c made, or NULL
  * @ready: it is on the list
  */
@@ -126,7 +126,9 @@ extern __thread struct slot_thread slot_thread
 struct slot *slot_get_slow(unsigned int order);
 void slot_put_slow(struct slot *s);
 
-/* Slots a cache takes or gives at once; it keeps up to twice as many. */
+/*
+ * How many slots a cache takes or gives at once; it keeps up to twice as many.
+ */
 static inline size_t slot_batch(unsigned int order)
 {
 	return order <= 16 ? 16 : order <= 18 ? 8 : order <= 20 ? 2 : 1;
@@ -157,8 +159,8 @@ static inline struct slot *slot_get(unsigned int order, enum slot_state state)
 }
 
 /*
- * How often this process was forked from another: files of before a fork are
- * not valid any more.
+ * How many forks led to this process.  Files from before a fork are not valid
+ * any more.
  */
 extern unsigned int slot_forks __attribute__((visibility("hidden")));
 extern bool slot_debug __attribute__((visibility("hidden")));
@@ -184,7 +186,7 @@ static inline void slot_put(struct slot *s)
 }
 
 /**
- * slot_ready - make the calling thread known, with a signal stack
+ * slot_ready - register the calling thread, and give it a signal stack
  *
  * Return: 0 or -1 with errno ENOMEM.
  */
@@ -199,7 +201,7 @@ size_t slot_used(const struct slot *s);
 /**
  * slot_trim - shim_stack_trim() of a slot
  * @s: the slot
- * @sp: in it
+ * @sp: an address in it
  *
  * Return: bytes given back.
  */

@@ -10,7 +10,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /*
- * The slot of a stack in use; anything else is reported, and the process
+ * The slot of a stack in use.  Anything else is reported, and the process
  * aborted.
  */
 static struct slot *slot_of(const void *stack)
