@@ -16,15 +16,16 @@ extern "C" {
 
 /**
  * shim_ctl - read a statistic, read or change a setting, or run a command
- * @name: its name; "names" is the list of all, one a line
- * @oldp: where its value goes, or NULL
- * @oldlenp: on entry the size of what @oldp points to, on return the size of the
+ * @name: its name; "names" lists all of them, one on each line
+ * @oldp: where to store its value, or NULL
+ * @oldlenp: on entry the size of the buffer @oldp, on return the size of the
  *	value; may be NULL if @oldp is
  * @newp: the new value, or NULL
  * @newlen: its size
  *
- * A number is a uint64_t, a text ends in NUL.  A text that does not fit fails with
- * ENOMEM, with the size it needs in @oldlenp.  Commands are written to.
+ * A number is a uint64_t, a text ends in NUL.  If a text does not fit, the call
+ * fails with ENOMEM and stores the size that it needs in @oldlenp.  A command
+ * is run by writing to it.
  *
  * Return: 0, or -1 with errno ENOENT (no such name), EINVAL (wrong size, or
  * value), EPERM (cannot be written, or not read) or ENOMEM.

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * shim_gc.h: memory that is freed by itself, see shim_gc(3).
+ * shim_gc.h: memory that is freed automatically, see shim_gc(3).
  *
  * Objects stay where they are.  One is kept as long as a chain of pointers
  * leads to it from a root: the data of the program and its shared objects,
  * registered ranges, and every thread's stack, registers and thread-local
  * storage.  Any bit pattern there that is the address of an object, or of a
- * byte inside one, is such a pointer; in objects, too, unless they are data or
- * typed.
+ * byte inside one, counts as a pointer; the same goes for objects, unless they
+ * are data or typed.
  *
- * Memory of malloc() is no root.  To free() a collected object is reported by
- * libshim and ends the process.  Functions may be called by any thread, without
- * registration, but not by a signal handler.
+ * Memory of malloc() is not a root.  Passing a collected object to free() is
+ * reported by libshim and ends the process.  Functions may be called by any
+ * thread, without registration, but not by a signal handler.
  */
 #ifndef SHIM_GC_H
 #define SHIM_GC_H
@@ -25,19 +25,20 @@ extern "C" {
 #endif
 
 /**
- * enum shim_gc_mode - how a collection goes on beside the program
- * @SHIM_GC_DEFAULT: what SHIM_GC_MODE in the environment says, else STOP
- * @SHIM_GC_STOP: it does not: every thread stands still
- * @SHIM_GC_HYBRID: threads stand still to have their stacks looked at, go on
- *	while the heap is marked, and stand still for the end; shim_gc_store()
- *	shades the old and the new value
- * @SHIM_GC_DELETION: the same; shim_gc_store() shades the old value.  What is
- *	dropped while marking goes on stays until the next collection
+ * enum shim_gc_mode - how a collection runs concurrently with the program
+ * @SHIM_GC_DEFAULT: the mode in the environment variable SHIM_GC_MODE, else
+ *	STOP
+ * @SHIM_GC_STOP: it does not: all threads are stopped
+ * @SHIM_GC_HYBRID: threads are stopped while their stacks are scanned, run
+ *	while the heap is marked, and are stopped again for the end;
+ *	shim_gc_store() shades the old and the new value
+ * @SHIM_GC_DELETION: the same; shim_gc_store() shades the old value.  Objects
+ *	that become unreachable during marking stay until the next collection
  * @SHIM_GC_INSERTION: the same; shim_gc_store() shades the new value, and roots
- *	are looked at again at the end
- * @SHIM_GC_DIRTY: the same without shim_gc_store(): the kernel says which pages
- *	were written to.  Where it cannot, as STOP; struct shim_gc_stat.mode
- *	says so
+ *	are scanned again at the end
+ * @SHIM_GC_DIRTY: the same without shim_gc_store(): the kernel reports which
+ *	pages were written to.  Where it cannot, the mode is STOP, as struct
+ *	shim_gc_stat.mode shows
  */
 enum shim_gc_mode {
 	SHIM_GC_DEFAULT,
@@ -49,12 +50,14 @@ enum shim_gc_mode {
 };
 
 /**
- * struct shim_gc_opts - settings that are made once; zero is the default
+ * struct shim_gc_opts - settings that can be made once; zero is the default
  * @mode: enum shim_gc_mode
- * @percent: collect when so much was allocated of what was left before; 100
- * @limit: bytes of heap to stay below by collecting more often
- * @workers: threads that mark, the caller's included; one a processor, up to 16
- * @signal: with which threads are stopped; SIGRTMAX - 5
+ * @percent: collect when this percentage of the live bytes has been allocated;
+ *	100
+ * @limit: bytes of heap that collecting more often should not exceed
+ * @workers: threads that mark, including the caller's; one for each processor,
+ *	up to 16
+ * @signal: the signal that stops threads; SIGRTMAX - 5
  * @patience_ms: how long to wait for a thread before a collection is given up;
  *	10 s: on a machine with a hundred times as many threads as processors
  *	each has had its turn by then
@@ -72,8 +75,9 @@ struct shim_gc_opts {
  * shim_gc_init - start the collector with other settings than the default
  * @opts: the settings, or NULL
  *
- * Not needed otherwise: the first allocation does it.  Settings in the
- * environment (SHIM_GC_PERCENT, SHIM_GC_LIMIT, SHIM_GC_WORKERS) come first.
+ * Not needed otherwise: the first allocation starts it.  Settings in the
+ * environment (SHIM_GC_PERCENT, SHIM_GC_LIMIT, SHIM_GC_WORKERS) take
+ * precedence.
  *
  * Return: 0, or -1 with errno EBUSY if it was started before, EINVAL or ENOMEM.
  */
@@ -92,22 +96,22 @@ void *shim_gc_alloc(size_t size)
  * shim_gc_alloc_data - get an object that never holds a pointer
  * @size: bytes
  *
- * The collector does not look into it.  Of less than 16 bytes, several share a
- * block that is freed when none of them is reached; these have no finalizer.
+ * The collector does not scan it.  Objects of less than 16 bytes share a block,
+ * which is freed when none of them is reached; these cannot have a finalizer.
  *
- * Return: memory that is not zeroed, aligned to 16 bytes, or as far as @size is
- * a multiple of 8, 4 or 2 if that is less than 16; or NULL with errno ENOMEM.
+ * Return: memory that is not zeroed, or NULL with errno ENOMEM.  It is aligned
+ * to 16 bytes; below 16 bytes, to the largest of 8, 4 and 2 that divides @size.
  */
 void *shim_gc_alloc_data(size_t size) __attribute__((malloc, alloc_size(1)));
 
 /**
- * struct shim_gc_type - where objects have pointers
+ * struct shim_gc_type - where the pointers in objects are
  * @size: bytes of an element
  * @nr: pointers in it
  * @repeat: an object is an array of elements, as many as fit
  * @offset: of each pointer, multiples of 8
  *
- * There as long as objects of it are.
+ * Must exist as long as objects of this type do.
  */
 struct shim_gc_type {
 	size_t size;
@@ -182,18 +186,18 @@ int shim_gc_begin(void);
 enum shim_gc_event {
 	SHIM_GC_EVENT_MARK,	/* roots are known, nothing is marked yet */
 	SHIM_GC_EVENT_MARKED,	/* nothing is grey; the world stops next */
-	SHIM_GC_EVENT_END,	/* the world runs, sweeping begins */
+	SHIM_GC_EVENT_END,	/* all threads run, sweeping begins */
 };
 
 /**
- * shim_gc_on_event - follow a collection beside the program
- * @fn: called by the collector's thread, which holds nothing that the others
- *	need; NULL for nobody
+ * shim_gc_on_event - follow a concurrent collection
+ * @fn: called by the collector's thread, which holds no lock that others need;
+ *	NULL for none
  */
 void shim_gc_on_event(void (*fn)(enum shim_gc_event event));
 
 /**
- * shim_gc_disable - collect on request only; counts
+ * shim_gc_disable - collect on request only; calls are counted
  * shim_gc_enable - see shim_gc_disable()
  */
 void shim_gc_disable(void);
@@ -228,16 +232,16 @@ size_t shim_gc_set_limit(size_t bytes);
 int shim_gc_root_add(const void *p, size_t len);
 
 /**
- * shim_gc_root_remove - make it none
+ * shim_gc_root_remove - make a range a root no more
  * @p: first byte
- * @len: bytes; parts of registered ranges outside stay
+ * @len: bytes; parts of registered ranges outside of it stay
  *
  * Return: 0, or -1 with errno ENOMEM.
  */
 int shim_gc_root_remove(const void *p, size_t len);
 
 /**
- * shim_gc_on_stacks - have stacks looked at that are not those of threads
+ * shim_gc_on_stacks - have stacks scanned that do not belong to threads
  * @each: called with all threads stopped; calls its argument with the used part
  *	of each stack.  It may not allocate, or take a lock
  *
@@ -249,8 +253,8 @@ void shim_gc_on_stacks(void (*each)(void (*fn)(const void *low,
 /*
  * Stores.  While a collection marks beside the program (modes HYBRID, DELETION
  * and INSERTION), a pointer in a collected object must be changed by one of
- * these, or the object it pointed to, or points to, may be freed although it is
- * reached.  Local variables and other roots need none.
+ * these; otherwise the object it pointed to, or points to, may be freed while
+ * it is still reached.  Local variables and other roots do not need them.
  */
 struct shim_gc_tls {
 	unsigned int storing;
@@ -285,24 +289,24 @@ static inline void shim_gc_store(void *slot, void *value)
  * shim_gc_copy - memmove() for memory with pointers
  * @to: in a collected object
  * @from: anywhere
- * @n: bytes, a multiple of 8 as both addresses are
+ * @n: bytes; a multiple of 8, like both addresses
  */
 void shim_gc_copy(void *to, const void *from, size_t n);
 
 /**
  * shim_gc_blocked - call a function during which the caller need not be stopped
- * @fn: does not use the collector, and reaches objects that others reach, or
- *	the caller's frames
+ * @fn: must not use the collector, and may only touch objects that are reached
+ *	from elsewhere or from the caller's frames
  * @arg: for it
  *
- * For system calls that wait long: no signal disturbs them.
+ * For system calls that wait long: no signal interrupts them.
  *
  * Return: what @fn returned.
  */
 void *shim_gc_blocked(void *(*fn)(void *arg), void *arg);
 
 /**
- * shim_gc_pin - keep an object although nobody reaches it
+ * shim_gc_pin - keep an object even if it is not reached
  * @p: first byte of an object
  *
  * Return: 0, or -1 with errno EINVAL or ENOMEM.
@@ -310,7 +314,7 @@ void *shim_gc_blocked(void *(*fn)(void *arg), void *arg);
 int shim_gc_pin(void *p);
 
 /**
- * shim_gc_unpin - as often as pinned
+ * shim_gc_unpin - undo one shim_gc_pin()
  * @p: first byte of an object
  *
  * Return: 0, or -1 with errno EINVAL.
@@ -323,15 +327,16 @@ int shim_gc_unpin(void *p);
 #define SHIM_GC_IGNORE_SELF	2	/* as ORDERED; it may point to itself */
 
 /**
- * shim_gc_finalizer - have a function called once an object is not reached
+ * shim_gc_finalizer - have a function called once an object is no longer
+ *	reached
  * @p: first byte of an object, not a tiny one
- * @fn: called once, by a thread of the collector's; NULL takes it back.  It may
- *	use @p, which is kept for the call and as long as it is reached then
+ * @fn: called once, by a thread of the collector; NULL removes the finalizer.
+ *	It may use @p, which is kept for the call, and afterwards as long as it
+ *	is reached
  * @arg: for @fn; kept until then
  * @order: SHIM_GC_*
  *
- * Not called at exit.  In the child of a fork a thread is made for those of the
- * child's.
+ * Not called at exit.  The child of a fork makes a thread of its own for them.
  *
  * Return: 0, or -1 with errno EINVAL or ENOMEM.
  */
@@ -339,8 +344,8 @@ int shim_gc_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg,
 		      unsigned int order);
 
 /**
- * shim_gc_set_finalizer_thread - who calls finalizers
- * @on: a thread of the collector's (the default); false: shim_gc_finalize()
+ * shim_gc_set_finalizer_thread - choose who calls finalizers
+ * @on: true: a thread of the collector (the default); false: shim_gc_finalize()
  */
 void shim_gc_set_finalizer_thread(bool on);
 
@@ -353,7 +358,7 @@ size_t shim_gc_finalize(void);
 
 /* When a weak reference is cleared. */
 #define SHIM_GC_SHORT	0	/* before the object's finalizer */
-#define SHIM_GC_LONG	1	/* once it is really gone */
+#define SHIM_GC_LONG	1	/* once it is really freed */
 
 struct shim_gc_weak;
 
@@ -362,16 +367,17 @@ struct shim_gc_weak;
  * @p: any address in an object
  * @when: SHIM_GC_SHORT or SHIM_GC_LONG
  *
- * Return: the reference, to go with shim_gc_weak_free(), or NULL with errno
+ * Return: the reference, to be freed by shim_gc_weak_free(), or NULL with errno
  * EINVAL or ENOMEM.
  */
 struct shim_gc_weak *shim_gc_weak_new(const void *p, unsigned int when);
 
 /**
- * shim_gc_weak_get - what a weak reference refers to
+ * shim_gc_weak_get - the target of a weak reference
  * @w: the reference
  *
- * Return: the address, kept while the caller has it, or NULL if it is gone.
+ * Return: the address, whose object is kept while the caller holds it, or NULL
+ * if it is gone.
  */
 void *shim_gc_weak_get(struct shim_gc_weak *w);
 
@@ -386,11 +392,11 @@ struct shim_gc_ephemeron;
 /**
  * shim_gc_ephemeron_new - a value that lives as long as its key
  * @key: any address in an object
- * @value: any; kept while both the ephemeron and @key are reached, even if it
- *	reaches @key itself
+ * @value: any; kept while both the ephemeron and @key are reached; it may
+ *	itself refer to @key
  *
- * Return: an object that is collected as all are, or NULL with errno EINVAL or
- * ENOMEM.
+ * Return: an object that is collected like any other, or NULL with errno EINVAL
+ * or ENOMEM.
  */
 struct shim_gc_ephemeron *shim_gc_ephemeron_new(const void *key, void *value);
 
@@ -408,28 +414,29 @@ void *shim_gc_ephemeron_get(struct shim_gc_ephemeron *e, void **key);
  * @heap: bytes of spans
  * @live: bytes that the last collection reached
  * @since: bytes allocated since
- * @goal: bytes allocated since at which the next begins
+ * @goal: value of @since at which the next one begins
  * @total: bytes allocated, ever
  * @meta: bytes of the collector's records
- * @roots: bytes of roots looked at last
+ * @roots: bytes of roots that were scanned last
  * @collections: how many there were
- * @failed: how many were given up: a thread did not stop
- * @pause_ns: the last, the longest and the sum of times the world was stopped
+ * @failed: how many were given up because a thread did not stop
+ * @pause_ns: the last pause, the longest one and the sum of all, while threads
+ *	were stopped
  * @pause_max_ns: see above
  * @pause_sum_ns: see above
- * @threads: stopped last
+ * @threads: stopped last time
  * @workers: that mark
  * @mode: enum shim_gc_mode that is in force
- * @missed: objects that shim_gc_set_verify() found not marked
+ * @missed: objects that shim_gc_set_verify() found unmarked
  * @assisted: bytes that allocating threads have marked
- * @concurrent: collections beside the program, of all
+ * @concurrent: how many of @collections ran concurrently
  * @roots_lost: registered ranges that could not be read
  * @finalized: finalizers called
- * @finalizers: that objects have
- * @ready: that wait to be called
+ * @finalizers: finalizers that are set
+ * @ready: finalizers that wait to be called
  * @links: weak references
- * @links_cleared: that were cleared
- * @ephemerons: there are
+ * @links_cleared: weak references that were cleared
+ * @ephemerons: ephemerons that exist
  * @pins: objects pinned
  * @periodic: collections because the last was long ago
  * @limited: times that collecting for a limit took more than half of the time,
@@ -474,30 +481,30 @@ struct shim_gc_stat {
 void shim_gc_get_stat(struct shim_gc_stat *st, size_t size);
 
 /**
- * shim_gc_verify - check everything that the collector relies on
+ * shim_gc_verify - check the collector's invariants
  *
- * Stops the world, marks, and compares.  What does not hold is written to the
- * standard error.
+ * Stops all threads, marks, and compares.  Violations are written to standard
+ * error.
  *
- * Return: how much does not hold; 0 is right; -1 with errno EDEADLK as for
+ * Return: the number of violations; -1 with errno EDEADLK as for
  * shim_gc_collect().
  */
 int shim_gc_verify(void);
 
 /**
- * shim_gc_set_verify - check each mark that went on beside the program
+ * shim_gc_set_verify - check the result of each concurrent mark
  * @on: yes; as SHIM_GC_VERIFY=1 in the environment
  *
- * With the world stopped all marked objects are looked at again.  A pointer from
- * one of them to what is not marked was stored without shim_gc_store(): it is
- * written to the standard error, with the place, and what it points to is kept.
+ * All marked objects are scanned again while threads are stopped.  A pointer
+ * from one of them to an unmarked object was stored without shim_gc_store(): it
+ * is reported on standard error, with its place, and the object is kept.
  */
 void shim_gc_set_verify(bool on);
 
 /**
- * shim_gc_find_leaks - report what nobody reaches instead of only freeing it
- * @fn: called by collections for each object that was not freed by hand, or
- *	NULL for no more.  It may not use the collector
+ * shim_gc_find_leaks - report unreached objects that were not freed by hand
+ * @fn: called by collections for each such object, or NULL to stop reporting.
+ *	It must not use the collector
  *
  * For programs that free everything with shim_gc_free().
  */

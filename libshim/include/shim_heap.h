@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * shim_heap.h: heaps of one's own.
+ * shim_heap.h: separate heaps.
  *
- * A heap for each tenant, plugin or cache: memory of its own, a limit of its own,
- * numbers of its own, and one call that frees all of it, whatever is still
- * allocated.  Any thread may allocate from any heap, free to it and destroy it.
- * Heaps may also lie in memory of the caller's, and be shared by processes.
+ * A heap for each tenant, plugin or cache, with its own memory, limit and
+ * statistics, and one call that frees all of it, whatever is still allocated.
+ * Any thread may allocate from any heap, free to it and destroy it.  A heap may
+ * also lie in the caller's memory, and be shared by processes.
  *
- * With libshim a heap is made of its spans, and free() of a heap's object is
- * reported; with any other malloc() it is made of mappings.  See shim_heap(3).
+ * With libshim a heap consists of its spans, and passing a heap's object to
+ * free() is reported; with any other malloc() it consists of mappings.  See
+ * shim_heap(3).
  */
 #ifndef SHIM_HEAP_H
 #define SHIM_HEAP_H
@@ -25,10 +26,13 @@ extern "C" {
 
 struct shim_heap;
 
-/* Which free block a request gets: the first two bits of the flags. */
+/*
+ * The policy, in the lowest two bits of the flags: which free block a request
+ * gets.
+ */
 #define SHIM_HEAP_SEGREGATED	0u	/* pages of objects of one size */
 #define SHIM_HEAP_FIRST		1u	/* the lowest address that fits */
-#define SHIM_HEAP_NEXT		2u	/* the same, from the last one on */
+#define SHIM_HEAP_NEXT		2u	/* the same, beginning at the last one */
 #define SHIM_HEAP_BEST		3u	/* the smallest that fits */
 #define SHIM_HEAP_POLICY	3u
 
@@ -40,11 +44,12 @@ struct shim_heap;
  * struct shim_heap_stat - a heap in numbers
  * @used: bytes in live objects, sizes rounded up
  * @objects: live objects
- * @held: bytes the heap takes, free ones and records included
- * @limit: the most that @held may be, 0 for none
- * @spans: pieces that it is made of
- * @rollbacks: shared: times that a process died in it and was undone
- * @steps: FIRST, NEXT, BEST: free blocks looked at, ever
+ * @held: bytes that the heap takes, including free ones and records
+ * @limit: limit of @held, 0 for none
+ * @spans: pieces of memory that it consists of
+ * @rollbacks: shared heaps: how often a process died during an operation, which
+ *	was undone
+ * @steps: FIRST, NEXT, BEST: free blocks examined, ever
  */
 struct shim_heap_stat {
 	size_t used;
@@ -57,11 +62,11 @@ struct shim_heap_stat {
 };
 
 /**
- * shim_heap_destroy - free a heap with all that is in it
+ * shim_heap_destroy - free a heap and everything in it
  * @heap: the heap, or NULL; no other thread may be using it
  *
- * Takes time for each of its spans, not for each object.  A shared heap's other
- * processes go on.
+ * The time depends on the number of its spans, not of its objects.  The other
+ * processes of a shared heap can continue to use it.
  */
 void shim_heap_destroy(struct shim_heap *heap shim_takes);
 
@@ -78,8 +83,8 @@ struct shim_heap *shim_heap_new(unsigned int flags)
  * shim_heap_at - make a heap in the caller's memory
  * @mem: the memory, aligned to 16 bytes
  * @len: its length, 1 KiB to 32 GiB
- * @flags: SHIM_HEAP_FIRST, _NEXT or _BEST; with SHIM_HEAP_SHARED the memory may be
- *	mapped by several processes, at any address each, and they call
+ * @flags: SHIM_HEAP_FIRST, _NEXT or _BEST; with SHIM_HEAP_SHARED several
+ *	processes may map the memory, each at any address; the others call
  *	shim_heap_open()
  *
  * Never takes other memory.
@@ -93,7 +98,8 @@ struct shim_heap *shim_heap_at(void *mem, size_t len, unsigned int flags);
  * @mem: where this process has its memory
  * @len: the length of the mapping
  *
- * Return: the heap, or NULL with errno EINVAL if there is none of this build.
+ * Return: the heap, or NULL with errno EINVAL if there is none that was made by
+ * the same build.
  */
 struct shim_heap *shim_heap_open(void *mem, size_t len);
 
@@ -110,7 +116,8 @@ void shim_heap_free(struct shim_heap *heap shim_borrows, void *p shim_takes);
  * @size: bytes
  *
  * Return: memory, aligned to 16 bytes and not initialised, or NULL with errno
- * ENOMEM: the limit, the caller's memory, or the system's is used up.
+ * ENOMEM: the limit is reached, or the caller's or the system's memory is used
+ * up.
  */
 void *shim_heap_alloc(struct shim_heap *heap shim_borrows, size_t size)
 	shim_gives shim_malloc(shim_heap_free, 2) shim_alloc_size(2) shim_must_check;
@@ -143,10 +150,10 @@ void *shim_heap_aligned(struct shim_heap *heap shim_borrows, size_t align,
  * shim_heap_realloc - change an object's size
  * @heap: its heap
  * @p: the object, or NULL for a new one
- * @size: bytes; unlike realloc() 0 counts as 1
+ * @size: bytes; 0 counts as 1, unlike in realloc()
  *
- * Return: the object, perhaps elsewhere, or NULL with errno ENOMEM and the
- * object as it was.
+ * Return: the object, which may have moved, or NULL with errno ENOMEM and the
+ * object unchanged.
  */
 void *shim_heap_realloc(struct shim_heap *heap, void *p, size_t size)
 	shim_alloc_size(3) shim_must_check;
@@ -160,10 +167,10 @@ size_t shim_heap_usable(struct shim_heap *heap shim_borrows,
 			const void *p shim_borrows);
 
 /**
- * shim_heap_owner - which heap a pointer is in
+ * shim_heap_owner - the heap that a pointer is in
  * @p: any pointer
  *
- * Of heaps made by shim_heap_new() in this process.
+ * Knows heaps made by shim_heap_new() in this process.
  *
  * Return: the heap, or NULL.
  */
@@ -172,7 +179,8 @@ struct shim_heap *shim_heap_owner(const void *p shim_borrows);
 /**
  * shim_heap_walk - each live object in turn
  * @heap: the heap, which is locked meanwhile
- * @fn: called with each; may not use the heap; nonzero stops
+ * @fn: called with each; must not use the heap; a result other than 0 stops the
+ *	walk
  * @arg: for @fn
  *
  * Return: what @fn returned last, or 0.
@@ -181,10 +189,10 @@ int shim_heap_walk(struct shim_heap *heap,
 		   int (*fn)(void *p, size_t size, void *arg), void *arg);
 
 /**
- * shim_heap_set_limit - bound what a heap may hold
+ * shim_heap_set_limit - limit the memory of a heap
  * @heap: the heap
- * @bytes: the most, of all its spans; 0 for no limit.  Less than it holds now
- *	only keeps it from growing
+ * @bytes: the limit for all its spans, or 0 for none.  A limit below what it
+ *	holds only keeps it from growing
  */
 void shim_heap_set_limit(struct shim_heap *heap, size_t bytes);
 
@@ -197,7 +205,8 @@ void shim_heap_get_stat(struct shim_heap *heap shim_borrows,
 			struct shim_heap_stat *st shim_borrows);
 
 /**
- * shim_heap_set_root - remember one object for who opens a shared heap
+ * shim_heap_set_root - set an object that other processes of a shared heap can
+ *	find
  * @heap: the heap
  * @p: an object of it, or NULL
  */
@@ -207,7 +216,7 @@ void shim_heap_set_root(struct shim_heap *heap, void *p);
  * shim_heap_root - the object of shim_heap_set_root()
  * @heap: the heap
  *
- * Return: where this process has it, or NULL.
+ * Return: its address in this process, or NULL.
  */
 void *shim_heap_root(struct shim_heap *heap);
 

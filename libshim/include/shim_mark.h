@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * shim_mark.h: who owns what, told to the compiler and to the reader.
+ * shim_mark.h: ownership, stated for the compiler and the reader.
  *
  * The first group is understood by gcc (-fanalyzer finds a leak, a double free
  * and a use after free of what shim_malloc() marks) and by clang where it has
- * the attribute.  The second marks what changes hands in a call: shimcc(1) checks
- * it, to other compilers it is an annotation or nothing.
+ * the attribute.  The second marks transfers of ownership in calls: shimcc(1)
+ * checks them; for other compilers they are annotations or nothing.
  */
 #ifndef SHIM_MARK_H
 #define SHIM_MARK_H
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
-/* Returns what only @fn may free, given as its argument number @nr. */
+/* The result may be freed only by @fn, as its argument number @nr. */
 #define shim_malloc(fn, nr)	__attribute__((malloc, malloc(fn, nr)))
 #else
 #define shim_malloc(fn, nr)	__attribute__((malloc))
 #endif
 
-/* Returns an object of as many bytes as argument number @nr says. */
+/* The result is an object of as many bytes as argument number @nr says. */
 #define shim_alloc_size(nr)	__attribute__((alloc_size(nr)))
 /* The same for a product of two arguments. */
 #define shim_alloc_size2(n, m)	__attribute__((alloc_size(n, m)))

@@ -2,10 +2,10 @@
 /*
  * shim_pool.h: objects of one size, made once and used often.
  *
- * A pool hands out objects that its constructor has made ready, and takes them
- * back as they are: what was constructed stays constructed between two users, as
- * in the kernel's slabs, from where the idea comes.  Each thread keeps up to 16
- * of a pool at hand and takes a lock for every eighth.
+ * A pool hands out objects that its constructor has initialised, and takes them
+ * back as they are: an object stays constructed between two users, as in the
+ * kernel's slab allocator (Bonwick), from which the idea comes.  Each thread
+ * keeps up to 16 objects of a pool, and takes a lock only for every eighth.
  *
  * Works with any malloc() underneath; any thread may get and put.  See
  * shim_pool(3).
@@ -26,12 +26,12 @@ struct shim_pool;
 
 /**
  * struct shim_pool_ops - what a pool does with its objects; all may be NULL
- * @ctor: makes an object ready when its memory is new; nonzero: it could not,
- *	and shim_pool_get() fails
- * @dtor: undoes @ctor before the memory goes
+ * @ctor: initialises an object in new memory; if it returns nonzero,
+ *	shim_pool_get() fails
+ * @dtor: undoes @ctor before the memory is freed
  * @arg: for both
  *
- * Called with no lock of the pool held; they may not use the same pool.
+ * Called with no lock of the pool held; they must not use the same pool.
  */
 struct shim_pool_ops {
 	int (*ctor)(void *obj, void *arg);
@@ -42,9 +42,9 @@ struct shim_pool_ops {
 /**
  * struct shim_pool_stat - a pool in numbers
  * @size: bytes in an object, rounded up
- * @live: objects that are out, those that threads have at hand included
- * @made: objects there are
- * @bytes: memory they take
+ * @live: objects handed out, including those that threads keep
+ * @made: objects that exist
+ * @bytes: memory that they take
  */
 struct shim_pool_stat {
 	size_t size;
@@ -57,8 +57,8 @@ struct shim_pool_stat {
  * shim_pool_free - free a pool with all its objects
  * @pool: the pool, or NULL; none of its objects may be in use
  *
- * Runs the destructor on every object, those that threads have at hand and
- * those that were not put included.
+ * Runs the destructor on every object, including those that threads keep and
+ * those that were not put back.
  */
 void shim_pool_free(struct shim_pool *pool shim_takes);
 
@@ -78,8 +78,8 @@ struct shim_pool *shim_pool_new(size_t size, size_t align,
  * shim_pool_get - get an object
  * @pool: the pool
  *
- * Return: the object, as its last user left it or as the constructor did, or
- * NULL with errno ENOMEM or what the constructor set.
+ * Return: the object, as its last user or the constructor left it, or NULL with
+ * errno ENOMEM or the errno of the constructor.
  */
 void *shim_pool_get(struct shim_pool *pool shim_borrows)
 	shim_gives shim_must_check;

@@ -212,19 +212,20 @@ struct shim_weak *shim_weak_new(void *p shim_borrows)
 	shim_gives shim_malloc(shim_weak_free, 1);
 
 /**
- * shim_weak_get - a real reference, if the object is still there
- * @w: the weak one
+ * shim_weak_get - get a reference, if the object still exists
+ * @w: the weak reference
  *
- * Return: the object with a reference more, or NULL.
+ * Return: the object, with one more reference, or NULL.
  */
 void *shim_weak_get(struct shim_weak *w shim_borrows)
 	shim_gives shim_must_check;
 
 /**
- * shim_rc_collect - free circles that nobody refers to
+ * shim_rc_collect - free cycles to which there is no reference from outside
  *
- * Of this thread's objects of cyclic types.  Also done when so many of them may be
- * in such circles: an eighth of all, 64 at least, 4096 at most.
+ * For this thread's objects of cyclic types.  Also runs automatically, when an
+ * eighth of these objects, but at least 64 and at most 4096, may be part of
+ * such cycles.
  *
  * Return: objects freed, or -1 with errno ENOMEM and nothing done.
  */

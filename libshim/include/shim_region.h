@@ -2,15 +2,15 @@
 /*
  * shim_region.h: memory that is freed all at once.
  *
- * A region hands out memory by moving a pointer, eight instructions an object,
- * and takes all of it back together: at the end of a request, say.  Objects are
- * not freed one by one; the last ones can be, down to a mark.  Works with any
- * malloc() underneath.
+ * A region hands out memory by moving a pointer, in eight instructions, and
+ * takes all of it back together, for example at the end of a request.  Objects
+ * are not freed one by one, but all objects allocated after a mark can be.
+ * Works with any malloc() underneath.
  *
- * A region belongs to one thread at a time: no function here takes a lock.
- * See shim_region(3).  The idea is older than most (obstacks, APR's pools,
- * talloc); what is different here is that a reset gives back what the last
- * requests did not need.
+ * A region belongs to one thread at a time: no function here takes a lock.  See
+ * shim_region(3).  The idea is older than most (obstacks, APR's pools, talloc);
+ * what is new here is that a reset gives back memory that the last requests did
+ * not need.
  */
 #ifndef SHIM_REGION_H
 #define SHIM_REGION_H
@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define SHIM_REGION_ALIGN	16	/* of what shim_region_alloc() returns */
+#define SHIM_REGION_ALIGN	16	/* of results of shim_region_alloc() */
 
 struct shim_region_chunk;
 struct shim_region_big;
@@ -59,13 +59,14 @@ struct shim_region_mark {
 
 /**
  * struct shim_region_stat - a region in numbers
- * @used: bytes handed out since the last reset, alignment and the ends of full
- *	chunks included
- * @held: bytes taken from malloc() or the caller's buffer, big objects included
- * @high: the most that @used was at one of the last eight resets, without big
+ * @used: bytes handed out since the last reset, including alignment and the
+ *	ends of full chunks
+ * @held: bytes taken from malloc() or the caller's buffer, including big
  *	objects
+ * @high: the highest @used, without big objects, at one of the last eight
+ *	resets
  * @chunks: chunks
- * @bigs: objects that are an allocation of their own
+ * @bigs: objects with an allocation of their own
  * @resets: resets, ever
  */
 struct shim_region_stat {
@@ -81,7 +82,8 @@ struct shim_region_stat {
 #define SHIM_REGION_DEBUG	(1u << 0)
 
 /**
- * shim_region_free - run the clean-ups and free a region with all it handed out
+ * shim_region_free - run the clean-ups and free a region with everything it
+ *	handed out
  * @r: the region, or NULL
  */
 void shim_region_free(struct shim_region *r shim_takes);
@@ -97,19 +99,19 @@ struct shim_region *shim_region_new(size_t first, unsigned int flags)
 	shim_gives shim_malloc(shim_region_free, 1);
 
 /**
- * shim_region_at - make a region that begins in a buffer of the caller's
+ * shim_region_at - make a region that begins in the caller's buffer
  * @buf: the buffer, of any alignment; it must outlive the region
  * @len: its length
  *
- * What does not fit comes from malloc().  shim_region_free() is needed all the
- * same, and leaves the buffer alone.
+ * Further memory comes from malloc().  shim_region_free() must still be called;
+ * it leaves the buffer alone.
  *
  * Return: the region, which lies in @buf, or NULL with errno EINVAL if @buf is
  * too small for its 256 bytes of records.
  */
 struct shim_region *shim_region_at(void *buf, size_t len) shim_gives;
 
-/* What the inline functions cannot do. */
+/* The slow halves of the inline functions. */
 void *shim_region_more(struct shim_region *r, size_t size);
 
 /**
@@ -126,7 +128,7 @@ void *shim_region_alloc(struct shim_region *r, size_t size)
 	char *p = r->at;
 
 	size += !size;
-	/* both ends are aligned: what fits unrounded fits rounded */
+	/* both ends are aligned, so a size that fits also fits rounded up */
 	if (__builtin_expect(size > (size_t)(r->end - p), 0))
 		return shim_region_more(r, size);
 	r->at = p + ((size + SHIM_REGION_ALIGN - 1) &
@@ -149,7 +151,7 @@ void *shim_region_calloc(struct shim_region *r, size_t n, size_t size)
 	void *p;
 
 	if (__builtin_mul_overflow(n, size, &bytes))
-		bytes = SIZE_MAX;	/* fails with the right errno */
+		bytes = SIZE_MAX;	/* fails, and sets errno */
 	p = shim_region_alloc(r, bytes);
 	return p ? memset(p, 0, bytes) : NULL;
 }
@@ -187,10 +189,10 @@ void *shim_region_memdup(struct shim_region *r, const void *p shim_borrows,
 char *shim_region_strdup(struct shim_region *r, const char *s shim_borrows);
 
 /**
- * shim_region_strndup - copy at most so many bytes of a string
+ * shim_region_strndup - copy at most @n bytes of a string
  * @r: the region
  * @s: the string
- * @n: bytes at most, without the NUL that the copy ends with
+ * @n: bytes at most, not counting the NUL that is added
  *
  * Return: the copy, or NULL with errno ENOMEM.
  */
@@ -202,7 +204,7 @@ char *shim_region_strndup(struct shim_region *r, const char *s shim_borrows,
  * @r: the region
  * @fmt: as for printf()
  *
- * Return: the text, or NULL with errno ENOMEM, or what vsnprintf() set.
+ * Return: the text, or NULL with errno ENOMEM, or that of vsnprintf().
  */
 char *shim_region_printf(struct shim_region *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -219,10 +221,12 @@ char *shim_region_vprintf(struct shim_region *r, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
 /**
- * shim_region_on_release - have a function called when memory is taken back
+ * shim_region_on_release - register a function that is called when memory is
+ *	taken back
  * @r: the region
- * @fn: called by the release to an older mark, the reset or the free, before any
- *	memory goes; the last registered first.  It may not use the region
+ * @fn: called by a release to an older mark, a reset or the free, before any
+ *	memory is freed; the last registered function is called first.  It must
+ *	not use the region
  * @arg: for @fn
  *
  * Return: 0, or -1 with errno ENOMEM and nothing registered.
@@ -231,15 +235,15 @@ int shim_region_on_release(struct shim_region *r, void (*fn)(void *arg),
 			   void *arg);
 
 /**
- * shim_region_mark - remember this moment
+ * shim_region_mark - note the current position of a region
  * @r: the region
  *
- * Return: what shim_region_release() wants.
+ * Return: the mark, for shim_region_release().
  */
 struct shim_region_mark shim_region_mark(const struct shim_region *r);
 
 /**
- * shim_region_release - take back all that was handed out since a mark
+ * shim_region_release - take back everything that was handed out since a mark
  * @r: the region
  * @m: of this region, taken since its last reset, and not older than a mark
  *	that was released before.  Marks nest
@@ -250,12 +254,12 @@ void shim_region_release(struct shim_region *r shim_borrows,
 			 struct shim_region_mark m);
 
 /**
- * shim_region_reset - take everything back
+ * shim_region_reset - take back everything
  * @r: the region
  *
- * Runs the clean-ups.  Of the memory as much stays with the region as the most
- * that was in use at one of the last eight resets, and a quarter more at most
- * (4 KiB at least); the rest goes back to malloc().  Marks of before are void.
+ * Runs the clean-ups.  The region keeps as much memory as was in use at most at
+ * one of the last eight resets, and up to a quarter more (at least 4 KiB); the
+ * rest goes back to malloc().  Earlier marks become invalid.
  */
 void shim_region_reset(struct shim_region *r shim_borrows);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * shim_scope.h: what a variable holds goes when its scope ends.
+ * shim_scope.h: resources that are freed when the scope of their variable ends.
  *
  *	shim_auto(free) char *line = NULL;		freed on every way out
  *	shim_auto(fclose) FILE *f = fopen(...);
@@ -24,8 +24,8 @@
 #include "shim_region.h"
 
 /**
- * SHIM_AUTO_DEFINE - let shim_auto() know how something is freed
- * @name: what shim_auto() is given
+ * SHIM_AUTO_DEFINE - tell shim_auto() how to free something
+ * @name: the name to use with shim_auto()
  * @type: of the variable
  * @free_stmt: a statement that frees it; the variable is shim_it
  *
@@ -43,10 +43,10 @@ struct shim_auto_semicolon_##name
 
 /**
  * shim_auto - free a variable when its scope ends
- * @name: of a SHIM_AUTO_DEFINE(); free, fclose, shim_region_free and vec are
+ * @name: from a SHIM_AUTO_DEFINE(); free, fclose, shim_region_free and vec are
  *	defined here
  *
- * Stands before the declaration.  The variable must be initialised.
+ * To be written before the declaration.  The variable must be initialised.
  */
 #define shim_auto(name)		__attribute__((cleanup(shim_auto_##name)))
 
@@ -54,7 +54,7 @@ struct shim_auto_semicolon_##name
  * shim_take - move out of a variable
  * @v: the variable; it is NULL afterwards
  *
- * Return: what it was: its owner is whoever gets this.
+ * Return: its former value, which the receiver owns.
  */
 #define shim_take(v) (__extension__ ({				\
 	__typeof__(v) *shim_from_ = &(v);				\
@@ -87,14 +87,14 @@ SHIM_AUTO_DEFINE(fclose, FILE *, fclose(shim_it));
 SHIM_AUTO_DEFINE(shim_region_free, struct shim_region *,
 		 shim_region_free(shim_it));
 
-/* A descriptor: -1 is none. */
+/* A file descriptor; -1 means none. */
 static inline __attribute__((unused)) void shim_auto_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 }
 
-/* A part of a region that goes when the scope ends. */
+/* A part of a region that is freed when the scope ends. */
 struct shim_scope_mark {
 	struct shim_region *r;
 	struct shim_region_mark m;
@@ -115,11 +115,11 @@ void shim_auto_mark(struct shim_scope_mark *s)
 }
 
 /**
- * SHIM_SCOPE_REGION - a block with a region of its own
+ * SHIM_SCOPE_REGION - a block with its own region
  * @r: the name of a struct shim_region pointer in it, NULL if there is no memory
  *
- * A block follows; the region is freed when it is left, by return, break and
- * goto, too.
+ * A block follows.  The region is freed when it is left, including by return,
+ * break or goto.
  */
 #define SHIM_SCOPE_REGION(r)						\
 	for (struct shim_region *r					\
@@ -129,7 +129,7 @@ void shim_auto_mark(struct shim_scope_mark *s)
 	     shim_once_##r = (struct shim_region *)&shim_once_##r)
 
 /**
- * SHIM_SCOPE_MARK - a block whose objects go when it is left
+ * SHIM_SCOPE_MARK - a block whose objects are freed when it is left
  * @region: the region that the block allocates from
  */
 #define SHIM_SCOPE_MARK(region)						\

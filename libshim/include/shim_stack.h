@@ -3,19 +3,20 @@
  * shim_stack.h: guarded stacks for coroutines, fibers and threads.
  *
  * A stack is a slot of 2^order bytes of address space.  Memory comes by page
- * fault as the stack grows, up to the slot's size; the address never changes, so
- * pointers into the stack stay right.  The lowest page of a slot is its guard:
- * what runs into it is reported with the stack's name, and dies by SIGSEGV
- * unless the program has a handler of its own.
+ * fault as the stack grows, up to the slot's size; the address never changes,
+ * so pointers into the stack stay valid.  The lowest page of a slot is its
+ * guard: an overflow into it is reported with the stack's name, and kills the
+ * process with SIGSEGV unless the program has a handler.
  *
- * Where guards come from, the first that works: the module's pages arena,
- * which has them without a mapping each; MADV_GUARD_INSTALL (Linux 6.13), which
- * has, too; mprotect(), for as many stacks as half of vm.max_map_count allows;
- * none.  Stacks without a guard are counted, and the first is reported on
+ * Guards are made in the first of these ways that works: by the module's pages
+ * arena or by MADV_GUARD_INSTALL (Linux 6.13), which need no mapping for each;
+ * by mprotect(), for as many stacks as half of vm.max_map_count allows; not at
+ * all.  Stacks without a guard are counted, and the first is reported on
  * standard error.
  *
- * Link with -lshim-co.  Any malloc may be underneath: none of these calls it.
- * Every function may be called from any thread, none from a signal handler.
+ * Link with -lshim-co.  Works with any malloc(), since none of these functions
+ * calls it.  Every function may be called from any thread, none from a signal
+ * handler.
  */
 #ifndef SHIM_STACK_H
 #define SHIM_STACK_H
@@ -27,17 +28,17 @@
 extern "C" {
 #endif
 
-/* 16 KiB: a guard page and three for the program.  1 GiB: recursion's friend. */
+/* 16 KiB: a guard page and three for the program. 1 GiB: for deep recursion. */
 #define SHIM_STACK_ORDER_MIN	14
 #define SHIM_STACK_ORDER_MAX	30
 /* 64 KiB */
 #define SHIM_STACK_ORDER	16
 
 /**
- * shim_stack_order - the smallest order that has room
+ * shim_stack_order - the smallest order with enough room
  * @bytes: what the stack must hold
  *
- * Return: the order, or 0 with errno EINVAL if none has so much room.
+ * Return: the order, or 0 with errno EINVAL if none has that much.
  */
 unsigned int shim_stack_order(size_t bytes);
 
@@ -45,21 +46,21 @@ unsigned int shim_stack_order(size_t bytes);
  * shim_stack_get - take a stack
  * @order: log2 of the slot's bytes, SHIM_STACK_ORDER_MIN to _MAX
  *
- * The contents are undefined: of a former user, or zero.  A thread's first call
- * also gives the thread a signal stack if it has none, for reports.
+ * The contents are undefined: those of a former user, or zero.  A thread's
+ * first call also gives the thread a signal stack, for reports, if it has none.
  *
  * Return: the lowest usable byte, a page boundary, or NULL with errno EINVAL
- * (no such order) or ENOMEM (no address space, or memory for the books).
+ * (no such order) or ENOMEM (no address space, or no memory for the records).
  */
 void *shim_stack_get(unsigned int order);
 
 /**
  * shim_stack_put - give a stack back
- * @stack: from shim_stack_get(), or NULL; nobody runs on it any more
+ * @stack: from shim_stack_get(), no longer in use; or NULL
  *
- * Some stacks stay with the thread as they are, more stay with one page each,
- * the rest give all their memory back.  Anything else than a stack in use is
- * reported and aborts.
+ * Some stacks stay with the thread as they are, some more stay with one page
+ * each, and the rest give all of their memory back.  Anything but a stack in
+ * use is reported, and the process aborts.
  */
 void shim_stack_put(void *stack);
 
@@ -92,17 +93,17 @@ size_t shim_stack_used(const void *stack);
 /**
  * shim_stack_trim - give memory below the stack pointer back
  * @stack: from shim_stack_get()
- * @sp: the stack pointer of who is parked on it
+ * @sp: the stack pointer of the code that is suspended on it
  *
- * Does nothing while a quarter or more of the stack's memory is in use; else
- * leaves half of it, or what is in use if that is more.
+ * Does nothing while a quarter or more of the stack's memory is in use.
+ * Otherwise keeps half of it, or the part in use if that is more.
  *
  * Return: bytes given back.
  */
 size_t shim_stack_trim(void *stack, const void *sp);
 
 /**
- * shim_stack_name - what to call the stack in reports
+ * shim_stack_name - set the name of a stack for reports
  * @stack: from shim_stack_get()
  * @name: a string that outlives the stack's use, or NULL
  */
@@ -111,15 +112,15 @@ void shim_stack_name(void *stack, const char *name);
 /**
  * shim_stack_thread - have overflows in this thread reported
  *
- * For threads that run on stacks which another thread took: gives the thread a
- * signal stack if it has none.
+ * For threads that run on stacks taken by another thread: gives the calling
+ * thread a signal stack if it has none.
  *
  * Return: 0, or -1 with errno ENOMEM.
  */
 int shim_stack_thread(void);
 
 /**
- * shim_stack_shrink - give all memory of stacks that nobody uses back
+ * shim_stack_shrink - give back all memory of unused stacks
  *
  * For moments of memory pressure.  Stacks in other threads' caches stay.
  *
@@ -131,22 +132,22 @@ size_t shim_stack_shrink(void);
 enum shim_stack_guard {
 	SHIM_STACK_GUARD_ARENA,		/* by the module */
 	SHIM_STACK_GUARD_MADVISE,	/* MADV_GUARD_INSTALL */
-	SHIM_STACK_GUARD_MPROTECT,	/* a mapping each */
+	SHIM_STACK_GUARD_MPROTECT,	/* one mapping for each */
 	SHIM_STACK_GUARD_NONE,
 	SHIM_STACK_GUARDS
 };
 
 /**
  * struct shim_stack_stat - all stacks of the process in numbers
- * @stacks: ever made; they are reused, never unmade
+ * @stacks: ever made; they are reused, never destroyed
  * @used: in use now
- * @cached: in threads' caches, memory and all
+ * @cached: in caches of threads, with their memory
  * @warm: free, with a page each
  * @cold: free, without memory
  * @guarded: of @stacks, by enum shim_stack_guard
- * @areas: mappings that hold them
+ * @areas: mappings in which they lie
  * @reserved: bytes of address space
- * @released: bytes given back to the kernel, as far as asked for
+ * @released: bytes that the kernel was asked to take back
  * @trims: stacks that shim_stack_trim() shortened
  * @overflows: reported
  *

@@ -2,13 +2,15 @@
 /*
  * shim_vec.h: slices: a pointer, a length and a capacity.
  *
- * A slice of T is the 24 bytes that SHIM_SLICE(T) declares, all zero when empty.
- * It owns its array, or it is a window onto somebody else's and has capacity 0:
- * appending to a window copies, and freeing it frees nothing.  Capacities grow by
- * Go's rule (doubled below 256 elements, then by less and less, down to a
- * quarter) and are rounded up to what malloc() gives anyway.
+ * A slice of T is the 24 bytes that SHIM_SLICE(T) declares, all zero when
+ * empty.  It owns its array, or it is a window onto another array and has
+ * capacity 0: appending to a window copies it, and freeing it frees nothing.
+ * Capacities grow by Go's rule (doubled below 256 elements, then by a factor
+ * that falls to 1.25) and are rounded up to the size that malloc() allocates
+ * anyway.
  *
- * Works with any malloc() underneath.  A slice is one thread's.  See shim_vec(3).
+ * Works with any malloc() underneath.  A slice is used by one thread at a time.
+ * See shim_vec(3).
  */
 #ifndef SHIM_VEC_H
 #define SHIM_VEC_H
@@ -27,22 +29,25 @@ extern "C" {
  * SHIM_SLICE - the type of a slice of T
  * @T: the element type
  *
- * Each use is a type of its own: give it a name with typedef or struct.
+ * Each use is a distinct type: give it a name with typedef or struct.
  */
 #define SHIM_SLICE(T)	struct { T *p; size_t len; size_t cap; }
 
 /**
- * shim_good_size - what malloc() gives for a size
+ * shim_good_size - the size that malloc() rounds a size up to
  * @size: bytes
  *
  * Asks libshim, mimalloc or jemalloc if one of them is the process's malloc(),
- * and else knows glibc's.
+ * and otherwise uses glibc's rule.
  *
  * Return: the largest size that costs no more memory than @size does.
  */
 size_t shim_good_size(size_t size);
 
-/* What the macros call: @slice points to a slice of elements of @elem bytes. */
+/*
+ * The functions behind the macros: @slice points to a slice of elements of
+ * @elem bytes.
+ */
 int shim_vec_grow(void *slice, size_t elem, size_t need);
 int shim_vec_reserve_exactly(void *slice, size_t elem, size_t need);
 int shim_vec_fit(void *slice, size_t elem);
@@ -83,9 +88,9 @@ int shim_vec_extend(void *slice, size_t elem, const void *from, size_t n);
 }))
 
 /**
- * shim_vec_reserve - have room for so many elements in all
+ * shim_vec_reserve - make room for a total number of elements
  * @v: pointer to the slice
- * @n: how many; no more room is made than that and what malloc() rounds up
+ * @n: how many; only malloc()'s rounding adds to that
  *
  * Return: 0, or -1 with errno ENOMEM and the slice as it was.
  */
@@ -96,7 +101,7 @@ int shim_vec_extend(void *slice, size_t elem, const void *from, size_t n);
 }))
 
 /**
- * shim_vec_clip - give back the room that is not used
+ * shim_vec_clip - give back unused room
  * @v: pointer to the slice
  *
  * Return: 0, or -1 with errno ENOMEM and the slice as it was.
@@ -165,8 +170,8 @@ int shim_vec_extend(void *slice, size_t elem, const void *from, size_t n);
 }))
 
 /**
- * shim_vec_for_each - each element in turn
- * @it: a pointer to an element, the loop's
+ * shim_vec_for_each - a loop over all elements
+ * @it: name of the loop's variable, a pointer to the element
  * @v: pointer to the slice, evaluated more than once
  */
 #define shim_vec_for_each(it, v)					\

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-/* The version whose interface this is. */
+/* The version of libgc whose interface this is. */
 #define GC_VERSION_MAJOR	8
 #define GC_VERSION_MINOR	2
 #define GC_VERSION_MICRO	2
@@ -183,7 +183,7 @@ GC_API void GC_get_heap_usage_safe(GC_word *heap_size, GC_word *free_bytes,
 				   GC_word *bytes_since_gc,
 				   GC_word *total_bytes);
 
-/* A store needs no call: these are for programs that make it nevertheless. */
+/* Stores need no call; these are for programs that make one nevertheless. */
 GC_API void GC_end_stubborn_change(const void *p);
 GC_API void GC_ptr_store_and_dirty(void *p, const void *q);
 
@@ -199,7 +199,7 @@ GC_API void GC_remove_roots(void *low, void *high_plus_1);
 GC_API void GC_clear_roots(void);
 GC_API void GC_exclude_static_roots(void *low, void *high_plus_1);
 
-/* Pointers that do not keep what they point to. */
+/* Pointers that do not keep their target alive. */
 #define GC_HIDE_POINTER(p)	(~(GC_hidden_pointer)(p))
 #define GC_REVEAL_POINTER(p)	((void *)GC_HIDE_POINTER(p))
 #define HIDE_POINTER(p)		GC_HIDE_POINTER(p)
@@ -271,7 +271,7 @@ GC_API int GC_thread_is_registered(void);
 GC_API void *GC_do_blocking(GC_fn_type fn, void *data);
 GC_API void *GC_call_with_gc_active(GC_fn_type fn, void *data);
 
-/* Threads are made, and end, as always: redirection is to what there is. */
+/* Threads begin and end as usual, so these names stand for the C library's. */
 #ifdef GC_PTHREADS
 #define GC_pthread_create	pthread_create
 #define GC_pthread_join		pthread_join
@@ -281,7 +281,7 @@ GC_API void *GC_call_with_gc_active(GC_fn_type fn, void *data);
 #define GC_pthread_sigmask	pthread_sigmask
 #endif
 
-/* Objects with a layout. */
+/* Objects with a known layout. */
 typedef GC_word *GC_bitmap;
 typedef GC_word GC_descr;
 

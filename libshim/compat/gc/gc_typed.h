@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * gc/gc_typed.h: all of it is in gc/gc.h.
+ * gc/gc_typed.h: everything is in gc/gc.h.
  */
 #include "gc.h"
