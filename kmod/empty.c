@@ -113,7 +113,7 @@ static const struct kernel_param_ops empty_node_ops = {
 
 module_param_cb(empty_node, &empty_node_ops, NULL, 0644);
 MODULE_PARM_DESC(empty_node,
-		 "NUMA node that arenas and the pool are to leave (-1: none)");
+		 "NUMA node that arenas and the pool should leave (-1: none)");
 
 void ha_empty_enable(void)
 {

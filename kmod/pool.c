@@ -81,7 +81,7 @@ void ha_pool_bad(struct folio *folio)
 {
 	struct pool_node *p = &nodes[folio_nid(folio)];
 
-	pr_warn_ratelimited("hugearena: memory failed in block %#lx, never used again\n",
+	pr_warn_ratelimited("hugearena: memory failure in block %#lx, which is not used again\n",
 			    folio_pfn(folio));
 	spin_lock(&p->lock);
 	p->bad++;
@@ -542,7 +542,7 @@ int ha_pool_init(void)
 
 	if (pool_mb % HA_MB_PER_BLOCK ||
 	    pool_mb > (totalram_pages() >> (20 - PAGE_SHIFT))) {
-		pr_err("hugearena: pool_mb=%lu is odd or more than there is\n",
+		pr_err("hugearena: pool_mb=%lu is odd, or more than the memory of the machine\n",
 		       pool_mb);
 		return -EINVAL;
 	}

@@ -96,7 +96,7 @@ static bool is_target;
 static bool is_floor = true;
 module_param_cb(pool_target_mb, &pool_param_ops, &is_target, 0644);
 MODULE_PARM_DESC(pool_target_mb,
-		 "MiB of zeroed blocks to hold, in all or node by node (a,b,...)");
+		 "MiB of zeroed blocks to hold, in total or for each node (a,b,...)");
 module_param_cb(pool_floor_mb, &pool_param_ops, &is_floor, 0644);
 MODULE_PARM_DESC(pool_floor_mb,
-		 "MiB of the pool that memory pressure leaves, in all or node by node");
+		 "MiB of the pool that memory pressure leaves, in total or for each node");

@@ -46,15 +46,15 @@ MODULE_PARM_DESC(max_mb,
 static ulong user_mb;
 module_param(user_mb, ulong, 0644);
 MODULE_PARM_DESC(user_mb,
-		 "MiB that the arenas of one user and his namespaces may hold (0: no limit)");
+		 "MiB that the arenas of one user and their namespaces may hold (0: no limit)");
 static ulong cgroup_mb;
 module_param(cgroup_mb, ulong, 0644);
 MODULE_PARM_DESC(cgroup_mb,
-		 "MiB that the arenas of one cgroup and all below may hold (0: no limit)");
+		 "MiB that the arenas of one cgroup and its descendants may hold (0: no limit)");
 static uint cgroup_level = 1;
 module_param(cgroup_level, uint, 0644);
 MODULE_PARM_DESC(cgroup_level,
-		 "how far below the root a cgroup counts as one (default 1), for arenas to come");
+		 "depth below the root at which cgroups are accounted (default 1); applies to new arenas");
 
 static DEFINE_HASHTABLE(table, 6);
 static DEFINE_SPINLOCK(table_lock);

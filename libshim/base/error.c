@@ -174,9 +174,9 @@ void shim_die(enum shim_die why, const void *p, unsigned int cls)
 	else if (why == SHIM_DIE_DOUBLE)
 		what = "was freed before (double free)";
 	else if (why == SHIM_DIE_FREE)
-		what = "was freed before, or never allocated: free heap memory";
+		what = "is free memory of the heap: freed before, or never allocated";
 	else if (why == SHIM_DIE_SIZE)
-		what = "was freed with a size or alignment it has not";
+		what = "was freed with a wrong size or alignment";
 	else if (why == SHIM_DIE_OWNED)
 		what = "did not come from malloc()";
 	if (cls && cls <= SIZECLASS_COUNT)

@@ -56,7 +56,7 @@ void box_die(const char *what, const void *p)
 static void seam_find(void)
 {
 	static const char text[] =
-		"libshim-box: libshim is of another version: not used\n";
+		"libshim-box: libshim has another version, and is not used\n";
 	bool here = seam_is_here();
 
 	if (!here && seam_version &&

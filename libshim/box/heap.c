@@ -45,7 +45,7 @@ static __attribute__((noinline)) void shared_acquire(struct shim_heap *heap)
 		box_count(BOX_HEAP_ROLLBACKS, 1);
 		pthread_mutex_consistent(&heap->mutex);
 	} else if (err) {
-		box_die("shim_heap: a shared heap's lock is not one", heap);
+		box_die("shim_heap: the lock of a shared heap is damaged", heap);
 	}
 }
 

@@ -211,9 +211,9 @@ static struct tag *tag_of(struct shim_heap *heap, const void *p)
 	if ((uintptr_t)p % UNIT)
 		box_die("shim_heap_free(): points into an object", p);
 	if (!(t->size & USED))
-		box_die("shim_heap_free(): freed before, or no object", p);
+		box_die("shim_heap_free(): freed before, or not an object", p);
 	if (size_of(t) < MIN_UNITS || after(t)->before != size_of(t))
-		box_die("shim_heap_free(): no object, or its bounds were overwritten",
+		box_die("shim_heap_free(): not an object, or its bounds were overwritten",
 			p);
 	(void)heap;
 	return t;

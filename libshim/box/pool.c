@@ -207,7 +207,7 @@ static void drain(struct shim_pool *pool, void **obj, unsigned int n)
 	bad = give(pool, obj, n);
 	shim_lock_release(&pool->lock.lock);
 	if (bad)
-		box_die("shim_pool_put(): not an object of the pool that is out",
+		box_die("shim_pool_put(): not an object of the pool that is in use",
 			bad);
 }
 

@@ -344,7 +344,7 @@ static void undo_to(struct region *g, const struct shim_region_cleanup *cleanup,
 		struct shim_region_cleanup *c = g->cleanup;
 
 		if (!c)
-			box_die("shim_region_release(): a mark of the future",
+			box_die("shim_region_release(): the mark was released before",
 				g);
 		g->cleanup = c->next;
 		c->fn(c->arg);
@@ -353,7 +353,7 @@ static void undo_to(struct region *g, const struct shim_region_cleanup *cleanup,
 		struct shim_region_big *b = g->big;
 
 		if (!b)
-			box_die("shim_region_release(): a mark of the future",
+			box_die("shim_region_release(): the mark was released before",
 				g);
 		g->big = b->next;
 		g->held -= b->bytes;

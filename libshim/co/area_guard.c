@@ -168,7 +168,7 @@ static void anon_guard(struct area *a, size_t first, size_t nr)
 	}
 	if (want == SHIM_STACK_GUARD_NONE &&
 	    !__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
-		shim_say("stacks from here on have no guard: %s",
+		shim_say("further stacks have no guard: %s",
 			 area_guard_best == SHIM_STACK_GUARD_NONE ?
 			 "SHIM_STACK_GUARD=none" :
 			 "half of vm.max_map_count is used up");

@@ -107,7 +107,7 @@ EXPORT struct shim_chan *shim_chan_new(size_t size, size_t room)
 EXPORT void shim_chan_free(struct shim_chan *c)
 {
 	if (c && (c->senders.head || c->receivers.head))
-		shim_bug("a channel is freed on which somebody waits", c);
+		shim_bug("a channel is freed while something waits on it", c);
 	free(c);
 }
 

@@ -151,7 +151,7 @@ EXPORT void shim_co_free(struct shim_co *co)
 			break;
 	if (co_state(co) != SHIM_CO_DONE &&
 	    (co_state(co) != SHIM_CO_NEW || co->queue))
-		shim_bug("a coroutine is freed that is not over", co);
+		shim_bug("a coroutine is freed that has not ended", co);
 	if (unlikely(co->flags & CO_PARKED))
 		co_park_drop(co);
 	if (unlikely(co_tools))

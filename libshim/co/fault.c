@@ -49,7 +49,7 @@ static void report(const struct slot *s, const void *at)
 	const char *name = name_of(s);
 
 	__atomic_add_fetch(&overflows, 1, __ATOMIC_RELAXED);
-	shim_say("stack overflow: %s%s%s: limit %zu bytes, used all of them; "
+	shim_say("stack overflow: %s%s%s: all %zu bytes are used; "
 		 "touched %p, the guard of %p to %p",
 		 s->state == SLOT_CO ? "coroutine" : "stack",
 		 name ? " " : "", name ? name : "", limit, at,

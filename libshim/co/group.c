@@ -27,7 +27,7 @@ EXPORT void shim_group_add(struct shim_group *g, long n)
 	shim_lock_acquire(lock_of(g));
 	g->count += n;
 	if (g->count < 0)
-		shim_bug("more of a group is done than was added", g);
+		shim_bug("more is done than was added to the group", g);
 	if (!g->count) {
 		next = g->waiters;
 		g->waiters = NULL;

@@ -22,7 +22,7 @@ EXPORT void shim_co_queue_free(struct shim_co_queue *q)
 	if (!q)
 		return;
 	if (q->running || __atomic_load_n(&q->live, __ATOMIC_ACQUIRE))
-		shim_bug("a queue is freed that has coroutines", q);
+		shim_bug("a queue is freed that still has coroutines", q);
 	q->io->end(q);
 	close(q->kick);
 	free(q->timers);

@@ -97,7 +97,7 @@ static void page_check(void)
 
 	if (page == OS_PAGE)
 		return;
-	shim_say("not for this kernel, whose pages have %u bytes: only for pages of %u",
+	shim_say("this kernel has pages of %u bytes, but libshim needs pages of %u",
 		 page, OS_PAGE);
 	abort();
 }
@@ -112,7 +112,7 @@ static void say_ready(void)
 		shim_say("backend=kmod: %s does not open: %s ('hugearena doctor' says why)",
 			 "/dev/hugearena", "transparent huge pages");
 	if (shim_conf.verbose)
-		shim_say("ready: caches by %s, blocks from backend %s",
+		shim_say("ready: caches use %s, blocks from backend %s",
 			 percpu_has_rseq() ? "restartable sequences" : "locks",
 			 backend_ops(backend)->name);
 }

@@ -35,7 +35,7 @@ static __attribute__((noinline)) open_fn real_find(void)
 	open_fn fn = (open_fn)dlsym(RTLD_NEXT, "dlopen");
 
 	if (!fn)
-		shim_bug("dlopen: the C library has none", NULL);
+		shim_bug("the C library has no dlopen()", NULL);
 	__atomic_store_n(&real_open, fn, __ATOMIC_RELAXED);
 	return fn;
 }

@@ -67,7 +67,7 @@ static void *new_slow(size_t size, size_t align, int throws)
 			return NULL;
 		if (&throw_bad_alloc)
 			throw_bad_alloc();
-		shim_bug("operator new: no memory, and no C++ library to tell",
+		shim_bug("operator new: no memory, and no C++ library to throw bad_alloc",
 			 (void *)size);
 	}
 	return p;

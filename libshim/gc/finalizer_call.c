@@ -45,7 +45,7 @@ static void start_thread(void)
 	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, 8,
 		  0, 0);
 	if (pthread_create(&thread, NULL, finalizer_main, NULL)) {
-		gclog("no thread for finalizers: they wait");
+		gclog("cannot make a thread for finalizers, which wait");
 		__atomic_store_n(&thread_is_there, 0, __ATOMIC_RELAXED);
 	} else {
 		pthread_detach(thread);

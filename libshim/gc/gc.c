@@ -92,7 +92,7 @@ void *shim_gc_alloc_typed(const struct shim_gc_type *type, size_t n)
 
 static void bad_pointer(const char *who, const void *p)
 {
-	gclog_die("%s: %p is no object, or was freed", who, p);
+	gclog_die("%s: %p is not an object, or was freed", who, p);
 }
 
 void shim_gc_free(void *p)

@@ -197,7 +197,7 @@ void *GC_same_obj(void *p, void *q)
 
 	if (base && base != shim_gc_base(q) &&
 	    (uintptr_t)q - (uintptr_t)base != shim_gc_size(base))
-		gclog_die("GC_same_obj: %p and %p are not in one object", p, q);
+		gclog_die("GC_same_obj: %p and %p are not in the same object", p, q);
 	return p;
 }
 

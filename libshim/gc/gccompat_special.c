@@ -44,7 +44,7 @@ int GC_register_disappearing_link(void **link)
 	void *base = shim_gc_base(link);
 
 	if (!base)
-		gclog_die("GC_register_disappearing_link: %p is in no object",
+		gclog_die("GC_register_disappearing_link: %p is not in an object",
 			  (void *)link);
 	return GC_general_register_disappearing_link(link, base);
 }

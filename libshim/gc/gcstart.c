@@ -55,7 +55,7 @@ static __attribute__((constructor)) void register_fork(void)
 	if (seam_is_here())
 		seam_on_fork(SEAM_GC, &fork_ops);
 	else if (pthread_atfork(fork_prepare, fork_parent, fork_child))
-		gclog("no memory for fork handlers: children must not collect");
+		gclog("no memory for fork handlers: the child of a fork must not use the collector");
 }
 
 /* A number with K, M or G behind it. */
@@ -78,7 +78,7 @@ static bool read_number(const char *name, size_t *value)
 		shift = 30;
 	if (errno || end == text || *text == '-' || end[!!shift] ||
 	    n > SIZE_MAX >> shift) {
-		gclog("%s=%s is no number: ignored", name, text);
+		gclog("%s=%s is not a number, ignored", name, text);
 		return false;
 	}
 	*value = (size_t)n << shift;
@@ -101,7 +101,7 @@ static void read_mode(struct shim_gc_opts *opts)
 			return;
 		}
 	}
-	gclog("SHIM_GC_MODE=%s is no mode: ignored", text);
+	gclog("SHIM_GC_MODE=%s is not a mode, ignored", text);
 }
 
 static void settings(struct shim_gc_opts *opts)
@@ -112,7 +112,7 @@ static void settings(struct shim_gc_opts *opts)
 		if (n && n <= 10000)
 			opts->percent = (unsigned int)n;
 		else
-			gclog("SHIM_GC_PERCENT must be 1 to 10000: ignored");
+			gclog("SHIM_GC_PERCENT must be from 1 to 10000, ignored");
 	}
 	read_mode(opts);
 	if (read_number("SHIM_GC_VERIFY", &n))
@@ -123,13 +123,13 @@ static void settings(struct shim_gc_opts *opts)
 		if (n <= 1000000)
 			cycle_set_period(n * 1000000000u);
 		else
-			gclog("SHIM_GC_PERIOD must be seconds up to 1000000: ignored");
+			gclog("SHIM_GC_PERIOD must be at most 1000000 seconds, ignored");
 	}
 	if (read_number("SHIM_GC_WORKERS", &n)) {
 		if (n && n <= MARK_WORKERS_MAX)
 			opts->workers = (unsigned int)n;
 		else
-			gclog("SHIM_GC_WORKERS must be 1 to %d: ignored",
+			gclog("SHIM_GC_WORKERS must be from 1 to %d, ignored",
 			      MARK_WORKERS_MAX);
 	}
 }

@@ -554,7 +554,7 @@ TEST(misuse)
 	EXPECT_NE(NULL, strstr(said, "coroutine threaded"));
 	status = child(free_running, said, sizeof(said));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	EXPECT_NE(NULL, strstr(said, "not over"));
+	EXPECT_NE(NULL, strstr(said, "not ended"));
 }
 
 TEST_HARNESS_MAIN

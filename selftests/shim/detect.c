@@ -48,9 +48,9 @@ MISUSE_ALSO(double_later, "was freed before (double free); size class 7,")
 MISUSE(double_far, "(double free); size class 4, objects of 64 bytes")
 MISUSE_ALSO(double_far, "(double free); size class 4, objects of 64 bytes")
 MISUSE(double_large, "was freed before (double free)")
-MISUSE(double_large_later, "was freed before, or never allocated")
-MISUSE(double_much_later, "was freed before, or never allocated")
-MISUSE_ALSO(double_much_later, "was freed before, or never allocated")
+MISUSE(double_large_later, "freed before, or never allocated")
+MISUSE(double_much_later, "freed before, or never allocated")
+MISUSE_ALSO(double_much_later, "freed before, or never allocated")
 MISUSE(interior, "points into an object, not to its first byte; size class 7")
 MISUSE_ALSO(interior, "points into an object, not to its first byte; size")
 MISUSE(interior_odd, "points into an object, not to its first byte; size")
@@ -82,7 +82,7 @@ FIXTURE_VARIANT_ADD(misuse, double_unflushed) {
 
 FIXTURE_VARIANT_ADD(misuse, sized_too_large) {
 	.what = "sized_too_large", .env = "SHIM_OPTIONS=check=1",
-	.said = "was freed with a size or alignment it has not",
+	.said = "was freed with a wrong size or alignment",
 };
 
 TEST_F(misuse, is_reported_and_aborts)

@@ -120,7 +120,7 @@ TEST(what_is_no_recording)
 	fputs("{\"a\": 1}\n", f);
 	fclose(f);
 	EXPECT_EQ(TOOL_FAILED, tool("report " REC));
-	EXPECT_NE(NULL, strstr(tool_err, "no recording"));
+	EXPECT_NE(NULL, strstr(tool_err, "not a recording"));
 	EXPECT_EQ(TOOL_FAILED, tool("report /nonexistent"));
 	EXPECT_EQ(TOOL_FAILED, tool("record -w " REC " 999999999"));
 	EXPECT_EQ(TOOL_USAGE, tool("record"));

@@ -158,7 +158,7 @@ static int top_as_less(void *arg)
 		return 98;
 	if (tool("top --batch"))
 		return 97;
-	return !strstr(tool_out, "which this root lacks");
+	return !strstr(tool_out, "which this root user lacks");
 }
 
 TEST(root_is_told_what_it_lacks)

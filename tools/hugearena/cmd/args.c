@@ -79,13 +79,13 @@ unsigned long long args_bytes(const char *text, struct argp_state *state,
 	if (*end) {
 		unit = strchr(units, *end | 0x20);
 		if (!unit || end[1])
-			argp_error(state, "%s: '%s' is no unit, use K, M, G, T",
+			argp_error(state, "%s: '%s' is not a unit, use K, M, G or T",
 				   what, end);
 		else
 			shift = 10 * (int)(unit - units + 1);
 	}
 	if (value << shift >> shift != value)
-		argp_error(state, "%s: '%s' is too much", what, text);
+		argp_error(state, "%s: '%s' is too large", what, text);
 	return value << shift;
 }
 
@@ -94,7 +94,7 @@ unsigned long long args_rate(const char *text, struct argp_state *state)
 	unsigned long long rate = args_bytes(text, state, "the rate");
 
 	if (!rate)
-		argp_error(state, "the rate is at least 1");
+		argp_error(state, "the rate must be at least 1");
 	return rate;
 }
 
@@ -119,7 +119,7 @@ error_t args_target(int key, char *arg, struct argp_state *state,
 		return 0;
 	}
 	if (key == ARGP_KEY_NO_ARGS)
-		argp_error(state, "which process, or which command?");
+		argp_error(state, "give a process or a command");
 	if (key != ARGP_KEY_ARGS)
 		return ARGP_ERR_UNKNOWN;
 	t->argv = state->argv + state->next;
@@ -128,7 +128,7 @@ error_t args_target(int key, char *arg, struct argp_state *state,
 	if (strcmp(state->argv[state->next - 1], "--") &&
 	    strspn(word, "0123456789") == strlen(word)) {
 		if (t->argc > 1)
-			argp_error(state, "one process at a time");
+			argp_error(state, "only one process at a time");
 		t->pid = args_pid(word, state);
 	}
 	state->next = state->argc;
@@ -138,7 +138,7 @@ error_t args_target(int key, char *arg, struct argp_state *state,
 error_t args_process(int key, char *arg, struct argp_state *state, pid_t *pid)
 {
 	if (key == ARGP_KEY_NO_ARGS)
-		argp_error(state, "which process? Give its PID");
+		argp_error(state, "give the PID of a process");
 	if (key != ARGP_KEY_ARG || state->arg_num)
 		return ARGP_ERR_UNKNOWN;
 	*pid = args_pid(arg, state);

@@ -23,9 +23,9 @@ struct args {
 };
 
 static const struct argp_option options[] = {
-	{ "list", 'l', NULL, 0, "One after the other instead of by place", 0 },
+	{ "list", 'l', NULL, 0, "List them one by one instead of grouped by place", 0 },
 	{ "max", 'm', "N", 0,
-	  "Unwind so many stacks at most (default 10000)", 0 },
+	  "Unwind at most this many stacks (default 10000)", 0 },
 	{ 0 }
 };
 
@@ -254,7 +254,7 @@ static int complain(int err, pid_t pid)
 		out_error("process %d has no libshim-co, or its symbols were stripped",
 			  pid);
 	else if (err == -EPROTO)
-		out_error("process %d has a libshim-co of another version", pid);
+		out_error("process %d has another version of libshim-co", pid);
 	else
 		out_error("process %d: %s", pid, strerror(-err));
 	return exit_errno(err);

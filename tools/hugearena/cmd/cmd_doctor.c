@@ -24,7 +24,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[PID|UNIT]",
-	.doc = "Say why a service's memory is not on blocks, and what mends it.\v"
+	.doc = "Say why a service's memory is not on blocks, and how to fix it.\v"
 	       "Without an argument only the machine is looked at. Exit status "
 	       "5 if something keeps memory from blocks.",
 };
@@ -96,7 +96,7 @@ int cmd_doctor(int argc, char **argv)
 		err = unit_read(&unit, subject);
 		if (err) {
 			out_error("%s: %s", subject, err == -EINVAL ?
-				  "neither a process nor the name of a unit" :
+				  "not a process, nor the name of a unit" :
 				  err == -ENOENT ? "there is no such unit" :
 				  "systemctl does not answer here");
 			return CMD_FAILED;
@@ -108,7 +108,7 @@ int cmd_doctor(int argc, char **argv)
 	if (pid)
 		err = doctor_process(&d, pid, of_unit ? &unit : NULL);
 	if (err) {
-		out_error("cannot look at process %d: %s", pid,
+		out_error("cannot inspect process %d: %s", pid,
 			  err == -ESRCH ? "there is no such process" :
 			  err == -EACCES ? "that needs CAP_SYS_PTRACE" :
 			  strerror(-err));

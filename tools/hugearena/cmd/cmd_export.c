@@ -22,7 +22,7 @@ struct args {
 
 static const struct argp_option options[] = {
 	{ "processes", 'p', NULL, 0,
-	  "Also what commands have, which looks at every process", 0 },
+	  "Include metrics of processes, which reads every process", 0 },
 	{ "labels", 'L', "LIST", 0,
 	  "Tell processes of a command apart by pid, cgroup, unit, pod", 0 },
 	{ "openmetrics", 'O', NULL, 0,
@@ -30,7 +30,7 @@ static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0,
 	  "Replace FILE at once, for node_exporter's textfile collector", 0 },
 	{ "listen", 'l', "[ADDRESS:]PORT", 0,
-	  "Serve /metrics over HTTP, on 127.0.0.1 unless told otherwise", 0 },
+	  "Serve /metrics over HTTP, on 127.0.0.1 by default", 0 },
 	{ "heap", 'H', "SIZE", OPTION_ARG_OPTIONAL,
 	  "Serve heap profiles as well, as Go's programs do; SIZE: switch sampling on "
 	  "where it is off", 0 },
@@ -91,7 +91,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (args->listen && args->output)
-			argp_error(state, "--listen or --output, not both");
+			argp_error(state, "--listen and --output exclude each other");
 		if (args->heap && !args->listen)
 			argp_error(state, "--heap is for --listen");
 		return 0;

@@ -47,7 +47,7 @@ static const struct argp_option options[] = {
 	{ "rate", 'r', "SIZE", 0,
 	  "Of COMMAND, remember a stack each SIZE bytes (default 64K); 1 for "
 	  "every allocation", 0 },
-	{ "min", 'm', "SIZE", 0, "Only groups of so many bytes", 0 },
+	{ "min", 'm', "SIZE", 0, "Only groups of at least this many bytes", 0 },
 	{ "top", 'n', "N", 0, "At most N groups (default 20)", 0 },
 	{ "snapshot", 's', NULL, 0,
 	  "Of PID, look at a fork of it: it stands still only for the fork", 0 },
@@ -70,13 +70,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->max_stop = strtod(arg, &end);
 		if (end == arg || *end || !(args->max_stop > 0) ||
 		    args->max_stop > 1e6)
-			argp_error(state, "SECONDS, not '%s'", arg);
+			argp_error(state, "SECONDS must be a number, not '%s'", arg);
 		return 0;
 	case 'r':
 		args->rate = args_rate(arg, state);
 		return 0;
 	case 'm':
-		args->min = args_bytes(arg, state, "the least size");
+		args->min = args_bytes(arg, state, "the size");
 		return 0;
 	case 'n':
 		args->top = args_top(arg, state);

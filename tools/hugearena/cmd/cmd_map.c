@@ -24,12 +24,12 @@ struct args {
 };
 
 static const struct argp_option options[] = {
-	{ "all", 'a', NULL, 0, "A line for every mapping, not for runs", 0 },
+	{ "all", 'a', NULL, 0, "One line for each mapping, instead of each run", 0 },
 	{ "blocks", 'b', NULL, 0, "Draw the heap block by block", 0 },
 	{ "walk", 'w', "ADDR", 0,
 	  "The page-table path of an address and its physical frame", 0 },
 	{ "around", 'n', "N", 0,
-	  "With --walk: so many blocks from there on (default 8)", 0 },
+	  "With --walk: how many blocks from there on (default 8)", 0 },
 	{ 0 }
 };
 
@@ -50,7 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		errno = 0;
 		args->addr = strtoull(arg, &end, 16);
 		if (errno || *end || end == arg)
-			argp_error(state, "ADDR is hexadecimal, not '%s'", arg);
+			argp_error(state, "ADDR must be hexadecimal, not '%s'", arg);
 		return 0;
 	case 'n':
 		args->around = (unsigned int)args_number(arg, 1, AROUND_MAX,

@@ -50,13 +50,13 @@ static const struct argp_option options[] = {
 	{ "rate", 'r', "SIZE", 0,
 	  "Mean bytes between two samples (default 512K, of a command 64K)", 0 },
 	{ "time", 't', "SECONDS", 0,
-	  "Watch so long (default 10 where sampling must be switched on)", 0 },
+	  "Watch for this long (default 10 where sampling must be switched on)", 0 },
 	{ "what", 'k', "WHAT", 0,
 	  "live, peak, total, or growth during --time", 0 },
 	{ "format", 'f', "FORMAT", 0,
 	  "table, heap (for google-pprof), proto (profile.proto, compressed), folded", 0 },
-	{ "output", 'w', "FILE", 0, "Instead of standard output", 0 },
-	{ "top", 'n', "N", 0, "Stacks in a table (default 10)", 0 },
+	{ "output", 'w', "FILE", 0, "Write to FILE instead of standard output", 0 },
+	{ "top", 'n', "N", 0, "Number of stacks in a table (default 10)", 0 },
 	{ "load", 'l', "FILE", 0,
 	  "Not of a process: what --format heap or libshim's profile_file wrote", 0 },
 	{ "base", 'b', "FILE", 0, "Less what such a file has", 0 },
@@ -89,7 +89,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->seconds = strtod(arg, &end);
 		if (end == arg || *end || !(args->seconds >= 0) ||
 		    args->seconds > 1e6)
-			argp_error(state, "SECONDS, not '%s'", arg);
+			argp_error(state, "SECONDS must be a number, not '%s'", arg);
 		return 0;
 	case 'k':
 		args->what = word(arg, what_names, 4, state, "profile");
@@ -193,7 +193,7 @@ static int watch(struct view *v, const struct shim *shim, double seconds)
 	out_progress(NULL, 0, 0);
 	err = view_take(v, shim);
 	if (err && v->prof.stack) {
-		out_error("the process ended after %.1f s: this is what was seen",
+		out_error("the process ended after %.1f s: this is what was recorded",
 			  (double)(now - began) / 1e9);
 		err = -ESRCH;
 	}

@@ -42,11 +42,11 @@ struct args {
 static const struct argp_option options[] = {
 	{ "output", 'w', "FILE", 0, "Default " DEFAULT_FILE, 0 },
 	{ "interval", 'i', "SECONDS", 0,
-	  "Between samples (default 0.5, or more if they cost too much)", 0 },
-	{ "time", 't', "SECONDS", 0, "Stop after that", 0 },
-	{ "no-blocks", 'B', NULL, 0, "Leave the heap map out", 0 },
+	  "Time between samples (default 0.5, or more if they cost too much)", 0 },
+	{ "time", 't', "SECONDS", 0, "Stop after this time", 0 },
+	{ "no-blocks", 'B', NULL, 0, "Leave out the heap map", 0 },
 	{ "partly", 'P', NULL, 0,
-	  "Record what can be read of a process of others", 0 },
+	  "Of another user's process, record what can be read", 0 },
 	ARGS_TARGET_OPTIONS,
 	{ 0 }
 };
@@ -57,7 +57,7 @@ static double seconds(const char *arg, struct argp_state *state)
 	double value = strtod(arg, &end);
 
 	if (end == arg || *end || !(value >= 0.01) || value > 1e7)
-		argp_error(state, "SECONDS is 0.01 and up, not '%s'", arg);
+		argp_error(state, "SECONDS must be at least 0.01, not '%s'", arg);
 	return value;
 }
 

@@ -15,8 +15,8 @@ struct args {
 };
 
 static const struct argp_option options[] = {
-	{ "output", 'o', "FILE", 0, "The page (default report.html)", 0 },
-	{ "png", 'p', "FILE", 0, "Also a picture, drawn by gnuplot", 0 },
+	{ "output", 'o', "FILE", 0, "Name of the page (default report.html)", 0 },
+	{ "png", 'p', "FILE", 0, "Also draw a picture, with gnuplot", 0 },
 	{ 0 }
 };
 
@@ -119,7 +119,7 @@ int cmd_report(int argc, char **argv)
 	fclose(f);
 	if (err || !r.n) {
 		out_error("%s: %s", args.input, err == -EINVAL ?
-			  "no recording of hugearena record" :
+			  "not a recording of hugearena record" :
 			  err ? strerror(-err) : "it has no samples");
 		ret = CMD_FAILED;
 	} else if (out_json) {
@@ -132,7 +132,7 @@ int cmd_report(int argc, char **argv)
 		err = report_png(&r, args.png);
 		if (err) {
 			out_error("%s: %s", args.png, err == -ENOENT ?
-				  "gnuplot is not there: 'apt-get install "
+				  "gnuplot is not installed: 'apt-get install "
 				  "gnuplot-nox'" : "gnuplot failed");
 			ret = CMD_FAILED;
 		}

@@ -27,12 +27,12 @@ struct args {
 
 static const struct argp_option options[] = {
 	{ "options", 'o', "LIST", 0,
-	  "For SHIM_OPTIONS, \"backend=thp,limit=2g\"; see libshim(7)", 0 },
+	  "Value of SHIM_OPTIONS, such as \"backend=thp,limit=2g\"; see libshim(7)", 0 },
 	{ "count", 'c', NULL, 0,
 	  "Estimate the number of allocations by sampling", 0 },
-	{ "output", 'w', "FILE", 0, "Write the report there", 0 },
+	{ "output", 'w', "FILE", 0, "Write the report to FILE", 0 },
 	{ "plain", 'p', NULL, 0,
-	  "On the system's malloc, for comparison", 0 },
+	  "Run on the system's malloc, for comparison", 0 },
 	{ 0 }
 };
 
@@ -59,7 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which command?");
+		argp_error(state, "give a command");
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -231,7 +231,7 @@ static void heap_print(FILE *f, const struct result *r, const struct args *args)
 		row(f, "allocations", text, "estimated by sampling");
 		snprintf(text, sizeof(text), "~ %s",
 			 out_bytes((uint64_t)r->bytes));
-		row(f, "allocated, all told", text, "");
+		row(f, "allocated in total", text, "");
 	} else {
 		row(f, "allocations", "not counted", "--count estimates them");
 	}
@@ -273,7 +273,7 @@ static void report(FILE *f, const struct launch *l, const struct result *r,
 			    kmod_present() ? "the process had no arena" :
 			    "hugearena.ko is not loaded");
 	} else {
-		fprintf(f, "%20s  it was over before it could be looked at\n",
+		fprintf(f, "%20s  it ended before it could be inspected\n",
 			"");
 	}
 	row(f, "page faults", out_count((uint64_t)l->usage.ru_minflt +

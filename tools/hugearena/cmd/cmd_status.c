@@ -28,8 +28,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp = {
 	.parser = parse,
-	.doc = "Show the machine and every arena at a glance.\v"
-	       "Reads no process's page tables and stalls nobody. Processes on "
+	.doc = "Show the machine and all arenas at a glance.\v"
+	       "Reads no page tables, and does not delay any process. Processes on "
 	       "libshim are found by their mappings.",
 };
 
@@ -320,8 +320,8 @@ static void module_print(const struct module *mod)
 	putchar('\n');
 	out_heading("Module");
 	if (!mod->present) {
-		out_note("hugearena.ko is not loaded: nothing to say about "
-			 "arenas, faults by source, pool");
+		out_note("hugearena.ko is not loaded: no information about "
+			 "arenas, faults by source and the pool");
 		return;
 	}
 	out_row("arenas", "%s, %s of address space",
@@ -392,7 +392,7 @@ static void arenas_print(const struct module *mod)
 	}
 	if (hidden)
 		out_note("PID 0: a process of another PID namespace, or one "
-			 "that is just ending");
+			 "that is ending");
 }
 
 int cmd_status(int argc, char **argv)

@@ -21,12 +21,12 @@ struct args {
 };
 
 static const struct argp_option options[] = {
-	{ "delay", 'd', "SECONDS", 0, "Between two looks (default 2)", 0 },
+	{ "delay", 'd', "SECONDS", 0, "Time between updates (default 2)", 0 },
 	{ "sort", 's', "KEY", 0,
 	  "resident, allocated, coverage, faults, cow or cpu", 0 },
 	{ "filter", 'f', "TEXT", 0, "Only commands and cgroups that contain TEXT", 0 },
 	{ "ours", 'o', NULL, 0, "Only processes with libshim or arenas", 0 },
-	{ "batch", 'b', NULL, 0, "Print, without a screen", 0 },
+	{ "batch", 'b', NULL, 0, "Print, without a full screen", 0 },
 	{ "count", 'n', "N", 0, "With --batch: N times (default 1)", 0 },
 	{ "rows", 'r', "N", 0, "With --batch: at most N processes", 0 },
 	{ 0 }
@@ -43,7 +43,7 @@ static error_t parse(int opt, char *arg, struct argp_state *state)
 		args->delay = strtod(arg, &end);
 		if (end == arg || *end || !(args->delay >= 0.1) ||
 		    args->delay > 3600)
-			argp_error(state, "SECONDS is 0.1 to 3600, not '%s'",
+			argp_error(state, "SECONDS must be from 0.1 to 3600, not '%s'",
 				   arg);
 		return 0;
 	case 's':

@@ -30,7 +30,7 @@ struct args {
 
 static const struct argp_option options[] = {
 	{ "interval", 'i', "SECONDS", 0, "Time to watch (default 1)", 0 },
-	{ "count", 'n', "N", 0, "That often (default 1)", 0 },
+	{ "count", 'n', "N", 0, "How many times (default 1)", 0 },
 	{ "arenas", 'a', NULL, 0,
 	  "Only arenas, through the module; leaves all other bits alone", 0 },
 	{ "snapshot", 's', NULL, 0,
@@ -50,7 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->seconds = strtod(arg, &end);
 		if (end == arg || *end || !(args->seconds >= 0.01) ||
 		    args->seconds > 86400)
-			argp_error(state, "SECONDS is 0.01 to 86400, not '%s'",
+			argp_error(state, "SECONDS must be from 0.01 to 86400, not '%s'",
 				   arg);
 		return 0;
 	case 'n':

@@ -168,7 +168,7 @@ static void no_libshim(struct doctor *d, pid_t pid, const struct unit *unit)
 	if (*path == '/' && access(seen, F_OK))
 		doctor_add(d, DOCTOR_BAD, "preload_not_found",
 			   "install libshim where the process sees it (its own root or mount namespace)",
-			   "LD_PRELOAD names %s, which is not there for this process",
+			   "LD_PRELOAD names %s, which does not exist for this process",
 			   path);
 	else
 		doctor_add(d, DOCTOR_BAD, "preload_failed",
@@ -241,7 +241,7 @@ static void no_arena(struct doctor *d, pid_t pid, const struct unit *unit,
 	if (uid && !(st.st_mode & 0006) && !group_has(pid, st.st_gid)) {
 		doctor_add(d, DOCTOR_BAD, "not_in_group", unit ?
 			   "hugearena adopt UNIT (SupplementaryGroups=)" :
-			   "usermod -a -G hugearena USER, and start it anew",
+			   "usermod -a -G hugearena USER, and restart it",
 			   "%s is for the group hugearena, which the process is not in",
 			   HUGEARENA_DEVICE);
 		return;
@@ -252,7 +252,7 @@ static void no_arena(struct doctor *d, pid_t pid, const struct unit *unit,
 			   "a seccomp filter may have refused the device");
 	else
 		doctor_add(d, DOCTOR_BAD, "device_unused",
-			   "start it anew: the choice is made at the first allocation",
+			   "restart it: the choice is made at the first allocation",
 			   "the device opens now, but did not when the process began");
 }
 
@@ -284,12 +284,12 @@ static void libshim_check(struct doctor *d, pid_t pid, const struct unit *unit,
 		if (rival)
 			doctor_add(d, DOCTOR_BAD, "other_malloc",
 				   "take the other library out of LD_PRELOAD, or build the program without it",
-				   "libshim is loaded, but %s serves malloc",
+				   "libshim is loaded, but malloc is that of %s",
 				   rival);
 		else
 			doctor_add(d, DOCTOR_BAD, "own_malloc",
 				   "build it to use the C library's malloc",
-				   "libshim is loaded and has never been called: the program has a malloc of its own, or has not allocated yet");
+				   "libshim is loaded and has never been called: the program has its own malloc, or has not allocated yet");
 		return;
 	}
 	doctor_add(d, DOCTOR_OK, "libshim", NULL, "malloc is libshim's (%s)",
@@ -362,8 +362,8 @@ int doctor_process(struct doctor *d, pid_t pid, const struct unit *unit)
 		no_libshim(d, pid, unit);
 	} else if (err == -EPROTO) {
 		doctor_add(d, DOCTOR_NOTE, "other_version",
-			   "start it anew, or use the command of its version",
-			   "its libshim is of another version than this command");
+			   "restart it, or use the command of its version",
+			   "its libshim has another version than this command");
 		err = 0;
 	}
 	if (err == -ENOENT)

@@ -18,8 +18,8 @@ struct cmd {
 };
 
 static const struct cmd cmds[] = {
-	{ "status", cmd_status, "the machine and every arena at a glance" },
-	{ "doctor", cmd_doctor, "why a service is not on blocks, and what mends it" },
+	{ "status", cmd_status, "the machine and all arenas at a glance" },
+	{ "doctor", cmd_doctor, "why a service is not on blocks, and how to fix it" },
 	{ "adopt", cmd_adopt, "put a service of systemd on libshim, or off again" },
 	{ "top", cmd_top, "processes by memory, live" },
 	{ "map", cmd_map, "a process's address space, blocks, page tables" },
@@ -80,6 +80,6 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR_CMDS; i++)
 		if (!strcmp(argv[1], cmds[i].name))
 			return cmds[i].run(argc - 1, argv + 1);
-	out_error("no command '%s'; 'hugearena --help' lists them", argv[1]);
+	out_error("unknown command '%s'; 'hugearena --help' lists them", argv[1]);
 	return CMD_USAGE;
 }

@@ -193,7 +193,7 @@ const char *proc_lacks(void)
 	if (proc_may_look())
 		return "a security module forbids it, or a namespace of users";
 	return geteuid() ? "needs CAP_SYS_PTRACE" :
-	       "needs CAP_SYS_PTRACE, which this root lacks: a container's?";
+	       "needs CAP_SYS_PTRACE, which this root user lacks: in a container?";
 }
 
 pid_t *proc_list(void)

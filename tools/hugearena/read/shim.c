@@ -134,13 +134,13 @@ const char *shim_strerror(int err)
 	case ENOENT:
 		return "the process does not run on libshim";
 	case EPROTO:
-		return "its libshim is of another version than this command";
+		return "its libshim has another version than this command";
 	case EPERM:
 	case EACCES:
 		if (!geteuid() && !proc_may_look())
-			return "reading another's memory needs CAP_SYS_PTRACE, "
-			       "which this root lacks: a container's?";
-		return "reading another's memory needs CAP_SYS_PTRACE";
+			return "reading another process's memory needs CAP_SYS_PTRACE, "
+			       "which this root user lacks: in a container?";
+		return "reading another process's memory needs CAP_SYS_PTRACE";
 	case ESRCH:
 		return "there is no such process";
 	}

@@ -16,7 +16,7 @@ static const struct {
 	const char *unit, *help;
 } numbers[] = {
 	{ "Arenas", "hugearena_arenas", METRICS_GAUGE, NULL,
-	  "Arenas there are." },
+	  "Arenas that exist." },
 	{ "Size", "hugearena_size_bytes", METRICS_GAUGE, "bytes",
 	  "Address space of all arenas." },
 	{ "Resident", "hugearena_resident_bytes", METRICS_GAUGE, "bytes",
@@ -40,7 +40,7 @@ static const struct {
 	{ "ForkCopied", "hugearena_fork_copied_blocks", METRICS_COUNTER, NULL,
 	  "Blocks copied by fork itself because they were pinned." },
 	{ "Lost", "hugearena_lost_blocks", METRICS_COUNTER, NULL,
-	  "Blocks that a fork had no memory for: SIGBUS on access." },
+	  "Blocks for which a fork had no memory: access raises SIGBUS." },
 	{ "Released", "hugearena_released_bytes", METRICS_COUNTER, "bytes",
 	  "Memory given back." },
 	{ "Splits", "hugearena_splits", METRICS_COUNTER, NULL,
@@ -56,7 +56,7 @@ static const struct {
 	{ "HugeFailed", "hugearena_huge_failures", METRICS_COUNTER, NULL,
 	  "Faults that found no huge page, or no charge for one." },
 	{ "Shrunk", "hugearena_shrunk_blocks", METRICS_COUNTER, NULL,
-	  "Blocks the pool gave back under memory pressure." },
+	  "Blocks that the pool gave back under memory pressure." },
 };
 
 #define NR_NUMBERS	(sizeof(numbers) / sizeof(numbers[0]))
@@ -97,7 +97,7 @@ static void stat_write(struct metrics *m, const struct kmod_stat *st)
 		       (double)kmod_stat_get(st, "Split"),
 		       "state", "split", NULL);
 	metrics_family(m, "hugearena_faults", METRICS_COUNTER, NULL,
-		       "Page faults by where their memory came from.");
+		       "Page faults, by the source of their memory.");
 	for (i = 0; i < sizeof(fault_sources) / sizeof(fault_sources[0]); i++)
 		metrics_sample(m, "hugearena_faults_total",
 			       (double)kmod_stat_get(st, fault_sources[i].key),
@@ -135,14 +135,14 @@ static void pool_write(struct metrics *m)
 			       "state", "out", NULL);
 	}
 	metrics_family(m, "hugearena_pool_target_blocks", METRICS_GAUGE, NULL,
-		       "Blocks the pool is to have.");
+		       "Blocks that the pool should have.");
 	for (i = 0; i < n; i++) {
 		snprintf(node, sizeof(node), "%d", nodes[i].node);
 		metrics_sample(m, "hugearena_pool_target_blocks",
 			       (double)nodes[i].target, "node", node, NULL);
 	}
 	metrics_family(m, "hugearena_pool_failures", METRICS_COUNTER, NULL,
-		       "Times the pool was asked and had no block.");
+		       "Requests for which the pool had no block.");
 	for (i = 0; i < n; i++) {
 		snprintf(node, sizeof(node), "%d", nodes[i].node);
 		metrics_sample(m, "hugearena_pool_failures_total",
@@ -166,7 +166,7 @@ static void latency_write(struct metrics *m)
 	snprintf(bucket, sizeof(bucket), "%s_bucket", name);
 	snprintf(count, sizeof(count), "%s_count", name);
 	metrics_family(m, name, METRICS_HISTOGRAM, "seconds",
-		       "Time page faults took, by where their memory came from.");
+		       "Duration of page faults, by the source of their memory.");
 	for (i = 0; i < n; i++) {
 		sum = 0;
 		for (k = 0; k < KMOD_BUCKETS; k++) {

@@ -262,7 +262,7 @@ void metrics_procs(struct metrics *m, unsigned int labels)
 		put(m, "hugearena_command_processes", list[i].n, &list[i],
 		    NULL);
 	metrics_family(m, "hugearena_hidden_processes", METRICS_GAUGE, NULL,
-		       "Processes the exporter has no right to look into.");
+		       "Processes that the exporter is not permitted to inspect.");
 	metrics_sample(m, "hugearena_hidden_processes", top.hidden, NULL);
 	family(m, list, n, "hugearena_command_resident_bytes", "bytes",
 	       "Resident memory.", offsetof(struct command, rss));

@@ -232,7 +232,7 @@ static int resolve(const char *address, bool any, struct addrinfo **ai)
 	int err;
 
 	if (!address_split(address, host, sizeof(host), &port)) {
-		out_error("'%s' is no ADDRESS:PORT", address);
+		out_error("'%s' is not ADDRESS:PORT", address);
 		return CMD_USAGE;
 	}
 	err = getaddrinfo(host, port, &hints, ai);
@@ -241,8 +241,8 @@ static int resolve(const char *address, bool any, struct addrinfo **ai)
 		return CMD_USAGE;
 	}
 	if (!any && !is_loopback((*ai)->ai_addr)) {
-		out_error("%s can be reached from other machines; --any if "
-			  "you mean it", address);
+		out_error("%s can be reached from other machines; use --any "
+			  "to do it", address);
 		freeaddrinfo(*ai);
 		return CMD_USAGE;
 	}
