@@ -2,8 +2,8 @@
 /*
  * background: the thread that collects beside the program.
  *
- * A fork leaves nothing of it but the word that says in which process it was
- * made: the child makes its own.
+ * The child of a fork does not have this thread, and notices that by the
+ * process in which it was made; so it makes its own.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,13 +20,17 @@
 #include "stop.h"
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
-static pid_t process;			/* where it was made; under the lock */
+/* the process in which it was made; under the lock */
+static pid_t process;
 static void (*to_do)(void);		/* set before the thread is made */
 static uint32_t wanted;			/* futex: rises with each kick */
-static uint32_t is_ready;		/* exempt from stops */
-static uint64_t wait_ns;		/* atomic: 0 for ever */
+static uint32_t is_ready;		/* it is exempt from stops */
+static uint64_t wait_ns;		/* atomic; 0: no limit */
 
-/* Return: true if nobody kicked for so long that it is to be done in any case. */
+/*
+ * Wait for a kick.  Return: true if none came for so long that the work is to
+ * be done in any case.
+ */
 static bool wait_for_kick(uint32_t seen)
 {
 	uint64_t ns = __atomic_load_n(&wait_ns, __ATOMIC_RELAXED);

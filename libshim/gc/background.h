@@ -2,8 +2,8 @@
 /*
  * background: the thread that collects beside the program.
  *
- * It is never stopped, blocks every signal and is no root.  It is made when it
- * is first needed, in each process anew.
+ * It is never stopped, blocks every signal and is not a root.  Each process
+ * makes it when it is first needed.
  */
 #ifndef SHIM_GC_BACKGROUND_H
 #define SHIM_GC_BACKGROUND_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /**
- * background_kick - have it collect once
+ * background_kick - wake the thread to collect once
  * @work: what it does; the same at every call
  *
  * Does nothing if a collection is under way.
@@ -22,8 +22,8 @@
 int background_kick(void (*work)(void));
 
 /**
- * background_set_wait - do the work now and then, though nobody kicks
- * @ns: after so long, 0 for never
+ * background_set_wait - do the work now and then, even without a kick
+ * @ns: how long after the last time, 0 for never
  */
 void background_set_wait(uint64_t ns);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * barrier: what a store tells the marker while it is at work.
+ * barrier: what a store has to do while the marker is at work.
  */
 #include "barrier.h"
 #include "gcexport.h"
@@ -11,8 +11,8 @@
 unsigned int shim_gc_barrier;
 
 /*
- * The compiler may move nothing across this: a signal handler of this thread
- * reads what is written.
+ * The compiler must not move anything across this, since a signal handler of
+ * this thread reads what is written.
  */
 static inline void in_order(void)
 {
@@ -38,8 +38,8 @@ void barrier_end(void)
 }
 
 /*
- * Registering takes a lock that a stopper may hold while it waits for us, so
- * let us be stopped first.
+ * Registering takes a lock that a stopper may hold while it waits for this
+ * thread, so allow it to stop us first.
  */
 static void enter(void)
 {
@@ -90,7 +90,10 @@ void barrier_shade(uintptr_t p)
 	barrier_end();
 }
 
-/* From shim_gc_store(), between begin and end; once more, it may be off now. */
+/*
+ * Called by shim_gc_store(), between begin and end.  Test again: the barrier
+ * may be off by now.
+ */
 void shim_gc_shade(void *slot, void *value)
 {
 	struct marker *m;
@@ -124,7 +127,9 @@ void shim_gc_copy(void *to, const void *from, size_t n)
 	size_t i, words = n / sizeof(*dst);
 	bool back = dst > src && dst < src + words;
 
-	/* one word at a time: a thread is not stopped within a store */
+	/*
+	 * one word at a time, because a thread cannot be stopped within a store
+	 */
 	for (i = 0; i < words; i++) {
 		size_t at = back ? words - 1 - i : i;
 
@@ -146,7 +151,9 @@ void barrier_gather(struct marker *m)
 {
 	struct gcthread *t;
 
-	/* a record that is not in use any more has counted as well */
+	/*
+	 * include records that are not in use any more: they have counts, too
+	 */
 	for (t = gcthread_all; t; t = t->next) {
 		if (!t->marker)
 			continue;

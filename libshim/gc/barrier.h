@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * barrier: what a store tells the marker while it is at work.
+ * barrier: what a store has to do while the marker is at work.
  *
  * An object is lost when a black object comes to point to it and no grey one
  * leads to it any more.  Either half of the barrier makes that impossible:
@@ -10,9 +10,8 @@
  *	shade the new value	insertion: nothing black points to white;
  *				stacks are looked at again at the end
  *
- * The thread that stores shades, into a queue of its own, of which it shares a
- * part when it grows.  A thread is not stopped within a store, but right after
- * it.
+ * The storing thread shades into its own queue, and shares a part of it when it
+ * grows.  A thread is not stopped within a store, but right after it.
  */
 #ifndef SHIM_GC_BARRIER_H
 #define SHIM_GC_BARRIER_H
@@ -23,12 +22,12 @@
 #include "gcthread.h"
 #include "mark.h"
 
-/* shim_gc_barrier, which stores test. */
+/* Bits of shim_gc_barrier, which stores test. */
 #define BARRIER_OLD	1u
 #define BARRIER_NEW	2u
 
 /**
- * barrier_set - from now on stores shade this
+ * barrier_set - choose what stores shade from now on
  * @what: BARRIER_*, 0 for nothing
  *
  * The world is stopped.
@@ -36,8 +35,8 @@
 void barrier_set(unsigned int what);
 
 /**
- * barrier_begin - the caller is not stopped from here
- * barrier_end - to here
+ * barrier_begin - from here on the caller cannot be stopped
+ * barrier_end - from here on it can be stopped again
  */
 void barrier_begin(void);
 void barrier_end(void);
@@ -52,20 +51,21 @@ void barrier_end(void);
 struct marker *barrier_marker(void);
 
 /**
- * barrier_shade - keep what a value points to, if marking is under way
+ * barrier_shade - keep the object that a value points to, if marking is under
+ *	way
  * @p: any value, about to be used by the calling thread
  */
 void barrier_shade(uintptr_t p);
 
 /**
- * barrier_leave - share all of a thread's queue: it ends
+ * barrier_leave - share all of the queue of a thread that ends
  * @t: the caller's record
  */
 void barrier_leave(struct gcthread *t);
 
 /**
  * barrier_gather - share the queues of all threads
- * @m: gets the numbers that they counted
+ * @m: the marker to which their counts are added
  *
  * The world is stopped.
  */

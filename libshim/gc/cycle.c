@@ -4,7 +4,7 @@
  *
  *	finish sweeping | stop: caches, roots, mark, specials, begin sweeping |
  *
- * The world stands still between the bars.
+ * The world is stopped between the bars.
  */
 #include <sched.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static void (*on_begin)(void);		/* atomic */
 /*
  * After a collection that could not stop the world: bytes allocated at which
- * the next is tried, so that not every allocation waits in vain.
+ * the next one is tried, so that not every allocation waits in vain.
  */
 static size_t retry_at;			/* atomic */
 
@@ -118,8 +118,8 @@ bool cycle_collect(enum cycle_reason reason)
 }
 
 /*
- * A whole collection beside the program.  Return: false if there was none, since
- * a thread could not be stopped or nobody wants one any more.
+ * Run a whole collection beside the program.  Return: false if there was none,
+ * because a thread could not be stopped or a collection is no longer due.
  */
 static bool run(void)
 {
@@ -166,7 +166,7 @@ static void go(enum cycle_reason reason)
 	cycle_collect(reason);
 }
 
-/* Until the collection that goes on has ended. */
+/* Wait until the current collection has ended. */
 static void wait_for_end(void)
 {
 	const struct timespec ms = { 0, 1000000 };
@@ -201,7 +201,7 @@ void cycle_before_alloc(size_t bytes)
 	if (cycle_is_disabled() ||
 	    since < __atomic_load_n(&retry_at, __ATOMIC_RELAXED))
 		return;
-	/* the marking thread has not got far: wait for it */
+	/* marking is far behind: wait for it */
 	if (cycle_run_is_on() && since > 2 * pacer_goal()) {
 		wait_for_end();
 		return;
@@ -307,8 +307,8 @@ void cycle_fork_parent(void)
 }
 
 /*
- * One thread is left, with all locks.  What the others had in their caches is
- * found by the next collection.
+ * The child has one thread, which holds all locks.  Objects in the caches of
+ * the others are found by the next collection.
  */
 void cycle_fork_child(void)
 {

@@ -11,17 +11,17 @@
 #include "gcinspect.h"
 #include "pacer.h"
 
-/* What the collection that goes on has found, for the pacer. */
+/* What the current collection has found, for the pacer. */
 extern struct pacer_seen cycle_seen __attribute__((visibility("hidden")));
 
 /* The same of itself, for tools. */
 extern struct gc_round cycle_round __attribute__((visibility("hidden")));
 
-/* Mapped: its queue is no root. */
+/* Lies in a mapping, so that its queue is not a root. */
 extern struct marker *cycle_marker __attribute__((visibility("hidden")));
 
 /**
- * cycle_make_marker - make the cycle's marker, if there is none
+ * cycle_make_marker - make the cycle's marker, unless there is one
  *
  * Return: false if there is no memory.
  */
@@ -36,7 +36,8 @@ void cycle_unlock_all(void);
 /* World stopped, from here on. */
 
 /**
- * cycle_mark_caches - begin to mark: what threads have and did not hand out
+ * cycle_mark_caches - begin to mark, with the objects that threads have and did
+ *	not hand out
  */
 void cycle_mark_caches(void);
 
@@ -47,7 +48,7 @@ void cycle_mark_caches(void);
 void cycle_mark_roots(uintptr_t sp);
 
 /**
- * cycle_mark_all - turn all grey black, then do what specials want
+ * cycle_mark_all - turn all grey objects black, then handle specials
  */
 void cycle_mark_all(void);
 
@@ -58,9 +59,9 @@ void cycle_mark_all(void);
 void cycle_mark_for_check(uintptr_t sp);
 
 /**
- * cycle_check_marks - does something black point to something white
+ * cycle_check_marks - does a black object point to a white one
  *
- * Reports the first, and marks all.
+ * Reports the first such pointer, and marks all.
  *
  * Return: objects that were not marked.
  */
@@ -74,14 +75,14 @@ bool cycle_run_is_marking(void);
 bool cycle_run_is_stuck(void);
 bool cycle_run_is_due(void);
 
-/* Want one whatever was allocated. */
+/* Request a collection, however little was allocated. */
 void cycle_run_begin(void);
 bool cycle_run_locked(void);
 void cycle_run_fork_child(void);
 
 /**
- * cycle_assist - a thread that allocates marks along
- * @bytes: it allocates
+ * cycle_assist - make a thread that allocates help with marking
+ * @bytes: that it allocates
  * @since: bytes allocated since the last collection
  *
  * Return: false if marking is so far behind that the thread has to wait.
@@ -115,10 +116,10 @@ bool cycle_is_old(void);
 bool cycle_is_disabled(void);
 
 /**
- * cycle_pay - a thread allocates while nobody marks
- * @since: bytes allocated since the last collection, with what it wants
+ * cycle_pay - make a thread that allocates pay, while there is no marking
+ * @since: bytes allocated since the last collection, including its request
  *
- * Sweeps what it owes, and looks at the limits now and then.
+ * Sweeps what it owes, and checks the limits now and then.
  */
 void cycle_pay(size_t since);
 void cycle_pace_fork_child(void);
@@ -128,7 +129,7 @@ uint64_t cycle_cpu(void);
 uint64_t cycle_own_cpu(void);
 
 /**
- * cycle_give_up - a thread did not stop
+ * cycle_give_up - report that a thread did not stop
  */
 void cycle_give_up(void);
 

@@ -89,8 +89,7 @@ static void rescan(struct gcspan *s, void *arg)
 }
 
 /*
- * A queue had no memory: look at all marked objects again, until all of them
- * fit.
+ * A queue had no memory: scan all marked objects again, until everything fits.
  */
 static void mark_all(void)
 {
@@ -138,7 +137,7 @@ void cycle_give_up(void)
 		      stop_signal());
 }
 
-/* What is black and points to white. */
+/* Black objects that point to white ones. */
 struct missing {
 	unsigned int n;
 };
@@ -147,7 +146,7 @@ static void check_object(struct gcspan *s, uintptr_t p, struct missing *missing)
 {
 	uintptr_t at, value;
 
-	/* a typed object's other words are no pointers */
+	/* other words of a typed object are not pointers */
 	if (s->kind != GC_SCAN) {
 		mark_children(cycle_marker, p, s);
 		return;
@@ -175,7 +174,7 @@ static void check_span(struct gcspan *s, void *arg)
 }
 
 /*
- * Memory that was not handed out holds what it held before, and is no object
+ * Memory that was not handed out has its old contents, and is not an object
  * yet.
  */
 static void hide_cached(struct gcspan *s, unsigned int first, unsigned int n)

@@ -19,8 +19,8 @@
 #include "sweep.h"
 
 /*
- * The room below limits is looked at again each time that so large a part of
- * the goal was allocated: malloc() may have taken it.
+ * The room below limits is checked again after each such part of the goal has
+ * been allocated, since malloc() may have used it.
  */
 #define LOOKS		8
 
@@ -45,7 +45,7 @@ uint64_t cycle_own_cpu(void)
 	return sys_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* Some ms old, and no system call. */
+/* Up to some ms old, but without a system call. */
 static uint64_t now(void)
 {
 	struct timespec ts = { 0, 0 };
@@ -166,7 +166,10 @@ bool cycle_is_old(void)
 	       !cycle_is_disabled();
 }
 
-/* A part of what is to be swept, as large as that of the way to the next. */
+/*
+ * The part that should have been swept equals the part of the way to the next
+ * collection.
+ */
 static void sweep_pay(size_t since)
 {
 	size_t begun, left = sweep_pages_left(), owed;
@@ -201,6 +204,6 @@ void cycle_pay(size_t since)
 
 void cycle_pace_fork_child(void)
 {
-	/* the clock of a child begins at 0 */
+	/* the processor time of a child begins at 0 */
 	ended_cpu = 0;
 }

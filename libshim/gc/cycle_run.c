@@ -5,12 +5,12 @@
  *	stop: caches black, roots grey, barrier on, new objects black | mark |
  *	stop: queues of threads, specials, sweeping begins, barrier off
  *
- * Whatever was reached at the first stop, or made since, is marked at the
- * second.  With the deletion barrier this is so because every pointer that is
- * removed from the heap was shaded; the hybrid shades the new one, too.  With
- * the insertion barrier nothing black points to white but from roots, which
- * are looked at again; and so with dirty pages, after marked objects on pages
- * that were written to have been looked at again.
+ * Every object that was reached at the first stop, or made since, is marked at
+ * the second.  With the deletion barrier this is so because every pointer that
+ * is removed from the heap was shaded; the hybrid shades the new one, too.
+ * With the insertion barrier only roots can point from black to white, and
+ * these are scanned again.  The same holds with dirty pages, once marked
+ * objects on pages that were written to have been scanned again.
  */
 #include <string.h>
 #include <time.h>
@@ -34,7 +34,7 @@
 /* Scanned at a time: some 100 us. */
 #define QUANTUM		((size_t)256 << 10)
 /*
- * If threads have queued fewer objects than this, they are marked with the
+ * If threads have queued fewer objects than this, these are marked with the
  * world stopped.
  */
 #define FEW		64
@@ -45,15 +45,16 @@ static unsigned int mode = SHIM_GC_STOP;
 static bool verify;
 static bool marking;			/* atomic */
 static bool forced;			/* atomic */
-static enum cycle_reason why;		/* this collection began */
-static bool stuck;			/* atomic: a thread does not stop */
+static enum cycle_reason why;		/* when this collection began */
+static bool stuck;			/* atomic: a thread cannot be stopped */
 static void (*on_event)(unsigned int event);
 static size_t done;			/* atomic: bytes scanned */
 static size_t credit;			/* atomic: of them, by us and not yet */
 					/* taken off what others owe */
-static uint64_t beside_ns;		/* processor time of marking beside, */
+static uint64_t beside_ns;		/* processor time of concurrent marking, */
 static uint64_t stop_ns;		/* of stops */
-static uint64_t begun_cpu;		/* that the process had at the first */
+/* processor time of the process at the first stop */
+static uint64_t begun_cpu;
 
 /* What the last collection tells pacer_marked(). */
 static struct {
@@ -61,7 +62,7 @@ static struct {
 	uint64_t gc_ns, all_ns;
 } marked;
 
-/* Tried on memory of the heap's own kind. */
+/* Can written pages be detected? Tried on memory like that of the heap. */
 static bool can_watch(void)
 {
 	bool is_zero, ok;
@@ -171,7 +172,7 @@ static bool sees_roots_again(void)
 	return mode == SHIM_GC_INSERTION || mode == SHIM_GC_DIRTY;
 }
 
-/* Objects that are marked, on pages that were written to. */
+/* Scan marked objects on pages that were written to. */
 static void rescan_pages(uintptr_t low, uintptr_t high, void *arg)
 {
 	struct gcspan *s = arg;
@@ -258,7 +259,8 @@ static bool begin(void)
 
 /*
  * Take a quarter of the processors' time: on two processors, rest for as long
- * as the work took.  No rest once threads have allocated what they may.
+ * as the work took.  Do not rest once threads have allocated as much as they
+ * may.
  */
 static void rest(uint64_t worked)
 {
@@ -285,7 +287,9 @@ static void mark_beside(void)
 	} while (n || !mark_is_done());
 }
 
-/* Processor time of threads that have marked along, at the speed of our own. */
+/*
+ * Processor time of threads that helped with marking, assuming our own speed.
+ */
 static uint64_t assist_ns(size_t assisted)
 {
 	size_t all = __atomic_load_n(&done, __ATOMIC_RELAXED);
@@ -295,12 +299,12 @@ static uint64_t assist_ns(size_t assisted)
 					   (double)assisted) : 0;
 }
 
-/* The world is stopped, and nothing is grey but what threads have queued. */
+/* The world is stopped, and only what threads have queued is grey. */
 static void finish(size_t since, size_t assisted)
 {
 	size_t roots;
 
-	/* not from within: the lock of the pacer may be held */
+	/* not in here: a stopped thread may hold the pacer's lock */
 	marked.allocated = gcalloc_since() - since;
 	marked.scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
 	marked.gc_ns = beside_ns + assist_ns(assisted);
@@ -345,9 +349,9 @@ static bool stop_again(unsigned int round, size_t since, size_t assisted)
 	start = sys_clock(CLOCK_MONOTONIC);
 	while (!roots_stop()) {
 		/*
-		 * This cannot be given up: a thread that does not stop now
-		 * will stop later.  In the meantime the others run for as long
-		 * as they stood still, and the heap grows.
+		 * The collection cannot be given up any more: a thread that
+		 * does not stop now will stop later.  In the meantime let the
+		 * others run for as long as they were stopped; the heap grows.
 		 */
 		cycle_give_up();
 		cycle_unlock_all();
@@ -403,7 +407,7 @@ bool cycle_run_locked(void)
 	return true;
 }
 
-/* What the collector's thread has marked is paid first. */
+/* The work of the collector's thread counts first. */
 static size_t take_credit(size_t work)
 {
 	size_t has = __atomic_load_n(&credit, __ATOMIC_RELAXED), take;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * dirty: which pages were written to, by the kernel.
+ * dirty: which pages were written to, as reported by the kernel.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -50,7 +50,8 @@ struct region {
 #define SCAN_CHECK_ASYNC	2ull
 #define SCAN_WRITTEN		2ull
 
-static int uffd = -1;		/* kept open: closing it ends the watch */
+/* kept open, since closing it ends the write protection */
+static int uffd = -1;
 static enum dirty_source source;
 
 static bool write_4(void)
@@ -140,7 +141,7 @@ static bool has_uffd(uintptr_t page)
 }
 
 /*
- * A kernel without soft-dirty bits may accept the write all the same: try
+ * A kernel without soft-dirty bits may accept the write all the same, so test
  * whether it works.
  */
 bool dirty_init(void *page, bool own)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dirty: which pages were written to, by the kernel.
+ * dirty: which pages were written to, as reported by the kernel.
  *
- * Soft-dirty bits: a page is written to the first time since they were cleared
- * through a fault of some 1,700 instructions, and /proc/self/pagemap says which.
- * Where the kernel has none, userfaultfd's asynchronous write protection (Linux
- * 6.7): the same for ranges that were registered, anonymous memory only, so not
- * for the module's.  A child of fork() has no registered ranges.
+ * By soft-dirty bits: after they are cleared, the first write to a page is a
+ * fault of some 1,700 instructions, and /proc/self/pagemap shows which pages
+ * those are.  Where the kernel has none, by userfaultfd's asynchronous write
+ * protection (Linux 6.7), which does the same for registered ranges, but only
+ * of anonymous memory, so not of the module's.  A child of fork() has no
+ * registered ranges.
  *
- * Called by one thread at a time, but for dirty_add() and dirty_remove().
+ * Called by one thread at a time, except for dirty_add() and dirty_remove().
  */
 #ifndef SHIM_GC_DIRTY_H
 #define SHIM_GC_DIRTY_H
@@ -18,12 +19,12 @@
 #include <stdint.h>
 
 /**
- * dirty_init - can the kernel say
- * @page: 4 KiB of memory as will be watched, to try it with: the module's may
- *	behave differently from the kernel's own
- * @own: all memory to be watched is mappings of our own: with libshim's spans,
- *	which lie between malloc()'s, registering splits mappings and huge pages
- *	so much that a fork or a stop takes seconds
+ * dirty_init - can the kernel report written pages
+ * @page: 4 KiB of memory of the kind that will be watched, for a trial: memory
+ *	of the module may behave differently from the kernel's own
+ * @own: all memory to be watched lies in mappings of our own.  With libshim's
+ *	spans, which lie between those of malloc(), registering would split
+ *	mappings and huge pages so much that a fork or a stop takes seconds
  *
  * Return: false if it cannot.
  */
@@ -43,33 +44,33 @@ enum dirty_source {
 enum dirty_source dirty_source(void);
 
 /**
- * dirty_is_by_range - are pages cleared a range at a time
+ * dirty_is_by_range - must pages be cleared range by range
  */
 bool dirty_is_by_range(void);
 
 /**
- * dirty_add - a range is to be watched
+ * dirty_add - watch a range
  * @low: first byte, aligned to 4 KiB
  * @high: behind the last, the same
  */
 void dirty_add(uintptr_t low, uintptr_t high);
 
 /**
- * dirty_remove - no more
+ * dirty_remove - stop watching a range
  * @low: as given to dirty_add()
  * @high: the same
  */
 void dirty_remove(uintptr_t low, uintptr_t high);
 
 /**
- * dirty_clear - every page counts as not written to
+ * dirty_clear - mark all pages as not written to
  *
  * Return: false if that is not so.
  */
 bool dirty_clear(void);
 
 /**
- * dirty_clear_range - every page of a range counts as not written to
+ * dirty_clear_range - mark the pages of a range as not written to
  * @low: first byte, aligned to 4 KiB
  * @high: behind the last, the same
  *
@@ -78,20 +79,21 @@ bool dirty_clear(void);
 bool dirty_clear_range(uintptr_t low, uintptr_t high);
 
 /**
- * dirty_each - the pages of a range that were written to
+ * dirty_each - visit the pages of a range that were written to
  * @low: first byte, aligned to 4 KiB
  * @high: behind the last, the same
  * @fn: called for each run of them
  * @arg: for it
  *
- * Return: pages, or -1 with @fn called for all of the range if nobody knows.
+ * Return: the number of pages, or -1 with @fn called for the whole range if
+ * they are not known.
  */
 long dirty_each(uintptr_t low, uintptr_t high,
 		void (*fn)(uintptr_t low, uintptr_t high, void *arg),
 		void *arg);
 
 /**
- * dirty_fork_child - the child of a fork
+ * dirty_fork_child - reset in the child of a fork
  *
  * The parent's ranges stay with the parent: its descriptor works on the
  * parent's memory even in the child.

@@ -3,11 +3,11 @@
  * finalizer: what is called once an object is no longer reached.
  *
  * An object whose finalizer is ready counts as reached, with all it points to,
- * until the finalizer has been called, which happens once.  In order means: an
- * object that another one with a finalizer reaches waits for that one's, so
- * that a finalizer never finds an object that was finalized before.  A cycle
- * of such objects is therefore never finalized, except through pointers of an
- * object to itself, where that is asked for.
+ * until the finalizer has been called, which happens once.  "In order" means
+ * that an object which is reached by another one with a finalizer waits for the
+ * other one's, so that a finalizer never meets an object that was finalized
+ * before.  A cycle of such objects is therefore never finalized, except through
+ * pointers of an object to itself, if that is requested.
  */
 #include <errno.h>
 
@@ -69,7 +69,10 @@ void finalizer_mark_roots(struct marker *m)
 	}
 }
 
-/* What an object in order reaches has to wait, the object itself excepted. */
+/*
+ * Mark everything that an ordered object reaches, but not the object: that has
+ * to wait.
+ */
 static void mark_behind(struct table *t, struct table_entry *e, void *arg)
 {
 	struct marker *m = arg;
@@ -83,7 +86,10 @@ static void mark_behind(struct table *t, struct table_entry *e, void *arg)
 		return;
 	i = gcspan_index(s, e->obj);
 	bit = 1ull << (i % 64);
-	/* pointers to itself find it marked while its children are */
+	/*
+	 * marked while its children are, so that pointers to itself have no
+	 * effect
+	 */
 	if (e->flags == FINALIZER_IGNORE_SELF)
 		__atomic_or_fetch(&s->mark[i / 64], bit, __ATOMIC_RELAXED);
 	mark_children(m, e->obj, s);

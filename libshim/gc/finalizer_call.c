@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * finalizer_call: who calls the finalizers that are ready: a thread of the
- * collector's, the thread that has collected, or the program when it asks.
+ * collector, the thread that has collected, or the program by
+ * shim_gc_finalize().
  *
  * Called by cycle and gc, and by gccompat with libgc's settings.
  */
@@ -39,7 +40,10 @@ static void start_thread(void)
 	sigset_t all, old;
 	pthread_t thread;
 
-	/* the program's signals are for its own threads, except the stop's */
+	/*
+	 * the program's signals are for its own threads; only that of stop is
+	 * for this one
+	 */
 	sigfillset(&all);
 	sigdelset(&all, stop_signal());
 	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, 8,
@@ -73,7 +77,7 @@ void finalizer_call(void)
 	case FINALIZER_THREAD:
 		break;
 	}
-	/* by process: the child of a fork has none yet */
+	/* by process, because the child of a fork has no such thread */
 	there = __atomic_load_n(&thread_is_there, __ATOMIC_RELAXED);
 	if (there != (uint32_t)me &&
 	    __atomic_compare_exchange_n(&thread_is_there, &there, (uint32_t)me,
@@ -87,7 +91,7 @@ void finalizer_call(void)
 
 void finalizer_call_elsewhere(void)
 {
-	/* the next thread that allocates does it */
+	/* otherwise the next thread that allocates does it */
 	if (__atomic_load_n(&finalize_by, __ATOMIC_RELAXED) !=
 	    FINALIZER_HERE)
 		finalizer_call();

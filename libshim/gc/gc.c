@@ -83,7 +83,7 @@ void *shim_gc_alloc_typed(const struct shim_gc_type *type, size_t n)
 	p = gcalloc(size, GC_TYPED);
 	if (!p)
 		return memory(NULL);
-	/* the last word of its memory, which rounding may have moved */
+	/* the last word of its memory, whose place depends on rounding */
 	s = gcspan_of((uintptr_t)p);
 	__atomic_store_n((uintptr_t *)((uintptr_t)p + s->bytes - sizeof(type)),
 			 (uintptr_t)type, __ATOMIC_RELEASE);
@@ -134,7 +134,7 @@ void *shim_gc_realloc(void *p, size_t size)
 	if (gcalloc_base((uintptr_t)p, &s) != (uintptr_t)p)
 		bad_pointer("shim_gc_realloc", p);
 	had = shim_gc_size(p);
-	/* enough, and not more than half of it unused */
+	/* large enough, and at most half of it unused */
 	if (size <= had && size > had / 2) {
 		if (s->kind == GC_SCAN)
 			memset((char *)p + size, 0, had - size);
@@ -258,7 +258,8 @@ size_t shim_gc_finalize(void)
 }
 
 /*
- * The address keeps nothing alive: it is stored in memory that is not scanned.
+ * The address does not keep the object alive: it is stored in memory that is
+ * not scanned.
  */
 struct shim_gc_weak {
 	uintptr_t p;
@@ -325,7 +326,7 @@ struct shim_gc_ephemeron *shim_gc_ephemeron_new(const void *key, void *value)
 
 	if (!gc_ready())
 		return NULL;
-	/* not a tiny object: it must be told from its neighbours */
+	/* not a tiny object: it must be distinct from its neighbours */
 	cell = memory(gcalloc(16, GC_DATA));
 	if (!cell)
 		return NULL;

@@ -26,7 +26,10 @@ void gcalloc_set_policy(const struct gcalloc_policy *p)
 	policy = p;
 }
 
-/* Nothing may be moved across: a signal handler of this thread looks. */
+/*
+ * The compiler must not move anything across this: a signal handler of this
+ * thread reads it.
+ */
 static inline void in_order(void)
 {
 	__asm__ volatile("" ::: "memory");
@@ -64,7 +67,7 @@ static void count(size_t bytes)
 	__atomic_add_fetch(&total, bytes, __ATOMIC_RELAXED);
 }
 
-/* The bits of objects that a span really has, in one word. */
+/* The bits of a word that stand for objects of the span. */
 static uint64_t valid_bits(const struct gcspan *s, unsigned int word)
 {
 	unsigned int left;
@@ -77,7 +80,7 @@ static uint64_t valid_bits(const struct gcspan *s, unsigned int word)
 
 /*
  * Take the next run of free objects out of free[].  At every instruction the
- * run is in free[], in hole[] or in cur and end, so that a collector that
+ * run is in free[], in hole[], or in cur and end, so that a collector that
  * stops this thread finds it.
  */
 static bool next_hole(struct gccache *c, bool clear)
@@ -98,7 +101,7 @@ static bool next_hole(struct gccache *c, bool clear)
 	in_order();
 	c->free[c->word] = bits & ~((n == 64 ? ~0ull : (1ull << n) - 1) << i);
 	in_order();
-	/* empty until end follows, whichever way round the old ones were */
+	/* keep it empty until end is set, whatever the old values were */
 	c->end = 0;
 	in_order();
 	c->cur = c->hole[0];
@@ -112,7 +115,7 @@ static bool next_hole(struct gccache *c, bool clear)
 	return true;
 }
 
-/* Lock held: all of a span's free objects become the thread's. */
+/* Give all free objects of a span to the thread. Lock held. */
 static void claim(struct gcclass *class, struct gccache *c, struct gcspan *s)
 {
 	unsigned int w, n = 0;
@@ -139,7 +142,7 @@ static void claim(struct gcclass *class, struct gccache *c, struct gcspan *s)
 	count(n * s->bytes);
 }
 
-/* Lock held: a span with free objects that is there already. */
+/* Find an existing span with free objects. Lock held. */
 static struct gcspan *find_span(struct gcclass *class)
 {
 	struct gcspan *s = gcspan_list_pop(&class->partial);
@@ -174,7 +177,7 @@ static bool refill(struct gccache *c, enum gc_kind kind, unsigned int cls)
 
 	policy->before((size_t)info->nobjs * info->size);
 	do {
-		/* finalizers that ran in the meantime have allocated as well */
+		/* finalizers that ran in the meantime may have refilled it */
 		if (is_filled(c))
 			return true;
 		shim_lock_acquire(&class->lock);
@@ -230,8 +233,8 @@ static __attribute__((noinline)) void *alloc_large(size_t size,
 	size_t npages = (size + GC_PAGE - 1) / GC_PAGE;
 	struct gcspan *s;
 	/*
-	 * keep it on the stack, where a collector finds it, before anybody
-	 * else can
+	 * keep it on the stack, where a collector finds it, before other
+	 * threads can
 	 */
 	volatile uintptr_t p;
 
@@ -312,14 +315,14 @@ uintptr_t gcalloc_base(uintptr_t p, struct gcspan **out)
 	if (!s)
 		return 0;
 	i = gcspan_index(s, p);
-	/* not swept yet: objects that were not reached are garbage already */
+	/* not swept yet: objects that were not reached are already garbage */
 	if (i >= s->nobjs || !gcspan_bit(s->alloc, i) ||
 	    (s->sweepgen != sweep_generation() && !gcspan_bit(s->mark, i)))
 		return 0;
 	return gcspan_object(s, i);
 }
 
-/* Lock held: free a large object, unless it is garbage already. */
+/* Free a large object, unless it is already garbage. Lock held. */
 static int free_large(struct gcspan *s, struct gcclass *class)
 {
 	bool swept = s->sweepgen == sweep_generation();
@@ -352,8 +355,7 @@ int gcalloc_free(void *p)
 		goto out;
 	if (!s->cls) {
 		/*
-		 * a marker may be about to look at it: leave it to the next
-		 * sweep
+		 * a marker may be about to scan it: leave it to the next sweep
 		 */
 		ret = sweep_is_marking() ? 0 : free_large(s, class);
 		goto out;
@@ -379,7 +381,7 @@ out:
 	return ret;
 }
 
-/* The runs of one cache, in the span it has. */
+/* Visit the runs of one cache, in its span. */
 static void each_run(struct gccache *c, struct gcspan *s,
 		     void (*fn)(struct gcspan *s, unsigned int first,
 				unsigned int n))
@@ -433,8 +435,8 @@ static void unclaim(struct gcspan *s, unsigned int first, unsigned int n)
 }
 
 /*
- * Marking goes on: the objects stay marked until the next collection.  Checks
- * look at them, so they must not hold what they held before.
+ * Marking is under way: the objects stay marked until the next collection.
+ * Checks scan them, so they must not keep their old contents.
  */
 static void clear_rest(struct gcspan *s, struct gccache *c)
 {
@@ -451,8 +453,8 @@ static void clear_rest(struct gcspan *s, struct gccache *c)
 }
 
 /*
- * The span may have been claimed, swept and given to others since: only our own
- * bits are cleared.  The rest of a tiny block stays with the block.
+ * The span may have been claimed, swept and handed to others since, so clear
+ * only our own bits.  The rest of a tiny block stays with the block.
  */
 static void flush_cache(struct gcclass *class, struct gccache *c)
 {
@@ -461,7 +463,7 @@ static void flush_cache(struct gcclass *class, struct gccache *c)
 
 	shim_lock_acquire(&class->lock);
 	/*
-	 * with none of its objects left the span may belong to another class
+	 * if it has lost all its objects, the span may belong to another class
 	 * by now
 	 */
 	if (!is_filled(c))

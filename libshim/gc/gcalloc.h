@@ -4,8 +4,9 @@
  *
  * A thread takes all free objects of a span at once, by their bits, and hands
  * them out hole by hole without a lock; the span counts as full from then on.
- * What it has not handed out when a collection begins counts as reached: as
- * nothing is ever taken from a thread, it need not be stopped at a safe point.
+ * Objects that it has not handed out when a collection begins count as reached.
+ * Since nothing is ever taken away from a thread, it need not be stopped at a
+ * safe point.
  *
  * Each class of each kind has a lock.  It guards the class's lists and the bits
  * of their spans; mark bits are set by markers without it.
@@ -26,7 +27,7 @@
  * @lock: guards everything below and the spans on the lists
  * @partial: swept, some objects are free
  * @full: swept, none is
- * @unswept: not looked at since the last collection
+ * @unswept: not swept since the last collection
  */
 struct gcclass {
 	struct shim_lock lock;
@@ -41,16 +42,17 @@ extern struct gcclass gcclass[GC_KINDS][GC_CLASSES]
 
 #define GCCLASS_NR	(GC_KINDS * GC_CLASSES)
 
-/* All of them in one row. */
+/* All of them, by number. */
 static inline struct gcclass *gcclass_nth(unsigned int i)
 {
 	return &gcclass[i / GC_CLASSES][i % GC_CLASSES];
 }
 
 /**
- * struct gcalloc_policy - what to do where objects are taken out of spans
- * @before: so many bytes are about to be; may collect
- * @no_memory: there are no pages; true if it makes sense to try again
+ * struct gcalloc_policy - decisions about collecting, when objects are taken
+ * out of spans
+ * @before: this many bytes are about to be taken; may collect
+ * @no_memory: there is no memory; returns true if it makes sense to try again
  *
  * Both are called without a lock.
  */
@@ -60,15 +62,15 @@ struct gcalloc_policy {
 };
 
 /**
- * gcalloc_set_policy - say when to collect, before the first object
- * @p: stays where it is
+ * gcalloc_set_policy - set the policy, before the first object
+ * @p: the policy, which must live as long as the process
  */
 void gcalloc_set_policy(const struct gcalloc_policy *p);
 
 /**
  * gcalloc - get an object
  * @size: bytes
- * @kind: what a collector does with it
+ * @kind: how the collector treats it
  *
  * GC_SCAN and GC_TYPED read as zero.  May collect.
  *
@@ -112,7 +114,7 @@ gcalloc_quick(size_t size, enum gc_kind kind)
 void *gcalloc_tiny(size_t size);
 
 /**
- * gcalloc_free - free an object that its owner knows to be garbage
+ * gcalloc_free - free an object that its owner knows to be unreachable
  * @p: first byte of an object
  *
  * Return: 0, or EINVAL if there is no such object.
@@ -135,8 +137,9 @@ uintptr_t gcalloc_base(uintptr_t p, struct gcspan **out);
 void gcalloc_flush(struct gcthread *t);
 
 /**
- * gcalloc_each_cached - objects that a thread has and did not hand out
- * @t: a thread that stands still, or the caller's
+ * gcalloc_each_cached - visit the objects that a thread has and did not hand
+ *	out
+ * @t: a stopped thread, or the caller
  * @fn: called for each run of them: span, first object, how many
  */
 void gcalloc_each_cached(struct gcthread *t,
@@ -144,13 +147,13 @@ void gcalloc_each_cached(struct gcthread *t,
 				    unsigned int n));
 
 /**
- * gcalloc_set_black - are new objects reached from the beginning
+ * gcalloc_set_black - decide whether new objects count as reached
  * @black: while marking is under way; the world is stopped
  */
 void gcalloc_set_black(bool black);
 
 /**
- * gcalloc_since - bytes taken out of spans since the last call of reset
+ * gcalloc_since - bytes taken out of spans since gcalloc_reset_since()
  */
 size_t gcalloc_since(void);
 void gcalloc_reset_since(void);
@@ -165,7 +168,7 @@ void gcalloc_unlock_all(void);
 void gcalloc_reset_child(void);
 
 /**
- * gcalloc_each_span - every span of every list
+ * gcalloc_each_span - visit every span of every list
  * @fn: called with each
  * @arg: for it
  *

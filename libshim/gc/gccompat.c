@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * gccompat: libgc's calls by ours: objects, collections and roots.
+ * gccompat: libgc's functions for objects, collections and roots, on top of
+ * ours.
  *
  * What differs is in shim_gc(3).
  *
@@ -118,8 +119,9 @@ char *GC_strdup(const char *s)
 }
 
 /*
- * Objects of a power of two are aligned to it up to a page; for more, the
- * object is larger, and what is returned lies inside it.
+ * Objects whose size is a power of two are aligned to it, up to a page.  For a
+ * larger alignment the object is made larger, and an address inside it is
+ * returned.
  */
 void *GC_memalign(size_t align, size_t size)
 {

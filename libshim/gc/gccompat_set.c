@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * gccompat_set: libgc's start and settings by ours.
+ * gccompat_set: libgc's start and settings, on top of ours.
  *
  * Finalizers are called by the thread that has collected, as libgc does, unless
  * on demand.
@@ -33,7 +33,7 @@ static unsigned long time_limit = GC_TIME_UNLIMITED;
 static int on_demand;
 static GC_finalizer_notifier_proc notifier;
 
-/* Who calls finalizers, by the settings so far. */
+/* Choose who calls finalizers, by the settings so far. */
 static void finalizers(void)
 {
 	if (on_demand)
@@ -70,7 +70,7 @@ unsigned int GC_get_version(void)
 	       GC_VERSION_MICRO;
 }
 
-/* A heap of which 1 / divisor is free grows by as much before a collection. */
+/* libgc lets a heap grow by 1 / divisor before it collects. */
 void GC_set_free_space_divisor(GC_word value)
 {
 	divisor = value ? value : 1;
@@ -194,7 +194,7 @@ GC_start_callback_proc GC_get_start_callback(void)
 	return start_callback;
 }
 
-/* Forks are always handled. */
+/* Forks are always handled; the value is only stored. */
 void GC_set_handle_fork(int value)
 {
 	handle_fork = value;

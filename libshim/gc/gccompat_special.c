@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * gccompat_special: libgc's finalizers, links, threads and layouts by ours.
+ * gccompat_special: libgc's finalizers, links, threads and layouts, on top of
+ * ours.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -87,7 +88,7 @@ void *GC_call_with_alloc_lock(GC_fn_type fn, void *data)
 	return ret;
 }
 
-/* libgc ignores a finalizer for what is no object. */
+/* libgc ignores a finalizer for an address that is not an object. */
 static void finalizer(void *obj, GC_finalization_proc fn, void *data,
 		      unsigned int order, GC_finalization_proc *old_fn,
 		      void **old_data)
@@ -211,8 +212,8 @@ void *GC_call_with_gc_active(GC_fn_type fn, void *data)
 }
 
 /*
- * A layout is for an element; objects of explicit type are arrays of it.  0 is
- * a layout without pointers.  Layouts are never freed, in libgc neither.
+ * A layout describes an element; objects of an explicit type are arrays of it.
+ * 0 is a layout without pointers.  Layouts are never freed, as in libgc.
  */
 GC_descr GC_make_descriptor(const GC_word *bitmap, size_t len)
 {
@@ -267,7 +268,10 @@ void *GC_malloc_explicitly_typed_ignore_off_page(size_t size, GC_descr d)
 	return GC_malloc_explicitly_typed(size, d);
 }
 
-/* The layout's last words without pointers are not in it: all is looked at. */
+/*
+ * A layout does not contain trailing words without pointers, so the whole
+ * object is scanned.
+ */
 void *GC_calloc_explicitly_typed(size_t n, size_t size, GC_descr d)
 {
 	size_t bytes;

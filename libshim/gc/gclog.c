@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * gclog: a line to the standard error, from anywhere.
+ * gclog: messages to standard error, from any context.
  *
- * vsnprintf() of glibc allocates nothing for what is allowed here.
+ * glibc's vsnprintf() allocates nothing for the conversions that are allowed
+ * here.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * gclog: a line to the standard error, from anywhere.
+ * gclog: messages to standard error, from any context.
  */
 #ifndef SHIM_GCLOG_H
 #define SHIM_GCLOG_H

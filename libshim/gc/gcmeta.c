@@ -2,14 +2,17 @@
 /*
  * gcmeta: memory for the collector's own records.
  *
- * Small records are cut from chunks of 256 KiB one behind the other.  The lock
- * guards the chunk; the kernel keeps the mappings apart.
+ * Small records are cut from chunks of 256 KiB, one after the other.  The lock
+ * guards the chunk; mappings need none.
  */
 #include "gcmeta.h"
 #include "base/lock.h"
 #include "base/sys.h"
 
-/* Some 1,000 span descriptors, the most numerous record, a system call. */
+/*
+ * Room for some 1,000 span descriptors, the most frequent record, for each
+ * system call.
+ */
 #define CHUNK	((size_t)256 << 10)
 #define LINE	64
 

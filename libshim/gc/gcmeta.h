@@ -3,8 +3,8 @@
  * gcmeta: memory for the collector's own records.
  *
  * It comes straight from the kernel, because it is needed while every other
- * thread is stopped, some of them holding locks of malloc().  What it holds is
- * no root.
+ * thread is stopped, some of them holding locks of malloc().  Its contents are
+ * not roots.
  */
 #ifndef SHIM_GCMETA_H
 #define SHIM_GCMETA_H
@@ -22,26 +22,27 @@
 void *gcmeta_alloc(size_t size);
 
 /**
- * gcmeta_map - a mapping of its own
+ * gcmeta_map - make a mapping
  * @len: bytes
  *
- * Return: zeroed memory, to go with gcmeta_unmap(), or NULL.
+ * Return: zeroed memory, to be freed with gcmeta_unmap(), or NULL.
  */
 void *gcmeta_map(size_t len);
 
 /**
  * gcmeta_grow - make a mapping longer
- * @p: what gcmeta_map() or this returned, or NULL
+ * @p: from gcmeta_map() or this function, or NULL
  * @len: its length
  * @newlen: the length wanted
  *
- * Return: the mapping, perhaps moved, its end zeroed; NULL with nothing changed.
+ * Return: the mapping, which may have moved, its new part zeroed; NULL with
+ * nothing changed.
  */
 void *gcmeta_grow(void *p, size_t len, size_t newlen);
 
 /**
  * gcmeta_unmap - give a mapping back
- * @p: what gcmeta_map() or gcmeta_grow() returned, or NULL
+ * @p: from gcmeta_map() or gcmeta_grow(), or NULL
  * @len: its length
  */
 void gcmeta_unmap(void *p, size_t len);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * gcpages: where the collector's pages come from, and go back to.
+ * gcpages: the source of the collector's pages.
  *
- * From libshim's page heap by the seam, so that collected and malloc()ed memory
- * share blocks, limits and statistics.  In a process whose malloc() is
- * another's, from the kernel: neighbours become one mapping there.  Short runs
- * that were put back are kept for the next, 2 MiB and a quarter of what is out
- * at most: a sweep frees what is wanted again right after it.
+ * Pages come from libshim's page heap through the seam, so that collected
+ * memory and that of malloc() share blocks, limits and statistics.  In a
+ * process with another malloc() they come from the kernel, which merges
+ * neighbouring mappings.  Short runs that were put back are kept for the next,
+ * 2 MiB and a quarter of what is out at most: a sweep frees what is wanted
+ * again right after it.
  */
 #include "base/lock.h"
 #include "gcmeta.h"
@@ -18,7 +19,7 @@
 
 static const struct seam_owner owner_gc = { "collected object", SEAM_GC };
 
-static uint32_t core;		/* 0 not asked yet, 1 none, 2 there */
+static uint32_t core;		/* 0: not determined yet, 1: no, 2: yes */
 
 static bool has_core(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * gcpages: where the collector's pages come from, and go back to.
+ * gcpages: the source of the collector's pages.
  */
 #ifndef SHIM_GCPAGES_H
 #define SHIM_GCPAGES_H
@@ -14,10 +14,10 @@
 bool gcpages_are_own(void);
 
 /**
- * gcpages_get - pages of 8 KiB
+ * gcpages_get - get pages of 8 KiB
  * @npages: how many
  * @owner: a value that the page heap keeps with them
- * @handle: out: what the page heap calls them
+ * @handle: out: the page heap's handle
  * @is_zero: out: all of it reads as zero
  *
  * Return: the first byte, aligned to a page, or NULL.
@@ -26,7 +26,7 @@ void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero);
 
 /**
  * gcpages_put - give pages back
- * @handle: what gcpages_get() said
+ * @handle: from gcpages_get()
  * @p: what gcpages_get() returned
  * @npages: how many
  */
@@ -37,14 +37,14 @@ void gcpages_put(void *handle, void *p, size_t npages);
  * @limit: out: its limit, 0 for none known
  * @left: out: bytes below it
  * @over: out: bytes above it
- * @free: out: bytes that the page heap has and nobody uses
+ * @free: out: bytes that the page heap has and that are not in use
  *
- * Without libshim no limit is known.  As the core has last seen it.
+ * As the core has last seen it.  Without libshim no limit is known.
  */
 void gcpages_room(size_t *limit, size_t *left, size_t *over, size_t *free);
 
 /**
- * gcpages_look - have the core look at its limits now
+ * gcpages_look - have the core check its limits now
  *
  * No lock held, the world runs.
  */

@@ -2,8 +2,8 @@
 /*
  * gcspan: runs of pages that hold collected objects, found from any address.
  *
- * Descriptors that are not in use are kept on a list for the next span: a
- * marker that still holds one never reads memory that is gone.
+ * Unused descriptors are kept on a list for the next span, so that a marker
+ * that still has a pointer to one never reads unmapped memory.
  */
 #include <string.h>
 
@@ -66,7 +66,7 @@ struct gcspan *gcspan_get(size_t npages, size_t bytes, unsigned int nobjs,
 	return s;
 }
 
-/* Release order: whoever finds the span finds it filled in. */
+/* Release order: a thread that finds the span finds it complete. */
 static void set_pages(struct gcspan *s, struct gcspan *to)
 {
 	uintptr_t p = s->start;

@@ -3,12 +3,12 @@
  * gcspan: runs of pages that hold collected objects, found from any address.
  *
  * Mark and alloc bits lie in the descriptor, not beside the objects: a marker
- * that has met an object already does not touch its page, and pages of garbage
- * are never dirtied by a collection.
+ * that meets a marked object does not touch its page, and a collection never
+ * dirties pages of garbage.
  *
  * The map is written with the lock of the span's list held, and read without a
- * lock: by markers, who see a span at the latest when they see a pointer into
- * it.  Descriptors and maps are never unmapped.
+ * lock by markers, which see a span by the time they see a pointer into it.
+ * Descriptors and maps are never unmapped.
  */
 #ifndef SHIM_GCSPAN_H
 #define SHIM_GCSPAN_H
@@ -27,9 +27,10 @@
 
 /* How a collector treats the objects of a span. */
 enum gc_kind {
-	GC_SCAN,		/* looks at every word */
-	GC_DATA,		/* looks at none */
-	GC_TYPED,		/* looks where the type says: the last word */
+	GC_SCAN,		/* scans every word */
+	GC_DATA,		/* scans nothing */
+	/* scans the words that the type, in the last word, names */
+	GC_TYPED,
 	GC_TINY,		/* none; several objects of less than 16 bytes */
 	GC_KINDS
 };
@@ -46,13 +47,13 @@ enum gc_kind {
  * @bytes: bytes of an object, of a large one too
  * @next: on its list
  * @prev: the same
- * @seam: what the page heap calls it
+ * @seam: the page heap's handle
  * @sweepgen: cycle in which it was last swept
- * @nfree: objects whose alloc bit is clear, as far as its list cares
+ * @nfree: objects whose alloc bit is clear, as of its place on a list
  * @is_zero: all of it reads as zero: nothing was handed out yet
  * @born: cycle in which it was made
  * @asked: large: bytes the caller asked for
- * @alloc: bit set: the object is somebody's, or in somebody's cache
+ * @alloc: bit set: the object is in use, or in a thread's cache
  * @mark: bit set: reached in this cycle
  */
 struct gcspan {
@@ -161,10 +162,10 @@ struct gcspan *gcspan_get(size_t npages, size_t bytes, unsigned int nobjs,
 			  enum gc_kind kind, unsigned int cls);
 
 /**
- * gcspan_publish - let the span be found
+ * gcspan_publish - enter a span into the map
  * @s: what gcspan_get() returned
  *
- * Return: false with @s gone if there is no memory for the map.
+ * Return: false, with @s freed, if there is no memory for the map.
  */
 bool gcspan_publish(struct gcspan *s);
 
@@ -179,9 +180,9 @@ void gcspan_list_del(struct gcspan_list *list, struct gcspan *s);
 struct gcspan *gcspan_list_pop(struct gcspan_list *list);
 
 /**
- * gcspan_list_join - all of one list behind another
+ * gcspan_list_join - append one list to another
  * @to: gets them
- * @from: is empty then
+ * @from: the list to append, which is empty afterwards
  */
 void gcspan_list_join(struct gcspan_list *to, struct gcspan_list *from);
 
@@ -197,7 +198,7 @@ const size_t *gcspan_pages_where(void);
  * gcspan_is_valid - check a span's invariants
  * @s: a span in the map
  *
- * Return: NULL, or what does not hold.
+ * Return: NULL, or the invariant that is violated.
  */
 const char *gcspan_is_valid(const struct gcspan *s);
 

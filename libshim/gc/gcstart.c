@@ -24,7 +24,9 @@
 bool gc_started;
 
 static struct shim_lock start_lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
-/* The lock of the start comes before all others, as starting takes them. */
+/*
+ * The lock of the start comes before all others, because starting takes those.
+ */
 static void fork_prepare(void)
 {
 	shim_lock_acquire(&start_lock);
@@ -49,7 +51,10 @@ static const struct seam_fork fork_ops = {
 	.child = fork_child,
 };
 
-/* This runs before any thread could start the collector while another forks. */
+/*
+ * Registered before any thread could start the collector while another one
+ * forks.
+ */
 static __attribute__((constructor)) void register_fork(void)
 {
 	if (seam_is_here())
@@ -150,7 +155,7 @@ static const struct gcalloc_policy policy = {
 	.no_memory = cycle_no_memory,
 };
 
-/* What a thread still has goes back before its record does. */
+/* Give back what a thread has before its record is freed. */
 static void thread_leaves(struct gcthread *t)
 {
 	gcalloc_flush(t);

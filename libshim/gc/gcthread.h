@@ -30,11 +30,11 @@
  * @cur: the next object of the hole
  * @end: behind its last
  * @size: bytes of an object
- * @word: where to look on in @free
+ * @word: where to continue in @free
  * @base: first byte of the span
  * @hole: while a hole is being taken out of @free: its bounds, so that a
  *	collector that stops the thread in between finds it in one place at least
- * @free: bit set: an object of the span that is ours and not handed out
+ * @free: bit set: an object of the span that the thread has not handed out
  * @is_zero: the span reads as zero: no need to clear a hole
  */
 struct gccache {
@@ -50,21 +50,24 @@ struct gccache {
 
 struct marker;
 
-/* struct gcthread.state: changed by the thread, and read by stop, atomically */
+/*
+ * struct gcthread.state: changed by the thread, and read by stop, with atomic
+ * operations
+ */
 enum gcthread_state {
 	GCTHREAD_RUNNING,
-	GCTHREAD_BLOCKED,	/* in shim_gc_blocked(): its stack stands still */
+	GCTHREAD_BLOCKED,	/* in shim_gc_blocked(): its stack does not change */
 };
 
 /**
  * struct gcthread - a thread
  * @next: list of all records
- * @tid: as the kernel knows it, 0 if the record is not in use
+ * @tid: its kernel id, 0 if the record is not in use
  * @is_own: made by the thread itself
  * @seen: stop: pass in which it was last found alive
  * @state: enum gcthread_state
  * @asked: stop: epoch of the last signal sent
- * @stopped: epoch in which it stands still, atomic
+ * @stopped: epoch in which it is stopped, atomic
  * @sp: where its stack ends for now
  * @tp: its thread pointer
  * @low: lowest byte of its stack, 0 if not known
@@ -72,7 +75,7 @@ enum gcthread_state {
  * @depth: nested shim_gc_blocked()
  * @tiny: rest of the current block of tiny objects
  * @tiny_end: its end
- * @marker: barrier: what it has shaded and not shared, stays with the record
+ * @marker: barrier: what it has shaded and not shared; stays with the record
  * @cache: of every kind and class
  */
 struct gcthread {
@@ -100,7 +103,7 @@ extern __thread struct gcthread *gcthread_me
 struct gcthread *gcthread_enter(void);
 
 /**
- * gcthread_self - the caller's record, made if need be
+ * gcthread_self - the caller's record, made if there is none
  *
  * Return: the record, or NULL if there is no memory for it.
  */
@@ -112,12 +115,12 @@ static inline struct gcthread *gcthread_self(void)
 /**
  * gcthread_leave - give the caller's record up
  *
- * Done by itself when a thread ends.
+ * Happens automatically when a thread ends.
  */
 void gcthread_leave(void);
 
 /**
- * gcthread_init - get ready to be told when a thread ends
+ * gcthread_init - register for the ends of threads
  * @leave: called by a thread that gives up its record, before it does
  *
  * Return: 0 or an errno.
@@ -144,7 +147,7 @@ static inline struct gcthread *gcthread_next(struct gcthread *t)
 }
 
 /**
- * gcthread_find - the record of a thread, made if need be
+ * gcthread_find - the record of a thread, made if there is none
  * @tid: the thread
  *
  * Lock held.
@@ -154,10 +157,10 @@ static inline struct gcthread *gcthread_next(struct gcthread *t)
 struct gcthread *gcthread_find(pid_t tid);
 
 /**
- * gcthread_forget - the thread is gone
+ * gcthread_forget - free the record of a thread that has ended
  * @t: the record
  *
- * Lock held.  What its caches had is free after the next collection.
+ * Lock held.  The objects in its caches become free in the next collection.
  */
 void gcthread_forget(struct gcthread *t);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * limiter: collections that a limit causes take half of the time at most.
+ * limiter: collections caused by a limit take at most half of the time.
  *
  * Changed at the end of a collection, with the cycle's lock held.
  */

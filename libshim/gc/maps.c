@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * maps: which mapping an address is in, by /proc/self/maps.
+ * maps: the mapping that an address is in, from /proc/self/maps.
  */
 #include <fcntl.h>
 #include <string.h>

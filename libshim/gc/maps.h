@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * maps: which mapping an address is in, by /proc/self/maps.
+ * maps: the mapping that an address is in, from /proc/self/maps.
  *
- * For threads whose stack the C library does not tell us.  Called with the
- * world stopped: no lock, no allocation but a mapping.
+ * For threads whose stack the C library does not know.  Called with the world
+ * stopped, so it takes no lock and allocates only by mapping.
  */
 #ifndef SHIM_MAPS_H
 #define SHIM_MAPS_H
@@ -17,15 +17,14 @@
  * @low: out: its first byte
  * @high: out: behind its last
  *
- * The kernel is asked by the first call after maps_forget(); later ones use
- * that answer.
+ * The first call after maps_forget() reads the file; later ones use that copy.
  *
- * Return: false if there is none that can be read.
+ * Return: false if there is no readable mapping.
  */
 bool maps_find(uintptr_t p, uintptr_t *low, uintptr_t *high);
 
 /**
- * maps_forget - ask the kernel anew next time
+ * maps_forget - read the file again next time
  */
 void maps_forget(void);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * mark: from roots to everything they reach.
+ * mark: from roots to everything that they reach.
  *
- * Mark bits are set with atomic or: two markers may meet at an object, and one
- * of them must be the one that queues it.  The bit is read first: most pointers
- * lead to what is marked already.
+ * Mark bits are set with an atomic or: two markers may meet at an object, and
+ * exactly one of them must queue it.  The bit is read first, since most
+ * pointers lead to objects that are already marked.
  */
 #include "mark_int.h"
 #include "include/shim_gc.h"
@@ -93,7 +93,7 @@ void mark_stack(struct marker *m, uintptr_t low, uintptr_t high)
 	}
 }
 
-/* Words of an object: whether they may point into the middle is a setting. */
+/* Words of an object. Whether they may point into the middle is a setting. */
 static void scan_words(struct marker *m, uintptr_t low, uintptr_t high)
 {
 	if (__builtin_expect(interior, 1)) {
@@ -147,7 +147,7 @@ void mark_children(struct marker *m, uintptr_t p, const struct gcspan *s)
 	scan(m, e);
 }
 
-/* Oblets: the rest of a large object is work for others. */
+/* Oblets, as in Go: the rest of a large object is work for other markers. */
 static struct mark_entry pop(struct marker *m)
 {
 	struct mark_entry e = m->stack[--m->top];

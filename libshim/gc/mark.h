@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * mark: from roots to everything they reach.
+ * mark: from roots to everything that they reach.
  *
  * An object is white while its mark bit is clear, grey when it is set and the
  * object is in some marker's queue, black when it has left the queue and all it
@@ -24,9 +24,10 @@
 #define MARK_LINE	16	/* objects being fetched */
 
 /**
- * struct mark_entry - something grey
+ * struct mark_entry - a grey object, or a part of one
  * @p: first byte
- * @n: bytes to look at; with bit 63 set the type in the last word says where
+ * @n: bytes to scan; with bit 63 set, the words that the type in the last word
+ *	names
  */
 struct mark_entry {
 	uintptr_t p;
@@ -35,7 +36,7 @@ struct mark_entry {
 
 /**
  * struct marker - one thread's part in marking
- * @stack: what is grey
+ * @stack: grey objects
  * @top: entries on it
  * @max: entries it has room for
  * @bytes: of objects marked
@@ -58,13 +59,14 @@ struct marker {
 };
 
 /**
- * mark_set_interior - do pointers into the middle count when found in the heap
- * @on: yes; from roots they always do
+ * mark_set_interior - decide whether pointers into the middle count when found
+ *	in the heap
+ * @on: whether they do; from roots they always do
  */
 void mark_set_interior(bool on);
 
 /**
- * mark_pointer - shade what a value points to, if it does
+ * mark_pointer - shade the object that a value points to, if any
  * @m: the caller's marker
  * @p: any value
  *
@@ -73,7 +75,7 @@ void mark_set_interior(bool on);
 bool mark_pointer(struct marker *m, uintptr_t p);
 
 /**
- * mark_range - shade everything words of a range point to
+ * mark_range - shade all objects that the words of a range point to
  * @m: the caller's marker
  * @low: first byte, aligned
  * @high: behind the last
@@ -86,12 +88,14 @@ void mark_range(struct marker *m, uintptr_t low, uintptr_t high);
  * @low: first byte, aligned
  * @high: behind the last
  *
- * A compiler may keep nothing of an object but a pointer behind its end.
+ * Accepts pointers to the end of an object, which may be all that a compiler
+ * keeps.
  */
 void mark_stack(struct marker *m, uintptr_t low, uintptr_t high);
 
 /**
- * mark_children - shade what an object points to, whatever its own colour
+ * mark_children - shade all objects that an object points to, whatever its own
+ *	colour
  * @m: the caller's marker
  * @p: first byte of the object
  * @s: its span
@@ -99,9 +103,10 @@ void mark_stack(struct marker *m, uintptr_t low, uintptr_t high);
 void mark_children(struct marker *m, uintptr_t p, const struct gcspan *s);
 
 /**
- * mark_drain - turn grey into black
+ * mark_drain - turn grey objects black
  * @m: the caller's marker
- * @budget: stop after so many bytes scanned; SIZE_MAX: none is left
+ * @budget: stop after this many bytes were scanned; SIZE_MAX: until none is
+ *	left
  *
  * Takes from the pool, too.
  *
@@ -110,7 +115,7 @@ void mark_children(struct marker *m, uintptr_t p, const struct gcspan *s);
 size_t mark_drain(struct marker *m, size_t budget);
 
 /**
- * mark_flush - put all of a marker's queue into the pool
+ * mark_flush - move all of a marker's queue to the pool
  * @m: the marker
  *
  * Return: false with some left in the marker if there is no memory.
@@ -118,7 +123,7 @@ size_t mark_drain(struct marker *m, size_t budget);
 bool mark_flush(struct marker *m);
 
 /**
- * mark_share_some - give the oldest entries of a queue to the pool
+ * mark_share_some - move the oldest entries of a queue to the pool
  * @m: the marker
  *
  * Return: false if there is no memory for them there.
@@ -126,7 +131,7 @@ bool mark_flush(struct marker *m);
 bool mark_share_some(struct marker *m);
 
 /**
- * mark_is_done - is nothing in the pool
+ * mark_is_done - is the pool empty
  */
 bool mark_is_done(void);
 
@@ -134,13 +139,13 @@ bool mark_is_done(void);
  * mark_is_marked - was an object reached
  * @p: any value
  *
- * Return: true as well for what is no object of ours.
+ * Return: true also for an address that is not in an object.
  */
 bool mark_is_marked(uintptr_t p);
 
 /**
- * mark_overflowed - did a queue find no memory: objects are marked whose
- *	children are not
+ * mark_overflowed - has a queue run out of memory, so that there are marked
+ *	objects whose children are not
  *
  * Return: true once for each time.
  */
@@ -173,9 +178,9 @@ unsigned int mark_get_workers(void);
 unsigned int mark_processors(void);
 
 /**
- * mark_start_workers - make sure they are there
+ * mark_start_workers - make the other markers, unless they exist
  *
- * Not with the world stopped, no lock held.
+ * Not with the world stopped, and with no lock held.
  */
 void mark_start_workers(void);
 

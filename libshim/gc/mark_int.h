@@ -10,7 +10,7 @@
 #define MARK_TYPED	((size_t)1 << 63)
 
 /**
- * mark_push - remember an object that has just become grey
+ * mark_push - queue an object that has just become grey
  * @m: the caller's marker
  * @p: first byte
  * @n: bytes, perhaps with MARK_TYPED
@@ -32,16 +32,16 @@ void mark_share(struct marker *m);
 bool mark_take(struct marker *m);
 
 /**
- * mark_is_hungry - does the pool want more
+ * mark_is_hungry - does the pool need more work
  */
 bool mark_is_hungry(void);
 
 /**
- * mark_dropped - something grey was not queued: mark_overflowed() will say so
+ * mark_dropped - note that a grey object was not queued, for mark_overflowed()
  */
 void mark_dropped(void);
 
-/* Workers that have nothing to do, for mark_is_hungry(). */
+/* Idle workers, for mark_is_hungry(). */
 extern uint32_t mark_idle __attribute__((visibility("hidden")));
 
 #endif /* SHIM_MARK_INT_H */

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * mark_queue: what is grey, each marker's and the common pool.
+ * mark_queue: the queues of grey objects, of each marker, and the common pool.
  *
  * The pool is two of liburcu's lock-free stacks of chunks, full and empty ones.
- * Whoever has work to give away, a marker or a thread of the program in its
- * write barrier, pushes a chunk and waits for nobody.  Chunks are 4 KiB, are
- * never unmapped, and are kept for the next collection.
+ * A marker, or a thread of the program in its write barrier, pushes a chunk
+ * when it has work to give away, without waiting.  Chunks are 4 KiB, are never
+ * unmapped, and are kept for the next collection.
  *
  * Keeps true: nfull is never less than the chunks that are full, as it goes up
- * before a push and down after a pop: who reads 0 knows that there is no work.
- * Of two that pop, one waits (pop_lock): liburcu leaves that to its user, since
- * else a chunk could be popped, used and pushed again while the other still
- * believed in its successor.
+ * before a push and down after a pop; so reading 0 means that there is no work.
+ * Only one thread pops at a time (pop_lock), which liburcu leaves to its user:
+ * otherwise a chunk could be popped, used and pushed again while another thread
+ * still relied on its successor (the ABA problem).
  *
  * When there is no memory for a chunk or a longer queue, the object is dropped:
- * it is marked, its children are not, and mark_overflowed() has the caller look
- * at all marked objects again.
+ * it is marked, but its children are not, and mark_overflowed() makes the
+ * caller scan all marked objects again.
  */
 #define _LGPL_SOURCE		/* inline: no library of liburcu is needed */
 
@@ -34,7 +34,10 @@ struct chunk {
 	struct mark_entry entry[MARK_CHUNK];
 };
 
-/* Its holder may be a marker while the world is stopped: markers never are. */
+/*
+ * A marker may hold it while the world is stopped, since markers are never
+ * stopped.
+ */
 static struct shim_lock pop_lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static struct __cds_lfs_stack full, empty;
 static uint32_t nfull;			/* of chunks in full; atomic */
@@ -103,7 +106,10 @@ bool mark_is_hungry(void)
 	       __atomic_load_n(&mark_idle, __ATOMIC_RELAXED) + 1;
 }
 
-/* The oldest entries: they are nearest to the roots, with most behind them. */
+/*
+ * The oldest entries, which are nearest to the roots and have the most work
+ * behind them.
+ */
 void mark_share(struct marker *m)
 {
 	struct chunk *c = chunk_get();
@@ -134,8 +140,8 @@ bool mark_take(struct marker *m)
 		return false;
 	c = chunk_pop(&full);
 	if (!c)
-		return false;	/* about to be pushed, or another has it */
-	/* release: who sees none left sees us at work */
+		return false;	/* it is about to be pushed, or another thread took it */
+	/* release: a marker that sees none left sees that we are at work */
 	__atomic_sub_fetch(&nfull, 1, __ATOMIC_RELEASE);
 	while (m->max - m->top < c->n && make_room(m))
 		;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * mark_worker: further threads that mark.
+ * mark_worker: additional threads that mark.
  *
  * They sleep between collections, are never stopped, block every signal and
- * touch nothing but mark bits, queues and the heap.  A marker that finds the
- * pool empty counts itself idle; when all are idle nothing is grey any more,
- * since only one that is not idle makes anything grey.
+ * only touch mark bits, queues and the heap.  A marker that finds the pool
+ * empty counts itself as idle.  When all are idle there is no grey object left,
+ * since only a busy one makes objects grey.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -19,9 +19,9 @@
 #include "stop.h"
 #include "base/sys.h"
 
-static struct marker *worker;		/* mapped: their queues are no roots */
-static unsigned int wanted;		/* by setting, 0 not set yet */
-static unsigned int started;		/* threads there are, under gc's lock */
+static struct marker *worker;		/* mapped, so that their queues are not roots */
+static unsigned int wanted;		/* the setting; 0: not set yet */
+static unsigned int started;		/* threads that exist, under the cycle's lock */
 static uint32_t ready;			/* threads that wait or work */
 static uint32_t round_no;		/* futex: rises when there is work */
 static uint32_t active;			/* markers in this round */
@@ -49,18 +49,21 @@ unsigned int mark_get_workers(void)
 
 	if (!wanted) {
 		n = mark_processors();
-		/* 16: beyond that they wait for each other's mark bits */
+		/* more than 16 would mostly wait for each other's mark bits */
 		mark_set_workers(n > 16 ? 16 : n);
 	}
 	return wanted;
 }
 
-/* Mark until everybody is idle. */
+/* Mark until all markers are idle. */
 static void work(struct marker *m)
 {
 	for (;;) {
 		mark_drain(m, SIZE_MAX);
-		/* acq_rel: whoever reads that all are idle sees their work */
+		/*
+		 * acq_rel: a marker that reads that all are idle sees their
+		 * work
+		 */
 		__atomic_add_fetch(&mark_idle, 1, __ATOMIC_ACQ_REL);
 		for (;;) {
 			if (!mark_is_done())
@@ -127,7 +130,7 @@ void mark_start_workers(void)
 	}
 	sys_call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
 	pthread_attr_destroy(&attr);
-	/* one that is not exempt yet would be stopped */
+	/* a thread that is not exempt yet would be stopped */
 	while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < started)
 		sched_yield();
 }

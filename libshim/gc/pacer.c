@@ -3,19 +3,19 @@
  * pacer: when a collection begins, when it should have ended, and what a thread
  * that allocates owes it.
  *
- * Settings and what was seen change with pacer_lock held, which nobody takes
- * while the world is stopped; goals and triggers are read without.
+ * Settings and observations change with pacer_lock held, which is never taken
+ * while the world is stopped; goals and triggers are read without it.
  */
 #include "base/lock.h"
 #include "pacer.h"
 
 #define HEADROOM_MIN	((size_t)1 << 20)
-#define SWEEP_SLACK	((size_t)1 << 20)	/* done so long before the next */
+#define SWEEP_SLACK	((size_t)1 << 20)	/* sweeping ends this much earlier */
 #define SWEEP_MIN	((size_t)8 << 10)
 #define UTILIZATION	0.25			/* of processors, for marking */
 #define RATES		4
 
-/* Two of them: within the limits, and as if there were none. */
+/* There are two: one within the limits, one as if there were none. */
 struct pace {
 	size_t goal;
 	size_t trigger;
@@ -29,7 +29,7 @@ static struct pacer_room room;
 static struct pace within = { PACER_HEAP_MIN, PACER_HEAP_MIN };
 static struct pace without = { PACER_HEAP_MIN, PACER_HEAP_MIN };
 static bool lifted;			/* atomic */
-static double rate[RATES];		/* bytes allocated a byte scanned */
+static double rate[RATES];		/* bytes allocated for each byte scanned */
 static unsigned int nr_rates;
 static bool beside;
 
@@ -45,8 +45,8 @@ static size_t by_percent(void)
 }
 
 /*
- * The heap may be what the limit leaves beside all else that is in use, less
- * what it is exceeded by, less a reserve for gaps between objects.
+ * The heap may have what the limit leaves next to all other memory in use, less
+ * any excess over it, less a reserve for gaps between objects.
  */
 static size_t by_limit(size_t max, size_t used, size_t idle)
 {
@@ -62,10 +62,10 @@ static size_t by_limit(size_t max, size_t used, size_t idle)
 }
 
 /*
- * To begin so early that threads come to the goal when marking comes to its end,
- * if the collector gets a quarter of the processors: but between 0.70 and 0.95
- * of the way, or 4 MiB before its end if that is later.  Roots do not count:
- * the world is stopped while they are looked at.
+ * Begin early enough that threads reach the goal as marking ends, if the
+ * collector gets a quarter of the processors; but between 0.70 and 0.95 of the
+ * way, or 4 MiB before its end if that is later.  Roots do not count, since the
+ * world is stopped while they are scanned.
  */
 static size_t trigger_of(size_t goal)
 {
@@ -161,15 +161,18 @@ void pacer_set_room(const struct pacer_room *now, size_t heap)
 }
 
 /*
- * What the program allocates a byte that is scanned, if both had the same time.
- * The largest of the last four counts.
+ * How much the program allocates for each byte that is scanned, if both had the
+ * same time.  The largest of the last four values counts.
  */
 void pacer_marked(size_t allocated, size_t scanned, uint64_t gc_ns,
 		  uint64_t all_ns)
 {
 	double part = all_ns ? (double)gc_ns / (double)all_ns : UTILIZATION;
 
-	/* clocks of threads and of the process are not read at one moment */
+	/*
+	 * the clocks of threads and of the process are not read at the same
+	 * moment
+	 */
 	part = part < 0.05 ? 0.05 : part > 0.95 ? 0.95 : part;
 	shim_lock_acquire(&pacer_lock);
 	rate[nr_rates++ % RATES] = (double)allocated * part /
@@ -217,9 +220,10 @@ bool pacer_is_limited(void)
 }
 
 /*
- * As much is expected as last time.  When more was found, all of the heap may
- * have to be looked at, and the goal is moved in proportion, but no further than
- * percent of the heap; past the goal it is a tenth of the heap away.
+ * The expected work is that of last time.  When more is found, the whole heap
+ * may have to be scanned, and the goal moves in proportion, but no further than
+ * the percentage of the heap; once it is passed, it is a tenth of the heap
+ * away.
  */
 size_t pacer_assist(size_t bytes, size_t since, size_t done)
 {

@@ -5,7 +5,7 @@
  *
  * The formulas are those of Go since 1.18.  Amounts are bytes allocated since
  * the last collection ended, unless they are of the heap; a heap is what that
- * one reached and what was allocated since.
+ * collection reached plus what was allocated since.
  */
 #ifndef SHIM_GC_PACER_H
 #define SHIM_GC_PACER_H
@@ -15,21 +15,24 @@
 #include <stdint.h>
 
 #define PACER_HEAP_MIN	((size_t)4 << 20)	/* goal of the heap at 100 % */
-#define PACER_STEP_MIN	((size_t)64 << 10)	/* goal that percent gives */
+#define PACER_STEP_MIN	((size_t)64 << 10)	/* goal by the percentage */
 /*
- * Goal that a limit gives: sweeping has to have something to pay with.
+ * Least goal by a limit, so that there is some allocation to pay for sweeping.
  */
 #define PACER_LIMIT_MIN	((size_t)1 << 20)
-#define PACER_ASSIST_MAX ((size_t)64 << 10)	/* so that no call is slow */
-/* Two minutes: a program that stops allocating gives back what it dropped. */
+#define PACER_ASSIST_MAX ((size_t)64 << 10)	/* a bound, so that no call is slow */
+/*
+ * Two minutes, so that a program which stops allocating gives back what it has
+ * dropped.
+ */
 #define PACER_PERIOD_NS	120000000000ull
 
 /**
  * struct pacer_seen - what a collection has found
  * @live: bytes of objects that it reached
- * @roots: bytes of roots that it looked at
- * @scanned: bytes of objects that it looked at, without roots
- * @heap: bytes of spans there are
+ * @roots: bytes of roots that it scanned
+ * @scanned: bytes of objects that it scanned, without roots
+ * @heap: bytes of all spans
  */
 struct pacer_seen {
 	size_t live;
@@ -41,7 +44,7 @@ struct pacer_seen {
 /**
  * struct pacer_room - memory that the process may still take
  * @limit: the nearest limit of the process or its control groups, 0 for none
- * @left: bytes below it, whoever uses the rest
+ * @left: bytes left below it, whatever uses the rest
  * @over: bytes above it
  * @free: bytes that the process has and does not use
  */
@@ -62,7 +65,8 @@ unsigned int pacer_set_percent(unsigned int percent);
 unsigned int pacer_get_percent(void);
 
 /**
- * pacer_set_limit - bytes of spans to stay below if that can be had by work
+ * pacer_set_limit - bytes of spans to stay below, as far as collecting can
+ *	achieve it
  * @bytes: 0 for none
  *
  * Return: the former.
@@ -71,31 +75,31 @@ size_t pacer_set_limit(size_t bytes);
 size_t pacer_get_limit(void);
 
 /**
- * pacer_after - a collection has ended
+ * pacer_after - note the end of a collection
  * @seen: what it has found
  */
 void pacer_after(const struct pacer_seen *seen);
 
 /**
- * pacer_set_room - how much memory there is has been looked at
- * @room: what was seen
+ * pacer_set_room - update how much memory there is
+ * @room: the memory
  * @heap: bytes of spans now
  */
 void pacer_set_room(const struct pacer_room *room, size_t heap);
 
 /**
- * pacer_marked - what happened while a collection marked beside the program
+ * pacer_marked - note what happened during concurrent marking
  * @allocated: bytes
  * @scanned: bytes
- * @gc_ns: processor time that the collector had, threads that mark along too
- * @all_ns: processor time that the process had
+ * @gc_ns: processor time of the collector, including threads that help
+ * @all_ns: processor time of the process
  */
 void pacer_marked(size_t allocated, size_t scanned, uint64_t gc_ns,
 		  uint64_t all_ns);
 
 /**
- * pacer_set_beside - do collections go on beside the program
- * @on: yes: they begin before the goal is reached
+ * pacer_set_beside - decide whether collections are concurrent
+ * @on: if so, they begin before the goal is reached
  */
 void pacer_set_beside(bool on);
 
@@ -110,7 +114,7 @@ size_t pacer_trigger(void);
 size_t pacer_goal(void);
 
 /**
- * pacer_is_limited - is it a limit that makes the next collection early
+ * pacer_is_limited - does a limit make the next collection early
  */
 bool pacer_is_limited(void);
 
@@ -118,13 +122,14 @@ bool pacer_is_limited(void);
  * pacer_set_lifted - forget the limits for now
  * @on: the limiter is on
  *
- * Trigger and goal are then what percent gives, and nobody marks along.
+ * Trigger and goal then follow the percentage, and no thread helps with
+ * marking.
  */
 void pacer_set_lifted(bool on);
 bool pacer_is_lifted(void);
 
 /**
- * pacer_assist - what a thread owes for what it allocates while others mark
+ * pacer_assist - how much a thread has to mark for what it allocates
  * @bytes: that it allocates
  * @since: bytes allocated
  * @done: bytes scanned in this collection
@@ -137,10 +142,10 @@ size_t pacer_assist(size_t bytes, size_t since, size_t done);
 
 /**
  * pacer_sweep_owed - how much should have been swept by now
- * @pages: of spans that there were to sweep
- * @since: bytes allocated, with what is about to be
+ * @pages: pages of spans that there were to sweep
+ * @since: bytes allocated, including what is about to be
  *
- * All of it, by the time the next collection begins.
+ * All of it by the time that the next collection begins.
  *
  * Return: pages.
  */

@@ -2,8 +2,8 @@
 /*
  * roots: where pointers into the collected heap come from.
  *
- * The lock guards the registered ranges; roots_stop() is called with it free
- * and takes it, so that it is nobody's who stands still, until roots_start().
+ * The lock guards the registered ranges.  roots_stop() is called without it and
+ * takes it, so that no stopped thread holds it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #include "stop.h"
 #include "base/sys.h"
 
-/* In the process if libshim-co is. */
+/* Defined if libshim-co is in the process. */
 #pragma weak shim_co_each
 #pragma weak shim_co_range
 
@@ -32,8 +32,8 @@
 #endif
 
 /*
- * What glibc's struct pthread has behind the thread pointer, values of
- * pthread_setspecific() among it: 2,304 bytes in 2.36.
+ * The size of glibc's struct pthread, which begins at the thread pointer and
+ * contains values of pthread_setspecific(): 2,304 bytes in 2.36.
  */
 #define TCB_BYTES	2304
 
@@ -97,7 +97,7 @@ int roots_add(uintptr_t low, uintptr_t high)
 	return ok ? 0 : ENOMEM;
 }
 
-/* Lock held: what a list has between two addresses is no longer there. */
+/* Remove the part of a list between two addresses. Lock held. */
 static bool cut(struct ranges *list, uintptr_t low, uintptr_t high)
 {
 	size_t i = 0;
@@ -177,8 +177,8 @@ static bool add_module(size_t id, size_t size)
 }
 
 /*
- * The writable part of an object, less what is read-only after relocation: that
- * holds no pointer to anything made at run time.
+ * The writable part of an object, without what is read-only after relocation
+ * and so cannot point to anything made at run time.
  */
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -219,8 +219,8 @@ struct stopping {
 };
 
 /*
- * The first object: the linker's lock is held until we return, and is
- * recursive.  Everybody else is stopped without it.
+ * Called for the first object: the linker's lock, which is recursive, is held
+ * until we return, so no stopped thread holds it.
  */
 static int stop_inside(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -261,8 +261,9 @@ static void report(roots_fn fn, uintptr_t low, uintptr_t high,
 }
 
 /*
- * A registered range may have been unmapped since.  To populate it changes
- * nothing that looking at it does not, and says so instead of a signal.
+ * A registered range may have been unmapped since.  Populating it has no effect
+ * that scanning it would not have, but returns an error instead of raising a
+ * signal.
  */
 static bool can_read(struct range r)
 {
@@ -270,7 +271,7 @@ static bool can_read(struct range r)
 	long err = sys_madvise(low, ((r.high + 4095) & ~(uintptr_t)4095) - low,
 			       MADV_POPULATE_READ);
 
-	/* EINVAL: a kernel before 5.14 does not know */
+	/* EINVAL: a kernel before 5.14 cannot tell */
 	return !err || err == -EINVAL;
 }
 
@@ -282,8 +283,9 @@ static void add_stack(const void *low, const void *high)
 }
 
 /*
- * How far a stack can be read: to its guard, or its neighbour's, or @end.  A
- * copy of ourselves by the kernel ends there without a signal.
+ * How far a stack can be read: to its guard, or its neighbour's, or @end.  When
+ * the kernel copies our own memory (process_vm_readv()), it stops there without
+ * a signal.
  */
 static uintptr_t readable_to(uintptr_t p, uintptr_t end)
 {
@@ -297,13 +299,13 @@ static uintptr_t readable_to(uintptr_t p, uintptr_t end)
 		from.iov_len = end - p < sizeof(buf) ? end - p : sizeof(buf);
 		n = sys_call6(SYS_process_vm_readv, self, (long)&to, 1,
 			      (long)&from, 1, 0);
-		/* not allowed: nobody knows, so all of it */
+		/* the call is not allowed: assume all of it */
 		if (n < 0 && n != -EFAULT)
 			return end;
 		if (n > 0)
 			p += (size_t)n;
 	} while (n == sizeof(buf) && p < end);
-	/* what was copied is no root */
+	/* the copy is not a root */
 	memset(buf, 0, sizeof(buf));
 	return p;
 }
@@ -368,7 +370,9 @@ static void add_tls(roots_fn fn, uintptr_t tp)
 }
 #endif /* __GLIBC__ */
 
-/* Those that are suspended; one that runs is where its thread stands. */
+/*
+ * Suspended coroutines.  The stack of a running one is scanned with its thread.
+ */
 static int add_coroutine(struct shim_co *co, void *arg)
 {
 	void *low, *high;
@@ -380,10 +384,9 @@ static int add_coroutine(struct shim_co *co, void *arg)
 }
 
 /*
- * The stack from where it ends for now to its other end.  A thread that is not
- * on the stack it was born with, or was not born by the C library, is on some
- * mapping: as far as that can be read, and then all of the stack it was born
- * with.
+ * Scan the stack from its current top to its base.  A thread that is not on its
+ * original stack, or was not made by the C library, is on some mapping: that is
+ * scanned as far as it can be read, and then all of the original stack.
  */
 static void add_thread(roots_fn fn, uintptr_t sp, uintptr_t low,
 		       uintptr_t high, uintptr_t tp)

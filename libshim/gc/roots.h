@@ -8,7 +8,8 @@
  *  - stacks that a library of coroutines knows of;
  *  - objects that were pinned (special has them).
  *
- * The collector's own records are no roots, and in no segment: they are mapped.
+ * The collector's own records are not roots, nor in any segment, since they are
+ * mapped.
  */
 #ifndef SHIM_ROOTS_H
 #define SHIM_ROOTS_H
@@ -17,10 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a range is, for whoever marks it. */
+/* The kind of a range. */
 enum roots_kind {
 	ROOTS_DATA,		/* segment or registered range */
-	ROOTS_STACK,		/* stack and registers: pointers behind an end, too */
+	/* stack and registers; pointers to the end of an object count */
+	ROOTS_STACK,
 	ROOTS_TLS,
 };
 
@@ -31,19 +33,19 @@ typedef void (*roots_fn)(uintptr_t low, uintptr_t high, enum roots_kind kind);
  * @low: first byte
  * @high: behind the last
  *
- * Whole aligned words of it are looked at.  If it is not mapped or not readable
- * when a collection comes, it is left out, with a message, and counted.
+ * Its aligned words are scanned.  If it is not mapped or not readable when a
+ * collection comes, it is left out, reported and counted.
  *
  * Return: 0, EINVAL or ENOMEM.
  */
 int roots_add(uintptr_t low, uintptr_t high);
 
 /**
- * roots_remove - no longer look at a range
+ * roots_remove - stop scanning a range
  * @low: first byte
- * @high: behind the last; what of a registered range is outside stays
+ * @high: behind the last; parts of a registered range outside of it stay
  *
- * Return: 0, or ENOMEM if what stays has no room.
+ * Return: 0, or ENOMEM if there is no memory for the parts that stay.
  */
 int roots_remove(uintptr_t low, uintptr_t high);
 
@@ -57,31 +59,32 @@ int roots_remove(uintptr_t low, uintptr_t high);
 int roots_skip(uintptr_t low, uintptr_t high);
 
 /**
- * roots_on_stacks - learn of stacks that no thread has
+ * roots_on_stacks - set the function that finds stacks which belong to no
+ *	thread
  * @each: called with the world stopped; calls its argument for each
  */
 void roots_on_stacks(void (*each)(void (*fn)(const void *low, const void *high)));
 
 /**
- * roots_set_segments - are data segments roots
- * @on: yes, as at first; no: registered ranges only
+ * roots_set_segments - decide whether data segments are roots
+ * @on: true (the default), or false: registered ranges only
  */
 void roots_set_segments(bool on);
 
 /**
- * roots_stop - stop the world and find out what its roots are
+ * roots_stop - stop the world and collect its roots
  *
- * In one step: while the dynamic linker's lock is held no object comes or goes
- * between the two.  Locks as for stop_world().
+ * Both happen with the dynamic linker's lock held, so that no object is loaded
+ * or unloaded in between.  Locks as for stop_world().
  *
  * Return: as stop_world(); false, too, if there is no memory for the list.
  */
 bool roots_stop(void);
 
 /**
- * roots_each - every range
+ * roots_each - visit every range
  * @fn: called with it
- * @stacks: call it for threads and coroutines, too
+ * @stacks: include stacks of threads and coroutines
  * @sp: where the caller's own stack ends
  *
  * The world is stopped.
@@ -89,7 +92,7 @@ bool roots_stop(void);
 void roots_each(roots_fn fn, bool stacks, uintptr_t sp);
 
 /**
- * roots_bytes - how much the last roots_each() came to
+ * roots_bytes - how many bytes the last roots_each() visited
  */
 size_t roots_bytes(void);
 

@@ -15,8 +15,8 @@
 
 /*
  * A thread that blocks all signals, as those of many servers do, could not be
- * stopped.  These functions replace the C library's; a program reads back the
- * mask that it asked for, without that one signal.
+ * stopped.  These functions replace the C library's; a program reads back its
+ * mask without that one signal.
  */
 #define KERNEL_SIGSET	8
 
@@ -64,7 +64,7 @@ sigprocmask(int how, const sigset_t *set, sigset_t *old)
 }
 
 /*
- * A thread that waits for all signals would get that one as well, and not
+ * A thread that waits for all signals would receive that one as well, and not
  * stop.  As in the C library, a thread can be cancelled here.
  */
 static int wait_for_signal(const sigset_t *set, siginfo_t *info,
@@ -80,7 +80,7 @@ static int wait_for_signal(const sigset_t *set, siginfo_t *info,
 	ret = sys_call6(SYS_rt_sigtimedwait, (long)&ours, (long)info,
 			(long)timeout, KERNEL_SIGSET, 0, 0);
 	pthread_setcanceltype(type, NULL);
-	/* as the C library has it */
+	/* as the C library does */
 	if (ret >= 0 && info->si_code == SI_TKILL)
 		info->si_code = SI_USER;
 	return (int)ret;
@@ -118,7 +118,7 @@ sigwait(const sigset_t *set, int *sig)
 	return 0;
 }
 
-/* Reading from it consumes signals as these do. */
+/* Reading from the descriptor consumes signals in the same way. */
 int __attribute__((visibility("default")))
 signalfd(int fd, const sigset_t *set, int flags)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * special: weak references, ephemerons and pins, and the order of all.
+ * special: weak references, ephemerons and pins, and the order in which they
+ * are handled.
  */
 #include <errno.h>
 
@@ -78,10 +79,13 @@ void *special_read_link(uintptr_t *link)
 {
 	void *p;
 
-	/* with the lock held no collection is between mark and clear */
+	/* with the lock held, no collection is between marking and clearing */
 	special_lock();
 	p = (void *)__atomic_load_n(link, __ATOMIC_RELAXED);
-	/* no longer only weakly reached, by a thread that may not be seen again */
+	/*
+	 * it is not only weakly reached any more, and this thread may not be
+	 * scanned again
+	 */
 	barrier_shade((uintptr_t)p);
 	special_unlock();
 	return p;
@@ -175,7 +179,10 @@ static void mark_value(struct table *t, struct table_entry *e, void *arg)
 		mark_pointer(m, e->arg);
 }
 
-/* A value may be, or lead to, the key of another: until nothing is new. */
+/*
+ * A value may be, or lead to, the key of another: repeat until nothing new is
+ * marked.
+ */
 static void mark_ephemerons(struct marker *m)
 {
 	size_t before;
@@ -197,7 +204,7 @@ static void clear_pair(struct table *t, struct table_entry *e, void *arg)
 static void clear_link(struct table *t, struct table_entry *e, void *arg)
 {
 	(void)arg;
-	/* the pointer itself was in an object that is gone */
+	/* the pointer itself was in an object that is not reached */
 	if (!mark_is_marked(e->key)) {
 		table_del(t, e);
 		return;

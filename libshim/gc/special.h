@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * special: objects that are more than objects: pinned, weakly referred to, with
- * a finalizer, or with a value that lives as long as they do.
+ * special: objects with special treatment: pinned ones, and those with weak
+ * references, a finalizer, or a value that lives as long as they do.
  *
  * One lock guards all of it.  After marking, with the world stopped:
  *
@@ -21,12 +21,13 @@
 #include "mark.h"
 
 /**
- * special_link - have a pointer cleared when its object goes
+ * special_link - have a pointer cleared when its object is freed
  * @link: where it is
  * @p: the object
- * @is_long: only once finalizers have not brought it back
+ * @is_long: clear it only if finalizers have not made the object reachable
+ *	again
  *
- * If @link is in a collected object, it is forgotten when that goes.
+ * If @link is in a collected object, it is forgotten when that is freed.
  *
  * Return: 0, EEXIST with @p put in place of the former object, EINVAL or ENOMEM.
  */
@@ -42,7 +43,7 @@ int special_link(uintptr_t *link, const void *p, bool is_long);
 bool special_unlink(uintptr_t *link, bool is_long);
 
 /**
- * special_move_link - the pointer is elsewhere now
+ * special_move_link - note that the pointer has moved
  * @from: where it was
  * @to: where it is
  * @is_long: as given to special_link()
@@ -58,7 +59,7 @@ int special_move_link(uintptr_t *from, uintptr_t *to, bool is_long);
 void *special_read_link(uintptr_t *link);
 
 /**
- * special_ephemeron - a value for as long as its key
+ * special_ephemeron - set a value that lives as long as its key
  * @cell: an object without pointers that stands for the pair
  * @key: an object
  * @value: any
@@ -77,10 +78,10 @@ int special_ephemeron(void *cell, const void *key, void *value);
 void *special_ephemeron_get(void *cell, void **key);
 
 /**
- * special_pin - an object is a root
+ * special_pin - make an object a root
  * @p: first byte of it
  *
- * Counts: as many special_unpin() end it.
+ * Calls are counted: each needs a special_unpin().
  *
  * Return: 0, EINVAL or ENOMEM.
  */
@@ -94,7 +95,7 @@ int special_pin(void *p);
 bool special_unpin(void *p);
 
 /**
- * special_mark_roots - what is a root by being special
+ * special_mark_roots - mark pinned objects and what finalizers need
  * @m: the caller's marker
  *
  * The lock is held, here and below.
@@ -108,7 +109,7 @@ void special_mark_roots(struct marker *m);
 void special_after_mark(struct marker *m);
 
 /**
- * special_forget - an object is freed by hand
+ * special_forget - note that an object is freed by hand
  * @p: first byte
  */
 void special_forget(void *p);

@@ -13,13 +13,13 @@ extern struct special_stat special_stat __attribute__((visibility("hidden")));
 
 bool special_is_object(const void *p);
 
-/* Arguments, and objects that are ready, are roots. */
+/* Arguments of finalizers, and objects whose finalizer is ready, are roots. */
 void finalizer_mark_roots(struct marker *m);
 
-/* Those of objects that are not reached become ready, in their order. */
+/* Make the finalizers of objects that are not reached ready, in their order. */
 void finalizer_after_mark(struct marker *m);
 
-/* The object was freed: nobody calls. */
+/* The object was freed: its finalizer will not be called. */
 void finalizer_forget(uintptr_t p);
 
 size_t finalizer_count(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * stop: every other thread of the process stands still.
+ * stop: stops all other threads of the process.
  *
  *	stopper			thread
  *	epoch = e
@@ -9,8 +9,8 @@
  *	   ...
  *	epoch = 0; wake	->	return to where it was
  *
- * The handler uses nothing of the C library but its own frame: the thread may
- * be anywhere, with any lock, and may not even have been met before.
+ * The handler uses nothing of the C library, only its own frame: the thread may
+ * be anywhere, hold any lock, and may not have been seen before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,15 +31,15 @@
 /* x86-64 functions may use 128 bytes below their stack pointer. */
 #define RED_ZONE	128
 /*
- * A thread that is ready to run answers in milliseconds, on a machine with a
- * hundred times as many threads as processors in seconds.
+ * A thread that is ready to run answers within milliseconds, or within seconds
+ * on a machine with a hundred times as many threads as processors.
  */
 #define PATIENCE_MS	10000
 
 struct stop_stat stop_stat;
 __thread struct shim_gc_tls shim_gc_tls;
 
-/* Whose signal shim_gc_tls.pending is; the record is ours while it lasts. */
+/* The record that came with the signal of shim_gc_tls.pending. */
 static __thread struct gcthread *pending_record;
 
 static int signo;
@@ -69,7 +69,7 @@ static uintptr_t thread_pointer(void)
 	return (uintptr_t)__builtin_thread_pointer();
 }
 
-/* Stand still for as long as an epoch lasts. */
+/* Wait until the epoch ends. */
 static __attribute__((noinline)) void stand(struct gcthread *t, uint32_t e)
 {
 	t->sp = (uintptr_t)__builtin_frame_address(0) - RED_ZONE;
@@ -102,7 +102,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	stand(t, e);
 }
 
-/* Registers that callees save go on the stack, where they are seen. */
+/* Put callee-saved registers on the stack, where they are scanned. */
 #define with_registers(call) do {					\
 	__builtin_unwind_init();					\
 	call;								\
@@ -182,10 +182,12 @@ void *stop_active(void *(*fn)(void *arg), void *arg)
 	return ret;
 }
 
-/* Before the start, too: masks of then are inherited by threads of later. */
+/*
+ * Valid before the start, too, because threads inherit signal masks set then.
+ */
 int stop_signal(void)
 {
-	/* away from those that programs and the C library count from */
+	/* not at either end, from which programs and the C library allocate */
 	return signo ? signo : SIGRTMAX - 5;
 }
 
@@ -198,7 +200,10 @@ int stop_init(int sig, unsigned int ms)
 	signo = sig ? sig : stop_signal();
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_sigaction = on_signal;
-	/* not on an alternate stack: that would hide the registers' owner */
+	/*
+	 * not on an alternate stack, which would separate the registers from
+	 * the thread's stack
+	 */
 	sa.sa_flags = SA_SIGINFO | SA_RESTART;
 	sigfillset(&sa.sa_mask);
 	sigdelset(&sa.sa_mask, SIGSEGV);
@@ -267,9 +272,9 @@ struct dirent64 {
 #define IO_WORKER	0x10ul
 
 /*
- * Takes signals without a word: a first thread that ended before the others stays
- * on the kernel's list, and io_uring's workers are on it (Linux 5.12).  Neither
- * has a stack to look at.
+ * Is it a thread that never answers signals?  A main thread that ended before
+ * the others stays on the kernel's list, and io_uring's workers are on it
+ * (since Linux 5.12).  Neither has a stack to scan.
  */
 static bool is_deaf(pid_t tid)
 {
@@ -286,7 +291,7 @@ static bool is_deaf(pid_t tid)
 	memcpy(end, "/stat", sizeof("/stat"));
 	fd = sys_call6(SYS_openat, AT_FDCWD, (long)buf, O_RDONLY | O_CLOEXEC,
 		       0, 0, 0);
-	/* without a descriptor to spare nobody knows */
+	/* without a free descriptor this cannot be determined */
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ESRCH;
 	len = sys_call3(SYS_read, fd, (long)buf, sizeof(buf) - 1);
@@ -307,8 +312,8 @@ static bool is_deaf(pid_t tid)
 }
 
 /*
- * The kernel's list ends early when the thread it has come to ends at that
- * moment.  The directory's link count is 2 and the number of threads.
+ * The kernel's list ends early if the thread that it has reached exits at that
+ * moment.  The directory's link count is the number of threads plus 2.
  */
 static bool is_complete(int dir, unsigned long entries)
 {
@@ -319,9 +324,9 @@ static bool is_complete(int dir, unsigned long entries)
 }
 
 /*
- * One look at the kernel's list: ask every thread that was not.
- * Return: threads that do not stand still yet, or a negative errno; -EAGAIN if
- * the list was not complete and all that were on it stand still.
+ * Read the kernel's list once, and signal every thread that has not been.
+ * Return: how many threads have not stopped yet, or a negative errno; -EAGAIN
+ * if the list was incomplete and all threads on it are stopped.
  */
 static long ask_all(int dir, pid_t self, uint32_t pass)
 {
@@ -354,11 +359,13 @@ static long ask_all(int dir, pid_t self, uint32_t pass)
 				busy += !is_deaf(tid);
 				continue;
 			}
-			/* not met yet: what is asked in vain costs a wait */
+			/*
+			 * not seen before: a signal in vain would cost a wait
+			 */
 			if (!t->is_own && !t->stopped && is_deaf(tid))
 				continue;
 			busy++;
-			/* a queue that is full has room in a moment */
+			/* a full signal queue has room again in a moment */
 			if (!ask(t))
 				t->asked = epoch;
 		}
@@ -368,7 +375,7 @@ static long ask_all(int dir, pid_t self, uint32_t pass)
 	return busy || is_complete(dir, entries) ? busy : -EAGAIN;
 }
 
-/* Is a thread with a record alive that the kernel's list did not show? */
+/* Is there a live thread with a record that was not on the kernel's list? */
 static bool is_one_missing(pid_t self, uint32_t pass)
 {
 	struct gcthread *t;
@@ -380,7 +387,7 @@ static bool is_one_missing(pid_t self, uint32_t pass)
 	return false;
 }
 
-/* Records of threads that ended without telling us. */
+/* Free the records of threads that have ended unnoticed. */
 static void forget_dead(pid_t self, uint32_t pass)
 {
 	struct gcthread *t;
@@ -395,8 +402,8 @@ static void forget_dead(pid_t self, uint32_t pass)
 }
 
 /*
- * Sleep until so many have answered, or for a tenth of a second: some may have
- * ended instead.  Return: false if patience is over.
+ * Sleep until this many have answered, but at most a tenth of a second, since
+ * some may have ended instead.  Return: false if the time is up.
  */
 static bool wait_for(uint32_t wanted, uint64_t end)
 {
@@ -434,8 +441,8 @@ bool stop_world(void)
 	for (;;) {
 		seen = __atomic_load_n(&answers, __ATOMIC_ACQUIRE);
 		/*
-		 * Threads may be made by threads that still ran while the list
-		 * was read: one look must find all of them still.
+		 * Threads that were still running may have made others while
+		 * the list was read: one pass must find all of them stopped.
 		 */
 		busy = ask_all((int)dir, self, ++pass);
 		if (!busy && is_one_missing(self, pass))

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * stop: every other thread of the process stands still.
+ * stop: stops all other threads of the process.
  *
- * The kernel's list of threads decides, not ours: each is sent a signal that
- * carries its record, writes down where its stack ends, and sleeps until the
- * epoch is over.  A thread in shim_gc_blocked() is left alone; one that is in a
- * store with a barrier stops at the store's end.
+ * The kernel's list of threads is what counts, not ours.  Each thread is sent a
+ * signal that carries its record, notes where its stack ends, and sleeps until
+ * the epoch is over.  A thread in shim_gc_blocked() is left alone; one that is
+ * in a store with a barrier stops at the end of the store.
  *
- * Whoever stops the world holds the collector's locks, so that no thread
- * stands still with one of them.  It calls nothing that takes a lock until the
- * world is started again.
+ * The stopper holds the collector's locks, so that no stopped thread has one of
+ * them.  It calls nothing that takes a lock until the world is started again.
  */
 #ifndef SHIM_STOP_H
 #define SHIM_STOP_H
@@ -22,53 +21,54 @@
 #include "gcthread.h"
 
 /**
- * stop_init - take the signal
- * @sig: its number, 0 for ours to choose
- * @ms: how long to wait for a thread, 0 for ours to choose
+ * stop_init - install the signal handler
+ * @sig: its number, 0 for the default
+ * @ms: how long to wait for a thread, 0 for the default
  *
  * Return: 0 or an errno.
  */
 int stop_init(int sig, unsigned int ms);
 
 /**
- * stop_signal - the number of the signal; before stop_init() what it would choose
+ * stop_signal - the number of the signal; before stop_init(), the default
  */
 int stop_signal(void);
 
 /**
- * stop_exempt - a thread of the collector's is never stopped
+ * stop_exempt - never stop a thread of the collector
  * @tid: the thread
- * @exempt: from now on; false: no more
+ * @exempt: true from now on, false to undo it
  */
 void stop_exempt(pid_t tid, bool exempt);
 
 /**
  * stop_world - stop all threads but the caller's and exempt ones
  *
- * The registry's lock is held, and all others that stopped threads must not
- * have.
+ * The caller holds the registry's lock, and all others that stopped threads
+ * must not have.
  *
- * Return: false with the world running if a thread does not answer: it blocks
- * the signal or sleeps where none reaches it.
+ * Return: false, with the world running, if a thread does not answer because it
+ * blocks the signal or sleeps where none reaches it.
  */
 bool stop_world(void);
 
 /**
- * stop_start - all go on
+ * stop_start - let all threads run again
  */
 void stop_start(void);
 
 /**
- * stop_point - the caller may be stopped here
+ * stop_point - a point at which the caller may be stopped
  *
  * Called where a signal found the thread in a store and could not stop it.
  */
 void stop_point(void);
 
 /**
- * stop_blocked - call a function while the caller's stack stands still
- * @fn: does not touch the collector, nor pointers into its heap that are on
- *	nobody's list but its own
+ * stop_blocked - call a function during which the caller's stack does not
+ *	change
+ * @fn: must not use the collector, nor hold the only pointer to a collected
+ *	object
  * @arg: for it
  *
  * Return: what @fn returned.

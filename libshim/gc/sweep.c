@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * sweep: what was not reached is free.
+ * sweep: frees objects that were not reached.
  */
 #include <string.h>
 #include <sys/types.h>
@@ -18,7 +18,7 @@ static size_t pages_begun;	/* atomic */
  * another is at the last span.
  */
 static ssize_t pages_left;
-static unsigned int next_class;	/* where sweep_some() goes on, a hint */
+static unsigned int next_class;	/* where sweep_some() continues, a hint */
 
 bool sweep_is_marking(void)
 {
@@ -107,7 +107,7 @@ size_t sweep_some(size_t pages)
 	for (i = 0; i < n && done < pages; i++)
 		done += sweep_class(gcclass_nth((at + i) % n), pages - done);
 	__atomic_store_n(&next_class, (at + i + n - 1) % n, __ATOMIC_RELAXED);
-	/* spans that were on no list when sweeping began are not there to sweep */
+	/* do not count spans that were on no list when sweeping began */
 	if (done < pages)
 		__atomic_store_n(&pages_left, 0, __ATOMIC_RELAXED);
 	return done;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sweep: what was not reached is free.
+ * sweep: frees objects that were not reached.
  *
- * For a span that is two lines: alloc = mark, mark = 0.  It is done when a
- * thread wants objects of the span's class, or when somebody has time, in any
- * case before the next collection marks.  A span whose sweepgen is not the
- * present generation has not been swept; such a span is on its class's unswept
- * list, and its mark bits say what is in use.
+ * For a span this is two lines: alloc = mark, mark = 0. It is done when a
+ * thread needs objects of the span's class, or by the collector's thread, and
+ * in any case before the next collection marks.  A span whose sweepgen is not
+ * the present generation has not been swept; such a span is on its class's
+ * unswept list, and its mark bits say what is in use.
  *
- * The bits of a span are its class's lock's.
+ * The class's lock guards the bits of its spans.
  */
 #ifndef SHIM_SWEEP_H
 #define SHIM_SWEEP_H
@@ -38,7 +38,7 @@ bool sweep_is_marking(void);
 void sweep_set_marking(bool is);
 
 /**
- * sweep_begin - nothing is swept any more
+ * sweep_begin - make all spans unswept
  *
  * The world is stopped, all locks are held.
  */
@@ -54,7 +54,7 @@ void sweep_span(struct gcspan *s);
 
 /**
  * sweep_some - sweep, and give empty spans back
- * @pages: stop after so many pages of spans
+ * @pages: stop after this many pages of spans
  *
  * Takes the classes' locks one after the other.
  *
@@ -63,13 +63,13 @@ void sweep_span(struct gcspan *s);
 size_t sweep_some(size_t pages);
 
 /**
- * sweep_forget - a span that was not swept goes
+ * sweep_forget - note that an unswept span is freed
  * @s: the span, its class's lock held
  */
 void sweep_forget(const struct gcspan *s);
 
 /**
- * sweep_pages_begun - pages of spans there were to sweep after the last mark
+ * sweep_pages_begun - pages of spans that had to be swept after the last mark
  */
 size_t sweep_pages_begun(void);
 
@@ -78,7 +78,7 @@ size_t sweep_pages_begun(void);
  */
 size_t sweep_pages_left(void);
 
-/* What leak mode calls with each object that nobody reaches. */
+/* In leak mode, called with each object that is not reached. */
 extern void (*sweep_on_leak)(const void *p, size_t size)
 	__attribute__((visibility("hidden")));
 

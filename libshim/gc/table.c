@@ -34,7 +34,7 @@ static void grow(struct table *t)
 
 	t->bucket = gcmeta_map((size ? 2 * size : FIRST_SIZE) * sizeof(*old));
 	if (!t->bucket) {
-		t->bucket = old;	/* longer chains, then */
+		t->bucket = old;	/* accept longer chains then */
 		return;
 	}
 	t->size = size ? 2 * size : FIRST_SIZE;
