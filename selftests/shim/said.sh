@@ -34,9 +34,9 @@ there=thp
 [ ! -c /dev/hugearena ] || there=kmod
 says "nothing" 0 '' SHIM_BACKEND=auto
 says "verbose=1 names the backend that was found" 1 \
-	"ready: caches by .*, blocks from backend $there\$" SHIM_OPTIONS=verbose=1
+	"ready: caches use .*, blocks from backend $there\$" SHIM_OPTIONS=verbose=1
 says "... and the one that was asked for" 1 \
-	'ready: caches by .*, blocks from backend thp$' \
+	'ready: caches use .*, blocks from backend thp$' \
 	SHIM_OPTIONS=verbose=1 SHIM_BACKEND=thp
 if [ $there = kmod ]; then
 	says "nothing about kmod where it is" 0 '' SHIM_BACKEND=kmod

@@ -123,7 +123,7 @@ static void thp_check(struct doctor *d)
 			   "huge pages are off: without the module memory is on 4 KiB pages");
 	else
 		doctor_add(d, DOCTOR_OK, "thp", NULL,
-			   "transparent huge pages can be had");
+			   "transparent huge pages are available");
 }
 
 void doctor_machine(struct doctor *d)
