@@ -92,7 +92,10 @@ void ha_arena_publish(struct ha_arena *a)
 	spin_unlock(&arenas_lock);
 }
 
-/* Drop all memory; nobody maps it, and nobody else looks at the table. */
+/*
+ * Drop all memory.  It is not mapped, and there are no other readers of the
+ * table.
+ */
 static void ha_arena_empty(struct ha_arena *a)
 {
 	struct ha_gone gone;

@@ -74,7 +74,7 @@ enum ha_arena_counter {
  * @arenas: every arena of the family
  * @inode: the file's inode, with a reference; its mapping knows all VMAs
  * @account: whose quota pays
- * @maker: mm that made it, the only one that may map it anew
+ * @maker: mm that made it, the only one that may map it again
  * @first: the maker's arena
  * @upkeep: work function of its arenas; handed in from above, because this
  *	layer calls none that could do the work
@@ -124,7 +124,7 @@ static inline bool ha_family_guards(const struct ha_family *f, pgoff_t pgoff)
 /**
  * struct ha_arena - one process's copy of a family's memory, or all processes'
  * @ref: one for its VMAs (the maker's: for the file), upkeep that is planned,
- *	and whoever looks at it
+ *	and readers
  * @family: the file, with a reference
  * @sibling: in the family's list, guarded by its lock
  * @parent: id of the arena it was forked from, or of the nearest forebear that

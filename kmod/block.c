@@ -35,7 +35,7 @@ static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
 /* The folio is not mapped; a pin may be all that is left besides us. */
 static void folio_detach(struct folio *folio)
 {
-	/* 6.1 looks at all 512 pages of a block for this */
+	/* 6.1 walks all 512 pages of a block for this */
 	VM_WARN_ON_ONCE_FOLIO(folio_mapped(folio), folio);
 	folio_lock(folio);
 	folio->mapping = NULL;
@@ -647,7 +647,7 @@ bool ha_block_flatten(struct ha_block *b, struct ha_source *src)
 
 int ha_block_init(void)
 {
-	/* a look at a block without its lock is safe, and may be out of date */
+	/* reading a block without its lock is safe, but may be out of date */
 	cache = kmem_cache_create("hugearena_block", sizeof(struct ha_block), 0,
 				  SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU, NULL);
 	return cache ? 0 : -ENOMEM;

@@ -69,7 +69,7 @@ static inline unsigned int ha_folio_aliases(const struct folio *folio)
  *	the block is.
  * @index: the block's place in the arena, in blocks
  * @payer: supply whose cgroup paid, to be compared only
- * @account: who is charged, with a reference
+ * @account: the account charged, with a reference
  */
 struct ha_block {
 	refcount_t users;
@@ -291,8 +291,8 @@ void ha_block_settle_range(struct ha_block *b, int start, int end);
  * just now: that is not a pin.  At worst it is taken for one, which costs
  * another try.
  *
- * Bases are not looked at: they were not pinned when they became bases, and
- * what pins them since can only read.
+ * Bases are not checked: they were not pinned when they became bases, and what
+ * pins them since can only read.
  */
 bool ha_block_pinned(const struct ha_block *b, const struct folio *held);
 

@@ -107,8 +107,8 @@ static int clone_block(struct ha_arena *p, struct ha_arena *c, pgoff_t index,
 
 /*
  * Blocks that only we used may be mapped writable, which must end now.  They
- * stay mapped, so that the process keeps its RSS and goes on reading without a
- * fault.  What is shared since earlier forks is read-only already, and no
+ * stay mapped, so that the process keeps its RSS and can read on without a
+ * fault.  What has been shared since earlier forks is already read-only, and no
  * other process maps any of these blocks.
  */
 static void arena_protect(struct ha_arena *p)
@@ -330,8 +330,8 @@ static struct ha_block *block_cover(struct ha_arena *a, pgoff_t index,
 
 /*
  * Slot @i of @b, which only we use, is going to be written, and its page has
- * aliases.  A relative may have such an alias by now, in a block that we have
- * dropped and it has not.  So as long as there are relatives, the page is not
+ * aliases.  A relative may have such an alias by now, in a block that it still
+ * has and we have dropped.  So as long as there are relatives, the page is not
  * written.
  */
 static int slot_unshare(struct ha_arena *a, pgoff_t index, struct ha_block *b,

@@ -83,7 +83,7 @@ struct page *ha_cow_peek(struct ha_arena *a, pgoff_t index, int i);
  * @i: 4 KiB page in it
  * @held: a folio of the block that the caller holds a reference to, or NULL
  *
- * The older arena goes on: those forked from @a, or from its children, lose
+ * The older arena continues: those forked from @a, or from its children, lose
  * the block where they share it (HA_LOST_ENTRY), so that @a can write to it in
  * place.  hugetlb does the same when its pool is empty.  A child takes nothing
  * from its parent.

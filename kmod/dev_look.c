@@ -3,8 +3,8 @@
  * HUGEARENA_IOC_BLOCKS and HUGEARENA_IOC_STAT, on an arena file and on a view.
  *
  * Keeps true: what a user says is checked before anything is done; no lock is
- * held while user memory is touched; a page frame's number goes to who has
- * CAP_SYS_ADMIN only.  Called by dev.
+ * held while user memory is touched; page frame numbers are shown only to
+ * CAP_SYS_ADMIN.  Called by dev.
  */
 #include <linux/capability.h>
 #include <linux/mm.h>

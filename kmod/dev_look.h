@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ioctls that look at an arena. */
+/* The ioctls that inspect an arena. */
 #ifndef _HUGEARENA_DEV_LOOK_H
 #define _HUGEARENA_DEV_LOOK_H
 

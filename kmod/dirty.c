@@ -2,12 +2,12 @@
 /*
  * Dirty bits of an arena's PTEs; see dirty.h.
  *
- * Keeps true: a page that was written to is reported, by the bit of its PTE
- * or, where a zap lost that, by the mark of its block (HA_MARK_DIRTY).  Zaps
- * set the mark under ha_arena.rw, and this takes it for writing.  The kernel
- * does the walk.  It goes by the family's mapping, to which the VMAs of
- * relatives belong, so there must be no relatives; and it cannot look at PMDs,
- * so there must be none.  Called by dev.
+ * Keeps true: a page that was written to is reported, by the bit of its PTE or,
+ * where a zap lost that, by the mark of its block (HA_MARK_DIRTY).  Zaps set
+ * the mark under ha_arena.rw, and this takes it for writing.  The kernel does
+ * the walk.  It goes by the family's mapping, to which the VMAs of relatives
+ * belong, so there must be no relatives; and it does not handle PMDs, so there
+ * must be none.  Called by dev.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>

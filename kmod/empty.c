@@ -74,7 +74,7 @@ static void empty_work(struct work_struct *unused)
 		arena_empty(a, from);
 		ha_arena_put(a);
 	}
-	/* what was busy or came meanwhile is for the next round */
+	/* blocks that were busy or new are left for the next round */
 	if (ha_node_emptied() != NUMA_NO_NODE)
 		queue_delayed_work(ha_wq, &work, HZ);
 }

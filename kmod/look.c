@@ -33,7 +33,7 @@ pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
 
 		if (!entry)
 			break;
-		/* a block may be gone: it is RCU-freed, and this is a look */
+		/* the block may have been freed, but RCU keeps it readable */
 		if (b && READ_ONCE(b->folio) && addr >= vma->vm_start &&
 		    addr + HA_BLOCK_SIZE <= vma->vm_end) {
 			pmd = ha_mmu_pmd_get_maybe_null(a->mm, addr);

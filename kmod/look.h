@@ -17,7 +17,7 @@
  * @first: first block to look at
  * @end: one past the last
  *
- * Return: the first such block, or @end when there is none.
+ * Return: the first such block, or @end if there is none.
  */
 pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
 			   pgoff_t first, pgoff_t end);

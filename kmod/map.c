@@ -137,8 +137,8 @@ static void fault_count(struct vm_fault *vmf, struct ha_arena *a, int err,
 #define AROUND_MORE	128
 
 /*
- * Under the block's lock, so that whoever unmaps them afterwards finds them.  The
- * page of the fault itself is left to the kernel.
+ * Under the block's lock, so that a later unmapping finds them.  The page of
+ * the fault itself is left to the kernel.
  */
 static void map_around(struct vm_fault *vmf, struct ha_arena *a, pgoff_t index)
 {

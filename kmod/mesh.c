@@ -7,7 +7,7 @@
  * bytes that the caller named, a slot reads what it read before: they are
  * copied when nobody can write to them any more, that is when faults in flight
  * have ended, the range is zapped, and no page of it is pinned.  The folio's
- * other bytes stay mapped and may be written meanwhile.
+ * other bytes stay mapped and may be written in the meantime.
  *
  * No rmap walk ever looks for the mappings of our folios (nothing is mapped
  * from the inode that they carry), so that a folio may be at two offsets.
@@ -24,8 +24,8 @@ static DEFINE_MUTEX(claim_lock);	/* under ha_arena.rw for writing */
 
 /*
  * Slots that a page may have beyond its first.  Each holds a reference, and so
- * does each mapping of each: without a limit, whoever has enough address space
- * could overflow the counts of a page.
+ * does each mapping of each: without a limit, a process with enough address
+ * space could overflow the counts of a page.
  */
 #define ALIASES_MAX	255
 

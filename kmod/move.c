@@ -12,7 +12,7 @@
 
 #include "move.h"
 
-/* Does a block have memory of @from, or if that is none, not of @to? */
+/* Is a folio on node @from or, if that is NUMA_NO_NODE, not on @to? */
 static bool folio_has_to_go(struct folio *folio, int from, int to)
 {
 	int nid = folio_nid(folio);

@@ -4,7 +4,7 @@
  *
  * The kernel's page allocator obeys the task's cpuset, and its callers the
  * task's memory policy; what we hand out ourselves has to obey both.  A policy
- * of a VMA (mbind) is not looked at.  A side file.
+ * of a VMA (mbind) is ignored.  A side file.
  */
 #ifndef _HUGEARENA_NODE_H
 #define _HUGEARENA_NODE_H

@@ -21,8 +21,8 @@
 #define HA_BLOCK_PAGES	((int)(HA_BLOCK_SIZE / PAGE_SIZE))
 
 /*
- * A block in a fault is worth a look at the free lists, not a stall: there are
- * always 4 KiB pages, and a later join.  Workers may compact for it.
+ * For a block in a fault the free lists are searched, without stalling: there
+ * are always 4 KiB pages, and a later join.  Workers may compact for it.
  */
 #define HA_GFP_WAIT	(GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN | \
 			 __GFP_NORETRY | __GFP_NOMEMALLOC)
@@ -52,7 +52,7 @@ struct ha_pool_info {
 
 /**
  * ha_pool_get() - take a zeroed block
- * @node: NUMA node to look at first (ha_node_prefer()); the others of which the
+ * @node: NUMA node to try first (ha_node_prefer()); the others of which the
  *	current task may have memory follow by distance
  *
  * Never sleeps, never clears.  Return: a folio with one reference, the
@@ -88,9 +88,9 @@ void ha_pool_bad(struct folio *folio);
  * ha_block_is_bad() - did memory fail in any page of a block?
  * @folio: the block
  *
- * The kernel marks the page that failed, not the block: all 512 are looked at,
+ * The kernel marks the page that failed, not the block: all 512 are checked,
  * some two thousand instructions.  It asks no driver before it does so, and may
- * do so at any time; so a block is looked at whenever it changes hands and
+ * do so at any time; so a block is checked whenever it changes hands and
  * whenever its content is about to be read or cleared.
  */
 bool ha_block_is_bad(struct folio *folio);
@@ -117,7 +117,7 @@ bool ha_block_zero(struct folio *folio);
 
 void ha_pool_info(int node, struct ha_pool_info *info);
 
-/* A node is to be emptied, or is not any more: look at the targets again. */
+/* The node to be emptied has changed: check the targets again. */
 void ha_pool_wake(void);
 
 /* Set the target, or the floor, of a node, in blocks. */

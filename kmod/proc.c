@@ -122,8 +122,8 @@ static int stat_show(struct seq_file *m, void *v)
 }
 
 /*
- * May the reader look into all processes?  The rights of whoever opened the
- * file count.
+ * May the reader see all processes?  The credentials with which the file was
+ * opened count.
  */
 static bool sees_all(struct seq_file *m)
 {

@@ -2,7 +2,7 @@
 /*
  * Replacing VMAs to get their PMDs back; see remap.h.
  *
- * Keeps true: what is replaced is a part of what was looked at.  The look is
+ * Keeps true: only a part of what was examined is replaced.  It is examined
  * under mmap_lock for reading; mmap() then takes it for writing and asks
  * ha_remap_check() before it unmaps anything.  ha_arena.remapper tells map's
  * close that nothing is released.  One remapper an arena, by remap_lock.

@@ -22,7 +22,7 @@
 /**
  * ha_remap() - replace the windows in which whole blocks have tables of PTEs
  * @a: arena of current->mm
- * @first: first block to look at
+ * @first: first block to check
  * @n: blocks
  *
  * A VMA that is not what mmap() made of it (mprotect, mlock, madvise) is left

@@ -15,7 +15,7 @@
 #define SHORT_PART	16
 
 struct node_room {
-	unsigned long avail;	/* pages that can be had without harm */
+	unsigned long avail;	/* pages that can be taken without harm */
 	unsigned long low;	/* less than this is a shortage */
 };
 

@@ -247,8 +247,8 @@ void ha_source_init_at(struct ha_source *src, const struct ha_source *like,
 
 /*
  * Free up to @nr blocks above @keep.  The charge is dropped inside the lock,
- * because whoever finds the lists empty may free the account.  Return: how
- * many went.
+ * because a thread that finds the lists empty may free the account.  Return:
+ * how many were freed.
  */
 static unsigned long source_trim(struct ha_source *src, unsigned int keep,
 				 unsigned long nr)

@@ -45,7 +45,7 @@
  * @near: the node of the fault that woke the worker last
  * @common: processes of many owners take from it (a shared arena): nothing is
  *	set aside, so that each memory cgroup pays for what its tasks touch, and
- *	nobody's capabilities pass the maker's limits
+ *	no process's capabilities exceed the maker's limits
  * @here: take no memory but @node's
  */
 struct ha_source {
@@ -76,7 +76,7 @@ void ha_source_init(struct ha_source *src, struct mm_struct *mm,
  * ha_source_init_at() - a supply of one node's memory
  * @src: supply, of a function's own: it holds nothing, and needs no exit
  * @like: the arena's, whose account pays
- * @node: the node; where that has none, there is none
+ * @node: the node; no other is tried
  */
 void ha_source_init_at(struct ha_source *src, const struct ha_source *like,
 		       int node);
@@ -104,7 +104,7 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 /**
  * struct ha_gone - blocks that go back to the page allocator together
  * @folios: they, with one reference each
- * @account: who is charged for all of them
+ * @account: the account charged for all of them
  * @nr: how many
  *
  * Freeing a list costs the allocator less than freeing one by one.

@@ -39,7 +39,9 @@ static inline void ha_tally_split(int n)
 	this_cpu_add(ha_tally[0].split, n);
 }
 
-/* What a node has; a number that changes meanwhile may be a little off. */
+/*
+ * The numbers of a node; one that changes while it is read may be slightly off.
+ */
 void ha_tally_node(int nid, struct ha_tally *t);
 
 /* What all have. */

@@ -58,7 +58,8 @@ static void join_round(struct ha_arena *a, struct round *r)
 		void *entry;
 
 		/* blocks are freed under a lock that excludes rw readers or
-		 * under the block's lock: look at one with its lock held
+		 * may change without the block's lock: check a block with its
+		 * lock held
 		 */
 		down_read(&a->rw);
 		entry = xa_find(&a->table, &index, ULONG_MAX, XA_PRESENT);

@@ -12,12 +12,12 @@
  *
  * Every structure has a fixed size; every unknown bit and every padding byte
  * that is not zero is refused with EINVAL, every unknown command with ENOTTY.
- * There is no version number: HUGEARENA_IOC_INFO names what is there.
+ * There is no version number: HUGEARENA_IOC_INFO names the features.
  *
- * An arena file reaches the caller's own copy of the arena.  A process that
- * has none (it got the file by SCM_RIGHTS, say) gets ENXIO.  A shared arena
- * (HUGEARENA_CREATE_SHARED) is the other kind of file: one memory for all who
- * have it, as a memfd's is.
+ * An arena file reaches the caller's own copy of the arena.  A process without
+ * one (which, for example, got the file by SCM_RIGHTS) gets ENXIO.  A shared
+ * arena (HUGEARENA_CREATE_SHARED) is the other kind of file: one memory for all
+ * processes that have the file, like a memfd.
  */
 #ifndef _UAPI_HUGEARENA_H
 #define _UAPI_HUGEARENA_H
@@ -82,24 +82,25 @@ struct hugearena_info {
 #define HUGEARENA_SLOT_GUARD		(1U << 8)
 
 /*
- * struct hugearena_create.flags, any kind: a shared arena.  Whoever has the file
- * (by SCM_RIGHTS, say) maps it, at any address that suits and as often as he
- * likes, and all see one memory; fork() copies nothing.  The content lives until
- * the last file and the last mapping are gone, and munmap() releases nothing.
- * The size is what it was made with, for good; fstat() tells it.
+ * struct hugearena_create.flags, any kind: a shared arena.  Whoever has the
+ * file (by SCM_RIGHTS, say) maps it, at any suitable address and as often as it
+ * likes, and all see the same memory; fork() copies nothing.  The content lives
+ * until the last file and the last mapping are gone, and munmap() releases
+ * nothing.  The size never changes; fstat() returns it.
  *
- * The maker's account pays (user, cgroup and all), whoever touches, and
- * CAP_SYS_RESOURCE of who touches lifts no limit; a memory cgroup pays for what
- * its tasks touched first, as with any shared memory.  Where the limit is
- * reached, an access to what is not there is SIGBUS for everybody.  So whoever
- * shares with a process that it does not trust must be prepared for SIGBUS, as
- * with a memfd that can be cut short.
+ * The maker's account (user, cgroup and total) is charged, whichever process
+ * touches the memory, and CAP_SYS_RESOURCE of the process that touches it lifts
+ * no limit.  A memory cgroup is charged for what its tasks touch first, as with
+ * any shared memory.  Once a limit is reached, an access to memory that is not
+ * there raises SIGBUS in every process.  So a process that shares with one it
+ * does not trust must be prepared for SIGBUS, as with a memfd that can be
+ * truncated.
  *
- * HUGEARENA_IOC_RELEASE, _JOIN, _BLOCKS and _STAT work for whoever has the file
- * (but see HUGEARENA_SEAL_WRITE).  What is released or joined is so for all.
- * Futexes shared between processes work in it.  EOPNOTSUPP: HUGEARENA_IOC_MESH,
- * HUGEARENA_IOC_DIRTY, HUGEARENA_BLOCKS_CLEAR (there are many page tables to
- * look at).  Nothing is done in the background, neither joins nor a reserve.
+ * HUGEARENA_IOC_RELEASE, _JOIN, _BLOCKS and _STAT work for every process that
+ * has the file (but see HUGEARENA_SEAL_WRITE), and affect all of them.  Futexes
+ * shared between processes work in it.  EOPNOTSUPP: HUGEARENA_IOC_MESH,
+ * HUGEARENA_IOC_DIRTY, HUGEARENA_BLOCKS_CLEAR (which would need all of the page
+ * tables).  Nothing is done in the background: no joins, and no reserve.
  */
 #define HUGEARENA_CREATE_SHARED		(1U << 9)
 
@@ -388,9 +389,9 @@ struct hugearena_pair {
  * same offsets.  For each pair the bytes that its moves name are copied from
  * @src to @dst, and then @src has the memory of @dst: a write to either is seen
  * in both.  All other bytes of @src are lost.  No address changes, and the
- * program may read and write the live bytes of both ranges meanwhile: who does
- * so in @src waits for a moment.  The caller sees to it that the live bytes do
- * not overlap, and that none are named twice.
+ * program may read and write the live bytes of both ranges in the meantime; an
+ * access to @src may wait for a moment.  The caller ensures that the live bytes
+ * do not overlap, and that none are named twice.
  *
  * Each pair is meshed whole or not at all.  Memory of a range that is meshed
  * goes when the last range that has it is released; release of one leaves the
@@ -416,12 +417,15 @@ struct hugearena_mesh {
 	__u64 freed;
 };
 
-/* Nobody maps the arena anew, its maker included.  fork() still inherits. */
+/*
+ * No process can map the arena again, not even its maker.  fork() still
+ * inherits mappings.
+ */
 #define HUGEARENA_SEAL_MAP	(1U << 0)
 /*
- * Nobody maps it writable anew, and nobody but its maker releases memory of it.
- * What is mapped already stays as it is: the maker maps, seals, and then passes
- * the file on.
+ * No process can map it writable again, and only its maker can release its
+ * memory.  Existing mappings stay as they are: the maker maps, seals, and then
+ * passes the file on.
  */
 #define HUGEARENA_SEAL_WRITE	(1U << 1)
 
@@ -447,15 +451,17 @@ struct hugearena_seal {
  * @moved: in: 0; out: blocks with memory elsewhere that are there now
  * @busy: in: 0; out: blocks left where they are because a page is pinned, meshed
  *	or shared with a relative by fork
- * @failed: in: 0; out: blocks left where they are for want of memory or quota
+ * @failed: in: 0; out: blocks left where they are because there was no memory
+ *	or quota
  * @pad: must be 0
  *
  * The kernel does not move an arena's memory, neither by move_pages() nor for
- * mbind() or a cpuset.  This does: a block is unmapped, copied and replaced, and
- * who touches it meanwhile waits.  While one is copied, both are charged to the
- * quota; the memory cgroup that paid goes on paying.  Where faults take memory
- * from is not changed.  EACCES where the caller's cpuset or memory policy does
- * not allow @node.  Returns early, with what was done, for a signal.
+ * mbind() or a cpuset.  This does: a block is unmapped, copied and replaced,
+ * and an access in the meantime waits.  While a block is copied, both copies
+ * are charged to the quota; the memory cgroup that was charged stays charged.
+ * The node from which faults take memory does not change.  EACCES where the
+ * caller's cpuset or memory policy does not allow @node.  Returns early, with
+ * what was done, for a signal.
  */
 struct hugearena_move_to {
 	__u64 offset;

@@ -84,7 +84,7 @@ static void *throws(void *)
 			shim_co_yield(nullptr);
 			throw std::runtime_error("thrown " + std::to_string(i));
 		} catch (const std::exception &e) {
-			/* other coroutines throw, and catch, meanwhile */
+			/* other coroutines throw, and catch, in the meantime */
 			said += e.what();
 			shim_co_yield(nullptr);
 			if (std::uncaught_exceptions())

@@ -118,7 +118,7 @@ static int parked(pid_t pid)
 	return pclose(f) || !at ? -1 : atoi(at + sizeof(key) - 1);
 }
 
-/* Wait until so many are, for a minute; how many were last. */
+/* Wait, for up to a minute, until this many are. Return: the last count. */
 static int parked_until(pid_t pid, int want)
 {
 	int i, n = -1;
@@ -199,7 +199,7 @@ TEST_F(http, ends)
 	fd = dial(self->port);
 	ASSERT_LT(0, write(fd, "GET", 3));
 	close(fd);
-	/* and it goes on */
+	/* and it continues */
 	fd = dial(self->port);
 	ASSERT_LT(0, write(fd, get, sizeof(get) - 1));
 	EXPECT_EQ(1, answers(fd, 1, buf, sizeof(buf)));

@@ -137,7 +137,7 @@ TEST_F(inspect, by_place)
 	EXPECT_EQ(2, count(self->out, "inspected_clerk"));
 	ASSERT_EQ(0, says(self->out, "../../hugearena co %d", self->pid));
 	EXPECT_NE(NULL, strstr(self->out, "40 suspended"));
-	/* and the process goes on */
+	/* and the process continues */
 	EXPECT_EQ(0, waitpid(self->pid, NULL, WNOHANG));
 }
 

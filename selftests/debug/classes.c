@@ -181,7 +181,7 @@ static void *writes(void *arg)
 	return NULL;
 }
 
-/* Who writes through a mapping that is gone writes into somebody's memory. */
+/* A write through a stale mapping would reach another process's memory. */
 TEST_F(classes, tlb_flush_omitted_2021_4002)
 {
 	struct writer w = { .at = self->a.base };

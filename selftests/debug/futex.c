@@ -37,7 +37,7 @@ static __u32 *futex_word(struct arena *a)
 
 /*
  * The child has read the block, and then its parent let go of it and wrote it
- * anew; sharing has ended, and the child's write makes no fault.
+ * again; sharing has ended, and the child's write causes no fault.
  */
 TEST_F(futex, a_child_left_alone_with_a_block)
 {

@@ -116,7 +116,7 @@ TEST_F_TIMEOUT(kill, at_random_points, 3600)
 		usleep(soak_below(&rnd, i % 4 ? 60000 : 3000));
 		kill(pid, SIGKILL);
 		bad += child_wait(pid) != 256 + SIGKILL;
-		/* a look now and then: it takes a moment */
+		/* check only now and then, since it takes a moment */
 		if (i % 16 == 15 || i == n - 1) {
 			struct held now;
 			int j;

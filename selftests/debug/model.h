@@ -19,7 +19,7 @@
  * struct model - an arena and what is in it
  * @fd: the arena file
  * @base: its home address
- * @maker: this process made it, and may map it anew
+ * @maker: this process made it, and may map it again
  * @seed: what was written to a page; 0: it reads as zero
  * @prot: PROT_* of a page, MODEL_UNMAPPED where nothing is mapped
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Not enough memory: a cgroup at its limit, a machine at its end, an empty
- * pool, no huge page to be had.  A service goes on, or is killed by the OOM
+ * pool, no free huge page.  A service continues, or is killed by the OOM
  * killer; the module gives everything back.
  */
 #define _GNU_SOURCE
@@ -79,7 +79,7 @@ static int runs_in_memcg(void *arg)
 	return memcg_enter(in->m) ? 1 : in->fn(&in->blocks);
 }
 
-/* Killed by the OOM killer; SIGBUS is for who has no memory and no OOM. */
+/* Killed by the OOM killer; SIGBUS would mean no memory without an OOM kill. */
 static int ended_by_pressure(int status)
 {
 	return status == 256 + SIGKILL || status == 256 + SIGBUS;

@@ -393,8 +393,8 @@ TEST_F_TIMEOUT(race, reports_while_processes_leave, 3600)
 }
 
 /*
- * There is always a child that shares what its parent goes on writing.  Old
- * versions of a page must not pile up.
+ * There is always a child that shares what its parent is writing.  Old versions
+ * of a page must not pile up.
  */
 TEST_F_TIMEOUT(race, overlapping_children_keep_memory_bounded, 3600)
 {
@@ -417,7 +417,7 @@ TEST_F_TIMEOUT(race, overlapping_children_keep_memory_bounded, 3600)
 			child_wait(last);
 		}
 		last = pid;
-		/* half of a block anew each time */
+		/* half of a block again each time */
 		pages_fill(self->r.a.base, BLOCK_LEN / 2, i + 2);
 		now = stat_read("Resident");
 		most = now > most ? now : most;

@@ -55,8 +55,8 @@ struct held {
 int held_read(struct held *h);
 
 /*
- * Wait up to a minute until no more is held than @before.  0, or -1 after saying
- * what is left over.
+ * Wait up to a minute until no more is held than @before.  0, or -1 after
+ * saying the remainder.
  */
 int held_back_to(const struct held *before);
 

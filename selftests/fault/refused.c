@@ -25,7 +25,7 @@ FIXTURE_TEARDOWN(refused)
 	close(self->dev);
 }
 
-/* An arena of somebody's, filled up to the limit. */
+/* An arena that is filled up to the limit. */
 static int fill_to_limit(int dev, struct arena *a)
 {
 	size_t i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where no block is to be had there are 4 KiB pages: shown by a memory cgroup
+ * Where no block is available, 4 KiB pages are used: shown by a memory cgroup
  * that has no room for 2 MiB.
  */
 #include "harness.h"

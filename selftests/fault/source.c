@@ -86,7 +86,7 @@ TEST_F(source, reserve)
 	ASSERT_EQ(0, param_write("reserve_max", 8));
 	n = touch_until_served(&self->a, &self->st);
 	ASSERT_LT(2, n);
-	/* where no free huge page is at hand, a fault takes 4 KiB instead */
+	/* without a free huge page, a fault takes 4 KiB instead */
 	EXPECT_EQ((n - 1) % BLOCKS + 1, self->st.blocks + self->st.split);
 	EXPECT_EQ(n, self->st.fault_reserve + self->st.fault_demand +
 		     self->st.fault_small);

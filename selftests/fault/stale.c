@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Nobody ever reads what somebody else wrote.  Memory is written full of a
- * pattern and released in every way there is; then all that can be had again
- * is read.  Means most on a kernel booted with init_on_alloc=0 page_poison=1,
- * where the page allocator clears nothing.
+ * pattern and released in every way there is; then all memory that can be
+ * allocated is read.  Means most on a kernel booted with init_on_alloc=0
+ * page_poison=1, where the page allocator clears nothing.
  */
 #include "harness.h"
 

@@ -95,7 +95,7 @@ static __u32 *hammer_word(struct arena *a, size_t i)
 			 128);
 }
 
-/* Write every word anew in each round, and look whether the last one is there. */
+/* Rewrite every word in each round, and check the value of the round before. */
 static void *hammers(void *arg)
 {
 	struct hammer *h = arg;

@@ -165,7 +165,7 @@ static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
 
 	for (i = 0; i < WRITERS; i++)
 		bad |= picture_take(&w[i], picture + i * pages);
-	/* whatever each of the parent's writers goes on to write everywhere */
+	/* whatever the parent's writers write afterwards */
 	for (i = 0; i < WRITERS; i++)
 		rounds_pass(&w[i], 2);
 	for (i = 0; i < WRITERS; i++)

@@ -118,7 +118,7 @@ TEST_F(poison, is_not_handed_out)
 	EXPECT_EQ(0, seen);
 }
 
-/* What a process has goes on, but for the page that failed. */
+/* A process keeps all of its memory but the page that failed. */
 TEST_F(poison, is_a_signal_to_who_has_it)
 {
 	char *bad = self->a.base + BAD_PAGE * OS_PAGE;

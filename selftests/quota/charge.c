@@ -68,7 +68,7 @@ static int rises_by_reserve(void *arg)
 	if (!reserve_grow(&a, 0, 2) || arena_stat(&a, &st))
 		return 3;
 	rise = memcg_read(cg, "memory.current") - before;
-	/* the worker may go on between the two looks */
+	/* the worker may run between the two reads */
 	return rise >= (long long)(st.resident + st.reserve * BLOCK_LEN) -
 		       SLACK ? 0 : 4;
 }
@@ -158,7 +158,7 @@ TEST_F(charge, memory_max_is_kept)
 struct target {
 	struct memcg *cg;
 	int ready, go;
-	char *base;	/* the same in who asks: it was forked from him */
+	char *base;	/* the same in the asking process, which was forked from it */
 };
 
 static int is_written_to(void *arg)
@@ -228,7 +228,7 @@ static int reserve_at_limit(void *arg)
 	if (memcg_write(arg, "memory.max", max))
 		return 2;
 	for (i = 0; i < 600; i++) {
-		/* four blocks anew: a reserve wants to be as large as that */
+		/* four blocks again: a reserve would be as large as that */
 		if (arena_punch(&a, 0, a.size))
 			return 3;
 		pages_fill(a.base, 4 * BLOCK_LEN, 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process at its quota forks.  It goes on writing to what it owns: copies
+ * A process at its quota forks.  It can still write to what it owns: copies
  * there are none, so its children lose what they shared, and never see anything
  * wrong.
  */

@@ -306,7 +306,7 @@ TEST_F(user, ids_of_a_namespace_are_its_owners)
 	ASSERT_LT(0, first);
 	second = subuid_start(&two);
 	ASSERT_LT(0, second);
-	/* nor is anything left for the owner himself */
+	/* nor is anything left for the owner */
 	got = child_run(fill_one, &self->dev);
 	gate_post(one.leave);
 	gate_post(two.leave);

@@ -56,7 +56,7 @@ TEST_F(pin_pipe, whole_block_is_not_reused)
 
 	ASSERT_EQ(0, splice_in(self->pipe[1], self->a.base + BLOCK_LEN));
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
-	/* everything that can be had is written over */
+	/* all memory that can be allocated is overwritten */
 	ASSERT_EQ(0, arena_make(&b, 64));
 	memset(b.base, 'b', b.size);
 	memset(self->a.base, 'a', self->a.size);

@@ -77,7 +77,10 @@ TEST_F(pin_uring, nor_later_when_the_worker_has_had_time)
 	size_t i;
 
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
-	/* another block, which nobody has pinned, is taken and zeroed meanwhile */
+	/*
+	 * another block, which is not pinned, is taken and zeroed in the
+	 * meantime
+	 */
 	recycled = stat_read("Recycled");
 	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_LEN, BLOCK_LEN));
 	if (variant->pool_mb) {

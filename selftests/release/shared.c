@@ -97,7 +97,7 @@ TEST_F(shared, join_makes_blocks_of_it)
 	EXPECT_EQ(0, content_wrong(&self->a));
 }
 
-/* What was released and written again meanwhile is memory like any other. */
+/* Memory that was released and written again is memory like any other. */
 TEST_F(shared, written_again)
 {
 	size_t i;

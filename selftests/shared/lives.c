@@ -97,7 +97,7 @@ TEST_F(lives, not_in_a_message_that_is_lost)
 	close(sv[1]);
 }
 
-/* Makes an arena, fills half, passes it on, and is killed when it is told to. */
+/* Makes an arena, fills half of it, passes it on, and waits to be killed. */
 static int makes(void *arg)
 {
 	int sock = *(int *)arg;

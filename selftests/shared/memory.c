@@ -167,7 +167,7 @@ TEST_F(memory, release_and_join_are_for_all)
 	ASSERT_EQ(0, say(self->peer.sock, 'r'));
 	ASSERT_EQ('w', hear(self->peer.sock));
 	EXPECT_EQ(0, pages_wrong(p, 2 * BLOCK_LEN, 2));
-	/* nobody has joined it meanwhile, full as it is */
+	/* it has not been joined, although it is full */
 	EXPECT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 	ASSERT_EQ(0, arena_join(&self->a, 0, self->a.size, &join));
 	EXPECT_EQ(1, join.joined);

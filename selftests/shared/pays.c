@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who pays for a shared arena: its maker's quota, whoever touches it, and the
- * memory cgroup of who touches it first.
+ * Who is charged for a shared arena: its maker's quota, whichever process
+ * touches it, and the memory cgroup of who touches it first.
  */
 #include "peer.h"
 #include "memcg.h"
@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(pays)
 
 struct maker {
 	int dev, sock;
-	unsigned long long bytes;	/* of its user, when it is told to look */
+	unsigned long long bytes;	/* of its user, as of the last request */
 };
 
 static int makes(void *arg)

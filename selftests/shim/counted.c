@@ -3,9 +3,9 @@
  * counted: a profile counts each byte once, whichever way it is allocated.
  *
  * Samples are by chance, one in RATE bytes: where 300 are to be expected, no
- * fewer than 180 and no more than 420 are seven times the deviation of 17.  A
- * sample has a page of its own, by which it is told here.  A program with this
- * environment runs itself again, with a profile.
+ * fewer than 180 and no more than 420 are seven times the deviation of 17. A
+ * sample has a page of its own, by which it is recognised here.  A program with
+ * this environment runs itself again, with a profile.
  */
 #include <malloc.h>
 #include <stdbool.h>

@@ -109,7 +109,7 @@ TEST(classes_are_counted)
 	for (i = 0; i < N; i++)
 		free(p[i]);
 	EXPECT_LT(0, number("class.4.cached"));
-	/* what is in a cache is nobody's, and in no span either */
+	/* an object in a cache is neither allocated nor free in its span */
 	EXPECT_EQ(before, number("allocated"));
 	EXPECT_EQ(0, set("flush", 0));
 	EXPECT_EQ(0, number("class.4.cached"));
@@ -179,7 +179,10 @@ TEST(settings_are_kept)
 	EXPECT_EQ(0, set("limit", 0));
 }
 
-/* Allocate and free until the limit in force is @want, which calls look at. */
+/*
+ * Allocate and free until the limit in force, which these calls check, is
+ * @want.
+ */
 static bool in_force(uint64_t want)
 {
 	void *p[64];

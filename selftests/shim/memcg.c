@@ -131,7 +131,7 @@ static const struct shape {
 	{ "drift", drift },
 };
 
-/* Started anew in a group: the limits are looked up when a process begins. */
+/* Restarted in a group, since a process reads the limits when it begins. */
 static void __attribute__((constructor)) run_shape(void)
 {
 	const char *name = getenv("MEMCG_SHAPE");

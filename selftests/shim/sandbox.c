@@ -115,7 +115,7 @@ static int status_of(pid_t pid)
 				   1000 + WTERMSIG(status);
 }
 
-/* The program anew, in which @n calls are refused from the start. */
+/* Run the program again with @n system calls refused from the start. */
 static int from_the_start(const int *nr, unsigned int n, int error)
 {
 	pid_t pid = fork();
@@ -231,7 +231,7 @@ static void on_abort(int sig)
 	siglongjmp(back, sig);
 }
 
-/* A test framework's way: the handler of SIGABRT goes on. */
+/* As test frameworks do: the handler of SIGABRT continues the program. */
 TEST(a_handler_goes_on_after_a_report)
 {
 	char *volatile p = malloc(100);

@@ -64,8 +64,8 @@ TEST(signals_do_not_disturb)
 }
 
 /*
- * Stopped and continued by its parent, which preempts it anywhere: 500 times, each
- * seen to have stopped it.  It works until it is told that this is over.
+ * Stopped and continued by its parent, which preempts it anywhere: 500 times,
+ * each seen to have stopped it.  It works until it is told to end.
  */
 TEST(stopped_and_continued)
 {

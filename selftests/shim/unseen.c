@@ -103,7 +103,7 @@ static int namespace_of_users(void)
 	return unshare(CLONE_NEWUSER);
 }
 
-/* One for oneself is refused to who has threads. */
+/* A process with threads may not unshare that. */
 TEST(a_namespace_may_be_had)
 {
 	if (after_burst(0, namespace_of_users))

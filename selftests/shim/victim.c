@@ -94,7 +94,7 @@ static void double_large_later(void)
 	free(p);
 }
 
-/* The span went back to the page heap meanwhile. */
+/* The span has gone back to the page heap in the meantime. */
 static void double_much_later(void)
 {
 	char *p = malloc(20000);

@@ -357,7 +357,10 @@ TEST(heap_profiles_as_go_serves_them)
 	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
 	EXPECT_NE(NULL, strstr(answer, "200 OK"));
 
-	/* whoever has libshim is listed, with the parameter that chooses it */
+	/*
+	 * every process with libshim is listed, with the parameter that selects
+	 * it
+	 */
 	len = ask("GET /targets HTTP/1.0\r\nHost: here:1\r\n\r\n", answer,
 		  sizeof(answer));
 	ASSERT_LT(0, len);
@@ -375,7 +378,10 @@ TEST(heap_profiles_as_go_serves_them)
 	EXPECT_EQ(1, found);
 	json_decref(list);
 
-	/* who is not sampled, who is not there, and which of two */
+	/*
+	 * a process that is not sampled, one that does not exist, and an
+	 * ambiguous name
+	 */
 	snprintf(request, sizeof(request),
 		 "GET /debug/pprof/heap?pid=%d HTTP/1.0\r\n\r\n", off.pid);
 	ASSERT_LT(0, ask(request, answer, sizeof(answer)));

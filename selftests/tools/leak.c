@@ -74,7 +74,7 @@ static void running_expect(struct __test_metadata *_metadata,
 	ASSERT_NE(NULL, g);
 	EXPECT_EQ(20, json_number_at(g, "objects"));
 	json_decref(root);
-	/* it goes on as if nothing had happened */
+	/* it continues as if nothing had happened */
 	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 600 %d", s.pid));
 	EXPECT_NE(NULL, strstr(tool_out, "50 objects"));
 	subject_end(&s);
@@ -157,7 +157,8 @@ TEST(in_a_snapshot_on_arenas)
 
 /*
  * Whatever it does when it is made to fork, it does not notice: no call is
- * interrupted, no child appears, no sequence of libshim's goes on in the middle.
+ * interrupted, no child appears, no sequence of libshim continues in the
+ * middle.
  */
 FIXTURE(calls) {
 	struct subject s;

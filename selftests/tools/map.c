@@ -230,7 +230,7 @@ static void heap_expect(struct __test_metadata *_metadata, const char *options,
 	EXPECT_LE(s.usable - 100 * 8192, allocated);
 	EXPECT_GE(s.usable + 65536, allocated);
 	EXPECT_EQ(100, json_number_at(root, "large_objects"));
-	/* a heap begins in 4 KiB pages, then goes on in blocks */
+	/* a heap begins with 4 KiB pages and continues with blocks */
 	arena = json_number_at(root, "kinds.arenas.resident_bytes");
 	EXPECT_LE(s.asked,
 		  arena + json_number_at(root,

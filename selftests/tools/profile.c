@@ -164,7 +164,7 @@ TEST(switched_on_for_a_while)
 	subject_end(&s);
 }
 
-/* What it allocates meanwhile is seen, and nothing that was there before. */
+/* What it allocates in that time is seen, and nothing from before. */
 TEST(switched_on_while_it_allocates)
 {
 	struct subject s;
@@ -271,7 +271,10 @@ static long long tool_read(void)
 	return n;
 }
 
-/* It has looked a few times when it has read so much: 32 KiB of tables a time. */
+/*
+ * It has sampled a few times once it has read this much: 32 KiB of tables each
+ * time.
+ */
 static void *end_when_seen(void *arg)
 {
 	while (tool_read() < 256 << 10)

@@ -211,7 +211,10 @@ TEST(empty_cards)
 	unlink(REC);
 }
 
-/* The service goes on, the tool says what is wrong, what it has can be read. */
+/*
+ * The service continues, the tool reports the error, and what it has recorded
+ * can be read.
+ */
 TEST(the_disk_is_full)
 {
 	struct subject s;

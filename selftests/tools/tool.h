@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tool: running the hugearena command, and processes for it to look at.
+ * tool: running the hugearena command, and processes for it to inspect.
  */
 #ifndef SELFTESTS_TOOLS_TOOL_H
 #define SELFTESTS_TOOLS_TOOL_H

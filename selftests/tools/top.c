@@ -151,7 +151,7 @@ TEST(rows_totals_and_where_it_belongs)
 	subject_end(&s);
 }
 
-/* Root without the capability, as in a container; 0 if it is told so. */
+/* Root without the capability, as in a container; 0 if the output says so. */
 static int top_as_less(void *arg)
 {
 	if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE))

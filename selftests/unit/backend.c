@@ -156,7 +156,7 @@ BACKEND_TEST(limit_on_address_space)
 	EXPECT_NE(0, p);
 }
 
-/* The place is there, but not so much of it may be had: half, then half of that. */
+/* There is a hole, but less of it may be mapped: half, then half of that. */
 BACKEND_TEST(smaller_steps_where_a_limit_is)
 {
 	uintptr_t p = grow(self->id, 2 * MIB);
@@ -173,7 +173,7 @@ BACKEND_TEST(smaller_steps_where_a_limit_is)
 	EXPECT_GE(512 * MIB, got);
 }
 
-/* Half of what may not be had is less than what is needed: so much, no less. */
+/* Half of what was refused is less than needed: the need is mapped, no less. */
 BACKEND_TEST(no_smaller_than_what_is_needed)
 {
 	uintptr_t p = grow(self->id, 2 * MIB);
@@ -332,7 +332,7 @@ BACKEND_TEST(join_of_one_block_refused)
 	EXPECT_TRUE(self->ops->join(p));
 }
 
-/* Does this kernel look at what is to move before it takes the target away? */
+/* Does this kernel check the source of a move before it unmaps the target? */
 static bool kernel_looks_first(void)
 {
 	const int prot = PROT_READ | PROT_WRITE;

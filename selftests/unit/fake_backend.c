@@ -209,7 +209,7 @@ static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len)
 		madvise((void *)to, len, MADV_DONTNEED);
 		mark(to, len, 0);
 	} else {
-		/* whoever touches it, dies */
+		/* touching it is fatal */
 		mprotect((void *)to, len, PROT_NONE);
 	}
 	shim_lock_release(&lock);

@@ -24,7 +24,7 @@
  * @refuse_thin: thin fails
  * @remap: what remap answers
  * @cut: remap refuses what has this address inside, as between two mappings
- * @moves: so many times remap moves, whatever it answers after that
+ * @moves: how many times remap moves before it answers otherwise
  * @jump: each growth is somewhere else, not behind the last
  * @on_release: called by release while the heap's lock is dropped, or NULL
  * @on_join: the same for join
@@ -36,7 +36,7 @@
  * @released: bytes given back
  * @moved: bytes moved by remap
  * @thin: blocks begun as 4 KiB pages
- * @ranges: in so many ranges
+ * @ranges: in how many ranges
  * @split: blocks that are to be pages
  * @paid: huge pages split
  * @joined: blocks joined

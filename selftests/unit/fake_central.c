@@ -3,7 +3,7 @@
  * fake_central: objects that are numbers, each handed out at most once.
  *
  * An object of class c is (c << 24) + 16 * n.  A lock of the central rank
- * guards the map of who is out.
+ * guards the map of objects handed out.
  */
 #include <string.h>
 

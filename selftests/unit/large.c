@@ -279,7 +279,10 @@ static void free_next_page(void)
 	large_free(freed + 8192);
 }
 
-/* What is not its beginning is no object, and which it was is told apart. */
+/*
+ * A pointer to anything but an object's beginning is refused, and the reports
+ * differ.
+ */
 TEST_F(objects, inside_is_no_object)
 {
 	freed = large_alloc(64 * KIB, 0, &self->zero);

@@ -174,7 +174,7 @@ TEST_F(objects, the_profile_counts_what_is_live)
 	EXPECT_EQ(0, shim_prof.live.objects);
 }
 
-/* A span that was a sample's is nobody's sample when it is used again. */
+/* A span that was a sample is no sample when it is used again. */
 TEST_F(objects, a_sample_ends_with_its_object)
 {
 	struct sample s = sample_new(64 * KIB);

@@ -148,7 +148,7 @@ TEST_F(limit, file_pages)
 	limit_update(MIB);
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
 	EXPECT_EQ(1024 * MIB - 573000000, limit_room());
-	/* active ones are somebody's */
+	/* active ones are in use */
 	put(self->root, "/sys/fs/cgroup/a/memory.stat",
 	    "anon 973000000\ninactive_file 1000000\nactive_file 99000000\n");
 	limit_update(MIB);
@@ -282,7 +282,7 @@ TEST_F(limit, a_line_cut_off)
 	EXPECT_EQ(100 * MIB, limit_bytes());
 }
 
-/* What is no number of bytes that can be had is no limit, and does not wrap. */
+/* A value that cannot be a number of bytes is no limit, and does not wrap. */
 TEST_F(limit, numbers_that_are_too_large)
 {
 	static const char *const large[] = {
@@ -325,7 +325,9 @@ TEST_F(limit, a_move_is_noticed)
 	limit_update(0);
 	EXPECT_EQ(100 * MIB, limit_bytes());
 	EXPECT_FALSE(limit_moved());
-	/* the child of a fork may be put anywhere, and looks anew */
+	/*
+	 * the child of a fork may be moved to any group, and reads them again
+	 */
 	limit_fork_child();
 	EXPECT_TRUE(limit_wanted());
 }

@@ -69,7 +69,7 @@ TEST(the_child_reads_its_limits)
 	pageheap_fork_parent();
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	/* one reader at a time: whoever comes meanwhile does not wait */
+	/* one reader at a time: a second one does not wait */
 	limit_update(200 * MIB);
 	EXPECT_NE(LIMIT_OVER, limit_pressure());
 	close(w);

@@ -54,7 +54,7 @@ TEST(a_limit_of_the_heap)
 	/* less 3 %, for gaps */
 	EXPECT_EQ(37 * MB, pacer_goal());
 	EXPECT_TRUE(pacer_is_limited());
-	/* exceeded: by so much less */
+	/* exceeded: less by the excess */
 	after(60 * MB, 0, 0, 110 * MB);
 	EXPECT_EQ(27 * MB, pacer_goal());
 	/* far: percent decides */
@@ -65,7 +65,7 @@ TEST(a_limit_of_the_heap)
 	after(6 * MB, 0, 0, 8 * MB);
 	pacer_set_limit(10 * MB);
 	EXPECT_EQ(4 * MB - MIB, pacer_goal());
-	/* no room: it goes on all the same */
+	/* no room: the program continues nevertheless */
 	after(98 * MB, 0, 0, 99 * MB);
 	pacer_set_limit(100 * MB);
 	EXPECT_EQ(PACER_LIMIT_MIN, pacer_goal());

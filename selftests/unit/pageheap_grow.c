@@ -211,7 +211,7 @@ TEST(limit_small_spans)
 	while (pageheap_alloc(1, 1))
 		n++;
 	EXPECT_GE(LIMIT, heap_now());
-	/* a page at a time, all of it can be had */
+	/* page by page, all of it can be allocated */
 	EXPECT_EQ(LIMIT / PAGE_SIZE, n);
 	EXPECT_TRUE(pageheap_is_valid());
 }
@@ -375,7 +375,7 @@ TEST_F(move, keeps_what_is_in_it)
 	if (variant->copied)
 		return;
 	EXPECT_EQ(2 * n, self->s->npages);
-	/* no more than was asked for, and what is left of two blocks */
+	/* no more than was requested, and the remainders of two blocks */
 	EXPECT_GE(before + n * PAGE_SIZE + 2 * BLOCK_SIZE, heap_now());
 	/* whole blocks stay whole */
 	if (n >= 2 * BLOCK_PAGES)
@@ -497,8 +497,8 @@ TEST(many_moves)
 }
 
 /*
- * Near a limit: looks are close together, memory comes in pages, holes are used,
- * and what is free inside blocks can be had.
+ * Near a limit: looks are close together, memory comes in pages, holes are
+ * used, and free memory inside blocks can be allocated.
  */
 TEST(near_a_limit)
 {
@@ -555,7 +555,7 @@ TEST(what_is_first_used_counts)
 
 	shim_conf.limit = 8 * MIB;
 	pageheap_look(0);
-	/* half of what is left: 4 MiB */
+	/* half of the rest: 4 MiB */
 	for (i = 0; i < 2 * MIB / PAGE_SIZE; i++)
 		s[i] = pageheap_alloc(1, 1);
 	EXPECT_FALSE(pageheap_is_due(MIB));

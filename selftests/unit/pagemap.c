@@ -77,7 +77,7 @@ TEST(large_span)
 	EXPECT_EQ(NULL, pagemap_owner(at(s.start, 350, 0)));
 }
 
-/* Areas inside a span have no map; its owner is found all the same. */
+/* Areas inside a span have no map; its owner is found nevertheless. */
 TEST(owner_over_many_areas)
 {
 	struct span s = span(BASE + 100 * PAGE_SIZE, 5 * AREA_PAGES);

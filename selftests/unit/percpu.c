@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * percpu: objects in and out by many threads, with sequences and with locks, and
- * who has which slab.
+ * percpu: objects in and out by many threads, with sequences and with locks,
+ * and which CPU has which slab.
  *
- * An object is in one place at a time: whoever gets one marks it as his.
+ * An object is in one place at a time: the thread that gets one marks it.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -341,7 +341,7 @@ static void *pair(void *data)
 /*
  * The tops of a slab's stacks, as a number.  Not slab_shape(): that counts
  * misses too, which a thread notes in the slab that its CPU had when it missed,
- * whoever has it by then.
+ * whichever CPU has it by then.
  */
 static uint64_t tops(const struct percpu_slab *slab)
 {

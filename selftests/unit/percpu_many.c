@@ -147,7 +147,7 @@ TEST_F(many, every_cpu_of_8192_works_and_is_drained)
 	EXPECT_EQ(st.capacity, percpu.capacity);
 }
 
-/* As if the time had come to look who is idle, seen from a CPU that is not there. */
+/* As if a check for idle CPUs were due, on a CPU that does not exist. */
 static void look_around(void)
 {
 	be_on(4000);
@@ -327,7 +327,10 @@ static void *looks(void *data)
 	return data;
 }
 
-/* One thread owns its CPU's slab: another on that CPU does without, and goes on. */
+/*
+ * While one thread owns its CPU's slab, another on that CPU continues without
+ * one.
+ */
 TEST_F(many, a_slab_has_one_owner)
 {
 	struct percpu_own own;

@@ -354,7 +354,9 @@ TEST_F_TIMEOUT(scavenger, join_may_fail, 120)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* The layers above are told now and then, and how long they may go on. */
+/*
+ * The layers above are asked now and then, and limited in how long they work.
+ */
 TEST_F_TIMEOUT(scavenger, tells_the_layers_above, 120)
 {
 	struct span *big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1);
@@ -399,7 +401,7 @@ TEST_F_TIMEOUT(scavenger, child_of_fork, 120)
 	EXPECT_TRUE(is_lean());
 }
 
-/* Allocate and free against it: what is given back is nobody's. */
+/* Allocate and free against it: memory that is given back is not in use. */
 TEST_F_TIMEOUT(scavenger, against_allocation, 120)
 {
 	uint64_t state = 7;

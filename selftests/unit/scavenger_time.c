@@ -170,7 +170,7 @@ TEST_F(scavenger, full_blocks_are_joined)
 	EXPECT_GT(10, stat_now().blocks_split);
 }
 
-/* The layers above are told every other tick, and one caller only. */
+/* Every other tick one caller is asked to do the work of the layers above. */
 TEST_F(scavenger, the_layers_above_are_told)
 {
 	int i, told = 0;

@@ -125,7 +125,7 @@ static uint32_t free_pages(const struct span *s, const bool *taken)
 	return pages;
 }
 
-/* Every class, and any of its objects in use: what is somebody's stays. */
+/* Every class, with any one of its objects in use: memory in use stays. */
 TEST(purge_takes_free_pages_and_no_others)
 {
 	unsigned int cls, round, i, n, nfree;

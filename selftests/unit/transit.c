@@ -5,7 +5,7 @@
  * One thread is inside of a call, with the heap's lock dropped, and stays there
  * until the child of another's fork has been looked at: what was on its way is
  * back where it was, in every sum, and can be used.  And a fork by that very
- * thread, as in a signal handler: it goes on in the child, too.
+ * thread, as in a signal handler: it continues in the child, too.
  */
 #include <pthread.h>
 #include <string.h>
@@ -150,7 +150,9 @@ FIXTURE_TEARDOWN(transit)
 	EXPECT_EQ(0, fake.bad);
 }
 
-/* In the child: every page is in use, free or gone, and can be had. */
+/*
+ * In the child: every page is in use, free or unmapped, and can be allocated.
+ */
 static int child_is_well(size_t inuse, size_t mapped)
 {
 	struct pageheap_stat st = stat_now();
@@ -195,7 +197,7 @@ static int child_is_well(size_t inuse, size_t mapped)
 	st = stat_now();
 	if (st.inuse || st.free || !pageheap_is_valid())
 		return 10;
-	/* all that is mapped can be had */
+	/* everything that is mapped can be allocated */
 	for (i = 0; i < 16; i++)
 		if (!pageheap_alloc(2 * BLOCK_PAGES, 1))
 			return 11;

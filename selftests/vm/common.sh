@@ -62,7 +62,7 @@ judge()
 	fi
 }
 
-# What a kernel with checkers is told.  A complaint ends the VM.  Tables have
+# Options for a kernel with checkers.  A complaint ends the VM.  Tables have
 # four levels: KASAN asks the CPU's features whether they have five, and
 # identify_cpu() clears these for a moment at boot, so that an interrupt in that
 # moment looks like an access outside of all memory.  The RAM disk, which is a

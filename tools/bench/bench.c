@@ -47,7 +47,7 @@
  * @extra: further allocators, name=library
  * @extras: how many
  * @only: comma-separated names of rows, or NULL for all
- * @rounds: at most so many
+ * @rounds: the maximum
  * @budget: seconds after which no further round starts
  * @scale: of every workload
  * @error_log: where the programs' standard error goes

@@ -146,7 +146,7 @@ static void heap_clustered(size_t bytes, double busy)
 }
 
 #define HEAP_REQUEST	40	/* objects of a request */
-#define HEAP_BURST	2000	/* requests between two looks at the clock */
+#define HEAP_BURST	2000	/* requests between two readings of the clock */
 
 static void heap_request(size_t kept)
 {

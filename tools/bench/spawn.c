@@ -33,7 +33,7 @@
  * @kb_seconds: resident set over time
  * @seconds: length of that time
  * @seen_kb: largest resident set so far
- * @looked_kb: resident set when the coverage was last looked at
+ * @looked_kb: resident set when the coverage was last measured
  * @coverage: what it was
  */
 struct spawn_sample {
@@ -153,7 +153,7 @@ static int spawn_start(const struct spawn_request *request, int out,
 		return -errno;
 	if (!*pid)
 		spawn_exec(request, out);
-	/* both sides, whoever comes first: the group exists for kill() */
+	/* on both sides, so that the group exists for kill() */
 	setpgid(*pid, *pid);
 	pidfd = (int)syscall(SYS_pidfd_open, *pid, 0);
 	if (pidfd < 0) {
@@ -171,7 +171,7 @@ static int spawn_status(int status)
 				     WEXITSTATUS(status);
 }
 
-/* Wait for the end, sampling; what is left of the group is killed. */
+/* Wait for the end, taking samples, then kill the rest of the group. */
 static int spawn_watch(struct spawn_sample *sample, pid_t pid, int pidfd,
 		       struct spawn_cost *cost)
 {

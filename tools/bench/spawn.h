@@ -17,7 +17,7 @@
  * @mean_kb: resident set of the process and its children, averaged over time
  * @faults: page faults, children included
  * @coverage: the part of anonymous memory in 2 MiB pages when the resident set
- *	was about largest, 0 to 1; negative if it was not looked at
+ *	was about largest, 0 to 1; negative if it was not measured
  * @digest: of what it wrote to its standard output
  */
 struct spawn_cost {

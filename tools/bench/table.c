@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * table: what was measured, and what it comes to.
+ * table: measurements, and their summary.
  *
  * Medians, because other work on the machine only ever adds to a run; ratios to
  * the best of the row, so that no allocator is the yardstick; geometric means,

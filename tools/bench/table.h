@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * table: what was measured, and what it comes to.
+ * table: measurements, and their summary.
  */
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H

@@ -31,7 +31,7 @@ MODULE_PARM_DESC(one_in, "calls of which one waits (default 16)");
 static uint max_us = 300;
 module_param(max_us, uint, 0644);
 MODULE_PARM_DESC(max_us, "microseconds that it waits at most (default 300)");
-static uint delays;	/* a number to look at, hence not atomic */
+static uint delays;	/* only for information, hence not atomic */
 module_param(delays, uint, 0444);
 MODULE_PARM_DESC(delays, "calls that waited so far");
 

@@ -137,7 +137,7 @@ static void trees(int max)
 		abort();
 }
 
-/* The last N messages of so many bytes; each push is timed. */
+/* The last N messages of a fixed size; each push is timed. */
 static void window(long n, size_t bytes)
 {
 	char **last = alloc((size_t)n * sizeof(*last));
@@ -197,7 +197,9 @@ static void evict(void)
 	unlink_entry(e);
 }
 
-/* A cache of so many entries: half of the keys asked for are in it. */
+/*
+ * A cache with a fixed number of entries: half of the keys requested are in it.
+ */
 static void lru(size_t entries, long ops)
 {
 	uint64_t seed = 88172645463325252ull, key;

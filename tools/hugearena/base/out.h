@@ -55,7 +55,7 @@ void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
- * out_progress - tell a human that long work goes on
+ * out_progress - show a human that long work is in progress
  * @what: the work, or NULL when it has ended
  * @done: how much of it
  * @total: of how much, 0 if unknown

@@ -331,7 +331,7 @@ static int show(const struct args *args, const struct shim *shim,
 	return 0;
 }
 
-/* The process stands while it is looked at. */
+/* Scan the process while it is stopped. */
 static int find_stopped(const struct args *args, const struct shim *shim,
 			struct find *f, struct pause *pause)
 {
@@ -364,7 +364,7 @@ static unsigned int not_forked(const struct maps *of, const struct maps *in)
 	return n;
 }
 
-/* It stands while it forks; then the fork is looked at. */
+/* The process is stopped while it forks; then the fork is scanned. */
 static int find_forked(const struct shim *shim, struct find *f,
 		       struct pause *pause)
 {

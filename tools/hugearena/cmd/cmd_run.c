@@ -78,7 +78,7 @@ static const struct argp argp = {
  * struct result - what is reported
  * @last: the process at its end, or when last seen
  * @at_end: it was at its end
- * @looks: how often it was looked at
+ * @looks: how many samples were taken
  * @peak_allocated: most bytes in live objects of all looks
  * @objects: allocations, estimated; with --count
  * @bytes: their bytes

@@ -83,7 +83,7 @@ static const struct argp argp = {
  * @accessed: by kind, bytes
  * @resident: by kind, bytes
  * @blocks: of arenas: accessed, of @all_blocks
- * @view_err: why arenas were not looked at by block
+ * @view_err: why arenas were not inspected by block
  * @shim_err: why libshim's heap is not known, or 0
  * @allocated: bytes that the program has of it
  * @idle: bytes of it that are free pages

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * launch: a command on libshim, as a child that can be looked at to its end.
+ * launch: a command on libshim, as a child that can be inspected until its end.
  *
  * The child is seized with ptrace() for one event, its exit, at which its
  * memory can still be read.  Every signal that stops it before is passed on.

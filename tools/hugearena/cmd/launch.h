@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * launch: a command on libshim, as a child that can be looked at to its end.
+ * launch: a command on libshim, as a child that can be inspected until its end.
  */
 #ifndef TOOLS_LAUNCH_H
 #define TOOLS_LAUNCH_H

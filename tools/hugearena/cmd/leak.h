@@ -12,7 +12,7 @@
 #include "read/stop.h"
 
 enum leak_mark {
-	LEAK_NONE,		/* free, or not looked at yet */
+	LEAK_NONE,		/* free, or not visited yet */
 	LEAK_REACHED,
 	LEAK_INNER,		/* lost, another lost object points to it */
 	LEAK_LOST,		/* lost, nothing points to it */
@@ -53,7 +53,7 @@ struct leak {
 /**
  * struct leak_cost - what a search takes
  * @objects: live objects
- * @bytes: memory to be looked at
+ * @bytes: memory to be scanned
  * @seconds: how long that takes, at the speed of a sample
  */
 struct leak_cost {

@@ -42,7 +42,7 @@ struct cell {
 struct cells {
 	struct cell *v;
 	size_t n, room;
-	int view_err;		/* why an arena could not be looked at */
+	int view_err;		/* why an arena could not be inspected */
 	unsigned int nr_arenas;
 };
 

@@ -48,7 +48,7 @@ struct coroutine {
  * struct coroutine_counts - coroutines and stacks of a process, in numbers
  * @state: coroutines by enum shim_co_state
  * @parked: of those that are suspended, parked
- * @stacks: slots made, whoever has them
+ * @stacks: slots made, used or not
  * @free: of them, free
  * @unguarded: of them, without a guard
  */

@@ -55,7 +55,7 @@ struct sample {
 #define SAMPLE_ROLLUP	1
 
 /**
- * sample_take - look at a process
+ * sample_take - take a sample of a process
  * @out: filled in
  * @pid: the process
  * @shim: from shim_open(); opened again if the process has begun another program

@@ -142,7 +142,7 @@ int shim_write(const struct shim *s, uint64_t addr, const void *buf,
 
 /**
  * shim_ready - has the process made its first allocation?
- * @s: the process; its options are read anew if it has
+ * @s: the process; its options are read again if it has
  *
  * Before that, the library is not set up: what is written to it then is lost or
  * leads it to caches that do not exist yet.

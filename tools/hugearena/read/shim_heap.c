@@ -16,7 +16,7 @@
 
 #define BATCH		512	/* of process_vm_readv(), which takes 1,024 */
 
-/* A span to look at: its descriptor, and the page that named it. */
+/* A span to check: its descriptor, and the page that named it. */
 struct lead {
 	uint64_t span, page;
 };

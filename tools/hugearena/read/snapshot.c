@@ -13,12 +13,12 @@
  * as a zombie if this command died.  The helper has no exit signal, so that the
  * process gets no SIGCHLD, and only this wait4() sees it.
  *
- * The instruction is one of the vdso's.  All signals are blocked meanwhile;
- * then registers and mask are what they were, and the thread stops once more
- * as it was stopped at first, so that the kernel goes on with the system call
- * that was interrupted as if nothing had happened.  Only if this command is
- * killed between the two does the process run on with strange registers; no
- * signal but SIGKILL ends it there, and it takes as long as the fork.
+ * The instruction is one of the vdso's.  All signals are blocked during this;
+ * then registers and mask are what they were, and the thread stops once more as
+ * it was stopped at first, so that the kernel continues the system call that
+ * was interrupted as if nothing had happened.  Only if this command is killed
+ * between the two does the process run on with strange registers; no signal but
+ * SIGKILL ends it there, and it takes as long as the fork.
  *
  * Called by leak.
  */
@@ -62,7 +62,7 @@ static const unsigned char insn[] = { 0x01, 0x00, 0x00, 0xd4 };
  * @at: address of an instruction for one
  * @regs: the registers it had
  * @mask: the signals it had blocked
- * @stopped: a signal to stop came meanwhile, which cannot be blocked
+ * @stopped: SIGSTOP arrived in the meantime, which cannot be blocked
  */
 struct hand {
 	pid_t tid;
@@ -86,7 +86,7 @@ static void call_set(struct user_regs_struct *regs, uint64_t at, long nr,
 #if defined(__x86_64__)
 	regs->rip = at;
 	regs->rax = (unsigned long long)nr;
-	/* it is in no system call, so none is to be begun anew */
+	/* it is not in a system call, so there is none to restart */
 	regs->orig_rax = ~0ULL;
 	regs->rdi = arg[0];
 	regs->rsi = arg[1];
@@ -222,7 +222,7 @@ static int words_peek(pid_t tid, uint64_t addr, uint64_t *word, int n)
 }
 
 /*
- * A thread that stands inside a restartable sequence must begin it anew.  The
+ * A thread that is stopped inside a restartable sequence must restart it.  The
  * kernel sees to that as long as the thread stands there: not once its next
  * instruction has been another, as for us.  So do as the kernel would.
  */

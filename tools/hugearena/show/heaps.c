@@ -44,7 +44,7 @@ static int line_read(struct heap_line *line, pid_t pid)
 	if (!err) {
 		err = shim_heap_read(&shim, &line->heap, SHIM_BLOCKS);
 		shim_close(&shim);
-		/* it may have ended meanwhile */
+		/* it may have ended in the meantime */
 		if (err && !proc_exists(pid))
 			return 0;
 	}

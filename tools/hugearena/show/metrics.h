@@ -62,7 +62,7 @@ void metrics_end(struct metrics *m);
 /* All about the module; hugearena_up alone without it. */
 void metrics_module(struct metrics *m);
 
-/* What processes are told apart by. */
+/* What distinguishes processes. */
 #define METRICS_COMMAND	1u
 #define METRICS_PID	2u
 #define METRICS_CGROUP	4u

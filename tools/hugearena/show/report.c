@@ -212,7 +212,7 @@ static void rates_make(struct report *r)
 		for (i = r->n; i-- > 1;) {
 			double dt = r->col[COL_TIME][i] -
 				    r->col[COL_TIME][i - 1];
-			/* a program that began anew counts from 0 */
+			/* a program that was restarted counts from 0 */
 			double more = v[i] - v[i - 1];
 
 			v[i] = dt > 0 ? (more < 0 ? 0 : more / dt) : NAN;

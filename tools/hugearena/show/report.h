@@ -121,7 +121,7 @@ struct plot {
 extern const struct plot report_plots[CARD_LATENCY];
 const char *report_title(enum report_card card);
 
-/* At most so many cells has a heap map. */
+/* A heap map has at most this many cells. */
 #define MAP_COLS	100u
 #define MAP_ROWS	64u
 

@@ -31,7 +31,7 @@ enum top_sort {
  * @cow: 4 KiB pages copied after fork, a second; a block counts as 512
  * @shim: its libshim
  * @shim_err: from shim_open()
- * @tries: looks at it in which it had no libshim
+ * @tries: how often it was found without libshim
  * @seen: the last look found it
  * @fresh: that was its first
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * top_list: the list of processes, kept from one look to the next so that
- * rates can be told.
+ * top_list: the list of processes, kept from one look to the next so that rates
+ * can be computed.
  */
 #include <errno.h>
 #include <stdlib.h>
