@@ -548,7 +548,7 @@ TEST(misuse)
 
 	status = child(overflow, said, sizeof(said));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	EXPECT_NE(NULL, strstr(said, "stack overflow: coroutine greedy: limit 12288 bytes"));
+	EXPECT_NE(NULL, strstr(said, "stack overflow: coroutine greedy: all 12288 bytes are used"));
 	status = child(overflow_in_thread, said, sizeof(said));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	EXPECT_NE(NULL, strstr(said, "coroutine threaded"));

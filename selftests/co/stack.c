@@ -246,7 +246,7 @@ TEST(overflow_reported)
 
 	status = child(overflow, said, sizeof(said));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	EXPECT_NE(NULL, strstr(said, "stack overflow: stack worker 7: limit 12288 bytes"));
+	EXPECT_NE(NULL, strstr(said, "stack overflow: stack worker 7: all 12288 bytes are used"));
 	/* the backtrace: a frame a line at least */
 	EXPECT_NE(NULL, strstr(said, "[0x"));
 
