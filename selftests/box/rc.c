@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rc: objects go with their last owner; circles against reachability. */
+/*
+ * rc: objects are freed with their last reference; cycles against reachability.
+ */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * file: reading and writing files that nobody can wait for.
+ * file: reading and writing files whose readiness cannot be polled.
  *
  * epoll refuses a regular file and poll() calls it ready, whether or not its
  * pages are in memory.  preadv2() and pwritev2() are this program's own, so that

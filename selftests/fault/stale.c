@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Nobody ever reads what somebody else wrote.  Memory is written full of a
+ * No process ever reads what another one wrote.  Memory is filled with a
  * pattern and released in every way there is; then all memory that can be
  * allocated is read.  Means most on a kernel booted with init_on_alloc=0
  * page_poison=1, where the page allocator clears nothing.

@@ -6,9 +6,9 @@
  *	the program	A = C's only holder: A -> C, B -> nothing
  *	after		nobody who is grey leads to C
  *
- * The collector's thread stands still in its event while the program does that:
- * A is new, so black; B is an old object that is not scanned yet.  Stored by
- * plain assignments, C is lost with a barrier that the program does not call.
+ * The collector's thread waits in its event while the program does that: A is
+ * new, so black; B is an old object that is not scanned yet.  Stored by plain
+ * assignments, C is lost with a barrier that the program does not call.
  */
 #include <semaphore.h>
 

@@ -4,7 +4,7 @@
  * forks go on.  Every object carries what it must hold; one that was freed while
  * it was reached, or handed out twice, is noticed when it is next visited.
  *
- * SHIM_GC_MODE, SHIM_GC_VERIFY and SHIM_GC_PERCENT make it another torture.
+ * SHIM_GC_MODE, SHIM_GC_VERIFY and SHIM_GC_PERCENT vary it.
  *
  * Usage: torture [-s SECONDS | -n ROUNDS] [-t THREADS] [-f FORKS] [-c COLLECTS]
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A split block with a page that somebody holds stays split. */
+/* A split block with a pinned page stays split. */
 #include "harness.h"
 #include <fcntl.h>
 #include <sys/uio.h>

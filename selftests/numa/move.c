@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Blocks go to another node when they are told to, by HUGEARENA_IOC_MOVE and by
- * parameter empty_node, and nobody loses a byte by it.
+ * Blocks move to another node on request, by HUGEARENA_IOC_MOVE and by
+ * parameter empty_node, and no byte is lost.
  */
 #include "harness.h"
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory fails as a machine check says it: the kernel marks the one page, and
- * asks nobody.  No block with such a page is handed out again, whatever it came
+ * Memory fails as after a machine check: the kernel marks the one page, without
+ * a callback.  No block with such a page is handed out again, whatever it came
  * from, nor is it freed.
  */
 #include "harness.h"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading the reports: almost everybody may, and nobody has to wait for a reader. */
+/*
+ * Reading the reports: almost every user may, and no process has to wait for a
+ * reader.
+ */
 #include "harness.h"
 #include <pthread.h>
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which memory cgroup pays: the arena's, for all but the pool's blocks. */
+/*
+ * Which memory cgroup is charged: the arena's, for all but the pool's blocks.
+ */
 #include "harness.h"
 #include <signal.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that sit in a pipe while their block is released: they are nobody
- * else's until the pipe has let go.
+ * Pages that sit in a pipe while their block is released: they are not handed
+ * out until the pipe has released them.
  */
 #include "harness.h"
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A shared arena lives as long as anybody has its file or maps it, in whatever
- * order they go; and not longer.
+ * A shared arena lives as long as any process has its file or maps it, in
+ * whatever order these end, and no longer.
  */
 #include "peer.h"
 #include <signal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A shared arena is one memory: for who made it, who got its file, who was
- * forked, and at each address it is mapped at.
+ * A shared arena is one memory: for its maker, for processes that got its file
+ * or were forked, and at each address it is mapped at.
  */
 #include "peer.h"
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who is charged for a shared arena: its maker's quota, whichever process
- * touches it, and the memory cgroup of who touches it first.
+ * touches it, and the memory cgroup of the task that touches it first.
  */
 #include "peer.h"
 #include "memcg.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * abi_sizes: every size at which something changes, many objects of each, and
- * every byte looked at.
+ * every byte checked.
  *
- * The bounds are those of the classes, as shim_ctl() tells them, and a byte more
- * and less; the last class, and the first size that is none's.
+ * The bounds are those of the classes, as shim_ctl() tells them, and a byte
+ * more and less; the last class, and the first size beyond it.
  */
 #include <errno.h>
 #include <malloc.h>

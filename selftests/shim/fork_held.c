@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fork_held: fork() while something is held that somebody else waits for.
+ * fork_held: fork() while something is held that another thread waits for.
  *
  * Streams that allocate while they are flushed, a signal handler that forks in
  * the middle of malloc(), handlers of fork() that are older than the first

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * memcg: shapes of use in a memory control group that is a little larger than
- * what they have alive.  A shape that is killed there has kept memory that
- * nobody used.
+ * what they have alive.  If one is killed there, the heap has kept unused
+ * memory.
  */
 #include <errno.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owner: a program with its own malloc() and free(), and without its own operator
- * new, as a C++ program with an allocator linked in may be.  Whoever serves new
- * must serve delete.
+ * owner: a program with its own malloc() and free(), and without its own
+ * operator new, as a C++ program with an allocator linked in may be.  The
+ * library that serves new must serve delete.
  */
 #include <stddef.h>
 #include <stdlib.h>

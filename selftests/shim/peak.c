@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * peak: what the heap takes for what is live.
+ * peak: how much memory the heap takes for its live bytes.
  *
  * Each shape runs in the test's own process, which the harness makes by fork().
- * The page heap's numbers are looked at after each step; where memory is
- * anonymous, the kernel's high-water mark of the process counts as well.
+ * The page heap's numbers are read after each step; where memory is anonymous,
+ * the kernel's high-water mark of the process counts as well.
  */
 #include <errno.h>
 #include <stdint.h>

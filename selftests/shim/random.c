@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An object's address cannot be foreseen: of processes that do the same, each bit
- * from that of a page to that of two terabytes is set in some and clear in others.
+ * An object's address cannot be predicted: among processes that do the same,
+ * each bit from that of a page to that of two terabytes is set in some and
+ * clear in others.
  */
 #include <stdint.h>
 #include <stdlib.h>

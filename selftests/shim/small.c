@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A small process is small by every measure that somebody may limit: data, locked
+ * A small process is small by every measure that can be limited: data, locked
  * memory, address space.  The numbers are the C library's own and 4 MiB.
  */
 #include <stdio.h>

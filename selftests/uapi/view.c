@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HUGEARENA_IOC_VIEW: look at another process's arena, and only look. */
+/* HUGEARENA_IOC_VIEW: inspect another process's arena, without changing it. */
 #include "harness.h"
 #include <signal.h>
 #include <sys/ioctl.h>
