@@ -13,7 +13,7 @@
 #include "transfer.h"
 
 #define TICK_NS		500000000u	/* between two checks for idle CPUs */
-#define QUIET_TICKS	2u		/* after so many checks without a miss a CPU is idle: 1 s */
+#define QUIET_TICKS	2u		/* then a CPU is idle: after 1 s */
 
 static void slab_empty(struct percpu_slab *slab)
 {
