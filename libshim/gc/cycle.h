@@ -95,11 +95,6 @@ void cycle_set_period(uint64_t ns);
 void cycle_publish(void);
 
 /**
- * cycle_wait - until the collection that goes on has ended
- */
-void cycle_wait(void);
-
-/**
  * cycle_set_mode - choose how collections run
  * @mode: enum shim_gc_mode; called once
  */
