@@ -133,7 +133,7 @@ void cycle_count_pause(uint64_t ns)
 void cycle_give_up(void)
 {
 	if (!cycle_stat.failed++)
-		gclog("a thread cannot be stopped because it blocks signal %d: nothing is collected",
+		gclog("a thread cannot be stopped, it blocks signal %d: nothing is collected",
 		      stop_signal());
 }
 

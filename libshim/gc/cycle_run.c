@@ -238,7 +238,7 @@ static bool begin(void)
 	if (mode == SHIM_GC_DIRTY && !clear_all()) {
 		stop_start();
 		cycle_unlock_all();
-		gclog("cannot see which pages are written to: threads are stopped for all of a collection from now on");
+		gclog("written pages are not reported: threads stop for all of it from now on");
 		pacer_set_beside(false);
 		set_mode(SHIM_GC_STOP);
 		return false;

@@ -60,7 +60,7 @@ static __attribute__((constructor)) void register_fork(void)
 	if (seam_is_here())
 		seam_on_fork(SEAM_GC, &fork_ops);
 	else if (pthread_atfork(fork_prepare, fork_parent, fork_child))
-		gclog("no memory for fork handlers: the child of a fork must not use the collector");
+		gclog("no memory for fork handlers: a forked child must not use the collector");
 }
 
 /* A number with K, M or G behind it. */
