@@ -46,7 +46,7 @@ struct cycle_stat {
 extern struct cycle_stat cycle_stat __attribute__((visibility("hidden")));
 
 /**
- * cycle_collect - run run a whole collection
+ * cycle_collect - make a whole collection
  * @reason: why
  *
  * No lock held.
