@@ -238,7 +238,7 @@ static bool begin(void)
 	if (mode == SHIM_GC_DIRTY && !clear_all()) {
 		stop_start();
 		cycle_unlock_all();
-		gclog("written pages are not reported: threads stop for all of it from now on");
+		gclog("pages cannot be watched: all threads stop for whole collections now");
 		pacer_set_beside(false);
 		set_mode(SHIM_GC_STOP);
 		return false;
