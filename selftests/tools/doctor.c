@@ -2,7 +2,11 @@
 /* hugearena doctor and adopt: every cause is named, and what fixes it. */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,7 +35,27 @@ static bool mends(json_t *root, const char *id)
 	       json_text_at(f, "fix");
 }
 
-enum { AS_IT_IS, AS_NOBODY, NO_THP };
+enum { AS_IT_IS, AS_NOBODY, NO_THP, FILTERED, NO_DEVICES };
+
+/* A filter of system calls that allows all. */
+static int filter_install(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 1, .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+/* Its own /dev, with nothing in it. */
+static int devices_hide(void)
+{
+	return unshare(CLONE_NEWNS) ||
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	       mount("tmpfs", "/dev", "tmpfs", 0, NULL);
+}
 
 /* Start a program that waits for its standard input to end. */
 static pid_t start(int *in, const char *preload, const char *backend, int how,
@@ -53,6 +77,10 @@ static pid_t start(int *in, const char *preload, const char *backend, int how,
 			setenv("SHIM_BACKEND", backend, 1);
 		if (how == NO_THP)
 			prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+		if (how == FILTERED && filter_install())
+			_exit(1);
+		if (how == NO_DEVICES && devices_hide())
+			_exit(1);
 		if (how == AS_NOBODY &&
 		    (setgid(65534) || setuid(65534)))
 			_exit(1);
@@ -245,6 +273,52 @@ TEST(on_blocks_or_told_why_not)
 	end(pid, in);
 	ASSERT_NE(NULL, root);
 	EXPECT_TRUE(mends(root, "not_in_group"));
+	json_decref(root);
+}
+
+#define DEVICE	"/dev/hugearena"
+#define AWAY	"/dev/hugearena.away"
+
+/* It cannot see, could not open, or may not have the device. */
+TEST(the_device_kept_away)
+{
+	char path[PATH_MAX];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	TOOL_NEED_MODULE();
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	pid = start(&in, shim_path(), NULL, NO_DEVICES, path);
+	root = doctor(pid, "device_hidden");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "device_hidden"));
+	json_decref(root);
+
+	/* it was not there when they began */
+	ASSERT_EQ(0, rename(DEVICE, AWAY));
+	root = tool_json("doctor --json");
+	pid = start(&in, shim_path(), NULL, AS_IT_IS, path);
+	json_decref(doctor(pid, "libshim"));
+	EXPECT_EQ(0, rename(AWAY, DEVICE));
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "device_missing"));
+	json_decref(root);
+	root = doctor(pid, "device_unused");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "device_unused"));
+	json_decref(root);
+
+	ASSERT_EQ(0, rename(DEVICE, AWAY));
+	pid = start(&in, shim_path(), NULL, FILTERED, path);
+	json_decref(doctor(pid, "libshim"));
+	EXPECT_EQ(0, rename(AWAY, DEVICE));
+	root = doctor(pid, "seccomp");
+	end(pid, in);
+	ASSERT_NE(NULL, root);
+	EXPECT_TRUE(mends(root, "seccomp"));
 	json_decref(root);
 }
 
