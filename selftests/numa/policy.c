@@ -41,31 +41,37 @@ FIXTURE_TEARDOWN(policy)
 	close(self->dev);
 }
 
-/* Touch all blocks, wherever this runs; how many are not on @node. */
-static int elsewhere(int dev, int ask, int node, int pause_us)
+struct where {
+	const struct memcg *cg;
+	int dev, node, ask, reserve;
+};
+
+/*
+ * Touch all blocks, wherever this runs; how many are not on the node.  With a
+ * reserve, some of them come from there.
+ */
+static int elsewhere(const struct where *w, int ask)
 {
 	struct hugearena_block b;
+	struct hugearena_stat st;
 	struct arena a;
 	int i, n = 0;
 
-	if (arena_make_on(&a, dev, BLOCKS, ask))
+	if (arena_make_on(&a, w->dev, BLOCKS, ask))
 		return 100;
+	if (w->reserve &&
+	    (!reserve_grow(&a, 0, 2) || arena_punch(&a, 0, a.size)))
+		return 103;
 	for (i = 0; i < BLOCKS; i++) {
 		byte_write(a.base + i * BLOCK_LEN, 1);
-		/* time for the reserve */
-		if (pause_us)
-			usleep(pause_us);
 		if (arena_block(&a, i, &b))
 			return 101;
-		n += b.node != node;
+		n += b.node != w->node;
 	}
+	if (w->reserve && (arena_stat(&a, &st) || !st.fault_reserve))
+		return 104;
 	return n;
 }
-
-struct where {
-	const struct memcg *cg;
-	int dev, node, ask, pause_us;
-};
 
 static int in_cpuset(void *arg)
 {
@@ -73,7 +79,7 @@ static int in_cpuset(void *arg)
 
 	if (memcg_enter(w->cg))
 		return 102;
-	return elsewhere(w->dev, w->ask, w->node, w->pause_us);
+	return elsewhere(w, w->ask);
 }
 
 TEST_F(policy, cpuset)
@@ -81,7 +87,7 @@ TEST_F(policy, cpuset)
 	struct where w = {
 		.cg = &self->cg,
 		.dev = self->dev,
-		.pause_us = variant->reserve ? 50000 : 0,
+		.reserve = variant->reserve,
 	};
 	char path[256], root[256];
 
@@ -107,14 +113,14 @@ static int bound(void *arg)
 
 	if (syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)))
 		return 102;
-	return elsewhere(w->dev, HUGEARENA_NODE_LOCAL, w->node, w->pause_us);
+	return elsewhere(w, HUGEARENA_NODE_LOCAL);
 }
 
 TEST_F(policy, bind)
 {
 	struct where w = {
 		.dev = self->dev,
-		.pause_us = variant->reserve ? 50000 : 0,
+		.reserve = variant->reserve,
 	};
 
 	for (w.node = 0; w.node < 2; w.node++)
