@@ -32,6 +32,9 @@ pageheap_bits := pageheap_bits
 PROGRAMS += pageheap
 pageheap := $(heap) fake_backend fake_conf
 
+PROGRAMS += pageheap_refused
+pageheap_refused := $(heap) fake_backend fake_conf
+
 PROGRAMS += pageheap_grow
 pageheap_grow := $(heap) fake_backend fake_conf
 
