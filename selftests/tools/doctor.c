@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -319,6 +320,35 @@ TEST(the_device_kept_away)
 	end(pid, in);
 	ASSERT_NE(NULL, root);
 	EXPECT_TRUE(mends(root, "seccomp"));
+	json_decref(root);
+}
+
+/* Sixteen MiB of an arena, by who may not pass the caps: 0 if they are refused. */
+static int refused(void *arg)
+{
+	struct arena a;
+
+	if (user_become(65534) || arena_make(&a, 8))
+		return 2;
+	return !madvise(a.base, 8 * BLOCK_LEN, MADV_POPULATE_WRITE);
+}
+
+/* A cap that has refused memory, and one that is there. */
+TEST(limits)
+{
+	json_t *root;
+
+	TOOL_NEED_MODULE();
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, param_write("max_mb", 4));
+	ASSERT_EQ(0, chmod(DEVICE, 0666));
+	EXPECT_EQ(0, child_run(refused, NULL));
+	root = tool_json("doctor --json");
+	EXPECT_EQ(0, params_reset());
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(TOOL_FOUND, tool_status);
+	EXPECT_NE(NULL, finding(root, "limit"));
+	EXPECT_TRUE(mends(root, "quota_denied"));
 	json_decref(root);
 }
 
