@@ -19,7 +19,7 @@ PAGE_SHIFT = 13
 AREA_SHIFT = 26
 AREA_PAGES = 1 << (AREA_SHIFT - PAGE_SHIFT)
 LARGE = 255
-STATES = ["dead", "free", "in use", "kept"]
+STATES = ["dead", "in use", "kept"]
 
 
 def address_bits():
