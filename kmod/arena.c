@@ -138,6 +138,8 @@ void ha_arena_retire(struct ha_arena *a)
 		/* what it shared with us may now belong to it exclusively */
 		ha_arena_upkeep_soon(s);
 	}
+	/* not to be found any more, and yet it has its share: see ha_cow_claim() */
+	f->leaving++;
 	mutex_unlock(&f->lock);
 	WRITE_ONCE(a->retired, true);
 	if (cancel_delayed_work(&a->upkeep))
@@ -145,6 +147,11 @@ void ha_arena_retire(struct ha_arena *a)
 	down_write(&a->rw);
 	ha_arena_empty(a);
 	up_write(&a->rw);
+	mutex_lock(&f->lock);
+	f->leaving--;
+	WRITE_ONCE(f->left, f->left + 1);
+	mutex_unlock(&f->lock);
+	wake_up_all(&f->gone);
 	ha_source_exit(&a->source);
 }
 
@@ -290,6 +297,7 @@ struct ha_family *ha_family_new(const struct hugearena_create *c,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&f->ref);
 	mutex_init(&f->lock);
+	init_waitqueue_head(&f->gone);
 	INIT_LIST_HEAD(&f->arenas);
 	f->upkeep = upkeep;
 	f->nblocks = c->size >> HA_BLOCK_SHIFT;

@@ -86,6 +86,10 @@ enum ha_arena_counter {
  * @node: preferred NUMA node
  * @seals: HUGEARENA_SEAL_* of a shared arena, guarded by @lock; none is ever
  *	taken off
+ * @leaving: arenas that are off the list and have not dropped their memory yet,
+ *	guarded by @lock
+ * @left: arenas that have, ever; changed under @lock
+ * @gone: woken when @left changes
  * @name: for reports
  */
 struct ha_family {
@@ -103,6 +107,9 @@ struct ha_family {
 	pgoff_t guard_mask;
 	int node;
 	u32 seals;
+	unsigned int leaving;
+	unsigned long left;
+	wait_queue_head_t gone;
 	char name[HUGEARENA_NAME_LEN];
 };
 

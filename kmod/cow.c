@@ -590,7 +590,8 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 	struct ha_family *f = a->family;
 	struct ha_arena *c;
 	struct ha_block *b;
-	bool gained = false;
+	bool gained = false, leaving;
+	unsigned long left;
 
 	/* one at a time, or each takes the references of the others for pins */
 	mutex_lock(&f->lock);
@@ -610,6 +611,11 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 	gained = gained || page_is_ours(a, index, i, held);
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
+	leaving = f->leaving;
+	left = f->left;
 	mutex_unlock(&f->lock);
-	return gained;
+	if (gained || !leaving)
+		return gained;
+	/* who is on his way out takes his share off the block in a moment */
+	return !wait_event_killable(f->gone, READ_ONCE(f->left) != left);
 }

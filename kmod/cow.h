@@ -86,7 +86,8 @@ struct page *ha_cow_peek(struct ha_arena *a, pgoff_t index, int i);
  * The older arena continues: those forked from @a, or from its children, lose
  * the block where they share it (HA_LOST_ENTRY), so that @a can write to it in
  * place.  hugetlb does the same when its pool is empty.  A child takes nothing
- * from its parent.
+ * from its parent.  Waits for a relative that is about to end, if nothing else
+ * helps: it has left the family's list and still has its share of the blocks.
  *
  * Return: whether anything was gained, and the fault is worth another try.
  */
