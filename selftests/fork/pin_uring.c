@@ -12,7 +12,7 @@
 
 FIXTURE(pin_uring) {
 	struct arena a;
-	struct uring u;
+	struct io_uring u;
 	int pipe[2];
 	char *at;
 	char buf[LEN];
@@ -23,19 +23,19 @@ FIXTURE_SETUP(pin_uring)
 	ASSERT_EQ(0, params_reset());
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	ASSERT_EQ(0, pipe(self->pipe));
-	ASSERT_EQ(0, uring_open(&self->u));
+	ASSERT_EQ(0, io_uring_queue_init(URING_ENTRIES, &self->u, 0));
 	self->at = self->a.base + BLOCK_LEN + 5 * OS_PAGE;
 	memset(self->a.base, 'o', self->a.size);
 }
 
 FIXTURE_TEARDOWN(pin_uring)
 {
-	uring_close(&self->u);
+	io_uring_queue_exit(&self->u);
 	arena_drop(&self->a);
 }
 
 /* Something arrives in the registered buffer, filled with @c. */
-static int arrive(struct uring *u, int pipe[2], char *at, char *buf, char c)
+static int arrive(struct io_uring *u, int pipe[2], char *at, char *buf, char c)
 {
 	memset(buf, c, LEN);
 	if (write(pipe[1], buf, LEN) != LEN)
@@ -119,17 +119,17 @@ TEST_F(pin_uring, registered_by_the_child)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		struct uring u;
+		struct io_uring u;
+		int err;
 
 		/* its own memory, written, so that nothing is shared there */
 		memset(self->a.base, 'c', self->a.size);
-		if (uring_open(&u))
+		if (io_uring_queue_init(URING_ENTRIES, &u, 0))
 			_exit(1);
-		if (uring_register(&u, self->a.base + BLOCK_LEN,
-				   BLOCK_LEN)) {
-			/* EFAULT while the arena is still shared is legal */
-			_exit(errno == EFAULT ? 0 : 2);
-		}
+		err = uring_register(&u, self->a.base + BLOCK_LEN, BLOCK_LEN);
+		/* EFAULT while the arena is still shared is legal */
+		if (err)
+			_exit(err == -EFAULT ? 0 : 2);
 		if (arrive(&u, self->pipe, self->at, self->buf, 'x'))
 			_exit(3);
 		_exit(bytes_other(self->at, LEN, 'x') ? 4 : 0);
@@ -151,7 +151,7 @@ TEST_F(pin_uring, can_be_registered_again_after_the_child_is_gone)
 	for (i = 0; i < 1200; i++) {
 		memset(self->a.base, 'p', self->a.size);
 		ret = uring_register(&self->u, self->a.base, self->a.size);
-		if (!ret || errno != EFAULT)
+		if (ret != -EFAULT)
 			break;
 		usleep(50000);
 	}

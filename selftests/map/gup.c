@@ -77,13 +77,13 @@ TEST_F(gup, vmsplice)
 
 TEST_F(gup, io_uring_registered_buffer)
 {
-	struct uring u;
+	struct io_uring u;
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
 	if (!uring_takes_arenas())
 		SKIP(return, "this kernel registers no memory of files");
-	ASSERT_EQ(0, uring_open(&u));
+	ASSERT_EQ(0, io_uring_queue_init(URING_ENTRIES, &u, 0));
 	pages_fill(self->a.base, BLOCK_LEN, 1);
 	ASSERT_EQ(0, uring_register(&u, self->a.base, 2 * BLOCK_LEN));
 	ASSERT_EQ(4 * OS_PAGE, uring_write_fixed(&u, fds[1],
@@ -93,8 +93,8 @@ TEST_F(gup, io_uring_registered_buffer)
 						BLOCK_LEN, 4 * OS_PAGE));
 	EXPECT_EQ(0, memcmp(self->a.base + OS_PAGE, self->a.base + BLOCK_LEN,
 			    4 * OS_PAGE));
-	EXPECT_EQ(0, uring_unregister(&u));
-	uring_close(&u);
+	EXPECT_EQ(0, io_uring_unregister_buffers(&u));
+	io_uring_queue_exit(&u);
 }
 
 TEST_F(gup, proc_self_mem)

@@ -11,7 +11,7 @@
 
 FIXTURE(pin_uring) {
 	struct arena a;
-	struct uring u;
+	struct io_uring u;
 	int pipe[2];
 	char *at;
 	char buf[LEN];
@@ -33,7 +33,7 @@ FIXTURE_SETUP(pin_uring)
 	ASSERT_EQ(0, pool_fill(variant->pool_mb));
 	ASSERT_EQ(0, arena_make(&self->a, BLOCKS));
 	ASSERT_EQ(0, pipe(self->pipe));
-	ASSERT_EQ(0, uring_open(&self->u));
+	ASSERT_EQ(0, io_uring_queue_init(URING_ENTRIES, &self->u, 0));
 	memset(self->a.base, 'o', self->a.size);
 	self->at = self->a.base + BLOCK_LEN;
 	ASSERT_EQ(0, uring_register(&self->u, self->at, BLOCK_LEN));
@@ -41,12 +41,12 @@ FIXTURE_SETUP(pin_uring)
 
 FIXTURE_TEARDOWN(pin_uring)
 {
-	uring_close(&self->u);
+	io_uring_queue_exit(&self->u);
 	arena_drop(&self->a);
 	params_reset();
 }
 
-static int arrive(struct uring *u, int pipe[2], char *at, char *buf, char c)
+static int arrive(struct io_uring *u, int pipe[2], char *at, char *buf, char c)
 {
 	memset(buf, c, LEN);
 	if (write(pipe[1], buf, LEN) != LEN)
