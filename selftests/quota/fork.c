@@ -247,4 +247,39 @@ TEST_F(fork, a_thread_writes_while_another_forks)
 	EXPECT_EQ(0, child_run(writes_beside_forks, &self->dev));
 }
 
+/* Nor does a grandchild that comes while its grandparent writes. */
+static int writes_beside_a_forking_child(void *arg)
+{
+	int go = gate_open();
+	unsigned int n = 1;
+	struct arena a;
+	pid_t pid;
+	int i;
+
+	if (fill(*(int *)arg, &a, 0))
+		return 100;
+	for (i = 0; i < 20; i++) {
+		pid = child_fork();
+		if (!pid) {
+			gate_post(go);
+			pid = child_fork();
+			if (!pid)
+				_exit(0);
+			_exit(pid < 0 || child_wait(pid));
+		}
+		gate_wait(go);
+		pages_fill(a.base, a.size, ++n);
+		if (child_wait(pid))
+			return 101;
+		if (pages_wrong(a.base, a.size, n))
+			return 102;
+	}
+	return 0;
+}
+
+TEST_F(fork, a_child_forks_while_its_parent_writes)
+{
+	EXPECT_EQ(0, child_run(writes_beside_a_forking_child, &self->dev));
+}
+
 TEST_HARNESS_MAIN
