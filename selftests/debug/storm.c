@@ -76,7 +76,9 @@ int main(void)
 		if (pthread_create(&t[i], NULL, allocates, (void *)i))
 			ksft_exit_fail_msg("no thread\n");
 	setitimer(ITIMER_REAL, &every, NULL);
-	while (time(NULL) < end)
+	/* a busy machine may get to nothing in all that time */
+	while (time(NULL) < end || signals <= seconds ||
+	       !__atomic_load_n(&rounds, __ATOMIC_RELAXED))
 		usleep(100000);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < THREADS; i++)
