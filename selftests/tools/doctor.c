@@ -482,6 +482,95 @@ TEST(a_unit_before_it_runs)
 	unit_gone();
 }
 
+/* The unit's process runs, on libshim, and cannot have the device. */
+TEST(a_unit_that_runs)
+{
+	char path[PATH_MAX], lines[512];
+	json_t *root;
+	pid_t pid;
+	int in;
+
+	TOOL_NEED_MODULE();
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	ASSERT_EQ(0, rename(DEVICE, AWAY));
+	pid = start(&in, shim_path(), NULL, AS_IT_IS, path);
+	json_decref(doctor(pid, "libshim"));
+	EXPECT_EQ(0, rename(AWAY, DEVICE));
+	snprintf(lines, sizeof(lines),
+		 "LoadState=loaded\nMainPID=%d\nDevicePolicy=closed\nUser=redis\n"
+		 "PrivateDevices=no\nDeviceAllow=/dev/null rw\n"
+		 "Environment=LD_PRELOAD=libshim.so.0\nSupplementaryGroups=hugearena\n",
+		 pid);
+	unit_says(lines);
+	root = tool_json("doctor --json redis-server");
+	end(pid, in);
+	unit_gone();
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, finding(root, "libshim"));
+	EXPECT_TRUE(mends(root, "device_closed"));
+	json_decref(root);
+}
+
+/* Somebody who may not open the device asks. */
+static int asks(void *arg)
+{
+	json_t *root;
+	bool told;
+
+	if (user_become(65534))
+		return 2;
+	root = tool_json("doctor --json");
+	told = root && finding(root, "device_refused");
+	json_decref(root);
+	return !told;
+}
+
+TEST(the_device_refused)
+{
+	TOOL_NEED_MODULE();
+	ASSERT_EQ(0, chmod(DEVICE, 0660));
+	EXPECT_EQ(0, child_run(asks, NULL));
+	EXPECT_EQ(0, chmod(DEVICE, 0666));
+}
+
+/* Another version's library: its table begins with another word. */
+TEST(a_library_of_another_version)
+{
+	static const char other[] = "/tmp/libshim-other.so", word[] = "shimview";
+	char path[PATH_MAX], *image, *p;
+	json_t *root;
+	struct stat st;
+	int fd, in, n = 0;
+	size_t left;
+	pid_t pid;
+
+	fd = open(shim_path(), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fstat(fd, &st));
+	image = malloc(st.st_size);
+	ASSERT_EQ(st.st_size, read(fd, image, st.st_size));
+	close(fd);
+	left = st.st_size;
+	for (p = image; (p = memmem(p, left, word, strlen(word)));
+	     p++, left = image + st.st_size - p, n++)
+		p[0] = 'S';
+	ASSERT_LT(0, n);
+	fd = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(st.st_size, write(fd, image, st.st_size));
+	close(fd);
+	free(image);
+
+	snprintf(path, sizeof(path), "%s/subject", tool_dir());
+	pid = start(&in, other, NULL, AS_IT_IS, path);
+	root = doctor(pid, "other_version");
+	end(pid, in);
+	unlink(other);
+	ASSERT_NE(NULL, root);
+	EXPECT_NE(NULL, finding(root, "other_version"));
+	json_decref(root);
+}
+
 TEST(adopted_and_back)
 {
 	static const char dir[] = "/tmp/doctor-root";
