@@ -63,14 +63,18 @@ static int table_check(struct shim *s)
 
 static int map_try(struct shim *s, const struct map *m)
 {
+	int err;
+
 	snprintf(s->path, sizeof(s->path), "%s", m->name);
-	return symbol_find(s->pid, m, "shim_inspect", &s->addr) ? -ENOENT : 0;
+	err = symbol_find(s->pid, m, "shim_inspect", &s->addr);
+	return err == -EPERM ? -EACCES : err == -EACCES || !err ? err : -ENOENT;
 }
 
 static int find(struct shim *s)
 {
 	struct maps maps;
 	int err = proc_maps(s->pid, &maps, false);
+	bool denied = false;
 	size_t i;
 
 	if (err)
@@ -81,17 +85,20 @@ static int find(struct shim *s)
 		const char *base = strrchr(maps.v[i].name, '/');
 
 		if (!maps.v[i].offset && base &&
-		    !strncmp(base, "/libshim", 8))
+		    !strncmp(base, "/libshim", 8)) {
 			err = map_try(s, &maps.v[i]);
+			denied |= err == -EACCES;
+		}
 	}
 	for (i = 0; i < maps.n && err; i++)
 		if (!maps.v[i].offset && maps.v[i].kind == KIND_PROGRAM &&
 		    maps.v[i].name[0]) {
 			err = map_try(s, &maps.v[i]);
+			denied |= err == -EACCES;
 			break;
 		}
 	proc_maps_free(&maps);
-	return err;
+	return err && denied ? -EACCES : err;
 }
 
 int shim_open(struct shim *s, pid_t pid)

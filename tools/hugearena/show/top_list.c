@@ -133,8 +133,10 @@ static void look(struct top *top, pid_t pid, const struct kmod_arena *arenas,
 	if (!p->now.rss)	/* a kernel thread, or ending */
 		return;
 	p->seen = true;
+	/* from 7.2 on the one may be read where the other may not */
 	top->hidden += p->now.rollup_err == -EACCES ||
-		       p->now.rollup_err == -EPERM;
+		       p->now.rollup_err == -EPERM ||
+		       p->now.shim_err == -EACCES;
 	seconds = (double)(p->now.when - before.when) / 1e9;
 	if (!p->fresh) {
 		p->faults = rate(p->now.minor + p->now.major,
