@@ -29,17 +29,17 @@ static double site(json_t *root, const char *name, const char *key)
 
 /*
  * With 1 KiB between samples, 4 MB of small objects are 4,000 samples: the
- * standard deviation is 1.6 %, 5 % are three of them.
+ * standard deviation is 1.6 %, and 9 % are more than five of them.
  */
 static void mix_expect(struct __test_metadata *_metadata, json_t *root,
 		       double churn)
 {
-	EXPECT_NEAR_REL(SMALL, site(root, "site_small", "bytes"), 0.05);
-	EXPECT_NEAR_REL(40000, site(root, "site_small", "objects"), 0.05);
+	EXPECT_NEAR_REL(SMALL, site(root, "site_small", "bytes"), 0.09);
+	EXPECT_NEAR_REL(40000, site(root, "site_small", "objects"), 0.09);
 	EXPECT_NEAR_REL(MIDDLE, site(root, "site_middle", "bytes"), 0.05);
 	EXPECT_NEAR_REL(LARGE, site(root, "site_large", "bytes"), 0.05);
 	EXPECT_NEAR_REL(SMALL + MIDDLE + LARGE + churn,
-			site(root, "mix", "bytes"), 0.05);
+			site(root, "mix", "bytes"), 0.09);
 }
 
 /* A whole one: it gets its name last. */
@@ -69,7 +69,7 @@ TEST(live_of_a_process_sampled_from_the_start)
 	root = tool_json("profile --what total --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	mix_expect(_metadata, root, SMALL);
-	EXPECT_NEAR_REL(SMALL, site(root, "site_churn", "bytes"), 0.05);
+	EXPECT_NEAR_REL(SMALL, site(root, "site_churn", "bytes"), 0.09);
 	json_decref(root);
 	subject_end(&s);
 }
