@@ -171,7 +171,7 @@ static void here_look(void)
 void percpu_last_look(void)
 {
 	bool twice = false, inside = false;
-	struct percpu_slab *slab;
+	const struct percpu_slab *slab;
 	unsigned int cpu;
 	struct misuse m = { 0 };
 
@@ -181,13 +181,16 @@ void percpu_last_look(void)
 	 */
 	if (!percpu.rseq || !own_is_single() || !shim_lock_try(&percpu.lock))
 		return;
+	/*
+	 * with nobody to keep away, slabs are only read: a child of fork() that
+	 * ends copies no page of them for this
+	 */
 	for (cpu = 0; cpu < percpu.ncpus && !twice && !inside; cpu++) {
-		slab = own_take(cpu);
-		if (!slab)
+		slab = __atomic_load_n(&percpu_hot.slab[cpu], __ATOMIC_RELAXED);
+		if (percpu_is_closed(slab))
 			continue;
 		twice = slab_misuse(slab, &m);
 		inside = !twice && slab_interior(slab, &m);
-		own_give(slab, cpu);
 	}
 	shim_lock_release(&percpu.lock);
 	if (twice)
