@@ -102,15 +102,14 @@ static void page_check(void)
 	abort();
 }
 
-/* What was chosen, for who wants to know, or asked for what is not to be had. */
+/* Says what was chosen if asked to, and that kmod was asked for in vain. */
 static void say_ready(void)
 {
 	/* by pageheap_boot(), for good */
 	enum backend_id backend = backend_first();
 
 	if (shim_conf.backend == SHIM_BACKEND_KMOD && backend != BACKEND_KMOD)
-		shim_say("backend=kmod: %s does not open: %s ('hugearena doctor' says why)",
-			 "/dev/hugearena", "transparent huge pages");
+		shim_say("backend=kmod: /dev/hugearena does not open, so blocks are transparent huge pages; 'hugearena doctor' says why");
 	if (shim_conf.verbose)
 		shim_say("ready: caches use %s, blocks from backend %s",
 			 percpu_has_rseq() ? "restartable sequences" : "locks",
