@@ -109,7 +109,7 @@ static void say_ready(void)
 	enum backend_id backend = backend_first();
 
 	if (shim_conf.backend == SHIM_BACKEND_KMOD && backend != BACKEND_KMOD)
-		shim_say("backend=kmod: /dev/hugearena does not open, so blocks are transparent huge pages; 'hugearena doctor' says why");
+		shim_say("backend=kmod: /dev/hugearena does not open: see 'hugearena doctor'");
 	if (shim_conf.verbose)
 		shim_say("ready: caches use %s, blocks from backend %s",
 			 percpu_has_rseq() ? "restartable sequences" : "locks",
