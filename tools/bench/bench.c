@@ -495,7 +495,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = bench_options,
 		.parser = bench_option,
-		.doc = "Compare allocators on this machine by what some fifty programs cost.",
+		.doc = "Compare allocators on this machine by what some sixty programs cost.",
 	};
 	static struct bench bench = {
 		.rounds = 7, .budget = 850, .scale = 1

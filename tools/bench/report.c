@@ -223,6 +223,7 @@ int report_rst(const struct table *table, const char *path)
 		return -errno;
 	report_rst_table(file, table, TABLE_CPU);
 	report_rst_table(file, table, TABLE_PEAK);
+	report_rst_table(file, table, TABLE_MEAN);
 	return fclose(file) ? -errno : 0;
 }
 
@@ -276,9 +277,10 @@ int report_chart(const struct table *table, const char *path)
 		return -errno;
 	report_chart_data(file, table, TABLE_CPU);
 	report_chart_data(file, table, TABLE_PEAK);
+	report_chart_data(file, table, TABLE_MEAN);
 	/* beyond 4 times the best the length of a bar tells nothing more */
 	fprintf(file,
-		"set terminal svg size 1800,1100 noenhanced font 'sans,12'\n"
+		"set terminal svg size 2000,1650 noenhanced font 'sans,12'\n"
 		"set output '%s'\n"
 		"set datafile missing '?'\n"
 		"set style data histograms\n"
@@ -287,9 +289,10 @@ int report_chart(const struct table *table, const char *path)
 		"set xtics rotate by -45 scale 0\n"
 		"set ytics 0.5\nset grid ytics\nset yrange [0.9:4]\n"
 		"set key top right horizontal\n"
-		"set multiplot layout 2,1\n", path);
+		"set multiplot layout 3,1\n", path);
 	report_chart_plot(file, table, TABLE_CPU);
 	report_chart_plot(file, table, TABLE_PEAK);
+	report_chart_plot(file, table, TABLE_MEAN);
 	fprintf(file, "unset multiplot\n");
 	if (fclose(file))
 		return -errno;

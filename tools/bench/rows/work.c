@@ -25,7 +25,7 @@
 #define WORK_PAGE	4096
 
 static const struct work *const work_themes[] = {
-	work_pair, work_order, work_life, work_large,
+	work_pair, work_order, work_bulk, work_life, work_large,
 	work_thread, work_share, work_data, work_proc,
 };
 

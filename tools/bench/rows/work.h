@@ -46,6 +46,7 @@ extern const struct work work_pair[];
 extern const struct work work_order[];
 extern const struct work work_life[];
 extern const struct work work_large[];
+extern const struct work work_bulk[];
 extern const struct work work_thread[];
 extern const struct work work_share[];
 extern const struct work work_data[];
