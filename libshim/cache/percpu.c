@@ -128,6 +128,8 @@ void percpu_put(unsigned int cls, void *p)
 		transfer_put_at(percpu_domain(), cls, objs, n);
 	if (!percpu_push(cls, p))
 		transfer_put_at(percpu_domain(), cls, &p, 1);
+	if (transfer_wants(cls))
+		percpu_recall(cls);
 }
 
 void *percpu_get_uncached(unsigned int cls)

@@ -154,6 +154,24 @@ void percpu_tidy(bool all)
 	}
 }
 
+/**
+ * percpu_recall - give back what is cached of a class, since it is wanted
+ * @cls: the class
+ *
+ * Of this CPU and of the transfer caches; what other CPUs have goes when they are
+ * idle.
+ */
+void percpu_recall(unsigned int cls)
+{
+	struct percpu_own own;
+
+	if (own_begin(&own)) {
+		stack_drain(own.slab, cls, 0);
+		own_end(&own);
+	}
+	transfer_recall(cls);
+}
+
 static void here_look(void)
 {
 	struct percpu_own own;

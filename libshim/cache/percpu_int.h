@@ -136,6 +136,7 @@ void own_fork_child(void);
 
 /* percpu_idle.c; no lock is held. */
 void percpu_tidy(bool all);
+void percpu_recall(unsigned int cls);
 
 /* percpu_stack.c; see there. */
 unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,

@@ -138,6 +138,10 @@ void locked_put(unsigned int cls, void *p)
 
 			stack_drain(slab, cls, cap > n ? cap - n : cap / 2);
 		}
+		if (transfer_wants(cls)) {
+			stack_drain(slab, cls, 0);
+			transfer_recall(cls);
+		}
 		if (!slab_push(slab, cls, &p, 1)) {
 			shim_lock_release(&slab->lock);
 			transfer_put(cls, &p, 1);

@@ -191,6 +191,30 @@ void transfer_judge(unsigned int cls, const void *p)
 	central_judge(cls, p);
 }
 
+/*
+ * Among the oldest objects, bring those whose spans are the emptiest to the
+ * front: a span that gets its last object back is free, and objects come from the
+ * fullest ones first.  Two batches are looked at for each that goes, 2 us.
+ */
+#define LOOK_OBJS	(2 * SIZECLASS_BATCH_MAX)
+
+static void emptiest_first(void **objs, unsigned int n)
+{
+	unsigned int key[LOOK_OBJS], i, k, empty;
+	void *p;
+
+	for (i = 0; i < n; i++) {
+		p = objs[i];
+		empty = central_free_beside(p);
+		for (k = i; k && key[k - 1] < empty; k--) {
+			key[k] = key[k - 1];
+			objs[k] = objs[k - 1];
+		}
+		key[k] = empty;
+		objs[k] = p;
+	}
+}
+
 /* Move up to @n of the oldest objects down. */
 static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 {
@@ -203,6 +227,9 @@ static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 		shim_lock_acquire(&t->lock);
 		if (some > t->objs)
 			some = t->objs;
+		if (some && some < t->objs)
+			emptiest_first(t->slot, t->objs < LOOK_OBJS ?
+						t->objs : LOOK_OBJS);
 		if (some) {
 			memcpy(objs, t->slot, some * sizeof(*objs));
 			t->objs -= some;
@@ -250,6 +277,21 @@ void transfer_flush(void)
 	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom))
 		for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
 			transfer_drain(dom, cls, UINT32_MAX);
+}
+
+bool transfer_wants(unsigned int cls)
+{
+	return central_wants(cls);
+}
+
+void transfer_recall(unsigned int cls)
+{
+	unsigned int dom;
+
+	if (!central_called(cls))
+		return;
+	for (dom = 0; dom < TRANSFER_DOMAINS; dom = domain_next(dom))
+		transfer_drain(dom, cls, UINT32_MAX);
 }
 
 void transfer_squeeze(void)

@@ -73,6 +73,22 @@ static inline void transfer_put(unsigned int cls, void **objs, unsigned int n)
 }
 
 /**
+ * transfer_wants - should caches give back what they have of a class
+ * @cls: size class
+ *
+ * See central_wants().
+ */
+bool transfer_wants(unsigned int cls);
+
+/**
+ * transfer_recall - give back all objects of a class, if they are wanted
+ * @cls: size class
+ *
+ * Call it when what was in the caches above is here.
+ */
+void transfer_recall(unsigned int cls);
+
+/**
  * transfer_check - is a pointer an object of a class that somebody has
  * @cls: what pagemap_class() says of it
  * @p: the pointer

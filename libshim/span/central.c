@@ -38,6 +38,7 @@ struct central {
 	size_t valley;			/* the same, as of that burst */
 	uint32_t swings;		/* how often they came back after a burst */
 	bool burst;			/* spans are being purged, from @at on */
+	bool wanted;			/* see central_wants(); atomic */
 	struct span *at;
 	uint8_t at_list;
 } __attribute__((aligned(64)));
@@ -284,20 +285,21 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 
 /*
  * Half of what was in use is free again: give its memory back, one step with
- * each batch that is freed.  A process that sleeps afterwards makes no calls in
- * which a tick could do it.  A class that needed the memory again is left to
- * the ticks.
+ * each batch that is freed, and ask for what the caches have.  A process that
+ * sleeps afterwards makes no calls in which a tick could do it.  A class that
+ * needed the memory again is left to the ticks.
  */
 static void burst_fall(struct central *c)
 {
 	size_t used = objects_used(c);
 	size_t size = sizeclass_info[c - central].size;
 
-	if (used < c->peak / 2 && size >= PURGE_SIZE &&
-	    c->nfree * size >= BURST_BYTES && c->swings < BURST_SWINGS) {
+	if (used < c->peak / 2 && c->nfree * size >= BURST_BYTES &&
+	    c->swings < BURST_SWINGS) {
 		c->peak = used;
 		c->valley = used + 1;
-		c->burst = true;
+		__atomic_store_n(&c->wanted, true, __ATOMIC_RELAXED);
+		c->burst = size >= PURGE_SIZE;
 		c->at = NULL;
 		c->at_list = 0;
 	}
@@ -394,6 +396,25 @@ void central_put(unsigned int cls, void **objs, unsigned int n)
 		some = n < SIZECLASS_BATCH_MAX ? n : SIZECLASS_BATCH_MAX;
 		put_batch(cls, objs, some);
 	}
+}
+
+bool central_wants(unsigned int cls)
+{
+	return __atomic_load_n(&central[cls].wanted, __ATOMIC_RELAXED);
+}
+
+bool central_called(unsigned int cls)
+{
+	return __atomic_exchange_n(&central[cls].wanted, false,
+				   __ATOMIC_RELAXED);
+}
+
+unsigned int central_free_beside(const void *p)
+{
+	const struct span *s = pagemap_span(p);
+
+	/* what was freed twice may have no span any more */
+	return s ? __atomic_load_n(&s->nfree, __ATOMIC_RELAXED) : 0;
 }
 
 int central_check(unsigned int cls, const void *p)

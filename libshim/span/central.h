@@ -47,6 +47,33 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n);
 void central_put(unsigned int cls, void **objs, unsigned int n);
 
 /**
+ * central_wants - should caches give back what they have of a class
+ * @cls: size class
+ *
+ * So it is after half of its objects were freed: what a cache keeps of them may
+ * keep a span each.  Takes no lock.
+ */
+bool central_wants(unsigned int cls);
+
+/**
+ * central_called - the caches are about to give it back
+ * @cls: size class
+ *
+ * Return: true for one caller after each time that central_wants() is true.
+ */
+bool central_called(unsigned int cls);
+
+/**
+ * central_free_beside - how empty is the span of an object
+ * @p: an object, in use or in a cache
+ *
+ * Takes no lock.
+ *
+ * Return: free objects in its span, a hint.
+ */
+unsigned int central_free_beside(const void *p);
+
+/**
  * central_check - is a pointer an object of a class that somebody has
  * @cls: what pagemap_class() says of it
  * @p: the pointer

@@ -282,6 +282,36 @@ TEST(a_fall_gives_back_at_once)
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 
+/* After a fall the caches are asked for what they have, once. */
+TEST(a_fall_wants_what_is_cached)
+{
+	unsigned int cls = 1, i;
+
+	/* 1.5 MiB of objects, and a fall is worth it from 1 MiB on */
+	while (sizeclass_info[cls].size < 192)
+		cls++;
+	srand(8);
+	some_get(cls, 8192 / sizeclass_info[cls].nobjs);
+	for (i = 0; i < some.n / 2; i++) {
+		/* every other object, so that no span goes */
+		central_put(cls, &some.objs[2 * i], 1);
+		some.taken[2 * i] = false;
+	}
+	EXPECT_FALSE(central_wants(cls));
+	for (i = 0; i < some.n / 2 && !central_wants(cls); i++) {
+		if (i % 8 == 0)
+			continue;
+		central_put(cls, &some.objs[2 * i + 1], 1);
+		some.taken[2 * i + 1] = false;
+	}
+	EXPECT_TRUE(central_wants(cls));
+	EXPECT_TRUE(central_called(cls));
+	EXPECT_FALSE(central_wants(cls));
+	EXPECT_FALSE(central_called(cls));
+	some_put(0);
+	EXPECT_EQ(0, fake_pageheap.spans);
+}
+
 static void free_twice(void)
 {
 	void *objs[2];

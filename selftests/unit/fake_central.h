@@ -5,6 +5,7 @@
 #ifndef UNIT_FAKE_CENTRAL_H
 #define UNIT_FAKE_CENTRAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@
  * @gets: calls of central_get()
  * @puts: calls of central_put()
  * @bad: objects given back that were not out; always 0
+ * @wants: what central_wants() says of every class, until central_called()
  */
 struct fake_central {
 	int fail;
@@ -22,6 +24,7 @@ struct fake_central {
 	unsigned long gets;
 	unsigned long puts;
 	unsigned long bad;
+	bool wants;
 };
 
 extern struct fake_central fake_central;

@@ -79,6 +79,18 @@ void transfer_flush(void)
 {
 }
 
+bool transfer_wants(unsigned int cls)
+{
+	(void)cls;
+	return fake_transfer.wants;
+}
+
+void transfer_recall(unsigned int cls)
+{
+	(void)cls;
+	fake_transfer.wants = false;
+}
+
 void transfer_squeeze(void)
 {
 }

@@ -24,6 +24,7 @@
  * @dom_gets: of these, by domain
  * @dom_puts: the same
  * @bad: objects given back that were not out; always 0
+ * @wants: what transfer_wants() says of every class, until transfer_recall()
  */
 struct fake_transfer {
 	int fail;
@@ -35,6 +36,7 @@ struct fake_transfer {
 	unsigned long dom_gets[TRANSFER_DOMAINS];
 	unsigned long dom_puts[TRANSFER_DOMAINS];
 	unsigned long bad;
+	bool wants;
 };
 
 extern struct fake_transfer fake_transfer;

@@ -235,6 +235,29 @@ TEST_F(mode, uncached_leaves_nothing_behind)
 	EXPECT_EQ(0, cached());
 }
 
+/* When a class is wanted, its stack is emptied, and no other. */
+TEST_F(mode, what_is_wanted_is_recalled)
+{
+	void *p[600], *q;
+	unsigned int i;
+
+	q = take(3);
+	give(3, q);
+	for (i = 0; i < 600; i++)
+		p[i] = take(2);
+	fake_transfer.wants = true;
+	for (i = 0; i < 600 && fake_transfer.wants; i++)
+		give(2, p[i]);
+	EXPECT_FALSE(fake_transfer.wants);
+	EXPECT_GE(sizeclass_info[2].size, percpu_class_bytes(2));
+	EXPECT_LT(0, percpu_class_bytes(3));
+	for (; i < 600; i++)
+		give(2, p[i]);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
 /* One thread that visits every CPU: one slab, which follows it. */
 TEST(a_lone_thread_has_one_slab)
 {

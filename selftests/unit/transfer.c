@@ -228,6 +228,59 @@ TEST(plunder_takes_the_low_water_mark)
 	EXPECT_TRUE(transfer_is_valid(CLS));
 }
 
+/* What goes is of the emptiest spans; the fake counts them by object number. */
+TEST(plunder_takes_from_the_emptiest_spans)
+{
+	void *objs[BATCH], *left[BATCH];
+	unsigned int i, most = 0, sum = 0;
+
+	ASSERT_EQ(BATCH, transfer_get(CLS, objs, BATCH));
+	for (i = 0; i < BATCH; i++)
+		sum += central_free_beside(objs[i]);
+	transfer_put(CLS, objs, BATCH);
+	transfer_plunder();
+	/* half of it is the low mark */
+	ASSERT_EQ(BATCH / 2, transfer_get(CLS, left, BATCH / 2));
+	transfer_put(CLS, left, BATCH / 2);
+	transfer_plunder();
+	ASSERT_EQ(BATCH / 2, transfer_get(CLS, left, BATCH));
+	for (i = 0; i < BATCH / 2; i++) {
+		unsigned int empty = central_free_beside(left[i]);
+
+		sum -= empty;
+		most = empty > most ? empty : most;
+	}
+	/* eight kinds, four objects of each: the four emptiest are gone */
+	EXPECT_GE(3, most);
+	EXPECT_EQ(4 * (4 + 5 + 6 + 7), sum);
+	transfer_put(CLS, left, BATCH / 2);
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
+TEST(a_recall_gives_back_all_of_a_class)
+{
+	void *objs[BATCH], *others[BATCH];
+
+	ASSERT_EQ(BATCH, transfer_get_at(1, CLS, objs, BATCH));
+	transfer_put_at(1, CLS, objs, BATCH);
+	ASSERT_EQ(BATCH, transfer_get(CLS + 1, others, BATCH));
+	transfer_put(CLS + 1, others, BATCH);
+	EXPECT_FALSE(transfer_wants(CLS));
+	transfer_recall(CLS);
+	EXPECT_EQ(BATCH, held(CLS));
+	fake_central.wants = true;
+	EXPECT_TRUE(transfer_wants(CLS));
+	transfer_recall(CLS);
+	EXPECT_EQ(0, held(CLS));
+	EXPECT_EQ(BATCH, held(CLS + 1));
+	EXPECT_FALSE(transfer_wants(CLS));
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
 /* What was there before all was given back is no low mark of what came since. */
 TEST(plunder_after_a_flush)
 {

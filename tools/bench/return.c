@@ -24,7 +24,8 @@
 #define RETURN_EXTRA	8
 
 static const char *const return_stories[] = {
-	"mixed", "clustered", "server", "bloat",
+	"mixed", "clustered", "small", "runs", "tiny", "same", "stride",
+	"keys", "server", "bloat",
 };
 
 #define RETURN_STORIES	(sizeof(return_stories) / sizeof(return_stories[0]))
@@ -157,7 +158,8 @@ static const struct argp_option return_options[] = {
 	  "Compare a further allocator", 0 },
 	{ "shim", 'l', "PATH", 0, "libshim.so.0 to measure", 0 },
 	{ "stories", 's', "NAME,...", 0,
-	  "Only these of mixed, clustered, server, bloat", 0 },
+	  "Only these of mixed, clustered, small, runs, tiny, same, stride, keys, server, bloat",
+	  0 },
 	{ "idle", 'i', "SECONDS", 0, "Idle time (2)", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 }
 };
