@@ -7,9 +7,10 @@
  * chooses the place of the two at random, and we choose one within, because the
  * kernel's choice alone leaves only 19 random bits in a block's address.  The
  * application's mappings fill the hole from its top, so the two meet late.
- * When they do, or when the window is full, another window is found.  Where
- * there is no hole any more, as under RLIMIT_AS, the addresses below the lowest
- * window are tried.
+ * When they do, or when the window is full, another window is found.  Under
+ * RLIMIT_AS the 2 TiB are guessed, until something is in the way; then smaller
+ * holes are found, and in the end the addresses below the lowest window are
+ * tried.
  *
  * The PAGEHEAP lock, held by the callers, protects everything here.
  */
@@ -33,6 +34,7 @@ static struct window {
 
 static bool chosen;
 static enum backend_id first;
+static bool scarce, no_guess;
 
 static const struct backend_ops *const ops[BACKEND_NR] = {
 	[BACKEND_THP] = &backend_thp,
@@ -85,6 +87,32 @@ size_t backend_random(size_t n)
 	return (x ^ x >> 31) % n;
 }
 
+/*
+ * A hole of @len bytes, by mapping it for a moment.  RLIMIT_AS forbids that; the
+ * addresses below the kernel's choice for one page are as likely to be free,
+ * and what is mapped there later replaces nothing.
+ *
+ * Return: where it begins, or 0.
+ */
+static uintptr_t hole_find(size_t len)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	long p = sys_mmap(0, len, PROT_NONE, flags, -1, 0);
+
+	if (!sys_failed(p)) {
+		sys_munmap((uintptr_t)p, len);
+		return (uintptr_t)p;
+	}
+	scarce = true;
+	if (no_guess)
+		return 0;
+	p = sys_mmap(0, BLOCK_SIZE, PROT_NONE, flags, -1, 0);
+	if (sys_failed(p))
+		return 0;
+	sys_munmap((uintptr_t)p, BLOCK_SIZE);
+	return (uintptr_t)p > 2 * len ? (uintptr_t)p - len : 0;
+}
+
 /* Choose 1 TiB anywhere within the 2 TiB. */
 static bool window_anywhere(enum backend_id id)
 {
@@ -92,15 +120,11 @@ static bool window_anywhere(enum backend_id id)
 	size_t align = id == BACKEND_THP ? BLOCK_SIZE : AREA_SIZE;
 	size_t len = WINDOW_SPREAD * WINDOW_MAX;
 	struct window *w = &window[id];
-	uintptr_t start, end;
-	long p;
+	uintptr_t hole = hole_find(len), start, end;
 
-	p = sys_mmap(0, len, PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (sys_failed(p))
+	if (!hole)
 		return false;
-	sys_munmap((uintptr_t)p, len);
-	start = ((uintptr_t)p + align - 1) & ~(align - 1);
+	start = (hole + align - 1) & ~(align - 1);
 	start += backend_random((len - WINDOW_MAX) / align) * align;
 	end = start + WINDOW_MAX - align;
 	if (end >> PAGEMAP_BITS || !ops[id]->window(start, end - start))
@@ -176,6 +200,16 @@ static bool window_find(enum backend_id id, size_t min)
 	return true;
 }
 
+uintptr_t backend_next(enum backend_id id)
+{
+	return window[id].at;
+}
+
+bool backend_scarce(void)
+{
+	return scarce;
+}
+
 uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
 		       size_t *len)
 {
@@ -204,6 +238,10 @@ uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
 			}
 			if (m == BACKEND_MAP_GONE)
 				return 0;
+			if (m == BACKEND_MAP_NOMEM)
+				scarce = true;
+			else if (scarce)
+				no_guess = true;	/* something was there */
 			if (n == min) {
 				if (m == BACKEND_MAP_NOMEM)
 					return 0;

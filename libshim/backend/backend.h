@@ -126,4 +126,22 @@ size_t backend_random(size_t n);
 uintptr_t backend_grow(enum backend_id id, size_t min, size_t want, bool whole,
 		       size_t *len);
 
+/**
+ * backend_next - where the address space continues that backend_grow() found
+ * @id: of which backend
+ *
+ * Return: behind its last block; 0 if there is none.
+ */
+uintptr_t backend_next(enum backend_id id);
+
+/**
+ * backend_scarce - is address space limited, as under RLIMIT_AS?
+ *
+ * Called with the PAGEHEAP lock held.
+ *
+ * Return: true once the kernel has refused address space that a process without
+ * a limit gets.
+ */
+bool backend_scarce(void);
+
 #endif /* SHIM_BACKEND_H */

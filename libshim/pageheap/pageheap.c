@@ -125,12 +125,17 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 	if (!b) {
 		struct taken t;
 
-		if (!taken_get(&t, n, BLOCK_SIZE))
+		if (taken_get(&t, n, BLOCK_SIZE)) {
+			b = block_at(t.start);
+			block_init_part(b, t.kind, t.whole && !t.thin);
+			if (t.thin)
+				ph.holes -= n;	/* only the new range, not a hole beside it */
+		} else if (need <= BLOCK_PAGES) {
+			/* better pages that were given back than none */
+			b = filler_find(FILLER_PAGES, need);
+		}
+		if (!b)
 			return false;
-		b = block_at(t.start);
-		block_init_part(b, t.kind, t.whole && !t.thin);
-		if (t.thin)
-			ph.holes -= n;	/* only the new range, not a hole beside it */
 	}
 	i = find_run(b, n, align);
 	if (block_claim(b, i, n))
@@ -167,12 +172,46 @@ static bool alloc_beside(struct span *s, size_t npages)
 	return true;
 }
 
+/*
+ * Where address space is limited, the unused rest of a large span's last block
+ * is what the program lacks in the end: spans of 2.4 MiB leave two pages of
+ * five.  Begin in that rest, so that the span lies behind another one without a
+ * gap.
+ */
+static bool alloc_behind(struct span *s, size_t npages)
+{
+	struct block *head, *b;
+	bool zero = true;
+	unsigned int room;
+
+	if (!(npages % BLOCK_PAGES))
+		return false;
+	head = runs_find_behind(npages, &room);
+	if (!head && taken_grow_behind(npages))
+		head = runs_find_behind(npages, &room);
+	if (!head)
+		return false;
+	b = block_at(head->start - BLOCK_SIZE);
+	s->start = head->start - room * PAGE_SIZE;
+	if (!block_claim(b, BLOCK_PAGES - room, room))
+		zero = false;
+	if (!span_grow_at(head->start, npages - room, &zero)) {
+		block_unclaim(b, BLOCK_PAGES - room, room);
+		return false;
+	}
+	if (zero)
+		s->flags |= SPAN_ZERO;
+	return true;
+}
+
 static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 {
 	size_t align = align_pages * PAGE_SIZE;
 	struct taken t;
 
-	if (align_pages == 1 && alloc_beside(s, npages))
+	if (align_pages == 1 &&
+	    (alloc_beside(s, npages) ||
+	     (backend_scarce() && alloc_behind(s, npages))))
 		return true;
 	if (align < BLOCK_SIZE)
 		align = BLOCK_SIZE;

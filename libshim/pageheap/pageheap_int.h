@@ -301,6 +301,8 @@ bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
 bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 		      size_t blocks, unsigned int part, uintptr_t *start,
 		      bool *before);
+size_t runs_before(enum backend_id backend, uintptr_t end, unsigned int *room);
+struct block *runs_find_behind(size_t npages, unsigned int *room);
 bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 		  enum run_kind *kind);
 
@@ -416,11 +418,15 @@ struct taken {
 	unsigned int thin;
 };
 
+bool taken_grow_behind(size_t npages);
 bool taken_get(struct taken *t, size_t npages, size_t align);
 void taken_thin(struct taken *t, size_t npages);
 bool taken_back(const struct taken *t);
 bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages);
 bool taken_use(const struct taken *t, unsigned int skip, size_t npages);
+
+/* pageheap_resize.c: spans that grow where they are */
+bool span_grow_at(uintptr_t end, size_t n, bool *zero);
 
 /* pageheap_segment.c: what a span consists of */
 void segment_make(uintptr_t start, size_t blocks, bool whole);

@@ -30,12 +30,18 @@ static unsigned int part_room(uintptr_t at, size_t n)
 	return n < room ? (unsigned int)n : room;
 }
 
-/*
- * Grow by @n pages behind @end: first in the block that @end is in, then into
- * whole free blocks or the next block's first pages.  Everything is checked
- * before anything is changed.
+/**
+ * span_grow_at - grow a span where it is
+ * @end: behind its last byte
+ * @n: by how many pages
+ * @zero: set to false if not all of them read as zero
+ *
+ * First in the block that @end is in, then into whole free blocks or the next
+ * block's first pages.  Everything is checked before anything is changed.
+ *
+ * Return: false with nothing changed if what is behind it is in use.
  */
-static bool grow_in_place(uintptr_t end, size_t n, bool *zero)
+bool span_grow_at(uintptr_t end, size_t n, bool *zero)
 {
 	uintptr_t at = end;
 	struct taken t = { 0 };
@@ -143,7 +149,7 @@ bool pageheap_resize(struct span *s, size_t npages)
 	shim_lock_acquire(&ph.lock);
 	if (npages > s->npages) {
 		ok = room_allows(npages - s->npages) &&
-		     grow_in_place(span_end(s), npages - s->npages, &zero);
+		     span_grow_at(span_end(s), npages - s->npages, &zero);
 		if (ok)
 			s->flags = (uint8_t)((s->flags & ~SPAN_ZERO) |
 					     (zero ? SPAN_ZERO : 0));

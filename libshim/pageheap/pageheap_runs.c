@@ -268,14 +268,17 @@ bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
 	return n;
 }
 
-/* How many pages are free at the end of the block before a run. */
-static unsigned int room_before(const struct block *head)
+/* How many pages are free at the end of a block, if it has pages in use. */
+static unsigned int block_room(const struct block *b, unsigned int backend)
 {
-	const struct block *b = block_at(head->start - BLOCK_SIZE);
-
-	if (!b || b->state != BLOCK_PART || b->backend != head->backend)
+	if (!b || b->state != BLOCK_PART || b->backend != backend)
 		return 0;
 	return BLOCK_PAGES - bits_prev_end(&b->used, BLOCK_PAGES);
+}
+
+static unsigned int room_before(const struct block *head)
+{
+	return block_room(block_at(head->start - BLOCK_SIZE), head->backend);
 }
 
 /* And at the beginning of the block behind it. */
@@ -324,6 +327,55 @@ bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 			return run_cut(head, *start, blocks);
 		}
 	return false;
+}
+
+/**
+ * runs_before - the blocks without memory at the end of what is mapped
+ * @backend: their backend
+ * @end: behind the last of them
+ * @room: out: free pages at the end of the block before them, may be 0
+ *
+ * Return: how many, may be 0.
+ */
+size_t runs_before(enum backend_id backend, uintptr_t end, unsigned int *room)
+{
+	const struct block *b = block_at(end - BLOCK_SIZE);
+	size_t n = 0;
+
+	if (is_run_end(b, backend, RUN_RETURNED)) {
+		n = b->run;
+		b = block_at(end - (n + 1) * BLOCK_SIZE);
+	}
+	*room = block_room(b, backend);
+	return n;
+}
+
+/**
+ * runs_find_behind - find blocks behind a block that has room at its end
+ * @npages: pages that the room and the blocks must have, more than a block's
+ * @room: out: pages of the room, at least 1
+ *
+ * Of any kind and backend.
+ *
+ * Return: the first of the blocks, which begins a run and stays in it; NULL if
+ * there are none.
+ */
+struct block *runs_find_behind(size_t npages, unsigned int *room)
+{
+	struct runs *r = &ph.runs[0][0], *end = r + RUN_KINDS * BACKEND_NR;
+	unsigned int i, tries = 0;
+	struct block *head;
+
+	for (; r < end; r++)
+		for (i = bucket_of(npages / BLOCK_PAGES); i < RUN_BUCKETS; i++)
+			for (head = r->list[i]; head; head = head->next) {
+				if (tries++ == TRIES)
+					return NULL;
+				*room = room_before(head);
+				if (*room && *room + head->run * BLOCK_PAGES >= npages)
+					return head;
+			}
+	return NULL;
 }
 
 /**

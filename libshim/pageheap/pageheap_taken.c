@@ -45,6 +45,24 @@ static bool grow(enum backend_id backend, size_t blocks, size_t align,
 	return true;
 }
 
+/**
+ * taken_grow_behind - map more blocks behind a block that has room at its end
+ * @npages: pages that must then be free in that room and behind it
+ *
+ * Return: true if there are new free blocks.
+ */
+bool taken_grow_behind(size_t npages)
+{
+	bool whole = room_wants_whole(npages * PAGE_SIZE);
+	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
+	unsigned int room;
+	size_t there = runs_before(backend, backend_next(backend), &room);
+	size_t need = (npages - room + BLOCK_PAGES - 1) / BLOCK_PAGES;
+
+	return room && there < need &&
+	       grow(backend, need - there, BLOCK_SIZE, whole);
+}
+
 static bool take_from(struct taken *t, enum backend_id backend, size_t align,
 		      bool whole)
 {

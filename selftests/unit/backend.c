@@ -156,6 +156,37 @@ BACKEND_TEST(limit_on_address_space)
 	EXPECT_NE(0, p);
 }
 
+/*
+ * Under a limit from the start, what is mapped step by step lies in a row, and
+ * around what lies there already.
+ */
+BACKEND_TEST(one_window_under_a_limit)
+{
+	struct rlimit rl = { 512 * MIB, 512 * MIB };
+	uintptr_t p, at;
+	char *other;
+
+	EXPECT_FALSE(backend_scarce());
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	p = grow(self->id, 2 * MIB);
+	ASSERT_NE(0, p);
+	EXPECT_TRUE(backend_scarce());
+	for (at = p + 2 * MIB; at < p + 128 * MIB; at += 2 * MIB)
+		ASSERT_EQ(at, grow(self->id, 2 * MIB));
+	EXPECT_EQ(at, backend_next(self->id));
+	other = mmap((void *)at, OS_PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_EQ((char *)at, other);
+	*other = 'x';
+	p = grow(self->id, 2 * MIB);
+	ASSERT_NE(0, p);
+	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
+	memset((void *)p, 1, 2 * MIB);
+	EXPECT_EQ('x', *other);
+	/* from here on holes are found, not guessed */
+	EXPECT_EQ(p + 2 * MIB, grow(self->id, 2 * MIB));
+}
+
 /* There is a hole, but less of it may be mapped: half, then half of that. */
 BACKEND_TEST(smaller_steps_where_a_limit_is)
 {
@@ -423,26 +454,39 @@ static int limit_here(size_t more)
 	return setrlimit(RLIMIT_AS, &rl);
 }
 
+/* Map a page of the program's behind what @id has. */
+static bool wall_behind(enum backend_id id)
+{
+	void *at = (void *)backend_next(id);
+
+	return mmap(at, OS_PAGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == at;
+}
+
 /*
- * Where there is no room to look for a place that is aligned, it is below all
- * that there is, and the next one below that.
+ * Where there is no room to look for a place that is aligned, and the place that
+ * was guessed is not free, it is below all that there is, and the next one below
+ * that.
  */
 TEST(below_what_there_is)
 {
-	uintptr_t p = grow(BACKEND_THP, 2 * MIB), q;
-	void *wall;
+	uintptr_t p = grow(BACKEND_THP, 2 * MIB), q, low;
 
 	ASSERT_NE(0, p);
-	wall = mmap((void *)(p + 2 * MIB), OS_PAGE, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	ASSERT_EQ(p + 2 * MIB, (uintptr_t)wall);
+	ASSERT_TRUE(wall_behind(BACKEND_THP));
 	ASSERT_EQ(0, limit_here(2 * MIB));
 	q = grow(BACKEND_THP, 2 * MIB);
-	EXPECT_EQ(p - 2 * MIB, q);
+	ASSERT_NE(0, q);
+	low = p < q ? p : q;
+	ASSERT_EQ(0, limit_here(4 * MIB));
+	ASSERT_TRUE(wall_behind(BACKEND_THP));
+	ASSERT_EQ(0, limit_here(2 * MIB));
+	q = grow(BACKEND_THP, 2 * MIB);
+	EXPECT_EQ(low - 2 * MIB, q);
 	EXPECT_EQ(0, grow(BACKEND_THP, 2 * MIB));
 	ASSERT_EQ(0, limit_here(2 * MIB));
 	q = grow(BACKEND_THP, 2 * MIB);
-	EXPECT_EQ(p - 4 * MIB, q);
+	EXPECT_EQ(low - 4 * MIB, q);
 	memset((void *)q, 1, 2 * MIB);
 }
 

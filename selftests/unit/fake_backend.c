@@ -233,6 +233,16 @@ const struct backend_ops *backend_ops(enum backend_id id)
 	return &ops;
 }
 
+uintptr_t backend_next(enum backend_id id)
+{
+	return at[id];
+}
+
+bool backend_scarce(void)
+{
+	return fake.scarce;
+}
+
 size_t backend_random(size_t n)
 {
 	(void)n;

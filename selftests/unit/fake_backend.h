@@ -26,6 +26,7 @@
  * @cut: remap refuses what has this address inside, as between two mappings
  * @moves: how many times remap moves before it answers otherwise
  * @jump: each growth is somewhere else, not behind the last
+ * @scarce: address space is limited
  * @on_release: called by release while the heap's lock is dropped, or NULL
  * @on_join: the same for join
  * @on_whole: the same for whole
@@ -53,6 +54,7 @@ struct fake_backend {
 	uintptr_t cut;
 	unsigned int moves;
 	bool jump;
+	bool scarce;
 	void (*on_release)(void);
 	void (*on_join)(void);
 	void (*on_whole)(void);

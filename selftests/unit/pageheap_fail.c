@@ -105,6 +105,12 @@ TEST_F_TIMEOUT(fail, kmod, 300)
 	every_failure(_metadata);
 }
 
+TEST_F_TIMEOUT(fail, scarce, 300)
+{
+	fake.scarce = true;
+	every_failure(_metadata);
+}
+
 /* One backend has no memory: blocks come from the other, and it is counted. */
 TEST_F(fail, fallback)
 {
@@ -147,6 +153,84 @@ TEST_F(fail, no_address_space)
 	pageheap_get_stat(&st);
 	EXPECT_EQ(8u << 20, st.mapped);
 	EXPECT_EQ(0, st.returned + st.free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/*
+ * Spans of 2.4 MiB in 61 blocks: 51 fit if there is no gap between them, 40 if
+ * two of them share three blocks, 30 if each begins with a block.  Where
+ * addresses do not lack, two share three.
+ */
+static unsigned int spans_in_61_blocks(struct __test_metadata *_metadata)
+{
+	const size_t npages = 307;
+	unsigned int n;
+
+	fake.room = 61 * BLOCK_SIZE;
+	for (n = 0; n < 61; n++) {
+		struct span *a = pageheap_alloc(npages, 1);
+		size_t i;
+
+		if (!a)
+			break;
+		EXPECT_TRUE(a->flags & SPAN_ZERO);
+		for (i = 0; i < npages; i++) {
+			uint64_t *p = (uint64_t *)(a->start + i * PAGE_SIZE);
+
+			ASSERT_EQ(0, *p);
+			*p = n + 1;
+		}
+	}
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(0, fake.bad);
+	return n;
+}
+
+TEST_F(fail, spans_lie_close_where_addresses_lack)
+{
+	struct pageheap_stat st;
+
+	EXPECT_GE(40, spans_in_61_blocks(_metadata));
+	pageheap_get_stat(&st);
+	EXPECT_GE(61 * BLOCK_SIZE, st.mapped);
+}
+
+TEST_F(fail, spans_without_gaps)
+{
+	struct span *a;
+
+	fake.scarce = true;
+	EXPECT_EQ(50, spans_in_61_blocks(_metadata));
+	/* a block's worth is left at most, and serves what is less than that */
+	a = pageheap_alloc(100, 1);
+	EXPECT_NE(NULL, a);
+}
+
+/*
+ * A fresh block is better than many pages that were given back, which cost a
+ * fault each; where there is none, those pages serve.
+ */
+TEST_F(fail, given_back_is_better_than_none)
+{
+	struct span *all[1024];
+	unsigned int n, i;
+
+	fake.room = 64u << 20;
+	for (n = 0; n < 1024; n++) {
+		all[n] = pageheap_alloc(20, 1);
+		if (!all[n])
+			break;
+	}
+	ASSERT_GT(1024, n);
+	for (i = 0; i < n; i++)
+		if (i % 8)
+			pageheap_free(all[i]);
+	pageheap_trim(0);
+	for (i = 0; i < n; i++) {
+		if (i % 8)
+			all[i] = pageheap_alloc(20, 1);
+		ASSERT_NE(NULL, all[i]);
+	}
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
