@@ -112,17 +112,39 @@ TEST_F(pin_uring, pages_released_beside_live_ones)
 	EXPECT_EQ(0, bytes_other(self->at + half, LEN, 'x'));
 }
 
+/*
+ * A whole block that is pinned is never split, so it is split before: the hole is
+ * filled as the buffer is registered, and from then on the block could be joined
+ * but for the pins.
+ */
 TEST_F(pin_uring, a_pinned_block_is_not_joined_away_from_its_buffer)
 {
 	struct hugearena_join j;
 
+	ASSERT_EQ(0, io_uring_unregister_buffers(&self->u));
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN + 100 * OS_PAGE,
 				 OS_PAGE));
+	ASSERT_EQ(0, uring_register(&self->u, self->at, BLOCK_LEN));
+	ASSERT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
+
 	ASSERT_EQ(0, arena_join(&self->a, BLOCK_LEN, BLOCK_LEN, &j));
+	EXPECT_EQ(0, j.joined);
+	EXPECT_EQ(1, j.busy);
+	/* nor by the worker, which joins blocks of which every page lives */
 	ASSERT_EQ(0, upkeep_wait(2));
+	EXPECT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at, self->buf, 'x'));
 	EXPECT_EQ(0, bytes_other(self->at, LEN, 'x'));
-	EXPECT_EQ(0, bytes_other(self->at + LEN, OS_PAGE, 'o'));
+	EXPECT_EQ(0, bytes_other(self->at + LEN, 100 * OS_PAGE - LEN, 'o'));
+
+	/* with the buffer gone it is joined, and holds what arrived */
+	ASSERT_EQ(0, io_uring_unregister_buffers(&self->u));
+	ASSERT_EQ(0, arena_join_wait(&self->a, BLOCK_LEN, BLOCK_LEN));
+	EXPECT_EQ(0, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
+	EXPECT_EQ(0, bytes_other(self->at, LEN, 'x'));
+	EXPECT_EQ(0, bytes_other(self->at + 100 * OS_PAGE, OS_PAGE, 0));
+	EXPECT_EQ(0, bytes_other(self->at + 101 * OS_PAGE,
+				 BLOCK_LEN - 101 * OS_PAGE, 'o'));
 }
 
 static const char *why_not(void)
