@@ -101,6 +101,7 @@ TEST_F(unload, a_childs_copy_holds_it)
 
 TEST_F(unload, refused_a_thousand_times_under_load)
 {
+	long long seen = stat_read("Released");
 	int i, refused = 0;
 	pid_t pid;
 
@@ -113,9 +114,14 @@ TEST_F(unload, refused_a_thousand_times_under_load)
 			arena_punch(&self->a, 0, self->a.size);
 		}
 	}
+	/* the load has begun, and goes on to the end */
+	EXPECT_EQ(1, wait_for(stat_read("Released") > seen, 1));
 	for (i = 0; i < 1000; i++)
-		refused += module_unload() == -1;
+		refused += module_unload() == -1 &&
+			   (errno == EBUSY || errno == EAGAIN);
 	EXPECT_EQ(1000, refused);
+	seen = stat_read("Released");
+	EXPECT_EQ(1, wait_for(stat_read("Released") > seen, 1));
 	kill(pid, SIGKILL);
 	EXPECT_EQ(256 + SIGKILL, child_wait(pid));
 }
@@ -143,16 +149,34 @@ TEST_F(unload, with_a_full_pool)
 	ASSERT_EQ(0, module_load_as_given());
 }
 
+/*
+ * With no block in the pool yet, with one, and so on.  A try that finds it full
+ * already is none: another follows.
+ */
+#define FILLINGS	5
+#define FILLING_TRIES	100
+#define FILLING_MB	256
+
 TEST_F(unload, while_the_pool_is_being_filled)
 {
-	int i;
+	struct pool_line sum;
+	int i, filling = 0;
+	long long before;
 
-	for (i = 0; i < 5; i++) {
-		ASSERT_EQ(0, param_write("pool_target_mb", 256));
-		usleep(i * 10000);
+	ASSERT_EQ(0, params_reset());
+	before = memfree_read();
+	for (i = 0; filling < FILLINGS && i < FILLING_TRIES; i++) {
+		ASSERT_EQ(0, param_write("pool_target_mb", FILLING_MB));
+		EXPECT_EQ(1, wait_for(!pool_sum_read(&sum) &&
+				      sum.clean >= (unsigned long long)filling, 1));
+		filling += sum.clean < FILLING_MB / 2;
 		ASSERT_EQ(0, module_unload_wait());
 		ASSERT_EQ(0, module_load_as_given());
 	}
+	EXPECT_EQ(FILLINGS, filling);
+	/* what was in it, 10 blocks and more in all, has not stayed behind */
+	ASSERT_EQ(0, params_reset());
+	EXPECT_EQ(1, wait_for(memfree_read() > before - 16 * 1024, 1));
 }
 
 TEST_F(unload, pool_mb_at_load)
@@ -251,9 +275,12 @@ TEST_F(unload, a_kernel_it_was_not_tested_on_is_refused)
 TEST_F(unload, clean_cycles)
 {
 	int i, n = cycles();
+	long long before;
 	struct arena a;
 	pid_t pid;
 
+	ASSERT_EQ(0, params_reset());
+	before = memfree_read();
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, arena_make(&a, 4));
 		pages_fill(a.base, a.size, i);
@@ -269,6 +296,9 @@ TEST_F(unload, clean_cycles)
 		ASSERT_EQ(0, module_unload_wait());
 		ASSERT_EQ(0, module_load_as_given());
 	}
+	/* half of what a block a cycle would be, and 4 MiB for all others */
+	ASSERT_EQ(0, params_reset());
+	EXPECT_EQ(1, wait_for(memfree_read() > before - n * 1024 - 4 * 1024, 1));
 }
 
 /* Without a word from the administrator some memory stays out of reach. */
