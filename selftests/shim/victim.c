@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "victim.h"
 
@@ -46,16 +47,22 @@ static void double_later(void)
 	flush();
 }
 
-/* Nobody empties a cache: found at once, or not at all. */
+/*
+ * Nobody empties a cache, not even as the process ends, and those that are freed
+ * in between hide it from a cache: found at once, or not at all.
+ */
 static void double_unflushed(void)
 {
-	char *p = malloc(100);
-	char *q = malloc(100);
+	char *p[4];
+	unsigned int i;
 
+	for (i = 0; i < 4; i++)
+		p[i] = malloc(100);
 	neighbour = malloc(100);
-	free(p);
-	free(q);
-	free(p);
+	for (i = 0; i < 4; i++)
+		free(p[i]);
+	free(p[0]);
+	_exit(0);
 }
 
 static void double_far(void)
