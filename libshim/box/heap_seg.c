@@ -532,13 +532,18 @@ void seg_sums(struct shim_heap *heap)
 bool seg_is_valid(struct shim_heap *heap)
 {
 	size_t held = 0, spans = 0;
-	const struct seg_chunk *c;
+	const struct seg_chunk *c, *spare = NULL;
 	const struct seg_large *l;
 	unsigned int i;
 
 	for (c = heap->seg.chunks; c; c = c->next) {
 		if (c->heap != heap || (c->next && c->next->prev != c))
 			return false;
+		if (c->free == (1u << PAGES) - 1 && c != chunk_of(heap)) {
+			if (spare)
+				return false;
+			spare = c;
+		}
 		held += CHUNK;
 		spans++;
 		for (i = 0; i < PAGES; i++)
@@ -550,5 +555,6 @@ bool seg_is_valid(struct shim_heap *heap)
 		held += l->bytes;
 		spans++;
 	}
-	return held == heap->held && spans == heap->spans;
+	return spare == heap->seg.spare && held == heap->held &&
+	       spans == heap->spans;
 }

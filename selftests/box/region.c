@@ -346,6 +346,27 @@ TEST(text)
 	shim_region_free(r);
 }
 
+/* A text that is as long as the room in the chunk, one less and one more. */
+TEST(printf_at_the_end_of_a_chunk)
+{
+	int width, d;
+	char *s;
+
+	for (d = -1; d <= 1; d++) {
+		struct shim_region *r = shim_region_new(0, 0);
+
+		ASSERT_NE(NULL, r);
+		width = (int)(r->end - r->at) + d;
+		s = shim_region_printf(r, "%*d", width, 7);
+		ASSERT_NE(NULL, s);
+		ASSERT_EQ((size_t)width, strlen(s));
+		EXPECT_EQ('7', s[width - 1]);
+		EXPECT_EQ((size_t)width - 1, strspn(s, " "));
+		EXPECT_TRUE(shim_region_is_valid(r));
+		shim_region_free(r);
+	}
+}
+
 static void wrong_mark(void)
 {
 	struct shim_region *r = shim_region_new(0, 0);

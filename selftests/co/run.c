@@ -365,6 +365,71 @@ TEST_F(queue, cancel)
 	EXPECT_EQ(2, logged[0]);
 }
 
+static struct shim_co *waits_in, *waits_out;
+static int turns_left;
+
+static void *waits_for(void *arg)
+{
+	short events = (short)(intptr_t)arg;
+
+	if (shim_co_wait(fds[0], events, SHIM_CO_FOREVER) == events)
+		note(events);
+	return NULL;
+}
+
+/*
+ * Cancel one of those who wait for a file, and have the other one's event come.  If
+ * it does not in 20,000 turns of a millisecond and more, it is cancelled, too.
+ */
+static void *cancels_one(void *arg)
+{
+	struct shim_co *gone = arg, *stays = gone == waits_in ? waits_out :
+								 waits_in;
+	char buf[4096];
+
+	shim_co_sleep(2 * MS);
+	outcome = shim_co_cancel(gone);
+	if (stays == waits_in) {
+		if (write(fds[1], "x", 1) != 1)
+			outcome = 98;
+	} else {
+		while (recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+	}
+	for (turns_left = 20000; turns_left && !nr_logged; turns_left--)
+		shim_co_sleep(MS);
+	if (!nr_logged)
+		shim_co_cancel(stays);
+	return NULL;
+}
+
+TEST_F(queue, who_is_cancelled_leaves_the_other_its_file)
+{
+	static const char buf[4096];
+	int in;
+
+	for (in = 0; in < 2; in++) {
+		nr_logged = 0;
+		/* there is nothing to read, and no room to write into */
+		while (send(fds[0], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+		waits_in = shim_co_new(waits_for, (void *)POLLIN, NULL);
+		waits_out = shim_co_new(waits_for, (void *)POLLOUT, NULL);
+		shim_co_post(self->q, waits_in);
+		shim_co_post(self->q, waits_out);
+		shim_co_go(self->q, cancels_one, in ? waits_in : waits_out,
+			   NULL);
+		EXPECT_EQ(0, shim_co_run(self->q));
+		EXPECT_EQ(0, outcome);
+		EXPECT_EQ(1, nr_logged);
+		EXPECT_EQ(in ? POLLOUT : POLLIN, logged[0]);
+		shim_co_free(waits_in);
+		shim_co_free(waits_out);
+		if (!in)
+			EXPECT_EQ(1, read(fds[0], (char[1]){ 0 }, 1));
+	}
+}
+
 static void *cancels_new(void *arg)
 {
 	struct shim_co *co = shim_co_new(yields, NULL, NULL);

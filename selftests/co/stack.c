@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -551,6 +552,76 @@ TEST(threads)
 		EXPECT_EQ(0, st.used);
 		EXPECT_EQ(0, st.cached);
 		EXPECT_GE(400 + 4 * 16, st.stacks);
+	}
+}
+
+#define ENDING		3
+#define ENDING_STACK	((size_t)256 << 10)
+
+struct ending {
+	pthread_t thread;
+	char *stack;
+	int go[2];
+};
+
+static void *thread_ends(void *arg)
+{
+	struct ending *e = arg;
+	void *s = shim_stack_get(14);
+	char c;
+
+	*(char *)s = 1;
+	shim_stack_put(s);
+	/* begun, and not to end before it is told to */
+	if (write(e->go[0], "b", 1) != 1 || read(e->go[0], &c, 1) != 1)
+		return e;
+	return NULL;
+}
+
+/* Threads end in every order, and leave nothing behind that points to them. */
+TEST(threads_end_in_every_order)
+{
+	static const int orders[][ENDING] = {
+		{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+		{ 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 },
+	};
+	struct ending e[ENDING];
+	pthread_attr_t attr;
+	unsigned int o;
+	void *failed;
+	int i, k;
+	char c;
+
+	for (o = 0; o < ARRAY_SIZE(orders); o++) {
+		for (i = 0; i < ENDING; i++) {
+			ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0,
+						e[i].go));
+			/* its own variables lie there, too */
+			e[i].stack = mmap(NULL, ENDING_STACK, PROT_READ |
+					  PROT_WRITE, MAP_PRIVATE |
+					  MAP_ANONYMOUS, -1, 0);
+			ASSERT_NE(MAP_FAILED, e[i].stack);
+			pthread_attr_init(&attr);
+			ASSERT_EQ(0, pthread_attr_setstack(&attr, e[i].stack,
+							   ENDING_STACK));
+			ASSERT_EQ(0, pthread_create(&e[i].thread, &attr,
+						    thread_ends, &e[i]));
+			pthread_attr_destroy(&attr);
+			ASSERT_EQ(1, read(e[i].go[1], &c, 1));
+		}
+		for (i = 0; i < ENDING; i++) {
+			k = orders[o][i];
+			ASSERT_EQ(1, write(e[k].go[1], "e", 1));
+			ASSERT_EQ(0, pthread_join(e[k].thread, &failed));
+			EXPECT_EQ(NULL, failed);
+			/* for good: the next one must not be put there */
+			ASSERT_EQ(0, mprotect(e[k].stack, ENDING_STACK,
+					      PROT_NONE));
+			close(e[k].go[0]);
+			close(e[k].go[1]);
+			EXPECT_EQ(0, stat_now().used);
+		}
+		EXPECT_EQ(0, stat_now().cached);
 	}
 }
 

@@ -123,12 +123,15 @@ TEST_F(conf, booleans)
 
 TEST_F(conf, lists_and_comments)
 {
-	EXPECT_EQ(0, parse("# a comment, limit=1\n\n limit=2k # two\n"
+	/* a comment goes on to the end of its line */
+	EXPECT_EQ(0, parse("# a comment, cache=1; populate\n\n limit=2k # two\n"
 			   "guard = 9 ; check = no,,\n\tbackend=thp\r\n"));
 	EXPECT_EQ(2048, shim_conf.limit);
 	EXPECT_EQ(9, shim_conf.guard);
 	EXPECT_FALSE(shim_conf.check);
 	EXPECT_EQ(SHIM_BACKEND_THP, shim_conf.backend);
+	EXPECT_EQ(0, shim_conf.cache);
+	EXPECT_FALSE(shim_conf.populate);
 	EXPECT_EQ(0, parse(""));
 	EXPECT_EQ(0, parse(",,\n;"));
 	EXPECT_EQ(2, parse("nonsense,limit=3,more=1"));

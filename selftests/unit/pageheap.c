@@ -307,6 +307,18 @@ TEST(trim_keeps_what_it_may)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* No more than that is left, even if the last block to go is only in part above. */
+TEST(trim_goes_below_what_it_may_keep)
+{
+	shim_conf.scavenger = false;
+	outgrow();
+	pageheap_free(pageheap_alloc(8 * BLOCK_PAGES, 1));
+	ASSERT_EQ(8 * BLOCK_SIZE, stat_now().free);
+	EXPECT_EQ(6 * BLOCK_SIZE, pageheap_trim(5 * BLOCK_SIZE / 2));
+	EXPECT_EQ(2 * BLOCK_SIZE, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(purge_inside_a_span)
 {
 	struct span *s, *t;

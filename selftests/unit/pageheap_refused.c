@@ -399,6 +399,31 @@ TEST(what_is_being_released_is_not_joined)
 }
 
 static struct span *in_joined;
+/* What the kernel has refused once of a block, it is not asked for again. */
+TEST(what_was_refused_is_not_purged)
+{
+	struct span *s, *t;
+	size_t refused;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	s = pageheap_alloc(4, 1);
+	t = pageheap_alloc(252, 1);
+	ASSERT_EQ(block_of(s), block_of(t));
+	pageheap_free(t);
+	pageheap_trim(0);
+	EXPECT_EQ(4096, pageheap_purge(s, 1));
+	fake.refuse_release = true;
+	EXPECT_EQ(0, pageheap_purge(s, 2));
+	refused = stat_now().nr_refused;
+	EXPECT_LT(0, refused);
+	fake.refuse_release = false;
+	EXPECT_EQ(0, pageheap_purge(s, 4));
+	EXPECT_FALSE(fake_is_returned(s->start + 2 * 4096));
+	EXPECT_EQ(refused, stat_now().nr_refused);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 static size_t purged_meanwhile;
 
 static void purge_meanwhile(void)

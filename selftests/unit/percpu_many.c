@@ -203,6 +203,35 @@ TEST_F(many, the_oldest_slab_is_stolen)
 }
 
 /*
+ * More CPUs than slabs, so that each new one steals.  Where that comes often, one
+ * slab more is made, and from then on eight more steals are no reason for another.
+ * A busy machine makes them seem rare: then it goes on until they have come fast.
+ */
+TEST_F(many, many_steals_are_worth_one_slab)
+{
+	enum { STEALS = 8, SLABS = 6, CPUS = 64, STEPS = 1000000 };
+	unsigned int i, limit, slabs = 2;
+	size_t steals = 0;
+
+	percpu.limit = slabs;
+	for (i = 0; i < STEPS && slabs < SLABS; i++) {
+		limit = percpu.limit;
+		be_on(i % CPUS);
+		give(1, take(1));
+		if (percpu.limit == limit)
+			continue;
+		ASSERT_EQ(limit + 1, percpu.limit);
+		EXPECT_LE(steals + STEALS, percpu.steals);
+		steals = percpu.steals;
+		slabs++;
+		EXPECT_EQ(slabs, percpu.nslabs);
+	}
+	EXPECT_EQ(SLABS, slabs);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
+/*
  * 256 CPUs, a heap of 16 MiB: all caches together stay near half of it, and the
  * last CPU has no less than the first.
  */
