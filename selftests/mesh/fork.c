@@ -4,6 +4,10 @@
  * of them drops, while they live together and afterwards.
  */
 #include "objects.h"
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #define BLOCKS	4
 #define A	0
@@ -153,6 +157,63 @@ TEST_F(fork, child_writes_beside_them_and_ends)
 	objects_fill(&self->a, A, 0, 'A');
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 1, 'b'));
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'A'));
+}
+
+/*
+ * Pipes' inodes come from the same cache as an arena's, of which each CPU keeps
+ * what was freed there.  So many on each CPU take all that is free: an inode
+ * that was freed belongs to a pipe then.  They stay open.
+ */
+#define PIPES	1000
+
+static int freed_inodes_take(void)
+{
+	struct rlimit files = { 65536, 65536 };
+	int i, cpu, nr = sysconf(_SC_NPROCESSORS_CONF), fd[2];
+	cpu_set_t all, one;
+
+	/* an inode is freed when a grace period has passed: that waits for one */
+	for (i = 0; i < 2; i++)
+		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+			return -1;
+	if (setrlimit(RLIMIT_NOFILE, &files) ||
+	    sched_getaffinity(0, sizeof(all), &all))
+		return -1;
+	for (cpu = 0; cpu < nr; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one))
+			return -1;
+		for (i = 0; i < PIPES; i++)
+			if (pipe(fd))
+				return -1;
+	}
+	return sched_setaffinity(0, sizeof(all), &all);
+}
+
+/* The same, and memory of the child's inode is somebody else's afterwards. */
+TEST_F(fork, the_childs_inode_stays_as_long_as_its_pages)
+{
+	pid_t pid = child_fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		gate_wait(self->go);
+		pages_fill(self->a.base + BLOCK_LEN, 4 * OS_PAGE, 2);
+		_exit(as_forked(&self->a) ? 0 : 1);
+	}
+	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
+	gate_post(self->go);
+	EXPECT_EQ(0, child_wait(pid));
+	EXPECT_EQ(0, uncow_wait(&self->a));
+	ASSERT_EQ(0, freed_inodes_take());
+	/* mapped, written, and unmapped: the kernel marks them dirty */
+	objects_fill(&self->a, A, 0, 'A');
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 1, 'b'));
+	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'A'));
+	EXPECT_EQ(0, arena_punch(&self->a, 0, BLOCK_LEN));
 }
 
 TEST_F(fork, counts_are_exact_afterwards)
