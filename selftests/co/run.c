@@ -406,6 +406,7 @@ static void *cancels_one(void *arg)
 TEST_F(queue, who_is_cancelled_leaves_the_other_its_file)
 {
 	static const char buf[4096];
+	char c;
 	int in;
 
 	for (in = 0; in < 2; in++) {
@@ -426,7 +427,7 @@ TEST_F(queue, who_is_cancelled_leaves_the_other_its_file)
 		shim_co_free(waits_in);
 		shim_co_free(waits_out);
 		if (!in)
-			EXPECT_EQ(1, read(fds[0], (char[1]){ 0 }, 1));
+			EXPECT_EQ(1, read(fds[0], &c, 1));
 	}
 }
 
