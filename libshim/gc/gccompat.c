@@ -128,14 +128,14 @@ void *GC_memalign(size_t align, size_t size)
 	size_t round = 16;
 	uintptr_t p;
 
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+		return memory(NULL, size);
 	while (round < size || round < align)
 		round *= 2;
 	if (align <= 16)
 		return GC_malloc(size);
 	if (align <= GC_PAGE && round <= SIZECLASS_MAX)
 		return GC_malloc(round);
-	if (size > SIZE_MAX - align)
-		return memory(NULL, size);
 	p = (uintptr_t)GC_malloc(size + align);
 	return p ? (void *)((p + align - 1) & ~(align - 1)) : NULL;
 }
