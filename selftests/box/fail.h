@@ -15,6 +15,8 @@
 static long fail_after = -1;
 /* Allocations and frees that went through. */
 static long fail_allocs, fail_frees;
+/* The most that malloc() was asked for at once. */
+static size_t fail_largest;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -44,6 +46,8 @@ static void *fail_count(void *p)
 
 void *__wrap_malloc(size_t size)
 {
+	if (size > fail_largest)
+		fail_largest = size;
 	return fail_now() ? NULL : fail_count(__real_malloc(size));
 }
 

@@ -302,6 +302,30 @@ TEST_F(policy, what_cannot_be_is_refused)
 	EXPECT_EQ(NULL, shim_heap_owner((void *)huge));
 }
 
+/* A heap is opened where all of it is, and only one that processes share. */
+TEST(what_is_not_all_there_is_not_opened)
+{
+	static char mem[8192] __attribute__((aligned(16)));
+	struct shim_heap *heap;
+
+	heap = shim_heap_at(mem, sizeof(mem), SHIM_HEAP_FIRST | SHIM_HEAP_SHARED);
+	ASSERT_NE(NULL, heap);
+	EXPECT_EQ(heap, shim_heap_open(mem, sizeof(mem)));
+	errno = 0;
+	EXPECT_EQ(NULL, shim_heap_open(mem, sizeof(mem) - 16));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, shim_heap_open(mem, 16));
+	EXPECT_EQ(NULL, shim_heap_open(mem + 16, sizeof(mem) - 16));
+	EXPECT_EQ(NULL, shim_heap_open(NULL, sizeof(mem)));
+	/* a heap of one process */
+	heap = shim_heap_at(mem, sizeof(mem), SHIM_HEAP_FIRST);
+	ASSERT_NE(NULL, heap);
+	errno = 0;
+	EXPECT_EQ(NULL, shim_heap_open(mem, sizeof(mem)));
+	EXPECT_EQ(EINVAL, errno);
+	shim_heap_destroy(heap);
+}
+
 static struct shim_heap *shared;
 static void *slot[1000];
 

@@ -12,6 +12,7 @@
 
 #include "seam/seam.h"
 #include "shim.h"
+#include "shim_heap.h"
 
 static const struct seam_owner owner = { "test's heap", SEAM_BOX };
 static const struct seam_owner other = { "test's stack", SEAM_CO };
@@ -179,6 +180,9 @@ TEST(a_layers_numbers_are_among_the_others)
 	static struct seam_stat stat[] = {
 		{ "co.first", 7 }, { "co.second", 8 },
 	};
+	static struct seam_stat more[] = {
+		{ "gc.first", 17 }, { "gc.second", 18 }, { "gc.third", 19 },
+	};
 	char names[8192];
 	size_t len = sizeof(names);
 
@@ -193,6 +197,55 @@ TEST(a_layers_numbers_are_among_the_others)
 	EXPECT_NE(NULL, strstr(names, "\nclass.<n>.cached\n"));
 	EXPECT_EQ(-1, shim_ctl("co.first", NULL, NULL, names, 8));
 	EXPECT_EQ(UINT64_MAX, number("co.third"));
+	/* those of a layer behind it */
+	seam_stat_register(SEAM_GC, more, 3);
+	EXPECT_EQ(17, number("gc.first"));
+	EXPECT_EQ(18, number("gc.second"));
+	EXPECT_EQ(19, number("gc.third"));
+	EXPECT_EQ(7, number("co.first"));
+	EXPECT_EQ(9, number("co.second"));
+	len = sizeof(names);
+	EXPECT_EQ(0, shim_ctl("names", names, &len, NULL, 0));
+	EXPECT_NE(NULL, strstr(names, "\nco.second\n"));
+	EXPECT_NE(NULL, strstr(names, "\ngc.third\n"));
+}
+
+/* What heaps of each kind have is among the numbers, and with them it goes. */
+TEST(heaps_are_counted_while_they_live)
+{
+	static const unsigned int kinds[] = {
+		SHIM_HEAP_SEGREGATED, SHIM_HEAP_FIRST, SHIM_HEAP_NEXT,
+		SHIM_HEAP_BEST,
+	};
+	struct shim_heap *heap[ARRAY_SIZE(kinds)];
+	uint64_t heaps, bytes, spans, held = 0, nr = 0;
+	struct shim_heap_stat st;
+	unsigned int i, k;
+
+	/* before the first one the layer has said nothing of itself */
+	shim_heap_destroy(shim_heap_new(0));
+	heaps = number("box.heaps");
+	bytes = number("box.heap_bytes");
+	spans = number("box.heap_spans");
+	ASSERT_NE(UINT64_MAX, heaps);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		heap[i] = shim_heap_new(kinds[i]);
+		ASSERT_NE(NULL, heap[i]);
+		for (k = 0; k < 5000; k++)
+			ASSERT_NE(NULL, shim_heap_alloc(heap[i], 16 + k));
+		ASSERT_NE(NULL, shim_heap_alloc(heap[i], 1 << 20));
+		shim_heap_get_stat(heap[i], &st);
+		held += st.held;
+		nr += st.spans;
+	}
+	EXPECT_EQ(heaps + ARRAY_SIZE(kinds), number("box.heaps"));
+	EXPECT_EQ(bytes + held, number("box.heap_bytes"));
+	EXPECT_EQ(spans + nr, number("box.heap_spans"));
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		shim_heap_destroy(heap[i]);
+	EXPECT_EQ(heaps, number("box.heaps"));
+	EXPECT_EQ(bytes, number("box.heap_bytes"));
+	EXPECT_EQ(spans, number("box.heap_spans"));
 }
 
 static char order[32];

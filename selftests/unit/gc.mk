@@ -1,5 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The collector's arithmetic.
+# The collector's arithmetic, its pages and its queues.
+
+override CFLAGS += -I$(LIBSHIM)/include
 
 PROGRAMS += pacer
 pacer := pacer limiter lock error sizeclass
+
+PROGRAMS += gcpages
+gcpages := gcpages lock
+
+# where the compiler finds liburcu's headers, as for pagemap_readers
+ifneq ($(shell echo '\#include <urcu/lfstack.h>' | $(CC) -E - 2>/dev/null),)
+PROGRAMS += mark_queue
+mark_queue := mark_queue lock
+endif

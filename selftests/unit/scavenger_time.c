@@ -170,6 +170,32 @@ TEST_F(scavenger, full_blocks_are_joined)
 	EXPECT_GT(10, stat_now().blocks_split);
 }
 
+/* As many as were used again, a few at a time, and no more than these. */
+TEST_F(scavenger, who_is_in_a_hurry_is_paid_for)
+{
+	static const unsigned int used[] = { 1, 3, 6 };
+	unsigned int i, calls;
+	size_t paid;
+
+	drop(0, SPANS, 4);
+	shim_lock_acquire(&ph.lock);
+	for (i = 0; i < ARRAY_SIZE(used); i++) {
+		paid = fake.paid;
+		ph.hurry = used[i];
+		/* nothing is saved that could pay for more */
+		for (calls = 0; ph.hurry && calls < 10; calls++) {
+			ph.credit = 0;
+			scavenger_work();
+		}
+		EXPECT_EQ(paid + used[i], fake.paid);
+		ph.credit = 0;
+		scavenger_work();
+		EXPECT_EQ(paid + used[i], fake.paid);
+	}
+	EXPECT_NE(NULL, ph.owed);
+	shim_lock_release(&ph.lock);
+}
+
 /* Every other tick one caller is asked to do the work of the layers above. */
 TEST_F(scavenger, the_layers_above_are_told)
 {
