@@ -220,7 +220,7 @@ static __attribute__((noinline)) void *alloc_fit(struct shim_heap *heap,
 
 /* With the lock held. */
 static __attribute__((noinline)) void *alloc_refill(struct shim_heap *heap,
-						    unsigned int class)
+						    size_t class)
 {
 	void *p = seg_refill(heap, class);
 
@@ -243,8 +243,8 @@ static __attribute__((noinline)) void *wake_with(struct shim_heap *heap,
 BOX_EXPORT void *shim_heap_alloc(struct shim_heap *heap, size_t size)
 {
 	struct shim_lock *lock = &heap->lock.lock;
-	unsigned int class;
 	struct seg_run *r;
+	size_t class;
 	void *p;
 
 	if (unlikely(heap->flags))

@@ -66,7 +66,7 @@ static const uint16_t sizes[SEG_CLASSES] = {
 	512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096
 };
 
-static uint32_t class_size(unsigned int class)
+static uint32_t class_size(size_t class)
 {
 	return sizes[class];
 }
@@ -204,7 +204,7 @@ static unsigned int find_pages(uint16_t free, unsigned int n)
 	return m ? (unsigned int)__builtin_ctz(m) : PAGES;
 }
 
-static struct seg_run *run_make(struct shim_heap *heap, unsigned int class)
+static struct seg_run *run_make(struct shim_heap *heap, size_t class)
 {
 	uint32_t size = class_size(class), at;
 	unsigned int n = class_pages(size), page = PAGES, i;
@@ -308,7 +308,7 @@ static void *large_alloc(struct shim_heap *heap, size_t size, size_t align)
 }
 
 static __attribute__((noinline)) struct seg_run *
-run_next(struct shim_heap *heap, unsigned int class)
+run_next(struct shim_heap *heap, size_t class)
 {
 	struct seg *s = &heap->seg;
 	struct seg_run *r = s->partial[class];
@@ -322,7 +322,7 @@ run_next(struct shim_heap *heap, unsigned int class)
 	return r;
 }
 
-void *seg_refill(struct shim_heap *heap, unsigned int class)
+void *seg_refill(struct shim_heap *heap, size_t class)
 {
 	struct seg_run *r = run_next(heap, class);
 
@@ -331,8 +331,8 @@ void *seg_refill(struct shim_heap *heap, unsigned int class)
 
 void *seg_alloc(struct shim_heap *heap, size_t size, size_t align)
 {
-	unsigned int class;
 	struct seg_run *r;
+	size_t class;
 
 	size += !size;
 	if (unlikely(size > SEG_MAX || align > SEG_ALIGN))

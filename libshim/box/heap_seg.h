@@ -43,15 +43,15 @@ struct seg_run {
 };
 
 /* 16 to 128 by 16, then four a doubling, to 4096. */
-static inline unsigned int seg_class(size_t size)
+static inline size_t seg_class(size_t size)
 {
 	unsigned int shift;
 
-	if (likely(size <= 128))
-		return (unsigned int)(size - 1) >> 4;
-	shift = 63u - (unsigned int)__builtin_clzll(size - 1);
-	return 8 + (shift - 7) * 4 +
-	       ((unsigned int)((size - 1) >> (shift - 2)) & 3);
+	size--;
+	if (likely(size < 128))
+		return size >> 4;
+	shift = 63u - (unsigned int)__builtin_clzll(size);
+	return 8 + (shift - 7) * 4 + (size >> (shift - 2) & 3);
 }
 
 /* Take an object of a run; NULL if it has none. */
@@ -79,6 +79,6 @@ static inline void *seg_take_maybe_null(struct seg_run *r)
  *
  * Return: the object, or NULL if there is no memory.
  */
-void *seg_refill(struct shim_heap *heap, unsigned int class);
+void *seg_refill(struct shim_heap *heap, size_t class);
 
 #endif /* SHIM_HEAP_SEG_H */
