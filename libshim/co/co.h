@@ -302,6 +302,14 @@ void *co_tools_switch(struct shim_co *from, struct shim_co *to, void *value,
 void co_tools_entered(struct shim_co *co);
 
 /*
+ * The two ends of an order that ThreadSanitizer does not see, since liburcu's
+ * atomics are assembly: what a thread did before it released @p happened before
+ * what follows the acquire of @p.
+ */
+void co_tools_release(void *p);
+void co_tools_acquire(void *p);
+
+/*
  * Valgrind does not know what io_uring does: what the kernel has read counts as
  * uninitialised, and no signal comes through while a thread waits for it.
  */

@@ -19,6 +19,8 @@ void co_thread_begin(struct co_thread *t)
 {
 	struct shim_co want = { .slot_state = SLOT_CO };
 
+	/* before the first coroutine, if others make those of its queue */
+	co_tools_setup();
 	/*
 	 * still valid in the child of a fork, whose one thread keeps its
 	 * coroutines

@@ -28,6 +28,8 @@ WEAK void *__tsan_create_fiber(unsigned int flags);
 WEAK void __tsan_destroy_fiber(void *fiber);
 WEAK void __tsan_switch_to_fiber(void *fiber, unsigned int flags);
 WEAK void __tsan_set_fiber_name(void *fiber, const char *name);
+WEAK void __tsan_acquire(void *p);
+WEAK void __tsan_release(void *p);
 
 bool co_tools;
 static bool on_valgrind;
@@ -41,11 +43,18 @@ bool co_tools_on_valgrind(void)
 #endif
 }
 
-void co_tools_setup(void)
+static void setup(void)
 {
 	on_valgrind = co_tools_on_valgrind();
 	co_tools = on_valgrind || __sanitizer_start_switch_fiber ||
 		   __tsan_create_fiber;
+}
+
+void co_tools_setup(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, setup);
 }
 
 void co_tools_begin(struct co_thread *t)
@@ -92,6 +101,18 @@ void co_tools_free(struct shim_co *co)
 	if (on_valgrind)
 		VALGRIND_STACK_DEREGISTER(top->valgrind);
 #endif
+}
+
+void co_tools_release(void *p)
+{
+	if (__tsan_release)
+		__tsan_release(p);
+}
+
+void co_tools_acquire(void *p)
+{
+	if (__tsan_acquire)
+		__tsan_acquire(p);
 }
 
 /*

@@ -65,6 +65,8 @@ static void post(struct shim_co *co)
 	struct shim_co_queue *q = co->queue;
 
 	cds_wfcq_node_init(node);
+	if (unlikely(co_tools))
+		co_tools_release(co);
 	cds_wfcq_enqueue(&q->post_head, &q->post_tail, node);
 	kick(q);
 }
@@ -133,8 +135,11 @@ static void posts_take(struct shim_co_queue *q)
 	struct cds_wfcq_node *node;
 
 	while ((node = __cds_wfcq_dequeue_blocking(&q->post_head,
-						   &q->post_tail)))
+						   &q->post_tail))) {
+		if (unlikely(co_tools))
+			co_tools_acquire(node);
 		run_ready((struct shim_co *)node);
+	}
 }
 
 /* Run one coroutine until it waits or ends. */

@@ -256,7 +256,8 @@ static struct slot *list_get(unsigned int order, size_t nr, size_t *got)
 		one = *from;
 		*from = one->next;
 		if (from == &l->warm)
-			l->nr_warm--;
+			__atomic_store_n(&l->nr_warm, l->nr_warm - 1,
+					 __ATOMIC_RELAXED);
 		else
 			l->nr_cold--;
 		one->next = s;

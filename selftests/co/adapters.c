@@ -10,6 +10,7 @@
 #include "stack_libaco.h"
 #include "stack_minicoro.h"
 #include "stack_pthread.h"
+#include "watched.h"
 
 #include "patience.h"
 
@@ -36,8 +37,8 @@ TEST(pthread)
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		stack[i] = stack_pthread_create(&t[i], 200 << 10, where,
-						(void *)7);
+		stack[i] = stack_pthread_create(&t[i], THREAD_STACK(200 << 10),
+						where, (void *)7);
 		ASSERT_NE(NULL, stack[i]);
 	}
 	for (i = 0; i < 20; i++) {

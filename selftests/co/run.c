@@ -580,7 +580,7 @@ static int connected;
 static void *connects(void *arg)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0), i;
-	char out[32], in[32];
+	char out[32] = "", in[32];
 
 	if (shim_co_connect(fd, (struct sockaddr *)&listen_at,
 			    sizeof(listen_at), 60000 * MS))

@@ -556,7 +556,7 @@ TEST(threads)
 }
 
 #define ENDING		3
-#define ENDING_STACK	((size_t)256 << 10)
+#define ENDING_STACK	THREAD_STACK(256 << 10)
 
 struct ending {
 	pthread_t thread;
@@ -625,7 +625,7 @@ TEST(threads_end_in_every_order)
 	}
 }
 
-static volatile int stop;
+static int stop;
 
 static void *thread_churns(void *arg)
 {
@@ -633,7 +633,7 @@ static void *thread_churns(void *arg)
 	int i;
 
 	(void)arg;
-	while (!stop) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		for (i = 0; i < 8; i++)
 			s[i] = shim_stack_get(14 + (i & 1));
 		for (i = 0; i < 8; i++)
@@ -665,7 +665,7 @@ TEST(fork_while_busy)
 		waitpid(pid, &status, 0);
 		ASSERT_EQ(0, status);
 	}
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);
 	EXPECT_EQ(0, stat_now().used);
@@ -680,7 +680,7 @@ static void *thread_overflows(void *arg)
 
 static void overflow_thread(void)
 {
-	void *s = shim_stack_get(17);
+	void *s = shim_stack_get(shim_stack_order(THREAD_STACK(128 << 10)));
 	pthread_attr_t attr;
 	pthread_t t;
 

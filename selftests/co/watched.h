@@ -12,4 +12,16 @@
 		SKIP(return, "%s", why);				\
 } while (0)
 
+/*
+ * ThreadSanitizer notes the calls of a coroutine on a stack of its own, and has 7 MiB
+ * of variables of each thread, which lie on the thread's stack.
+ */
+#ifdef __SANITIZE_THREAD__
+#define SKIP_IF_TSAN(why)	SKIP(return, "%s", why)
+#define THREAD_STACK(bytes)	((size_t)16 << 20)
+#else
+#define SKIP_IF_TSAN(why)
+#define THREAD_STACK(bytes)	((size_t)(bytes))
+#endif
+
 #endif
