@@ -289,16 +289,14 @@ static bool has_header(const char *req, const char *end, const char *name,
 		       const char *value)
 {
 	size_t len = strlen(name);
-	const char *line;
+	const char *line = req, *found;
 
-	for (line = req; line && line < end; ) {
-		line = memmem(line, (size_t)(end - line), "\r\n", 2);
-		if (!line)
-			break;
-		line += 2;
-		if ((size_t)(end - line) > len && !strncasecmp(line, name, len))
-			return strcasestr(line, value) &&
-			       strcasestr(line, value) < end;
+	while ((line = memchr(line, '\n', (size_t)(end - line))) &&
+	       ++line < end) {
+		if ((size_t)(end - line) <= len || strncasecmp(line, name, len))
+			continue;
+		found = strcasestr(line, value);
+		return found && found < end;
 	}
 	return false;
 }
