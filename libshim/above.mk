@@ -21,6 +21,8 @@ co_libs := -luring -lgcc_s -lpthread
 co_requires := liburing
 
 gc_core := lock sizeclass
+# dlsym(), before glibc 2.34
+gc_libs := -ldl
 gc_cflags := -I$(gen)
 gc_about := a concurrent garbage collector
 

@@ -9,8 +9,9 @@
  * byte inside one, counts as a pointer; the same goes for objects, unless they
  * are data or typed.
  *
- * Memory of malloc() is not a root.  Passing a collected object to free() is
- * reported by libshim and ends the process.  Functions may be called by any
+ * Memory of malloc() is not a root.  Passing a collected object to free() or
+ * realloc() is reported and ends the process, unless another malloc() than
+ * libshim is preloaded.  Functions may be called by any
  * thread, without registration, but not by a signal handler.
  */
 #ifndef SHIM_GC_H

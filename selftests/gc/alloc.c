@@ -165,7 +165,6 @@ static int dies(void (*fn)(void))
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-#ifdef ON_LIBSHIM
 /* The compiler knows free() and would do what it likes about such calls. */
 static void (*volatile libc_free)(void *p) = free;
 static void *(*volatile libc_realloc)(void *p, size_t size) = realloc;
@@ -192,7 +191,6 @@ TEST(an_object_is_not_freed_by_malloc)
 	EXPECT_EQ(1, dies(free_large_by_malloc));
 	EXPECT_EQ(1, dies(realloc_by_malloc));
 }
-#endif
 
 TEST(wrong_frees_end_the_process)
 {
