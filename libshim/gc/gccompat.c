@@ -36,14 +36,23 @@ static inline void start(void)
 		GC_init();
 }
 
+/* A thread that has an object at hand has started the collector. */
 void *GC_malloc(size_t size)
 {
+	void *p = gcalloc_quick(size, GC_SCAN);
+
+	if (__builtin_expect(!!p, 1))
+		return p;
 	start();
 	return memory(gcalloc(size, GC_SCAN), size);
 }
 
 void *GC_malloc_atomic(size_t size)
 {
+	void *p = gcalloc_quick(size, GC_DATA);
+
+	if (__builtin_expect(!!p, 1))
+		return p;
 	start();
 	return memory(gcalloc(size, GC_DATA), size);
 }
