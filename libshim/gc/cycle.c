@@ -60,6 +60,7 @@ static __attribute__((noinline)) bool collect(enum cycle_reason reason,
 		cycle_stat.collections++;
 		cycle_stat.live = cycle_marker->bytes;
 		cycle_seen.live = cycle_marker->bytes;
+		cycle_seen.fresh = 0;
 		cycle_seen.roots = roots_bytes();
 		cycle_seen.scanned = cycle_marker->scanned - roots_bytes();
 		cycle_round.scanned = cycle_marker->scanned;

@@ -326,6 +326,7 @@ static void finish(size_t since, size_t assisted)
 	cycle_round.beside = 1;
 	roots = roots_bytes() * (sees_roots_again() ? 2 : 1);
 	cycle_seen.live = cycle_stat.live;
+	cycle_seen.fresh = gcalloc_since() - since;
 	cycle_seen.roots = roots_bytes();
 	cycle_seen.scanned = cycle_marker->scanned > roots ?
 			     cycle_marker->scanned - roots : 0;

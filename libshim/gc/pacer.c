@@ -33,15 +33,26 @@ static double rate[RATES];		/* bytes allocated for each byte scanned */
 static unsigned int nr_rates;
 static bool beside;
 
+/*
+ * The percentage is of what was reached.  Objects that were allocated during the
+ * mark are kept by it without being reached, and most of them are garbage by
+ * now: counted as live, they would have the heap grow to twice of both.  A
+ * quarter of the percentage is left in any case, in which a program whose heap
+ * grows allocates until the next collection knows better.
+ */
 static size_t by_percent(void)
 {
+	size_t reached = last.live - last.fresh;
+	size_t heap = reached + (reached + last.roots) / 100 * percent;
 	size_t least = PACER_HEAP_MIN / 100 * percent;
-	size_t heap = last.live + (last.live + last.roots) / 100 * percent;
+	size_t free, quarter = (reached + last.roots) / 400 * percent;
 
 	if (heap < least)
 		heap = least;
-	heap -= last.live;
-	return heap < PACER_STEP_MIN ? PACER_STEP_MIN : heap;
+	free = heap > last.live ? heap - last.live : 0;
+	if (free < quarter)
+		free = quarter;
+	return free < PACER_STEP_MIN ? PACER_STEP_MIN : free;
 }
 
 /*

@@ -29,13 +29,16 @@
 
 /**
  * struct pacer_seen - what a collection has found
- * @live: bytes of objects that it reached
+ * @live: bytes of objects that it leaves in use
+ * @fresh: of them, allocated while it marked: it does not know which of these
+ *	are reached
  * @roots: bytes of roots that it scanned
  * @scanned: bytes of objects that it scanned, without roots
  * @heap: bytes of all spans
  */
 struct pacer_seen {
 	size_t live;
+	size_t fresh;
 	size_t roots;
 	size_t scanned;
 	size_t heap;

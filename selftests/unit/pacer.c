@@ -12,7 +12,7 @@
 
 static void after(size_t live, size_t roots, size_t scanned, size_t heap)
 {
-	struct pacer_seen seen = { live, roots, scanned, heap };
+	struct pacer_seen seen = { live, 0, roots, scanned, heap };
 
 	pacer_after(&seen);
 }
@@ -32,6 +32,23 @@ TEST(percent_of_objects_and_roots)
 	pacer_set_percent(300);
 	EXPECT_EQ(360 * MB, pacer_goal());
 	EXPECT_EQ(300, pacer_get_percent());
+}
+
+/* 50 of 150 MB were allocated during the mark: 100 are live, for all it knows. */
+TEST(percent_of_what_was_reached)
+{
+	struct pacer_seen seen = { 150 * MB, 50 * MB, 0, 0, 0 };
+
+	pacer_after(&seen);
+	EXPECT_EQ(50 * MB, pacer_goal());
+	/* more is in use than the goal is: a quarter of the percentage */
+	seen.live = 230 * MB;
+	seen.fresh = 130 * MB;
+	pacer_after(&seen);
+	EXPECT_EQ(25 * MB, pacer_goal());
+	seen.roots = 20 * MB;
+	pacer_after(&seen);
+	EXPECT_EQ(30 * MB, pacer_goal());
 }
 
 /* 4 MiB at 100, in all, so that a small heap is not collected all the time. */
