@@ -2,7 +2,12 @@
 /*
  * work: what a collected program does, on the collector it is compiled for.
  *
- * Usage: work gcbench DEPTH | trees DEPTH | window N BYTES | lru ENTRIES OPS
+ * Usage: work gcbench DEPTH [WATCH] | trees DEPTH | window N BYTES |
+ *	lru ENTRIES OPS
+ *
+ * WATCH=1: a thread beside allocates all the time and looks for gaps, which
+ * costs processor time as long as the program runs, so that CPU is to be
+ * compared without it.
  *
  * Prints CPU and wall milliseconds, the worst operation or the largest gap that
  * a thread beside has seen in milliseconds, and the peak of resident memory in
@@ -97,14 +102,15 @@ static long count(const struct node *n)
 }
 
 /* After H. Boehm's GCBench: a tree that lives, and many that do not. */
-static void gcbench(int live)
+static void gcbench(int live, bool watched)
 {
 	struct node *keep = alloc(sizeof(*keep)), *n;
 	double *array = alloc_data(500000 * sizeof(*array));
 	int depth, i, times;
 	pthread_t thread;
 
-	pthread_create(&thread, NULL, watch, NULL);
+	if (watched)
+		pthread_create(&thread, NULL, watch, NULL);
 	bottom_up(18);
 	top_down(live, keep);
 	for (depth = 4; depth <= 16; depth += 2) {
@@ -119,7 +125,8 @@ static void gcbench(int live)
 	if (count(keep) != (1l << (live + 1)) - 1)
 		abort();
 	atomic_store(&end, true);
-	pthread_join(thread, NULL);
+	if (watched)
+		pthread_join(thread, NULL);
 }
 
 static void trees(int max)
@@ -247,7 +254,7 @@ int main(int argc, char **argv)
 	b = argc > 3 ? atol(argv[3]) : 0;
 	init();
 	if (!strcmp(argv[1], "gcbench"))
-		gcbench((int)a);
+		gcbench((int)a, b);
 	else if (!strcmp(argv[1], "trees"))
 		trees((int)a);
 	else if (!strcmp(argv[1], "window") && b)
