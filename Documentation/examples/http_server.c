@@ -145,6 +145,11 @@ static bool out_add(struct out *o, const char *s, size_t len)
 	return true;
 }
 
+static inline bool out_line(struct out *o, const char *s)
+{
+	return out_add(o, s, strlen(s));
+}
+
 /* "k=v&k=v" up to a blank, into the region; *@list is NULL if there is none. */
 static bool query_parse(struct shim_region *r, const char *s, struct pair **list)
 {
@@ -306,28 +311,28 @@ static bool answer(struct out *all, const char *req, const char *end, bool *keep
 {
 	bool is_head = !strncmp(req, "HEAD ", 5);
 	struct out text = { .region = all->region };
-	const char *status = NULL;
-	char head[256];
+	const char *status = NULL, *content = body;
+	size_t len = sizeof(body) - 1;
+	char head[64];
 	int n;
 
 	*keep = !has_header(req, end, "Connection:", "close");
 	if (!is_head && strncmp(req, "GET ", 4)) {
 		status = "400 Bad Request";
 		*keep = false;
+		len = 0;
 	} else if (!is_head && !strncmp(req + 4, "/t/", 3)) {
 		status = tenant_answer(req + 4, &text);
-		if (status)
-			text.len = 0;
-	} else if (!out_add(&text, body, sizeof(body) - 1)) {
-		return false;
+		content = text.text;
+		len = status ? 0 : text.len;
 	}
-	n = snprintf(head, sizeof(head),
-		     "HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"
-		     "Content-Length: %zu\r\n%s\r\n",
-		     status ? status : "200 OK", text.len,
-		     *keep ? "" : "Connection: close\r\n");
-	return out_add(all, head, (size_t)n) &&
-	       (is_head || !text.len || out_add(all, text.text, text.len));
+	n = snprintf(head, sizeof(head), "Content-Length: %zu\r\n\r\n", len);
+	return out_line(all, "HTTP/1.1 ") &&
+	       out_line(all, status ? status : "200 OK") &&
+	       out_line(all, "\r\nContent-Type: text/plain\r\n") &&
+	       (*keep || out_line(all, "Connection: close\r\n")) &&
+	       out_add(all, head, (size_t)n) &&
+	       (is_head || !len || out_add(all, content, len));
 }
 
 static bool send_all(int fd, const char *p, size_t len)

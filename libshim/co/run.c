@@ -264,7 +264,7 @@ int run_block(struct shim_co *me, struct run_wait *w, int64_t timeout)
 	me->result = 0;
 	me->timer = TIMER_NONE;
 	/* no memory for a deadline: act as if it had passed */
-	if (timeout >= 0 && !timer_add(q, me, run_clock() + (uint64_t)timeout)) {
+	if (timeout >= 0 && !timer_add(q, me, run_deadline((uint64_t)timeout))) {
 		me->result = -ETIME;
 		if (w->cancel)
 			w->cancel(me, w);

@@ -156,6 +156,44 @@ TEST_F(queue, sleep_in_order)
 		EXPECT_LT(logged[i - 1], logged[i]);
 }
 
+static void *sleeps_long(void *arg)
+{
+	struct timespec from, to;
+	int64_t took;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	shim_co_sleep(1000 * MS);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	took = (to.tv_sec - from.tv_sec) * 1000 * MS +
+	       to.tv_nsec - from.tv_nsec;
+	note(took < 1000 * MS);
+	return arg;
+}
+
+static void *starts_apart(void *arg)
+{
+	intptr_t i;
+
+	for (i = 0; i < 8; i++) {
+		shim_co_sleep(MS);
+		shim_co_go(NULL, sleeps_long, (void *)i, NULL);
+	}
+	return arg;
+}
+
+/* A long wait is measured by ticks; it is never shorter than it has to be. */
+TEST_F(queue, long_sleep_is_not_short)
+{
+	int i;
+
+	nr_logged = 0;
+	shim_co_go(self->q, starts_apart, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(8, nr_logged);
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(0, logged[i]);
+}
+
 static void *reader(void *arg)
 {
 	char buf[16] = { 0 };
