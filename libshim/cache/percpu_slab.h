@@ -63,7 +63,7 @@ enum percpu_miss {
  * @miss: enum percpu_miss, the class's last; not exact: a hint, hence racy
  * @idle: the class missed nothing since the steal hand last passed
  * @seen: the slot each class's cur was at when last looked at, to see idle
- *	classes
+ *	classes; 0 since it missed
  * @cpu: CPU it is attached to, or -1
  * @hand: next class that gives up room
  * @used: slots taken by header and stacks

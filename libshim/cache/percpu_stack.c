@@ -135,6 +135,7 @@ unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
 	unsigned int more = cap / 2 > batch ? cap / 2 : batch;
 
 	slab->idle[cls] = 0;
+	slab->seen[cls] = 0;	/* in use, though as full as it was */
 	slab->miss[cls] = miss;
 	if (miss == PERCPU_UNDERFLOW)
 		slab->underflows++;

@@ -491,6 +491,40 @@ static void free_twice(void)
 	give(4, p);
 }
 
+/* A stack that is full whenever somebody looks is not idle for that. */
+TEST(a_stack_that_misses_is_no_idle_one)
+{
+	struct percpu_slab *slab;
+	void *p[2 * KEEP];
+	cpu_set_t one;
+	unsigned int i;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	for (i = 0; i < 2 * KEEP; i++)
+		p[i] = take(3);
+	for (i = 0; i < 2 * KEEP; i++)
+		give(3, p[i]);
+	slab = own_here();
+	ASSERT_NE(NULL, slab);
+	/* a look, a miss, a look: it keeps what it has; another one: it is idle */
+	percpu_tidy(false);
+	stack_missed(slab, 3, PERCPU_OVERFLOW);
+	i = slab_count(slab, 3);
+	ASSERT_LT(8, i);
+	percpu_tidy(false);
+	EXPECT_EQ(i, slab_count(slab, 3));
+	percpu_tidy(false);
+	EXPECT_EQ(i / 4, slab_count(slab, 3));
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 TEST_F(mode, double_free_aborts)
 {
 	EXPECT_TRUE(dies(free_twice));
