@@ -67,10 +67,48 @@ static void decide_whole(size_t npages)
 		ph.whole = true;
 }
 
+/* Where in a block @n pages in a row have memory, BLOCK_PAGES for nowhere. */
+static unsigned int block_idle_run(const struct block *b, unsigned int n,
+				   unsigned int align)
+{
+	struct bits m;
+	int k;
+
+	for (k = 0; k < BITS_WORDS; k++)
+		m.w[k] = b->backed.w[k] & ~b->used.w[k];
+	return bits_find_run(&m, n, align);
+}
+
+#define IDLE_LOOKS	16u	/* the blocks of a small heap are 8 and a few */
+
+/*
+ * A small heap is made of 4 KiB memory: a free page that has some costs
+ * nothing, any other a fault and its size.  Find a block with @n such pages in a
+ * row, the one with fewest.
+ */
+static struct block *find_idle(unsigned int n)
+{
+	unsigned int a, looks = 0;
+	struct block *b;
+
+	for (a = 1; a < AGES; a++)
+		for (b = ph.age[false][a]; b && looks < IDLE_LOOKS;
+		     b = b->age_next) {
+			looks++;
+			if (b->nidle >= n && block_idle_run(b, n, 1) < BLOCK_PAGES)
+				return b;
+		}
+	return NULL;
+}
+
 /* Find the best partly used block for @n pages in a row. */
 static struct block *find_part(unsigned int n)
 {
-	struct block *b = filler_find(FILLER_WHOLE, n);
+	struct block *b = ph.whole || ph.idle < n ? NULL : find_idle(n);
+
+	if (b)
+		return b;
+	b = filler_find(FILLER_WHOLE, n);
 
 	if (!b) {
 		b = filler_find(FILLER_PAGES, n);
@@ -93,9 +131,7 @@ static unsigned int find_run(const struct block *b, unsigned int n,
 	int k;
 
 	if (!b->whole && b->nidle >= n) {
-		for (k = 0; k < BITS_WORDS; k++)
-			m.w[k] = b->backed.w[k] & ~b->used.w[k];
-		i = bits_find_run(&m, n, align);
+		i = block_idle_run(b, n, align);
 		if (i < BLOCK_PAGES)
 			return i;
 	}

@@ -66,6 +66,33 @@ TEST(small_heap_costs_no_block)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* In whichever block the pages are that have memory, though others fit better. */
+TEST(small_heap_takes_what_has_memory)
+{
+	struct span *s[4], *t;
+	uintptr_t start;
+
+	/* 36 pages of the first block were never used, of the other one 66 */
+	s[0] = pageheap_alloc(200, 1);
+	s[1] = pageheap_alloc(100, 1);
+	s[2] = pageheap_alloc(90, 1);
+	s[3] = pageheap_alloc(20, 1);
+	EXPECT_NE(block_of(s[0]), block_of(s[1]));
+	EXPECT_EQ(block_of(s[1]), block_of(s[2]));
+	EXPECT_EQ(block_of(s[0]), block_of(s[3]));
+	start = s[1]->start;
+	pageheap_free(s[1]);
+	EXPECT_EQ(100 * PAGE_SIZE, stat_now().free);
+	t = pageheap_alloc(30, 1);
+	EXPECT_LE(start, t->start);
+	EXPECT_GE(start + 70 * PAGE_SIZE, t->start);
+	EXPECT_EQ(70 * PAGE_SIZE, stat_now().free);
+	/* what is longer goes where it fits */
+	t = pageheap_alloc(80, 1);
+	EXPECT_NE(NULL, t);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(grown_heap_is_made_of_blocks)
 {
 	struct span *s;
