@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 size_t pageheap_usage(void);
+size_t pageheap_spare(void);
 unsigned int pageheap_pressure(void);
 bool scavenger_has_time(void);
 bool scavenger_idle_due(void);

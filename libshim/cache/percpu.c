@@ -22,12 +22,47 @@
 /* Enlarge this CPU's stack of a class, if the budget allows it. */
 static void here_grow(unsigned int cls, unsigned int cap)
 {
+	struct percpu_slab *old = NULL;
 	struct percpu_own own;
 
 	if (!own_begin(&own))
 		return;
-	stack_grow(own.slab, cls, cap);
+	if (!stack_grow(own.slab, cls, cap) &&
+	    stack_needs_slots(own.slab, cls, cap)) {
+		old = own_deepen(&own);
+		if (old)
+			stack_grow(own.slab, cls, cap);
+	}
 	own_end(&own);
+	if (old)
+		own_spare(old);
+}
+
+bool percpu_is_deep(void)
+{
+	const struct percpu_slab *slab;
+
+	if (!percpu.rseq || rseq_cpu(percpu_hot.rseq_off) < 0)
+		return false;
+	slab = own_here();
+	return slab && stack_is_deep(slab);
+}
+
+/* The same, where objects of a class come from the heap that grows. */
+static void shed(unsigned int not)
+{
+	struct percpu_slab *slab = own_here();
+	struct percpu_own own;
+
+	if (!slab || !stack_has_surplus(slab) || !own_begin(&own))
+		return;
+	stack_shed(own.slab, not);
+	own_end(&own);
+}
+
+void percpu_shed(void)
+{
+	shed(0);
 }
 
 /* Note a miss. Return: the capacity that the stack has, roughly. */
@@ -78,6 +113,8 @@ void *percpu_get(unsigned int cls)
 	if (p)
 		return p;
 	cap = here_missed(cls, PERCPU_UNDERFLOW);
+	if (percpu_is_deep() && transfer_is_dry(percpu_domain(), cls))
+		shed(cls);
 	n = sizeclass_info[cls].batch;
 	if (n > cap + 1)
 		n = cap + 1;

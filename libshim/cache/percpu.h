@@ -61,6 +61,7 @@ extern struct percpu_hot percpu_hot __attribute__((visibility("hidden")));
  * @overflows: misses of free
  * @steals: slabs taken from one CPU for another
  * @drains: slabs emptied because their CPU was idle
+ * @sheds: times a surplus was taken out before the heap grew
  * @resizes: stacks that grew
  * @rseq: 1 if restartable sequences are in use, 0 for locks
  * @mm_cid: 1 if the kernel maintains concurrency ids (mm_cid)
@@ -78,6 +79,7 @@ struct percpu_stat {
 	uint64_t overflows;
 	uint64_t steals;
 	uint64_t drains;
+	uint64_t sheds;
 	uint64_t resizes;
 	uint64_t rseq;
 	uint64_t mm_cid;
@@ -170,6 +172,22 @@ bool percpu_has_rseq(void);
  * @open: false while every request must be seen
  */
 void percpu_open(bool open);
+
+/**
+ * percpu_is_deep - does this CPU's slab have room for more than it should keep
+ *	while the heap grows
+ *
+ * A hint, and false for a thread without sequences.
+ */
+bool percpu_is_deep(void);
+
+/**
+ * percpu_shed - give the layers below what the heap would otherwise grow for
+ *
+ * Called before the heap grows, where percpu_is_deep() says so: a part of what
+ * this CPU's stacks hold goes back to its spans, unless it is little.
+ */
+void percpu_shed(void);
 
 /**
  * percpu_flush - empty the caches of all CPUs into the layers below

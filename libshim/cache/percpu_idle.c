@@ -59,7 +59,7 @@ static void slab_trim_idle(struct percpu_slab *slab)
 			stack_drain(slab, cls, have / 4);
 	}
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
-		slab->seen[cls] = (uint16_t)slab_top(slab, cls);
+		slab->seen[cls] = slab_top(slab, cls);
 }
 
 /*

@@ -37,6 +37,7 @@
  * @limit: how many slabs there may be
  * @nslabs: how many slabs there are
  * @free: slabs that are empty and on no CPU
+ * @spare: the memory of one that has been replaced by a deeper one
  * @threads: threads seen, where the kernel does not maintain mm_cid
  * @rseq: sequences are in use; written at boot
  * @no_fence: the kernel refuses own_take()'s fence
@@ -48,6 +49,7 @@
  * @tick: when percpu_idle() is due, read without the lock
  * @capacity: bytes that the stacks of all slabs with a CPU, and of those behind
  *	locks, may hold together; atomic
+ * @sheds: atomic
  * @resizes: atomic
  */
 struct percpu {
@@ -57,6 +59,7 @@ struct percpu {
 	uint32_t limit;
 	uint32_t nslabs;
 	struct percpu_slab *free;
+	struct percpu_slab *spare;
 	uint32_t threads;
 	bool rseq;
 	bool no_fence;
@@ -69,6 +72,7 @@ struct percpu {
 	size_t capacity;
 	uint64_t steals;
 	uint64_t drains;
+	uint64_t sheds;
 	uint64_t resizes;
 };
 
@@ -130,6 +134,8 @@ void own_stamp(struct percpu_slab *slab);
 /* percpu_own.c; the lock is not held, and no thread waits for another. */
 bool own_begin(struct percpu_own *own);
 void own_end(const struct percpu_own *own);
+struct percpu_slab *own_deepen(struct percpu_own *own);
+void own_spare(struct percpu_slab *slab);
 void own_fork_prepare(void);
 void own_fork_parent(void);
 void own_fork_child(void);
@@ -144,6 +150,11 @@ unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
 bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
 		    unsigned int cap);
 bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
+bool stack_needs_slots(const struct percpu_slab *slab, unsigned int cls,
+		       unsigned int cap);
+bool stack_is_deep(const struct percpu_slab *slab);
+bool stack_has_surplus(const struct percpu_slab *slab);
+void stack_shed(struct percpu_slab *slab, unsigned int not);
 void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
 
 /*

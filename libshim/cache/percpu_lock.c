@@ -45,7 +45,7 @@ static struct percpu_slab *locked_make(unsigned int i)
 	if (!slab) {
 		slab = meta_alloc(PERCPU_SLAB_BYTES, 4096);
 		if (slab) {
-			slab_init(slab);
+			slab_init(slab, PERCPU_SLAB_BYTES);
 			/* release order: pairs with the load in acquire */
 			__atomic_store_n(&percpu_locked[i], slab, __ATOMIC_RELEASE);
 		}

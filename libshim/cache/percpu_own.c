@@ -193,6 +193,40 @@ void own_end(const struct percpu_own *own)
 	shim_lock_release(&owners[own->stripe].lock);
 }
 
+/**
+ * own_deepen - put what a slab holds into one with more slots
+ * @own: what own_begin() filled in; names the new slab afterwards
+ *
+ * A process begins with a small one, because all of it is memory that mlockall()
+ * locks.
+ *
+ * Return: the old slab, for own_spare(), or NULL if there is no memory.
+ */
+struct percpu_slab *own_deepen(struct percpu_own *own)
+{
+	struct percpu_slab *old = own->slab;
+	struct percpu_slab *slab = meta_alloc(PERCPU_DEEP_BYTES, 4096);
+
+	if (!slab)
+		return NULL;
+	slab_copy(slab, old, PERCPU_DEEP_BYTES);
+	own->slab = slab;
+	return old;
+}
+
+/**
+ * own_spare - keep a slab that own_deepen() has emptied, for the next CPU
+ * @slab: the slab; it is not freed, as other threads may still read it for a hint
+ *
+ * Called after own_end().
+ */
+void own_spare(struct percpu_slab *slab)
+{
+	shim_lock_acquire(&percpu.lock);
+	percpu.spare = slab;
+	shim_lock_release(&percpu.lock);
+}
+
 void own_fork_prepare(void)
 {
 	unsigned int i;
@@ -273,14 +307,16 @@ static struct percpu_slab *own_steal(void)
 
 static struct percpu_slab *own_new(void)
 {
-	struct percpu_slab *slab;
+	struct percpu_slab *slab = percpu.spare;
 
 	if (percpu.nslabs >= percpu.limit)
 		return NULL;
-	slab = meta_alloc(PERCPU_SLAB_BYTES, 4096);
+	percpu.spare = NULL;
+	if (!slab)
+		slab = meta_alloc(PERCPU_SLAB_BYTES, 4096);
 	if (!slab)
 		return NULL;
-	slab_init(slab);
+	slab_init(slab, PERCPU_SLAB_BYTES);
 	percpu.nslabs++;
 	return slab;
 }

@@ -22,13 +22,40 @@ void slab_close(struct percpu_slab *slab)
 	slab->large_end = &slab->zero;
 }
 
-void slab_init(struct percpu_slab *slab)
+void slab_init(struct percpu_slab *slab, size_t bytes)
 {
 	slab_close(slab);
 	memcpy(slab->size_class, sizeclass_small, sizeof(slab->size_class));
 	slab->used = PERCPU_FIRST_SLOT;
+	slab->slots = (uint32_t)(bytes / sizeof(void *));
 	slab->cpu = -1;
 	shim_lock_init(&slab->lock, SHIM_RANK_PERCPU);
+}
+
+/* Where a slot of one slab is in another. */
+static void **slot_in(struct percpu_slab *slab, const struct percpu_slab *old,
+		      void **slot)
+{
+	return slab_slot(slab, (unsigned int)(slot - (void **)old));
+}
+
+void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
+	       size_t bytes)
+{
+	unsigned int cls, n;
+
+	memcpy(slab, old, sizeof(*slab));
+	slab->slots = (uint32_t)(bytes / sizeof(void *));
+	slab->large_cur = &slab->zero;
+	slab->large_end = &slab->zero;
+	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
+		slab->cur[cls] = slot_in(slab, old, old->cur[cls]);
+		slab->end[cls] = slot_in(slab, old, old->end[cls]);
+		n = slab_count(old, cls);
+		/* the objects; the NULL below them is there */
+		memcpy(slab->cur[cls] + 1 - n, old->cur[cls] + 1 - n,
+		       n * sizeof(void *));
+	}
 }
 
 unsigned int slab_pop(struct percpu_slab *slab, unsigned int cls, void **objs,
@@ -69,27 +96,41 @@ static void **slab_bottom(struct percpu_slab *slab, unsigned int cls)
 	return slab_slot(slab, PERCPU_FIRST_SLOT);
 }
 
+/*
+ * Move the stacks from a class on.  Only the slots that hold something: what no
+ * object was ever in has no memory.
+ */
+static void slab_move(struct percpu_slab *slab, unsigned int cls, int delta)
+{
+	unsigned int n = PERCPU_CLASSES - cls, i, c;
+
+	for (i = 0; i < n; i++) {
+		void **bottom;
+
+		/* the one that others would be moved over goes first */
+		c = delta > 0 ? PERCPU_CLASSES - 1 - i : cls + i;
+		if (!slab->cap[c])
+			continue;
+		bottom = slab->end[c] - slab->cap[c];
+		memmove(bottom + delta, bottom,
+			(size_t)((char *)(slab->cur[c] + 1) - (char *)bottom));
+		slab->cur[c] += delta;
+		slab->end[c] += delta;
+	}
+}
+
 bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 {
 	unsigned int old = slab->cap[cls];
 	/* The bottom's slot comes and goes with the stack. */
 	int delta = (int)(cap + !!cap) - (int)(old + !!old);
 	void **bottom = slab_bottom(slab, cls);
-	void **tail = old ? slab->end[cls] + 1 : bottom;
-	unsigned int i;
 
 	if (slab_count(slab, cls) > cap)
 		return false;
-	if (slab->used + delta > (int)PERCPU_SLAB_SLOTS)
+	if (cap && !slab_has_room(slab, cls, cap))
 		return false;
-	memmove(tail + delta, tail,
-		(size_t)((char *)slab_slot(slab, slab->used) - (char *)tail));
-	for (i = cls + 1; i < PERCPU_CLASSES; i++) {
-		if (!slab->cap[i])
-			continue;
-		slab->cur[i] += delta;
-		slab->end[i] += delta;
-	}
+	slab_move(slab, cls + 1, delta);
 	slab->used += delta;
 	slab->bytes += ((size_t)cap - old) * sizeclass_info[cls].size;
 	slab->cap[cls] = cap;

@@ -42,6 +42,8 @@
 #define PERCPU_CLASSES		64	/* room for classes, 0 is none */
 #define PERCPU_SLAB_BYTES	((size_t)256 << 10)
 #define PERCPU_SLAB_SLOTS	(PERCPU_SLAB_BYTES / sizeof(void *))
+/* The slab of a lone thread that frees in bulk: 8 MiB of 64-byte objects. */
+#define PERCPU_DEEP_BYTES	((size_t)1 << 20)
 #define PERCPU_LARGE		255	/* PAGEMAP_LARGE */
 
 _Static_assert(SIZECLASS_COUNT < PERCPU_CLASSES, "a stack for each class");
@@ -61,12 +63,16 @@ enum percpu_miss {
  * @size_class: by (size - 1) / 16
  * @cap: capacity of each class's stack, in objects
  * @miss: enum percpu_miss, the class's last; not exact: a hint, hence racy
+ * @way: direction of the last miss: @miss, but for what a step used up
+ * @run: misses in a row in that direction
+ * @swings: such long rows, one in each direction by turns
  * @idle: the class missed nothing since the steal hand last passed
  * @seen: the slot each class's cur was at when last looked at, to see idle
  *	classes; 0 since it missed
  * @cpu: CPU it is attached to, or -1
  * @hand: next class that gives up room
  * @used: slots taken by header and stacks
+ * @slots: slots there are
  * @bytes: what the stacks hold when all are full
  * @stamp: when it last missed, in nanoseconds or cycles: only compared
  * @shape: hash over the stacks' cur when last looked at, to see idleness
@@ -86,13 +92,17 @@ struct percpu_slab {
 			void **end[PERCPU_CLASSES];
 			uint8_t size_class[SIZECLASS_SMALL_SLOTS];
 			/* slow path from here */
-			uint16_t cap[PERCPU_CLASSES];
+			uint32_t cap[PERCPU_CLASSES];
 			uint8_t miss[PERCPU_CLASSES];
+			uint8_t way[PERCPU_CLASSES];
+			uint8_t run[PERCPU_CLASSES];
+			uint8_t swings[PERCPU_CLASSES];
 			uint8_t idle[PERCPU_CLASSES];
-			uint16_t seen[PERCPU_CLASSES];
+			uint32_t seen[PERCPU_CLASSES];
 			int32_t cpu;
 			uint16_t hand;
-			uint16_t used;
+			uint32_t used;
+			uint32_t slots;
 			size_t bytes;
 			uint64_t stamp;
 			uint64_t shape;
@@ -144,9 +154,34 @@ void slab_close(struct percpu_slab *slab);
 
 /**
  * slab_init - make a slab of memory that reads as zero
- * @slab: PERCPU_SLAB_BYTES, page aligned
+ * @slab: the memory, page aligned
+ * @bytes: how much
  */
-void slab_init(struct percpu_slab *slab);
+void slab_init(struct percpu_slab *slab, size_t bytes);
+
+/**
+ * slab_copy - make a slab of what another one holds
+ * @slab: memory that reads as zero, page aligned
+ * @old: the other one, which the caller owns exclusively; empty afterwards only
+ *	in name: it must be made anew before it is used
+ * @bytes: of @slab, not less than of @old
+ */
+void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
+	       size_t bytes);
+
+/**
+ * slab_has_room - are there slots for a stack of that capacity
+ * @slab: any slab
+ * @cls: class
+ * @cap: the capacity, not 0
+ */
+static inline bool slab_has_room(const struct percpu_slab *slab,
+				 unsigned int cls, unsigned int cap)
+{
+	unsigned int old = slab->cap[cls];
+
+	return slab->used - (old ? old + 1 : 0) + cap + 1 <= slab->slots;
+}
 
 /**
  * slab_count - objects in a stack

@@ -7,6 +7,14 @@
  * directions: a stack that only runs empty, or only runs full, merely passes
  * objects on, and a deeper one would not miss less often.
  *
+ * What a lone thread frees in bulk it most often allocates again, and the way
+ * through the spans costs it more than twice what the rest of malloc() and
+ * free() does.  So the stack of a class that was seen to do so may be deep, but
+ * only while the heap does not grow: before it would, the surplus over the
+ * budget is shed, and the heap gets the pages of spans that became empty.  No
+ * object is shed that was not freed into a deep stack before, so a program that
+ * gains nothing pays once for each, as it would have paid at once.
+ *
  * All stacks of a slab together hold no more than the budget, which is a part
  * of the heap.  Where the budget is used up, a stack that grows takes room from
  * classes that have not missed since the clock hand last passed them.  All
@@ -23,9 +31,27 @@
 #include "base/usage.h"
 
 #define CAP_FIRST	4u
-#define CAP_MAX		4096u
+#define CAP_MAX		((unsigned int)(PERCPU_DEEP_BYTES / sizeof(void *)))
 #define BUDGET_MAX	((size_t)4 << 20)
-#define SQUEEZE_MISSES	16u	/* between two attempts to take room from other classes */
+/*
+ * What the stacks of a lone thread may hold until the heap would grow.  A cache
+ * of more than a few MiB misses the processor's own; and this much stays in a
+ * process that frees its memory and then sleeps.
+ */
+#define DEEP_BYTES	((size_t)8 << 20)
+/*
+ * Bulk is so many misses in a row in one direction, then as many in the other.
+ * Where sizes come and go at random, rows are short; a deep stack would gain
+ * nothing, and its objects would keep spans from becoming empty.
+ */
+#define BULK_RUN	16u
+#define BULK_SWINGS	2u
+/*
+ * Misses between two attempts to take room from other classes.  That moves the
+ * stacks behind them: of many slots it is as much work as many misses.
+ */
+#define SQUEEZE_MISSES	16u
+#define SQUEEZE_SLOTS	64u	/* moved in the time of a miss, or less */
 
 void percpu_set_budget(size_t bytes)
 {
@@ -67,11 +93,23 @@ static uint32_t slabs_max(void)
 	return n ? n : 1;
 }
 
+/* Its part of the heap. */
+static size_t budget_part(size_t usage)
+{
+	bool many = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED) > 1;
+	size_t budget = usage / budgets[many].part;
+
+	if (budget < budgets[many].min)
+		return budgets[many].min;
+	return budget < BUDGET_MAX ? budget : BUDGET_MAX;
+}
+
 /*
  * What all stacks of a slab may hold, if @more of that is new.  *@scarce is set
  * if this is its share of a total that is used up.
  */
-static size_t budget_now(size_t more, bool *scarce)
+static size_t budget_now(const struct percpu_slab *slab, unsigned int cls,
+			 size_t more, bool *scarce)
 {
 	size_t budget = __atomic_load_n(&percpu.budget, __ATOMIC_RELAXED);
 	bool many = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED) > 1;
@@ -82,11 +120,9 @@ static size_t budget_now(size_t more, bool *scarce)
 	if (budget)	/* set by the option or by shim_ctl() */
 		return budget >> shift;
 	total = pageheap_usage();
-	budget = total / budgets[many].part;
-	if (budget < budgets[many].min)
-		budget = budgets[many].min;
-	if (budget > BUDGET_MAX)
-		budget = BUDGET_MAX;
+	budget = budget_part(total);
+	if (!many && percpu.rseq && slab->swings[cls] >= BULK_SWINGS)
+		budget = DEEP_BYTES;
 	total /= TOTAL_PART;
 	if (total < TOTAL_MIN)
 		total = TOTAL_MIN;
@@ -118,6 +154,22 @@ static bool stack_resize(struct percpu_slab *slab, unsigned int cls,
 	return ok;
 }
 
+/* Has a class had a row of misses that ends now, and how many before? */
+static void stack_swings(struct percpu_slab *slab, unsigned int cls,
+			 enum percpu_miss miss)
+{
+	if (slab->way[cls] == miss) {
+		slab->run[cls] += slab->run[cls] < BULK_RUN;
+		return;
+	}
+	if (slab->run[cls] < BULK_RUN)
+		slab->swings[cls] = 0;
+	else
+		slab->swings[cls] += slab->swings[cls] < BULK_SWINGS;
+	slab->way[cls] = (uint8_t)miss;
+	slab->run[cls] = 1;
+}
+
 /**
  * stack_missed - note a miss
  * @slab: any slab; racy if it is attached, and only a hint
@@ -136,6 +188,7 @@ unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
 
 	slab->idle[cls] = 0;
 	slab->seen[cls] = 0;	/* in use, though as full as it was */
+	stack_swings(slab, cls, miss);
 	slab->miss[cls] = miss;
 	if (miss == PERCPU_UNDERFLOW)
 		slab->underflows++;
@@ -171,6 +224,67 @@ void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
 		transfer_put_at(percpu_domain(), cls, objs, n);
 		have -= n;
 	}
+}
+
+static size_t stack_held(const struct percpu_slab *slab)
+{
+	unsigned int cls;
+	size_t held = 0;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+		held += (size_t)slab_count(slab, cls) *
+			sizeclass_info[cls].size;
+	return held;
+}
+
+/**
+ * stack_is_deep - may the stacks hold a surplus
+ * @slab: any slab; racy if it is attached, and only a hint
+ */
+bool stack_is_deep(const struct percpu_slab *slab)
+{
+	return slab->bytes > budgets[0].min &&
+	       !__atomic_load_n(&percpu.budget, __ATOMIC_RELAXED);
+}
+
+/**
+ * stack_has_surplus - do they hold more than they should while the heap grows
+ * @slab: any slab; racy if it is attached, and only a hint
+ */
+bool stack_has_surplus(const struct percpu_slab *slab)
+{
+	return stack_held(slab) > budget_part(pageheap_usage());
+}
+
+/**
+ * stack_shed - take the surplus out of the stacks
+ * @slab: a slab that the caller owns exclusively
+ * @not: the class that objects are wanted of, 0 for none
+ *
+ * Leaves half of the budget, so that it takes as much again until the next
+ * time.  Each class gives the same part.
+ */
+void stack_shed(struct percpu_slab *slab, unsigned int not)
+{
+	size_t held = stack_held(slab), keep = budget_part(pageheap_usage()) / 2;
+	unsigned int cls;
+
+	if (held <= keep)
+		return;
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+		if (cls != not)
+			stack_drain(slab, cls,
+				    (unsigned int)(slab_count(slab, cls) *
+						   keep / held));
+	__atomic_fetch_add(&percpu.sheds, 1, __ATOMIC_RELAXED);
+}
+
+static bool squeeze_is_due(const struct percpu_slab *slab)
+{
+	unsigned int misses = slab->used / SQUEEZE_SLOTS;
+
+	return slab_misses(slab) %
+	       (misses > SQUEEZE_MISSES ? misses : SQUEEZE_MISSES) == 0;
 }
 
 /* Take at least @bytes of capacity from classes that rarely miss. */
@@ -211,9 +325,27 @@ bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
 	size_t more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
 	bool scarce;
 
-	return slab->bytes + more <= budget_now(more, &scarce) ||
+	return slab->bytes + more <= budget_now(slab, cls, more, &scarce) ||
 	       first_is_free(slab, cls, more, scarce) ||
-	       slab_misses(slab) % SQUEEZE_MISSES == 0;
+	       squeeze_is_due(slab);
+}
+
+/**
+ * stack_needs_slots - would a stack grow if its slab had more slots
+ * @slab: a slab that the caller owns exclusively
+ * @cls: class
+ * @cap: the capacity that stack_grow() refused
+ */
+bool stack_needs_slots(const struct percpu_slab *slab, unsigned int cls,
+		       unsigned int cap)
+{
+	size_t more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
+	bool scarce;
+
+	return slab->slots == PERCPU_SLAB_SLOTS && percpu.rseq &&
+	       slab->swings[cls] >= BULK_SWINGS &&
+	       !slab_has_room(slab, cls, cap) &&
+	       slab->bytes + more <= budget_now(slab, cls, more, &scarce);
 }
 
 /**
@@ -232,18 +364,20 @@ bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	if (cap <= slab->cap[cls])
 		return true;
 	more = (size_t)(cap - slab->cap[cls]) * sizeclass_info[cls].size;
-	budget = budget_now(more, &scarce);
+	budget = budget_now(slab, cls, more, &scarce);
 	/*
 	 * Where all classes miss alike, moving room between them only costs
 	 * time; and no amount of it helps a class whose objects are larger than
 	 * that.
 	 */
 	if (slab->bytes + more > budget && more <= budget &&
-	    slab_misses(slab) % SQUEEZE_MISSES == 0)
+	    squeeze_is_due(slab))
 		stack_squeeze(slab, cls, slab->bytes + more - budget);
 	if (slab->bytes + more > budget &&
 	    !first_is_free(slab, cls, more, scarce))
 		return false;
+	if (!stack_resize(slab, cls, cap))
+		return false;
 	__atomic_fetch_add(&percpu.resizes, 1, __ATOMIC_RELAXED);
-	return stack_resize(slab, cls, cap);
+	return true;
 }

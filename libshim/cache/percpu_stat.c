@@ -46,6 +46,7 @@ void percpu_get_stat(struct percpu_stat *st)
 	st->cpus = percpu.ncpus;
 	st->steals = percpu.steals;
 	st->drains = percpu.drains;
+	st->sheds = percpu.sheds;
 	st->resizes = percpu.resizes;
 	st->rseq = percpu.rseq;
 	st->mm_cid = percpu.mm_cid;

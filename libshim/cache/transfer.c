@@ -136,6 +136,14 @@ unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
 	return central_get(cls, objs, n);
 }
 
+bool transfer_is_dry(unsigned int dom, unsigned int cls)
+{
+	const struct transfer *t = transfer_of(dom, cls);
+
+	return !__atomic_load_n(&t->objs, __ATOMIC_RELAXED) &&
+	       central_is_dry(cls);
+}
+
 /* Make room for @n more. Lock held. */
 static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 {

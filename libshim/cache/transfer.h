@@ -58,6 +58,15 @@ static inline unsigned int transfer_get(unsigned int cls, void **objs,
 }
 
 /**
+ * transfer_is_dry - would getting an object make the heap larger
+ * @dom: domain, below TRANSFER_DOMAINS
+ * @cls: size class
+ *
+ * Return: as central_is_dry(); false while this cache has one.
+ */
+bool transfer_is_dry(unsigned int dom, unsigned int cls);
+
+/**
  * transfer_put_at - give objects away
  * @dom: domain, below TRANSFER_DOMAINS
  * @cls: size class of every object

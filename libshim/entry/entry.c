@@ -129,6 +129,8 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	if (size <= SIZECLASS_MAX && align <= PAGE_SIZE)
 		cls = align <= 16 ? sizeclass_of(size) :
 				    sizeclass_of_aligned(size, align);
+	if (!cls && percpu_is_deep() && large_is_dry(size))
+		percpu_shed();
 	p = cls ? alloc_class(cls) : large_alloc(size, align, zero);
 	if (likely(p))
 		return p;

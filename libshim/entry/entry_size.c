@@ -62,8 +62,11 @@ static void *move(void *p, size_t have, size_t size)
 /* Make it longer or shorter in place. Return: NULL if it must be copied. */
 static void *in_place(void *p, size_t have, size_t size)
 {
-	if (size > have)
+	if (size > have) {
 		entry_look(size - have);
+		if (percpu_is_deep() && large_is_dry(size - have))
+			percpu_shed();
+	}
 	return large_resize(p, size);
 }
 

@@ -65,6 +65,7 @@ static const struct item items[] = {
 	ITEM("cache.overflows", cache.overflows),
 	ITEM("cache.steals", cache.steals),
 	ITEM("cache.drains", cache.drains),
+	ITEM("cache.sheds", cache.sheds),
 	ITEM("cache.resizes", cache.resizes),
 	ITEM("large.kept", large.bytes),
 	ITEM("large.hits", large.hits),

@@ -177,6 +177,14 @@ void pageheap_get_stat(struct pageheap_stat *st);
 size_t pageheap_usage(void);
 
 /**
+ * pageheap_spare - bytes that are free and have memory, a cheap estimate
+ *
+ * Takes no lock.  A request for more makes the heap larger; one for less may,
+ * if the free pages are no run of that length.
+ */
+size_t pageheap_spare(void);
+
+/**
  * pageheap_pressure - how near the limit the heap is
  *
  * Takes no lock.

@@ -167,6 +167,11 @@ unsigned int pageheap_pressure(void)
 	return limit_pressure();
 }
 
+size_t pageheap_spare(void)
+{
+	return __atomic_load_n(&ph.idle, __ATOMIC_RELAXED) * PAGE_SIZE;
+}
+
 size_t pageheap_usage(void)
 {
 	return (__atomic_load_n(&ph.inuse, __ATOMIC_RELAXED) +

@@ -176,6 +176,12 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 	return got;
 }
 
+bool central_is_dry(unsigned int cls)
+{
+	return !__atomic_load_n(&central[cls].lists, __ATOMIC_RELAXED) &&
+	       pageheap_spare() < sizeclass_info[cls].npages * PAGE_SIZE;
+}
+
 static void put_failed(enum span_error err, unsigned int cls, const void *p)
 {
 	switch (err) {

@@ -36,6 +36,17 @@ struct central_stat {
 unsigned int central_get(unsigned int cls, void **objs, unsigned int n);
 
 /**
+ * central_is_dry - would getting an object make the heap larger
+ * @cls: size class
+ *
+ * Takes no lock: a guess, for a caller that has free objects of other classes,
+ * whose spans the page heap could use instead.
+ *
+ * Return: true if no span has a free object and no free page has memory.
+ */
+bool central_is_dry(unsigned int cls);
+
+/**
  * central_put - give objects back
  * @cls: size class of every object
  * @objs: the objects

@@ -148,6 +148,21 @@ static void keep_put(struct span *s)
 		spans_free(old, n);
 }
 
+bool large_is_dry(size_t size)
+{
+	size_t npages = pages_of(size);
+	bool kept = false;
+	uint32_t i;
+
+	if (pageheap_spare() >= size)
+		return false;
+	shim_lock_acquire(&keep.lock);
+	for (i = 0; i < keep.n; i++)
+		kept = kept || keep.span[i]->npages == npages;
+	shim_lock_release(&keep.lock);
+	return !kept;
+}
+
 void *large_alloc(size_t size, size_t align, bool *zero)
 {
 	size_t npages = size ? pages_of(size) : 1;

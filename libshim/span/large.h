@@ -54,6 +54,16 @@ size_t large_asked(const void *p);
 void large_free(void *p);
 
 /**
+ * large_is_dry - would large_alloc() make the heap larger
+ * @size: bytes
+ *
+ * A guess, as central_is_dry().
+ *
+ * Return: true if no kept span has that length, and free pages have less memory.
+ */
+bool large_is_dry(size_t size);
+
+/**
  * large_resize - make a large object longer or shorter
  * @p: the object
  * @size: new size, not 0

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	void *objs[64];
 
 	memset(&u, 0, sizeof(u));
-	slab_init(slab);
+	slab_init(slab, PERCPU_SLAB_BYTES);
 	while (in.left) {
 		unsigned int op = input_byte(&in);
 		unsigned int cls = input_byte(&in) % SIZECLASS_COUNT + 1;

@@ -55,6 +55,25 @@ TEST(spans_come_and_go)
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 
+/* Dry: no object in a span, and too few free pages for a span. */
+TEST(dry)
+{
+	void *objs[OBJS];
+
+	EXPECT_TRUE(central_is_dry(CLS));
+	get(objs, OBJS);
+	EXPECT_TRUE(central_is_dry(CLS));
+	central_put(CLS, objs, 1);
+	EXPECT_FALSE(central_is_dry(CLS));
+	get(objs, 1);
+	EXPECT_TRUE(central_is_dry(CLS));
+	fake_pageheap.spare = sizeclass_info[CLS].npages * PAGE_SIZE - 1;
+	EXPECT_TRUE(central_is_dry(CLS));
+	fake_pageheap.spare++;
+	EXPECT_FALSE(central_is_dry(CLS));
+	central_put(CLS, objs, OBJS);
+}
+
 /* Three spans of 1, 32 and 60 objects: the next come from the last. */
 TEST(fullest_first)
 {

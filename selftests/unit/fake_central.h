@@ -12,6 +12,7 @@
 /**
  * struct fake_central - what a test sets and reads
  * @fail: hand out nothing
+ * @dry: what central_is_dry() says
  * @out: objects handed out and not back
  * @gets: calls of central_get()
  * @puts: calls of central_put()
@@ -20,6 +21,7 @@
  */
 struct fake_central {
 	int fail;
+	bool dry;
 	long out;
 	unsigned long gets;
 	unsigned long puts;

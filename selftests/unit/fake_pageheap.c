@@ -91,6 +91,11 @@ void pageheap_free(struct span *s)
 	shim_lock_release(&lock);
 }
 
+size_t pageheap_spare(void)
+{
+	return fake_pageheap.spare;
+}
+
 size_t pageheap_purge(struct span *s, uint32_t pages)
 {
 	unsigned int i;

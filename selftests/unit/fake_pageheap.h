@@ -5,9 +5,12 @@
 #ifndef UNIT_FAKE_PAGEHEAP_H
 #define UNIT_FAKE_PAGEHEAP_H
 
+#include <stddef.h>
+
 /**
  * struct fake_pageheap - what a test sets and reads
  * @fail_after: spans that may still be had; negative: any number
+ * @spare: what pageheap_spare() says
  * @spans: spans handed out now
  * @purged: bytes inside of spans given back, ever; they read as zero then
  * @retaken: of these, told to be in use again
@@ -15,6 +18,7 @@
  */
 struct fake_pageheap {
 	long fail_after;
+	size_t spare;
 	unsigned long spans;
 	unsigned long purged;
 	unsigned long retaken;

@@ -6,6 +6,7 @@
 #ifndef UNIT_FAKE_TRANSFER_H
 #define UNIT_FAKE_TRANSFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@
  * @fail: hand out nothing
  * @usage: what pageheap_usage() says
  * @pressure: what pageheap_pressure() says
+ * @dry: what transfer_is_dry() says
  * @out: objects handed out and not back
  * @gets: calls of transfer_get_at()
  * @puts: calls of transfer_put_at()
@@ -30,6 +32,7 @@ struct fake_transfer {
 	int fail;
 	size_t usage;
 	unsigned int pressure;
+	bool dry;
 	long out;
 	unsigned long gets;
 	unsigned long puts;

@@ -142,6 +142,22 @@ TEST_F(objects, lengths_by_turns)
 		large_free(other[i]);
 }
 
+/* Dry: no span of that length is kept, and too few pages are free. */
+TEST_F(objects, dry)
+{
+	char *p = large_alloc(MIB, 0, &self->zero), *q;
+	size_t spare = pageheap_spare();
+
+	q = large_alloc(spare + 256 * KIB, 0, &self->zero);
+	EXPECT_TRUE(large_is_dry(pageheap_spare() + 1));
+	EXPECT_FALSE(large_is_dry(pageheap_spare()));
+	large_free(p);
+	EXPECT_EQ(MIB, kept());
+	EXPECT_FALSE(large_is_dry(MIB));
+	EXPECT_TRUE(large_is_dry(spare + 8 * MIB));
+	large_free(q);
+}
+
 TEST_F(objects, part_of_a_large_heap_stays)
 {
 	char *big = large_alloc(100 * MIB, 0, &self->zero), *p, *q;

@@ -525,6 +525,88 @@ TEST(a_stack_that_misses_is_no_idle_one)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
+/* A heap that would grow gets what the caches have too much. */
+TEST(a_surplus_goes_before_the_heap_grows)
+{
+	static void *p[16 * KEEP];
+	struct percpu_stat st;
+	unsigned int i, round;
+	cpu_set_t one;
+	size_t before;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	/* nothing is idle, however long this takes */
+	percpu.tick = UINT64_MAX;
+	EXPECT_FALSE(percpu_is_deep());
+	/* more than the budget of 256 KiB, in bulk */
+	for (round = 0; round < 40; round++) {
+		for (i = 0; i < 16 * KEEP; i++)
+			p[i] = take(8);
+		for (i = 0; i < 16 * KEEP; i++)
+			give(8, p[i]);
+	}
+	EXPECT_TRUE(percpu_is_deep());
+	before = cached();
+	EXPECT_LT((size_t)384 << 10, before);
+	/* for another class, but not while there is memory */
+	take(3);
+	EXPECT_LE(before, cached());
+	fake_transfer.dry = true;
+	take(5);
+	EXPECT_GT((size_t)160 << 10, cached());
+	percpu_get_stat(&st);
+	EXPECT_EQ(1, st.sheds);
+	/* now there is no surplus */
+	percpu_shed();
+	take(9);
+	percpu_get_stat(&st);
+	EXPECT_EQ(1, st.sheds);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+/* More objects than a slab has slots for: it is replaced by a deeper one. */
+TEST(a_slab_is_replaced_by_a_deeper_one)
+{
+	static void *p[48 << 10];
+	struct percpu_slab *first;
+	unsigned int i, round;
+	cpu_set_t one;
+
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	percpu.tick = UINT64_MAX;
+	give(2, take(2));
+	first = own_here();
+	ASSERT_NE(NULL, first);
+	EXPECT_EQ(PERCPU_SLAB_SLOTS, first->slots);
+	for (round = 0; round < 60; round++) {
+		for (i = 0; i < 48 << 10; i++)
+			p[i] = take(2);
+		for (i = 0; i < 48 << 10; i++)
+			give(2, p[i]);
+		ASSERT_EQ(0, twice);
+	}
+	EXPECT_NE(first, own_here());
+	EXPECT_EQ(PERCPU_DEEP_BYTES / 8, own_here()->slots);
+	EXPECT_LT(PERCPU_SLAB_SLOTS, slab_count(own_here(), 2));
+	EXPECT_TRUE(slab_is_valid(own_here()));
+	EXPECT_EQ(first, percpu.spare);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
 TEST_F(mode, double_free_aborts)
 {
 	EXPECT_TRUE(dies(free_twice));

@@ -19,7 +19,7 @@ static struct percpu_slab *slab_make(void)
 	struct percpu_slab *slab = aligned_alloc(4096, PERCPU_SLAB_BYTES);
 
 	memset(slab, 0, PERCPU_SLAB_BYTES);
-	slab_init(slab);
+	slab_init(slab, PERCPU_SLAB_BYTES);
 	return slab;
 }
 
@@ -95,6 +95,29 @@ TEST(a_full_slab_refuses)
 	EXPECT_TRUE(slab_resize(slab, 1, 0));
 	EXPECT_TRUE(slab_resize(slab, cls, 1000));
 	EXPECT_TRUE(slab_is_valid(slab));
+}
+
+TEST(a_copy_holds_the_same)
+{
+	struct percpu_slab *slab = slab_make();
+	struct percpu_slab *deep = aligned_alloc(4096, PERCPU_DEEP_BYTES);
+	void *objs[3] = { slab, deep, objs }, *got[3];
+
+	memset(deep, 0, PERCPU_DEEP_BYTES);
+	slab_resize(slab, 5, 100);
+	slab_resize(slab, 9, 10);
+	ASSERT_EQ(3, slab_push(slab, 5, objs, 3));
+	ASSERT_EQ(1, slab_push(slab, 9, objs, 1));
+	slab_copy(deep, slab, PERCPU_DEEP_BYTES);
+	ASSERT_TRUE(slab_is_valid(deep));
+	EXPECT_FALSE(slab_resize(slab, 20, PERCPU_SLAB_SLOTS));
+	EXPECT_TRUE(slab_resize(deep, 20, PERCPU_SLAB_SLOTS));
+	EXPECT_TRUE(slab_is_valid(deep));
+	EXPECT_EQ(3, slab_pop(deep, 5, got, 3));
+	EXPECT_EQ(objs[2], got[0]);
+	EXPECT_EQ(objs[0], got[2]);
+	EXPECT_EQ(1, slab_pop(deep, 9, got, 3));
+	EXPECT_TRUE(slab_is_valid(deep));
 }
 
 TEST(what_holds_objects_does_not_shrink_below_them)

@@ -12,13 +12,18 @@
 #define CLS	4
 #define BATCH	32
 
+static struct percpu_slab *slab_make_of(size_t bytes)
+{
+	struct percpu_slab *slab = aligned_alloc(4096, bytes);
+
+	memset(slab, 0, bytes);
+	slab_init(slab, bytes);
+	return slab;
+}
+
 static struct percpu_slab *slab_make(void)
 {
-	struct percpu_slab *slab = aligned_alloc(4096, PERCPU_SLAB_BYTES);
-
-	memset(slab, 0, PERCPU_SLAB_BYTES);
-	slab_init(slab);
-	return slab;
+	return slab_make_of(PERCPU_SLAB_BYTES);
 }
 
 static void miss(struct percpu_slab *slab, unsigned int cls,
@@ -50,8 +55,79 @@ TEST(grows_when_it_misses_in_both_directions)
 
 	for (i = 0; i < 1000; i++)
 		miss(slab, CLS, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
-	EXPECT_EQ(4096, slab->cap[CLS]);
+	/* by half at a time, up to the budget of 256 KiB */
+	EXPECT_GE(((size_t)256 << 10) / 64, slab->cap[CLS]);
+	EXPECT_LE(((size_t)256 << 10) / 64 * 2 / 3, slab->cap[CLS]);
 	EXPECT_TRUE(slab_is_valid(slab));
+}
+
+/* A lone thread's may hold all that a program frees at once: 8 MiB. */
+TEST(a_lone_threads_stacks_are_deep)
+{
+	struct percpu_slab *slab = slab_make_of(PERCPU_DEEP_BYTES);
+	unsigned int i;
+
+	percpu.rseq = true;
+	percpu.limit = 1;
+	/* by turns, but never many of one kind: no bulk */
+	for (i = 0; i < 4000; i++)
+		miss(slab, CLS, i / 15 % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_GE((size_t)256 << 10, slab->bytes);
+	for (i = 0; i < 4000; i++)
+		miss(slab, CLS, i / 16 % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_GE((size_t)8 << 20, slab->bytes);
+	EXPECT_LE(((size_t)8 << 20) * 2 / 3, slab->bytes);
+	EXPECT_TRUE(stack_is_deep(slab));
+	EXPECT_TRUE(slab_is_valid(slab));
+	/* not where threads run side by side, nor in the small slab of a CPU */
+	slab = slab_make_of(PERCPU_DEEP_BYTES);
+	percpu.limit = 2;
+	for (i = 0; i < 4000; i++)
+		miss(slab, CLS, i / 16 % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_GE((size_t)1 << 20, slab->bytes);
+	slab = slab_make();
+	percpu.limit = 1;
+	for (i = 0; i < 4000; i++)
+		miss(slab, CLS, i / 16 % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_GE(PERCPU_SLAB_SLOTS, slab->used);
+	EXPECT_TRUE(slab_is_valid(slab));
+}
+
+/* What is more than the budget goes back, from each class in proportion. */
+TEST(a_surplus_is_shed)
+{
+	struct percpu_slab *slab = slab_make_of(PERCPU_DEEP_BYTES);
+	static void *objs[30000];
+	size_t half = (size_t)128 << 10;
+
+	percpu.rseq = true;
+	slab_resize(slab, 2, 30000);
+	slab_resize(slab, 4, 30000);
+	slab_resize(slab, 6, 100);
+	EXPECT_TRUE(stack_is_deep(slab));
+	EXPECT_FALSE(stack_has_surplus(slab));
+	transfer_get(2, objs, 20000);
+	slab_push(slab, 2, objs, 20000);
+	transfer_get(4, objs, 30000);
+	slab_push(slab, 4, objs, 30000);
+	transfer_get(6, objs, 10);
+	slab_push(slab, 6, objs, 10);
+	EXPECT_TRUE(stack_has_surplus(slab));
+	/* not from the class that is wanted */
+	stack_shed(slab, 6);
+	EXPECT_EQ(10, slab_count(slab, 6));
+	EXPECT_LE(20000 * half / (20000 * 32 + 30000 * 64 + 10 * 96) - 1,
+		  slab_count(slab, 2));
+	EXPECT_GE(half, slab_count(slab, 2) * 32 + slab_count(slab, 4) * 64);
+	EXPECT_LT(0, slab_count(slab, 4));
+	EXPECT_FALSE(stack_has_surplus(slab));
+	EXPECT_TRUE(slab_is_valid(slab));
+	EXPECT_EQ((long)(slab_count(slab, 2) + slab_count(slab, 4) + 10),
+		  fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+	/* a budget that somebody has set is no surplus */
+	percpu_set_budget((size_t)4 << 20);
+	EXPECT_FALSE(stack_is_deep(slab));
 }
 
 /* Once in each direction is one step: the miss that made it is used up by it. */

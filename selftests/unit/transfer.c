@@ -48,6 +48,20 @@ TEST(batches_pass_without_the_central_list)
 	EXPECT_EQ(0, st.spills);
 }
 
+TEST(dry_only_when_empty)
+{
+	void *objs[BATCH];
+
+	EXPECT_FALSE(transfer_is_dry(0, CLS));
+	fake_central.dry = true;
+	EXPECT_TRUE(transfer_is_dry(0, CLS));
+	ASSERT_EQ(BATCH, transfer_get(CLS, objs, BATCH));
+	transfer_put(CLS, objs, 1);
+	EXPECT_FALSE(transfer_is_dry(0, CLS));
+	ASSERT_EQ(1, transfer_get(CLS, objs, BATCH));
+	EXPECT_TRUE(transfer_is_dry(0, CLS));
+}
+
 TEST(fewer_than_wanted_are_not_topped_up)
 {
 	void *objs[BATCH];
