@@ -617,12 +617,17 @@ static int connected;
 
 static void *connects(void *arg)
 {
-	int fd = socket(AF_INET, SOCK_STREAM, 0), i;
+	/* every other one was not to block, and is left as it was */
+	int flag = (intptr_t)arg & 1 ? SOCK_NONBLOCK : 0;
+	int fd = socket(AF_INET, SOCK_STREAM | flag, 0), i;
 	char out[32] = "", in[32];
 
 	if (shim_co_connect(fd, (struct sockaddr *)&listen_at,
-			    sizeof(listen_at), 60000 * MS))
+			    sizeof(listen_at), 60000 * MS) ||
+	    !(fcntl(fd, F_GETFL) & O_NONBLOCK) != !flag) {
+		close(fd);
 		return NULL;
+	}
 	for (i = 0; i < 20; i++) {
 		snprintf(out, sizeof(out), "%ld:%d", (long)(intptr_t)arg, i);
 		shim_co_write_all(fd, out, sizeof(out));

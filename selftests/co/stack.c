@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -553,6 +554,47 @@ TEST(threads)
 		EXPECT_EQ(0, st.cached);
 		EXPECT_GE(400 + 4 * 16, st.stacks);
 	}
+}
+
+static char own_signals[65536];
+static pthread_key_t after_all;
+static bool has_own;
+
+/* Made after libshim's: called behind it as the thread ends. */
+static void look_at_signals(void *arg)
+{
+	stack_t ss;
+
+	(void)arg;
+	has_own = !sigaltstack(NULL, &ss) && ss.ss_sp == own_signals &&
+		  !(ss.ss_flags & SS_DISABLE);
+}
+
+static void *replaces_signals(void *arg)
+{
+	stack_t ss = { .ss_sp = own_signals, .ss_size = sizeof(own_signals) };
+	stack_t was;
+
+	shim_stack_put(shim_stack_get(14));
+	/* there is one for the report of an overflow */
+	if (sigaltstack(NULL, &was) || was.ss_flags & SS_DISABLE ||
+	    sigaltstack(&ss, NULL) || pthread_setspecific(after_all, arg))
+		return NULL;
+	return arg;
+}
+
+/* A program's own signal stack is its own as long as the thread lives. */
+TEST(own_signal_stack_stays)
+{
+	pthread_t t;
+	void *ret;
+
+	shim_stack_put(shim_stack_get(14));
+	ASSERT_EQ(0, pthread_key_create(&after_all, look_at_signals));
+	ASSERT_EQ(0, pthread_create(&t, NULL, replaces_signals, &has_own));
+	ASSERT_EQ(0, pthread_join(t, &ret));
+	ASSERT_EQ(&has_own, ret);
+	EXPECT_TRUE(has_own);
 }
 
 #define ENDING		3
