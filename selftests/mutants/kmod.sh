@@ -9,8 +9,9 @@
 # them says that the tests are right, and that no bug before it has left
 # something behind that would have killed the others.  Only then the verdicts
 # count.  Those that do not are tried again; the first of a VM needs no such
-# proof, so that each VM gets on.  Two lanes, as a VM keeps a CPU busy, take from
-# one list.
+# proof, so that each VM gets on.  One of which it is known that no kernel
+# survives it has a VM to itself at once.  Two lanes, as a VM keeps a CPU busy,
+# take from one list.
 
 # The tests of one module; the slowest take a minute on a busy machine.  A bug
 # may well make them hang.
@@ -298,14 +299,16 @@ kmod_half()
 		elif [ -z "$(field Killed-by "$m")" ]; then
 			result FAIL "$m: names no test"
 		else
-			printf '%s\t%s\t%s\n' "$(machine_of "$m")" \
-				"$(field Killed-by "$m")" "$m" >>"$work/all"
+			printf '%s\t%s\t%s\t%s\n' "$(machine_of "$m")" \
+				"$(field Killed-by "$m")" "$m" \
+				"$(field Alone "$m")" >>"$work/all"
 		fi
 	done
 	sort -o "$work/all" "$work/all"
 	# alike machines and tests beside each other: less for the sound module
 	cut -f1 "$work/all" | uniq >"$work/machines"
-	awk -F'\t' 'NR == FNR { nr[$1] = FNR; next } { print nr[$1], $3 }' \
+	awk -F'\t' 'NR == FNR { nr[$1] = FNR; next }
+		{ print nr[$1], $3, $4 ? "alone" : "" }' \
 		"$work/machines" "$work/all" >"$work/queue"
 	# one that is not built for otherwise
 	for k in $(cut -d'|' -f1 "$work/machines" | sort -u); do
