@@ -172,6 +172,33 @@ TEST(windows_do_not_own)
 	EXPECT_EQ(0, fail_live());
 }
 
+/* Fitted, an empty slice has no memory, and a window no less than it shows. */
+TEST(no_more_and_no_less_than_there_is)
+{
+	static int x[100];
+	ints v = { 0 }, w;
+	int i;
+
+	ASSERT_EQ(0, shim_vec_reserve(&v, 1000));
+	EXPECT_EQ(1, fail_live());
+	EXPECT_EQ(0, shim_vec_clip(&v));
+	EXPECT_EQ(NULL, v.p);
+	EXPECT_EQ(0, v.cap);
+	EXPECT_EQ(0, fail_live());
+	for (i = 0; i < 100; i++)
+		x[i] = i;
+	w.p = x;
+	w.len = 100;
+	w.cap = 0;
+	ASSERT_EQ(0, shim_vec_reserve(&w, 3));
+	EXPECT_LE(100, w.cap);
+	EXPECT_EQ(100, w.len);
+	EXPECT_TRUE(w.p != x);
+	EXPECT_EQ(0, memcmp(w.p, x, sizeof(x)));
+	shim_vec_free(&w);
+	EXPECT_EQ(0, fail_live());
+}
+
 TEST(when_memory_runs_out_a_slice_stays_as_it_was)
 {
 	ints v = { 0 };

@@ -177,4 +177,33 @@ TEST(local)
 	shim_co_free(b);
 }
 
+static struct shim_co_key *again;
+static int rounds;
+
+/* As many rounds as POSIX has for threads are made of it. */
+static void sets_again(void *value)
+{
+	rounds++;
+	*shim_co_local(again) = value;
+}
+
+static void *sets_one(void *arg)
+{
+	*shim_co_local(again) = arg;
+	return NULL;
+}
+
+TEST(a_destructor_may_set_a_value_again)
+{
+	struct shim_co *co;
+
+	again = shim_co_key_new(sets_again);
+	ASSERT_NE(NULL, again);
+	co = shim_co_new(sets_one, &rounds, NULL);
+	shim_co_resume(co, NULL);
+	EXPECT_EQ(SHIM_CO_DONE, shim_co_state(co));
+	EXPECT_EQ(4, rounds);
+	shim_co_free(co);
+}
+
 TEST_HARNESS_MAIN

@@ -116,6 +116,27 @@ TEST(realloc_keeps_what_is_there)
 	EXPECT_EQ(NULL, shim_gc_realloc(p, 0));
 }
 
+/* As memmove(), whatever overlaps. */
+TEST(a_copy_may_overlap)
+{
+	enum { N = 24 };
+	uintptr_t *a = shim_gc_alloc(N * sizeof(*a)), model[N];
+	unsigned int from, to, i, n;
+
+	for (n = 0; n <= N; n++)
+		for (from = 0; from + n <= N; from++)
+			for (to = 0; to + n <= N; to++) {
+				for (i = 0; i < N; i++) {
+					a[i] = i;
+					model[i] = i;
+				}
+				shim_gc_copy(a + to, a + from, n * sizeof(*a));
+				memmove(model + to, model + from,
+					n * sizeof(*a));
+				ASSERT_EQ(0, memcmp(a, model, sizeof(model)));
+			}
+}
+
 TEST(free_gives_back_at_once)
 {
 	char *p = shim_gc_alloc(1000), *q = shim_gc_alloc(1 << 20);
