@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Fail the allocation after so many; negative: none.  Counts down. */
+/*
+ * How many allocations succeed before one fails; counts down.  Negative: none
+ * fails.
+ */
 static long fail_after = -1;
 /* Allocations and frees that went through. */
 static long fail_allocs, fail_frees;

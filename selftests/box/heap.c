@@ -179,7 +179,7 @@ TEST_F(policy, objects_are_apart_and_stay_as_they_are)
 	shim_heap_get_stat(self->heap, &st);
 	EXPECT_EQ(0, st.objects);
 	EXPECT_EQ(0, st.used);
-	/* the first piece, and one to spare */
+	/* The first piece, and one to spare. */
 	EXPECT_LE(st.held, (size_t)2 * 65536);
 }
 
@@ -210,7 +210,7 @@ static bool as_blocks(unsigned int policy, size_t len)
 			if (!base) {
 				base = p;
 				shim_heap_get_stat(heap, &st);
-				/* to the last tag: all that is left */
+				/* all that is left, up to the last tag */
 				blocks_space(&b, (size_t)(mem + len - base));
 			}
 			at = blocks_alloc(&b, size);
@@ -346,7 +346,7 @@ static void *churn(void *arg)
 		}
 		p[0] = size;
 		p[1] = (uintptr_t)p;
-		/* to whoever takes it there, another thread mostly */
+		/* for whichever thread takes it, mostly another one */
 		p = __atomic_exchange_n(&slot[i], p, __ATOMIC_ACQ_REL);
 		if (p) {
 			bad += p[1] != (uintptr_t)p ||
@@ -469,7 +469,7 @@ static void free_large_inside(void)
 }
 
 #define HOLES		8000
-#define HOLE		((size_t)46368 / 2)	/* with its tag */
+#define HOLE		((size_t)46368 / 2)	/* its size includes the tag */
 
 static void *holes_make(void *heap)
 {
@@ -483,7 +483,10 @@ static void *holes_make(void *heap)
 	return p[HOLES - 1];
 }
 
-/* At this distance of each other, in golden sections of 2^64, is a list. */
+/*
+ * Freed in this order (steps of the golden section of 2^64), the holes would
+ * make a tree as deep as a list.
+ */
 TEST(a_tree_of_holes_needs_no_deep_stack)
 {
 	size_t len = (HOLES + 1) * HOLE;

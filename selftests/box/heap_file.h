@@ -8,8 +8,10 @@
 
 #include <stddef.h>
 
-#define HEAP_FILE_LEN	((size_t)2 << 20)	/* an arena's least */
-/* The last page is no heap's: heap_file_stir() may do with it what it likes. */
+#define HEAP_FILE_LEN	((size_t)2 << 20)	/* an arena's smallest size */
+/*
+ * The last page belongs to no heap: heap_file_stir() may do anything with it.
+ */
 #define HEAP_LEN	(HEAP_FILE_LEN - 4096)
 
 /* A file of HEAP_FILE_LEN bytes that processes can map; -1 and errno. */

@@ -22,7 +22,10 @@
 
 #define WORKERS	4
 #define SLOTS	64	/* of each worker */
-/* Of each policy; the environment may have more, an emulated machine less. */
+/*
+ * Kills for each policy.  The environment may ask for more; an emulated machine
+ * gets fewer.
+ */
 #ifndef KILLS
 #define KILLS	50
 #endif
@@ -30,9 +33,9 @@
 #ifndef STRIDE
 #define STRIDE	5
 #endif
-#define STIR	8	/* the memory is stirred every so many kills */
+#define STIR	8	/* stir the memory after this many kills */
 
-/* In the heap, as its root; objects by their distance from it. */
+/* Lies in the heap, as its root; names objects by their distance from it. */
 struct table {
 	int64_t obj[WORKERS][SLOTS];
 	uint32_t ready;
@@ -81,7 +84,7 @@ FIXTURE_TEARDOWN(shared)
 	close(self->fd);
 }
 
-/* An object knows where it is and how long. */
+/* An object stores its own position and length. */
 static bool good(const struct table *t, unsigned int w, unsigned int i)
 {
 	const uint32_t *p = (const void *)((const char *)t + t->obj[w][i]);
@@ -107,7 +110,10 @@ static bool change(struct shim_heap *heap, struct table *t, unsigned int w,
 		if (!good(t, w, i))
 			return false;
 		p = (uint32_t *)(void *)((char *)t + *obj);
-		/* it is nobody's for a moment: may be lost then */
+		/*
+		 * nothing refers to it until it is freed: a kill here may lose
+		 * it
+		 */
 		__atomic_store_n(obj, 0, __ATOMIC_RELEASE);
 		shim_heap_free(heap, p);
 		return true;
@@ -126,7 +132,7 @@ static bool change(struct shim_heap *heap, struct table *t, unsigned int w,
 
 static void work(int fd, unsigned int w, unsigned int seed)
 {
-	/* somewhere else than in the parent */
+	/* map the heap at another address than the parent's */
 	void *pad = mmap(NULL, (w + 1) * 65536, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *mem = map_shared(fd);
@@ -169,7 +175,7 @@ static pid_t start(int fd, unsigned int w, unsigned int seed)
 	pid_t pid = fork();
 
 	if (!pid) {
-		/* not longer than the test, whatever ends that */
+		/* end with the test, however that ends */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		work(fd, w, seed);
 	}
@@ -195,9 +201,9 @@ TEST_F(shared, killed_at_any_moment)
 
 	for (w = 0; w < WORKERS; w++)
 		pid[w] = start(self->fd, w, w);
-	/* at least one of them in the heap's lock */
+	/* go on until at least one was killed while it held the heap's lock */
 	for (k = 0; k < kills || !rollbacks(self->heap); k++) {
-		/* until there is something to be killed in */
+		/* wait until each worker has started on the heap */
 		while (__atomic_load_n(&self->table->ready, __ATOMIC_RELAXED) <
 		       (uint32_t)(WORKERS + k))
 			sched_yield();
@@ -224,7 +230,7 @@ TEST_F(shared, killed_at_any_moment)
 	EXPECT_GE(st.objects, live_objects(self->table));
 	if (wish) {
 		printf("# soak: policy%u %d %d 0\n", variant->flags, kills, k);
-		fflush(stdout);	/* the harness's child ends with _exit() */
+		fflush(stdout);	/* the harness ends its child with _exit() */
 	}
 	TH_LOG("%d kills, %zu in the heap's lock, %zu objects lost", k,
 	       (size_t)st.rollbacks, st.objects - live_objects(self->table));
@@ -232,8 +238,8 @@ TEST_F(shared, killed_at_any_moment)
 
 #if defined(__x86_64__)
 /*
- * The processor stops the child after each instruction; it counts them itself, so
- * that no step waits for another process to be run.
+ * The processor stops the child after each instruction.  The child counts them
+ * itself, so that a step needs no other process to be scheduled.
  */
 static volatile unsigned int steps;
 
@@ -251,7 +257,7 @@ static void change_for(struct shim_heap *heap, struct table *t, unsigned int i,
 
 	sigaction(SIGTRAP, &sa, NULL);
 	steps = n;
-	/* the trap flag; the compiler's red zone is passed by */
+	/* set the trap flag; step over the compiler's red zone first */
 	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
 			 "pushfq\n\t"
 			 "orq $0x100, (%%rsp)\n\t"
@@ -261,8 +267,8 @@ static void change_for(struct shim_heap *heap, struct table *t, unsigned int i,
 }
 
 /*
- * Let a child do one operation, and kill it after @n instructions of it: 0, 1 if it
- * came to its end before, or -1.
+ * Let a child do one operation, and kill it after @n of its instructions.
+ * Return: 0, 1 if the operation had ended before that, or -1.
  */
 static int step_and_kill(struct shim_heap *heap, struct table *t,
 			 unsigned int i, unsigned int n)
@@ -280,8 +286,8 @@ static int step_and_kill(struct shim_heap *heap, struct table *t,
 }
 #else
 /*
- * Let a child do one operation, and kill it after @n instructions of it: 0, 1 if it
- * came to its end before, or -1.
+ * Let a child do one operation, and kill it after @n of its instructions.
+ * Return: 0, 1 if the operation had ended before that, or -1.
  */
 static int step_and_kill(struct shim_heap *heap, struct table *t,
 			 unsigned int i, unsigned int n)
@@ -323,7 +329,9 @@ TEST_F(shared, killed_all_along_an_operation)
 		ASSERT_TRUE(change(self->heap, self->table, 0, i, i * 7));
 	for (i = 0; i < SLOTS; i += 3)
 		ASSERT_TRUE(change(self->heap, self->table, 0, i, i * 7));
-	/* one that is free and one that is not; each policy at other steps */
+	/*
+	 * one slot is free and one is not; each policy is killed at other steps
+	 */
 	for (i = 20; i < 22; i++) {
 		int ended = 0;
 

@@ -15,7 +15,7 @@
 
 struct counts {
 	long made, undone;
-	long fail_at;	/* constructor: not that one */
+	long fail_at;	/* constructor: this object fails */
 };
 
 static int make(void *obj, void *arg)
@@ -90,7 +90,7 @@ TEST(objects_are_apart_aligned_and_ready)
 			EXPECT_EQ(0, st.live);
 			EXPECT_EQ(0, st.bytes);
 			shim_pool_free(pool);
-			/* the thread's magazines stay */
+			/* the thread's magazines keep some */
 			EXPECT_LE(fail_live(), live + 2);
 		}
 }

@@ -96,7 +96,7 @@ TEST(an_object_goes_with_its_last_owner)
 		shim_rc_put(NULL);
 		shim_rc_collect();
 	}
-	EXPECT_GE(1, fail_live());	/* this thread's buffer */
+	EXPECT_GE(1, fail_live());	/* this thread's buffer stays */
 }
 
 TEST(a_long_list_needs_no_deep_stack)
@@ -146,7 +146,7 @@ TEST(weak_references_do_not_keep)
 	EXPECT_GE(1, fail_live());
 }
 
-/* Threads take from one place and put there. */
+/* Threads take a node from one place and put it into another. */
 static struct node *place;
 static struct shim_weak *weak;
 static int made, ended;
@@ -203,7 +203,9 @@ static void *look_on(void *arg)
 	return NULL;
 }
 
-/* A thread that is in the middle of it does not exist in the child. */
+/*
+ * A thread that was in the middle of an operation does not exist in the child.
+ */
 TEST(a_child_of_a_fork_gets_weak_references)
 {
 	int gone = 0, i, status;
@@ -218,7 +220,7 @@ TEST(a_child_of_a_fork_gets_weak_references)
 		pid_t pid = fork();
 
 		if (!pid) {
-			/* dies by SIGALRM if the lock never comes */
+			/* dies by SIGALRM if it never gets the lock */
 			alarm(TEST_TIMEOUT_DEFAULT);
 			_exit(shim_weak_get(weak) != n);
 		}
@@ -242,7 +244,7 @@ TEST(circles_go_when_collected)
 
 	for (i = 1; i < 1000; i++) {
 		n = node_new(&cyclic, &gone);
-		last->edge[1] = n;	/* moved */
+		last->edge[1] = n;	/* moved, so no get */
 		last = n;
 	}
 	shim_rc_set(&last->edge[0], first);
@@ -269,7 +271,10 @@ static void neighbour_fini(void *obj)
 	node_fini(obj);
 }
 
-/* What garbage gets and puts of garbage does not end it a second time. */
+/*
+ * Garbage that takes and drops references to other garbage in its destructor
+ * ends nothing a second time.
+ */
 TEST(a_fini_looks_at_its_neighbours)
 {
 	static const struct shim_rc_type type = {
@@ -289,7 +294,9 @@ TEST(a_fini_looks_at_its_neighbours)
 	EXPECT_GE(1, fail_live());
 }
 
-/* Makes a list whose first part are candidates for a collection, and lets it go. */
+/*
+ * Makes a list whose first nodes are candidates for a collection, and drops it.
+ */
 static void *list_of_candidates(void *gone)
 {
 	struct node *n, *first = NULL;
@@ -297,7 +304,7 @@ static void *list_of_candidates(void *gone)
 
 	for (i = 0; i < 40000; i++) {
 		n = node_new(&cyclic, gone);
-		n->edge[0] = first;	/* moved */
+		n->edge[0] = first;	/* moved, so no get */
 		first = n;
 	}
 	for (i = 0, n = first; i < 4000; i++, n = n->edge[0])
@@ -320,7 +327,7 @@ TEST(a_list_of_candidates_needs_no_deep_stack)
 	EXPECT_EQ(40000, gone);
 }
 
-static struct node *node[NODES];	/* model: which are there, and where to */
+static struct node *node[NODES];	/* the model: which there are */
 static int to[NODES][EDGES];
 static bool outer[NODES], reached[NODES];
 static int node_gone[NODES];
@@ -337,7 +344,7 @@ static void reach(int i)
 			reach(to[i][k]);
 }
 
-/* All that the model reaches is there, and with @exactly nothing else. */
+/* All that the model reaches exists, and with @exactly nothing else does. */
 static bool as_model(bool exactly)
 {
 	int i;

@@ -12,7 +12,7 @@
 
 #define OBJS	4096
 
-/* The model: what is handed out, in order, and the marks. */
+/* The model: what was handed out, in order, and the marks. */
 struct model {
 	struct {
 		unsigned char *p;
@@ -232,7 +232,7 @@ TEST(clean_ups_run_last_in_first_out)
 	ASSERT_NE(NULL, r);
 	ASSERT_EQ(0, shim_region_on_release(r, note, "a"));
 	m = shim_region_mark(r);
-	big = shim_region_alloc(r, 100000);	/* still there for its clean-up */
+	big = shim_region_alloc(r, 100000);	/* valid in its clean-up */
 	*big = 'b';
 	ASSERT_EQ(0, shim_region_on_release(r, note, big));
 	ASSERT_EQ(0, shim_region_on_release(r, note, "c"));
@@ -271,7 +271,7 @@ TEST(large_objects_go_with_a_mark)
 	shim_region_free(r);
 }
 
-/* What is kept by a reset, as a share of what was used lately. */
+/* How much a reset keeps, as a share of what was used lately. */
 TEST(a_burst_is_given_back)
 {
 	static const size_t usual[] = { 3000, 5000, 17000, 61000, 200000,

@@ -62,7 +62,10 @@ TEST(a_span_is_found_by_every_address_in_it)
 	}
 }
 
-/* Where a span was, there is none of later ones, whoever has its descriptor. */
+/*
+ * A span that was put is not found at its place once another span lies there,
+ * whichever of them has its descriptor now.
+ */
 TEST(what_was_put_is_forgotten)
 {
 	struct seam_span *a, *b[8], *s;
@@ -276,7 +279,7 @@ TEST(around_fork_the_layers_are_called_in_order)
 	seam_on_fork(SEAM_CO, &co_fork);
 	pid = fork();
 	if (!pid) {
-		/* the core works, and spans are to be had */
+		/* the core works in the child, and it can get spans */
 		struct seam_span *s = seam_span_get(1, 1, &owner, NULL, NULL);
 
 		_exit(strcmp(order, "gsbbcscgc") || !s ? 1 : 0);
@@ -305,7 +308,9 @@ TEST(when_there_is_time_a_layer_is_called)
 	for (i = 0; i < s->bytes; i += 4096)
 		((char *)s->start)[i] = 1;
 	seam_span_put(s);
-	/* in the time of who frees; the harness has the patience */
+	/*
+	 * idle work is done by threads that free; the harness limits the wait
+	 */
 	while (!__atomic_load_n(&idled, __ATOMIC_RELAXED)) {
 		free(malloc((size_t)2 << 20));
 		if (++i % 64 == 0)

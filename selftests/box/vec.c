@@ -22,7 +22,7 @@ TEST(a_slice_is_three_words)
 	EXPECT_EQ(24, sizeof(odds));
 }
 
-/* GNU C has types of no bytes: a slice of those only counts. */
+/* GNU C has types of size 0: a slice of those only counts. */
 TEST(elements_may_have_no_size)
 {
 	struct none {
@@ -59,7 +59,7 @@ TEST(it_is_as_an_array)
 				i = (size_t)rand_r(&s) % 7;
 				if (i > n)
 					i = n;
-				/* its own first elements */
+				/* append the vector's own first elements */
 				ASSERT_EQ(0, shim_vec_append_n(&v, v.p, i));
 				memcpy(model + n, model, i * sizeof(int));
 				n += i;
@@ -226,7 +226,7 @@ TEST(when_memory_runs_out_a_slice_stays_as_it_was)
 	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX / 2));
 	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX));
-	/* a number of bytes that wraps to few */
+	/* a size in bytes that wraps around to a small one */
 	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX / sizeof(int) + 2));
 	EXPECT_EQ(-1, shim_vec_reserve(&v, SIZE_MAX / sizeof(int) + 2000));
 	EXPECT_EQ(ENOMEM, errno);

@@ -43,7 +43,7 @@ TEST(pthread)
 	}
 	for (i = 0; i < 20; i++) {
 		pthread_join(t[i], &ret);
-		/* it ran there */
+		/* it ran on the other stack */
 		EXPECT_GT(shim_stack_size(stack[i]),
 			  (size_t)((char *)ret - (char *)stack[i]));
 		shim_stack_put(stack[i]);

@@ -59,12 +59,15 @@ TEST(cancel)
 	EXPECT_EQ(0, shim_co_cancel(co));
 	EXPECT_EQ(4, ordered);
 	EXPECT_EQ(4, order[0]);
-	/* its own frame's clean-up and variable, then the caller's */
+	/*
+	 * first the clean-up and the variable of its own frame, then the
+	 * caller's
+	 */
 	EXPECT_EQ(5, order[1] + order[2]);
 	EXPECT_EQ(1, order[3]);
 	shim_co_free(co);
 
-	/* the same by free(), and before it ever ran */
+	/* shim_co_free() does the same, also for one that never ran */
 	co = shim_co_new(cancelled, NULL, NULL);
 	ordered = 0;
 	shim_co_resume(co, NULL);
@@ -75,7 +78,7 @@ TEST(cancel)
 	EXPECT_EQ(0, shim_co_cancel(co));
 	EXPECT_EQ(0, ordered);
 	shim_co_free(co);
-	/* not cancelled: the function ends as ever */
+	/* not cancelled: the function ends normally */
 	co = shim_co_new(cancelled, (void *)7, NULL);
 	shim_co_resume(co, NULL);
 	EXPECT_EQ((void *)7, shim_co_resume(co, NULL));

@@ -95,7 +95,7 @@ static void *sends_number(void *arg)
 	return NULL;
 }
 
-/* Who came first is served first, at both ends. */
+/* Whoever came first is served first, at both ends. */
 TEST_F(chan, waiters_in_order)
 {
 	intptr_t i;
@@ -166,7 +166,7 @@ static void *closes(void *arg)
 
 TEST_F(chan, close)
 {
-	/* a sender that waits fails; so does one that comes later */
+	/* a sender that waits fails, and so does one that comes later */
 	c1 = shim_chan_new(sizeof(int), 0);
 	shim_co_go(self->q, sends_one, NULL, NULL);
 	shim_co_go(self->q, closes, NULL, NULL);
@@ -178,7 +178,7 @@ TEST_F(chan, close)
 	EXPECT_EQ(-1, logged[2]);
 	EXPECT_EQ(EPIPE, logged[3]);
 	shim_chan_free(c1);
-	/* what is in it is still received */
+	/* what is still in a closed channel is received */
 	nr_logged = 0;
 	c1 = shim_chan_new(sizeof(int), 2);
 	shim_co_go(self->q, sends_one, (void *)7, NULL);
@@ -219,7 +219,7 @@ static void *sends_to(void *arg)
 	return NULL;
 }
 
-/* Both have always something: neither is left out. */
+/* Both channels always have something: neither is neglected. */
 TEST_F(chan, select_is_fair)
 {
 	int i, first = 0;
@@ -320,13 +320,15 @@ TEST_F(chan, cancel)
 	EXPECT_EQ(SHIM_CO_DONE, shim_co_state(victim));
 	ASSERT_EQ(2, nr_logged);
 	EXPECT_EQ(0, logged[0]);
-	/* pinned: the sender would write into its stack */
+	/* pinned, since the sender would write into its stack */
 	EXPECT_EQ(1, logged[1]);
 	shim_co_free(victim);
 	shim_chan_free(c1);
 }
 
-/* Several queues and plain threads on one channel: all arrives, once. */
+/*
+ * Several queues and plain threads use one channel: every value arrives, once.
+ */
 #define EACH	20000
 static uint64_t sum, count;
 static struct shim_group senders;
@@ -449,7 +451,7 @@ TEST(bad_arguments)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, shim_chan_select(&k, 65, SHIM_CHAN_NOW));
 	EXPECT_EQ(EINVAL, errno);
-	/* never, so after the timeout */
+	/* never ready, so it ends with the timeout */
 	EXPECT_EQ(-1, shim_chan_select(&k, 1, MS));
 	EXPECT_EQ(ETIMEDOUT, errno);
 	shim_chan_free(NULL);

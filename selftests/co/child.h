@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * child: run what ends a process in a process of its own.
- */
+/* child: run code that ends its process, in a child. */
 #ifndef SELFTESTS_CO_CHILD_H
 #define SELFTESTS_CO_CHILD_H
 
@@ -11,7 +9,7 @@
 #include <unistd.h>
 
 /*
- * Run @fn in a child; what it wrote to standard error is in @said, and its wait
+ * Run @fn in a child.  @said gets what it wrote to standard error; its wait
  * status is returned.
  */
 static inline int child(void (*fn)(void), char *said, size_t len)

@@ -77,7 +77,7 @@ static void *inner(void *arg)
 	(void)arg;
 	if (shim_co_state(outer_co) != SHIM_CO_RESUMING)
 		return (void *)1;
-	/* who resumes who resumed it */
+	/* nobody may resume a coroutine that waits for the one it resumed */
 	errno = 0;
 	if (shim_co_resume(outer_co, NULL) || errno != EINVAL)
 		return (void *)2;
@@ -109,13 +109,13 @@ TEST(nested)
 
 #if defined(__x86_64__)
 /*
- * Yield with a value in each register that a call leaves alone; what is there
- * afterwards, exclusive-ored with it, is the result.  The compiler does not know
- * of the call: its red zone is passed by.
+ * Yield with a known value in each register that a call preserves.  The result
+ * is what is there afterwards, XORed with those values.  The compiler does not
+ * know of the call, so it steps over the red zone.
  */
 static uint64_t yield_with(uint64_t seed)
 {
-	static uint64_t r[6];	/* no register is left for an address */
+	static uint64_t r[6];	/* static: no register is left for it */
 
 	r[5] = seed;
 	__asm__ volatile("movq %[seed], %%rbx\n\t"
@@ -147,7 +147,7 @@ static uint64_t yield_with(uint64_t seed)
 	       (r[3] ^ (seed + 3)) | (r[4] ^ (seed + 4));
 }
 #elif defined(__aarch64__)
-/* The same with x19 to x28, and d8 to d15. */
+/* The same for x19 to x28 and d8 to d15. */
 static uint64_t yield_with(uint64_t seed)
 {
 	uint64_t changed;
@@ -215,7 +215,9 @@ TEST(callee_saved)
 }
 #endif
 
-/* Rounding is a coroutine's own; a new one starts with its maker's. */
+/*
+ * The rounding mode belongs to the coroutine; a new one inherits its maker's.
+ */
 static void *rounding(void *arg)
 {
 	int own = (int)(intptr_t)arg;
@@ -243,7 +245,7 @@ TEST(fp_state)
 	shim_co_free(b);
 }
 
-/* SSE wants stacks aligned. */
+/* SSE needs aligned stacks. */
 static void *aligned(void *arg)
 {
 	char buf[64] __attribute__((aligned(16)));
@@ -341,7 +343,7 @@ static void *goes_deep(void *arg)
 
 TEST(trim)
 {
-	/* for frames of the address sanitizer, too */
+	/* large enough for the frames of the address sanitizer, too */
 	struct shim_co_attr attr = { .stack = 900 << 10 };
 	struct shim_co *co = shim_co_new(goes_deep, (void *)3000, &attr);
 	size_t depth, less;
@@ -451,7 +453,7 @@ TEST(threads)
 	pthread_join(t, &ret);
 	EXPECT_EQ(NULL, ret);
 	shim_co_free(co);
-	/* a new one may go */
+	/* a coroutine that never ran may move to another thread */
 	co = shim_co_new(yields, NULL, NULL);
 	pthread_create(&t, NULL, resume_here, co);
 	pthread_join(t, NULL);
@@ -485,7 +487,10 @@ static void tick(int sig)
 	ticks++;
 }
 
-/* Signal handlers run on whatever stack runs, between any two instructions. */
+/*
+ * Signal handlers run on whatever stack is current, between any two
+ * instructions.
+ */
 TEST(signals)
 {
 	struct itimerval every = { { 0, 200 }, { 0, 200 } }, never = { 0 };

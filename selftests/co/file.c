@@ -25,7 +25,7 @@ static ssize_t nowait(long call, int fd, const struct iovec *v, int n,
 {
 	tries++;
 	if (absent && flags & RWF_NOWAIT) {
-		/* what spins does not come to an end by itself */
+		/* a caller that spins would never end by itself */
 		if (tries > 1000)
 			abort();
 		errno = EAGAIN;

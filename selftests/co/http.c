@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(http)
 
 	kill(self->pid, SIGTERM);
 	waitpid(self->pid, &status, 0);
-	/* it had not died before */
+	/* it had not ended before */
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
@@ -79,7 +79,7 @@ static int dial(int port)
 	return fd;
 }
 
-/* Read until @want answers are there, or the end; how many there are. */
+/* Read until @want answers or the end arrived; how many answers there are. */
 static int answers(int fd, int want, char *buf, size_t len)
 {
 	size_t at = 0;
@@ -99,7 +99,7 @@ static int answers(int fd, int want, char *buf, size_t len)
 
 static const char get[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/* How many of the server's coroutines are parked, by the command. */
+/* How many of the server's coroutines are parked, as the command says. */
 static int parked(pid_t pid)
 {
 	static const char key[] = "\"parked\": ";
@@ -118,7 +118,7 @@ static int parked(pid_t pid)
 	return pclose(f) || !at ? -1 : atoi(at + sizeof(key) - 1);
 }
 
-/* Wait, for up to a minute, until this many are. Return: the last count. */
+/* Wait up to a minute until @want of them are.  Return: the last count. */
 static int parked_until(pid_t pid, int want)
 {
 	int i, n = -1;
@@ -147,7 +147,7 @@ TEST_F(http, keeps_alive)
 			EXPECT_EQ(1, answers(fd[i], 1, buf, sizeof(buf)));
 			EXPECT_EQ(&buf[0], strstr(buf, "HTTP/1.1 200 OK\r\n"));
 		}
-		/* a connection that says nothing for a while is */
+		/* connections that are silent for a while are parked */
 		if (variant->option && !round)
 			EXPECT_LE(100, parked_until(self->pid, 100));
 	}
@@ -173,7 +173,10 @@ TEST_F(http, in_pieces_and_pipelined)
 	close(fd);
 }
 
-/* What ends a connection: a wish, nonsense, too long a request, a hang-up. */
+/*
+ * What ends a connection: a request to close, nonsense, too long a request, a
+ * hang-up.
+ */
 TEST_F(http, ends)
 {
 	static const char bye[] = "GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
@@ -199,14 +202,14 @@ TEST_F(http, ends)
 	fd = dial(self->port);
 	ASSERT_LT(0, write(fd, "GET", 3));
 	close(fd);
-	/* and it continues */
+	/* and the server continues */
 	fd = dial(self->port);
 	ASSERT_LT(0, write(fd, get, sizeof(get) - 1));
 	EXPECT_EQ(1, answers(fd, 1, buf, sizeof(buf)));
 	close(fd);
 }
 
-/* Ask for @path on a connection of its own; all of the answer is in @buf. */
+/* Ask for @path on a new connection; @buf gets the whole answer. */
 static void ask(int port, const char *path, char *buf, size_t len)
 {
 	size_t at = 0;
@@ -252,7 +255,7 @@ TEST_F(http, tenants)
 	EXPECT_EQ(0, strncmp(buf, "HTTP/1.1 404 ", 13));
 }
 
-/* A tenant has 4 MiB, and others have theirs when it is full. */
+/* A tenant has 4 MiB; when it is full, the others still have theirs. */
 TEST_F(http, a_tenant_has_a_limit)
 {
 	char path[2048], buf[8192], value[1900];
@@ -268,7 +271,7 @@ TEST_F(http, a_tenant_has_a_limit)
 		ASSERT_TRUE(full || !strcmp("stored\n", text_of(buf)));
 	}
 	EXPECT_TRUE(full);
-	/* most of the limit is there to be used */
+	/* most of the limit can be used */
 	EXPECT_LT(1500, i);
 	ask(self->port, "/t/small/set?a=1", buf, sizeof(buf));
 	EXPECT_STREQ("stored\n", text_of(buf));

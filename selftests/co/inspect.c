@@ -17,7 +17,7 @@
 #define SUSPENDED	40
 #define PARKED		7
 
-/* The names that the tools are to find. */
+/* Names for the tools to find. */
 void *inspected_clerk(void *arg);
 void inspected_wait(int n);
 
@@ -26,7 +26,7 @@ __attribute__((noinline)) void inspected_wait(int n)
 	volatile int keep = n;
 
 	shim_co_yield(NULL);
-	/* no tail call: the frame is there to be found */
+	/* no tail call, so that the frame exists */
 	(void)keep;
 }
 
@@ -56,7 +56,7 @@ static void subject(int ready)
 		pause();
 }
 
-/* Once more, as a program on libshim: export only looks at those. */
+/* Started once more as a program on libshim: export only looks at those. */
 __attribute__((constructor)) static void begin(void)
 {
 	const char *fd = getenv("INSPECTED_READY");
@@ -94,7 +94,7 @@ FIXTURE_TEARDOWN(inspect)
 	free(self->out);
 }
 
-/* What a command says; its exit status. */
+/* @out gets what a command prints; its exit status is returned. */
 static int says(char *out, const char *format, pid_t pid)
 {
 	char line[512];
@@ -129,15 +129,17 @@ TEST_F(inspect, by_place)
 	EXPECT_NE(NULL, strstr(self->out, "\"suspended\": 40"));
 	EXPECT_NE(NULL, strstr(self->out, "\"new\": 1"));
 	EXPECT_NE(NULL, strstr(self->out, "\"parked\": 7"));
-	/* parked or not, all are in one place, and it is known through */
+	/*
+	 * parked or not, all wait in the same function, whose caller is known
+	 */
 	EXPECT_NE(NULL, strstr(self->out, "\"coroutines\": 40"));
 	EXPECT_EQ(1, count(self->out, "inspected_wait"));
 	EXPECT_EQ(1, count(self->out, "co_start"));
-	/* the new one is at what it will run */
+	/* a new coroutine is shown at its function */
 	EXPECT_EQ(2, count(self->out, "inspected_clerk"));
 	ASSERT_EQ(0, says(self->out, "../../hugearena co %d", self->pid));
 	EXPECT_NE(NULL, strstr(self->out, "40 suspended"));
-	/* and the process continues */
+	/* and the process goes on */
 	EXPECT_EQ(0, waitpid(self->pid, NULL, WNOHANG));
 }
 

@@ -28,7 +28,7 @@ __attribute__((constructor)) static void begin(void)
 
 static void *stacks[STACKS], *pieces[PIECES];
 
-/* Free stacks that keep a page each; how many. */
+/* Free stacks that keep a page each; the count is returned. */
 static size_t warm(void)
 {
 	struct shim_stack_stat st;
@@ -37,7 +37,7 @@ static size_t warm(void)
 	return st.warm;
 }
 
-/* And those that keep none. */
+/* The number of free stacks that keep none. */
 static size_t cold(void)
 {
 	struct shim_stack_stat st;
@@ -92,7 +92,7 @@ TEST(near_the_limit_they_do_not)
 		heap_comes_and_goes(PIECES);
 	EXPECT_EQ(0, warm());
 	EXPECT_EQ(all, cold());
-	/* and work again, these before any new ones */
+	/* and they are used again, before any new ones */
 	stacks_come_and_go();
 	EXPECT_NE(NULL, stacks[STACKS - 1]);
 	EXPECT_GT(all, cold());

@@ -92,7 +92,7 @@ TEST_F(queue, turns)
 	ASSERT_EQ(9, nr_logged);
 	for (i = 0; i < 9; i++)
 		EXPECT_EQ(10 * (i % 3) + i / 3, logged[i]);
-	/* an empty queue returns, and it can be filled again */
+	/* an empty queue returns, and can be filled again */
 	EXPECT_EQ(0, shim_co_run(self->q));
 	shim_co_go(self->q, yields, NULL, NULL);
 	EXPECT_EQ(0, shim_co_run(self->q));
@@ -139,7 +139,7 @@ TEST_F(queue, sleep_in_order)
 	int64_t took;
 	unsigned int i;
 
-	/* where a start was held up for longer than two sleeps differ: once more */
+	/* try again if a start was delayed by more than two sleeps differ */
 	do {
 		nr_logged = 0;
 		first_start.tv_sec = 0;
@@ -313,7 +313,7 @@ TEST_F(queue, timeouts)
 	EXPECT_EQ(0, shim_co_run(self->q));
 	EXPECT_EQ(-1, outcome);
 	EXPECT_EQ(ETIMEDOUT, outcome_errno);
-	/* in time: no trace of the deadline is left */
+	/* in time: nothing is left of the deadline */
 	ASSERT_EQ(1, write(fds[1], "x", 1));
 	shim_co_go(self->q, waits, (void *)(60000 * MS), NULL);
 	EXPECT_EQ(0, shim_co_run(self->q));
@@ -394,7 +394,7 @@ TEST_F(queue, cancel)
 		EXPECT_EQ(1, logged[0]);
 		shim_co_free(victim);
 	}
-	/* what the cancelled read would have got is still there */
+	/* the cancelled read did not take the data */
 	ASSERT_EQ(2, write(fds[1], "ok", 2));
 	close(fds[1]);
 	nr_logged = 0;
@@ -475,7 +475,7 @@ static void *cancels_new(void *arg)
 
 	(void)arg;
 	victim = co;
-	/* the queue of the running one */
+	/* posts to the queue that is running */
 	shim_co_post(*(struct shim_co_queue **)arg, co);
 	outcome = shim_co_cancel(co);
 	return NULL;
@@ -547,7 +547,10 @@ static void *parks_pinned(void *arg)
 	return NULL;
 }
 
-/* A read into the stack by the kernel pins it; with epoll nobody writes there. */
+/*
+ * A read into the stack by the kernel pins the stack; with epoll the kernel
+ * does not write there.
+ */
 TEST_F(queue, park_refused)
 {
 	SKIP_IF_WATCHED("a watched stack is not parked");

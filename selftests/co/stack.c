@@ -60,7 +60,7 @@ TEST(order)
 	EXPECT_EQ(NULL, shim_stack_get(31));
 }
 
-/* All of every order's stack can be written, and none is another's. */
+/* The whole stack of every order can be written, and no two overlap. */
 TEST(every_order)
 {
 	unsigned int order;
@@ -93,7 +93,9 @@ TEST(reused)
 	shim_stack_put(NULL);
 }
 
-/* Many stacks: guarded, few mappings, memory given back, and all counted. */
+/*
+ * Many stacks are guarded, need few mappings, give memory back and are counted.
+ */
 TEST(many)
 {
 	enum { MANY = 20000 };
@@ -126,7 +128,7 @@ TEST(many)
 	EXPECT_EQ(st.stacks, st2.stacks);
 	EXPECT_GE(1024, st2.warm);
 	EXPECT_LE(MANY - 1024 - 64, st2.cold);
-	/* free ones are taken again before new ones are made */
+	/* free stacks are reused before new ones are made */
 	for (i = 0; i < MANY; i++)
 		s[i] = shim_stack_get(14);
 	EXPECT_EQ(st.stacks, stat_now().stacks);
@@ -134,7 +136,7 @@ TEST(many)
 		shim_stack_put(s[i]);
 }
 
-/* A stack of the warm list has a page, one of the cold list none. */
+/* A stack on the warm list keeps a page, one on the cold list none. */
 TEST(warm_and_cold)
 {
 	enum { SOME = 200 };
@@ -177,10 +179,13 @@ TEST(trim)
 
 	memset(s, 1, size);
 	EXPECT_EQ(size, shim_stack_used(s));
-	/* a quarter in use: nothing */
+	/* while a quarter is in use, nothing goes */
 	EXPECT_EQ(0, shim_stack_trim(s, top - size / 4));
 	EXPECT_EQ(size, shim_stack_used(s));
-	/* less: half stays, then half of that, never what is in use */
+	/*
+	 * with less in use half stays, then half of that, never less than is in
+	 * use
+	 */
 	EXPECT_EQ(size / 2 / PAGE * PAGE, shim_stack_trim(s, top - 5 * PAGE));
 	EXPECT_EQ(32 * PAGE, shim_stack_used(s));
 	EXPECT_EQ(16 * PAGE, shim_stack_trim(s, top - 5 * PAGE));
@@ -238,8 +243,8 @@ static void killed(void)
 }
 
 /*
- * The test's process has no stacks yet, so that each child finds the handler as
- * it left it.
+ * The test's own process has no stacks yet, so that each child finds the signal
+ * handler as the process left it.
  */
 TEST(overflow_reported)
 {
@@ -249,7 +254,7 @@ TEST(overflow_reported)
 	status = child(overflow, said, sizeof(said));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	EXPECT_NE(NULL, strstr(said, "stack overflow: stack worker 7: all 12288 bytes are used"));
-	/* the backtrace: a frame a line at least */
+	/* the backtrace: at least one line a frame */
 	EXPECT_NE(NULL, strstr(said, "[0x"));
 
 	status = child(overflow_far, said, sizeof(said));
@@ -257,7 +262,7 @@ TEST(overflow_reported)
 	EXPECT_NE(NULL, strstr(said, "stack overflow"));
 }
 
-/* Other faults are none of ours: no word, and the signal. */
+/* Other faults do not concern us: no message, and the signal as usual. */
 TEST(other_faults)
 {
 	char said[8192];
@@ -288,7 +293,7 @@ static void jump(int sig)
 	siglongjmp(back, 1);
 }
 
-/* Every guard holds, whichever kind the environment left us. */
+/* Every guard holds, whichever kind the environment allows. */
 static void guards(void)
 {
 	enum { SOME = 300 };
@@ -299,7 +304,7 @@ static void guards(void)
 	signal(SIGSEGV, jump);
 	for (i = 0; i < SOME; i++)
 		s[i] = shim_stack_get(14);
-	/* after ours: no reports */
+	/* replaces ours: nothing is reported */
 	signal(SIGSEGV, jump);
 	for (i = 0; i < SOME; i++) {
 		s[i][0] = 1;
@@ -309,7 +314,7 @@ static void guards(void)
 			s[i][-1 - i] = 1;
 	}
 	shim_stack_get_stat(&st);
-	/* after the memory was given back, too */
+	/* also after the memory was given back */
 	for (i = 0; i < SOME; i++)
 		shim_stack_put(s[i]);
 	shim_stack_shrink();
@@ -343,14 +348,14 @@ static bool kernel_has_guards(void)
 
 TEST(guards_hold)
 {
-	/* by MADV_GUARD_INSTALL, or mprotect() where the kernel has no such thing */
+	/* by MADV_GUARD_INSTALL, or by mprotect() where the kernel lacks it */
 	int best = kernel_has_guards() ? 12 : 11;
 	char said[8192];
 	int status;
 
 	status = child(guards, said, sizeof(said));
 	EXPECT_TRUE(WIFEXITED(status));
-	/* the arena of the module, where that is, has guards of its own */
+	/* an arena of the module, where there is one, has guards of its own */
 	EXPECT_EQ(access("/dev/hugearena", R_OK | W_OK) ? best : 14,
 		  WEXITSTATUS(status));
 	EXPECT_STREQ("", said);
@@ -364,7 +369,7 @@ TEST(guards_hold)
 	EXPECT_EQ(11, WEXITSTATUS(status));
 	EXPECT_STREQ("", said);
 
-	/* none is said aloud, and counted */
+	/* running without guards is reported, and counted */
 	setenv("SHIM_STACK_GUARD", "none", 1);
 	status = child(guards, said, sizeof(said));
 	EXPECT_EQ(10, WEXITSTATUS(status));
@@ -389,7 +394,7 @@ static long map_count_max(void)
 	return max;
 }
 
-/* mprotect() leaves half of the mappings to the program. */
+/* mprotect() guards leave half of the mappings to the program. */
 static void mprotect_half(void)
 {
 	long max = map_count_max(), i;
@@ -423,7 +428,7 @@ TEST(mappings_left)
 	unsetenv("SHIM_STACK_GUARD");
 }
 
-/* Without address space there is an errno; with less, smaller areas. */
+/* Without address space there is an errno; with little, areas are smaller. */
 static void no_space(void)
 {
 	struct rlimit all, little;
@@ -531,7 +536,7 @@ static void *thread_gives(void *arg)
 	return NULL;
 }
 
-/* A thread's cache does not go with the thread. */
+/* A thread's cached stacks outlive the thread. */
 TEST(threads)
 {
 	void *s[4][100];
@@ -684,7 +689,7 @@ static void *thread_churns(void *arg)
 	return NULL;
 }
 
-/* The child has everything that the parent's threads did not hold. */
+/* The child has every stack that the parent's threads did not hold. */
 TEST(fork_while_busy)
 {
 	pthread_t t[3];
@@ -701,7 +706,7 @@ TEST(fork_while_busy)
 
 			*s = 1;
 			shim_stack_get_stat(&st);
-			/* 8 a thread at most were in use */
+			/* at most 8 a thread were in use */
 			_exit(st.used > 3 * 8 + 1 + 3);
 		}
 		waitpid(pid, &status, 0);

@@ -42,7 +42,7 @@ TEST_F(classes, vma_split_then_double_free_2026_31787)
 	size_t i;
 
 	pages_fill(p, self->a.size, 1);
-	/* many pieces, each closed on its own and in every order */
+	/* close many pieces one by one, in various orders */
 	for (i = 0; i < 64; i++)
 		ASSERT_EQ(0, mprotect(p + i * 32 * OS_PAGE, 16 * OS_PAGE,
 				      PROT_READ));
@@ -190,7 +190,7 @@ TEST_F(classes, tlb_flush_omitted_2021_4002)
 	pthread_t t;
 	int i, j;
 
-	/* recycled blocks go from one to the other through the pool */
+	/* recycled blocks pass from one to the other through the pool */
 	ASSERT_EQ(0, param_write("pool_target_mb", 32));
 	ASSERT_EQ(0, arena_make(&other, BLOCKS));
 	ASSERT_EQ(0, pthread_create(&t, NULL, writes, &w));
@@ -214,7 +214,7 @@ static void *faults(void *arg)
 	char buf[8];
 	int n = 0;
 
-	/* a fault whose failure is an errno, from within the kernel */
+	/* within the kernel, a fault that fails is an errno */
 	local.iov_base = buf;
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
 		remote.iov_base = w->at + (n++ % BLOCKS) * BLOCK_LEN;
@@ -283,7 +283,7 @@ static int grows(void *arg)
 
 	if (memcg_enter(m) || arena_make(&a, 64))
 		return 1;
-	/* every block in pages, one of them missing */
+	/* every block consists of pages, and lacks one */
 	for (i = 0; i < 64; i++) {
 		byte_write(a.base + i * BLOCK_LEN, 1);
 		arena_punch(&a, i * BLOCK_LEN + OS_PAGE,
@@ -317,13 +317,13 @@ TEST_F(classes, joined_blocks_are_paid_for)
 		SKIP(return, "no memory cgroup");
 	ASSERT_EQ(0, memcg_write(&m, "memory.max", PAID_LIMIT));
 	status = child_run(grows, &m);
-	/* 64 MiB do not go in, and nothing has gone past it */
+	/* 64 MiB do not fit, and nothing went past the limit */
 	EXPECT_EQ(256 + SIGKILL, status);
 	EXPECT_LE(1, memcg_key(&m, "memory.events", "oom_kill"));
 	EXPECT_EQ(0, memcg_drop(&m));
 }
 
-/* Every byte of a result is written, and by nothing that was there before. */
+/* Every byte of a result is written, and none is left over from before. */
 TEST_F(classes, leak_through_a_struct_2026_52937)
 {
 	struct hugearena_block b[2][BLOCKS];
@@ -385,7 +385,7 @@ TEST_F(classes, write_seen_through_a_relatives_pipe_2020_29374)
 
 	ASSERT_EQ(0, pipe(p));
 	memset(self->a.base, 'o', self->a.size);
-	/* the child shows the page and goes: its parent is alone again */
+	/* the child shows the page and ends: its parent is alone again */
 	ASSERT_EQ(0, child_run(splices, arg));
 	memset(self->a.base, 's', self->a.size);
 	ASSERT_EQ((ssize_t)OS_PAGE, read(p[0], buf, OS_PAGE));
@@ -414,7 +414,7 @@ TEST_F(classes, small_write_seen_through_a_relatives_pipe_2020_29374)
 	close(p[1]);
 }
 
-/* And of one that is seen once with the VMA no longer copy-on-write. */
+/* And of one that is looked at once the VMA is no longer copy-on-write. */
 TEST_F(classes, late_write_seen_through_a_relatives_pipe_2020_29374)
 {
 	char buf[OS_PAGE];

@@ -31,7 +31,9 @@ static int allowed(const struct site *s, int err)
 	return err == 0;
 }
 
-/* One round; 1 if a failure was injected, 0 if not, -1 if all is not well. */
+/*
+ * One round; 1 if a failure was injected, 0 if not, -1 if something is wrong.
+ */
 static int site_try(const struct site *s, int nth_fd, int n)
 {
 	struct ground g = { .a.fd = -1 };
@@ -79,7 +81,7 @@ static int site_try(const struct site *s, int nth_fd, int n)
 	return bad ? -1 : !left;
 }
 
-/* By default only allocations that cannot wait fail: make all of them. */
+/* By default only allocations that cannot sleep fail: make all of them fail. */
 static int failures_on(void)
 {
 	static const char *const on[][2] = {
@@ -128,9 +130,9 @@ static const struct site *site_find(const char *name)
 }
 
 /*
- * The next allocation to fail.  To split a block takes hundreds, all from one
- * loop: a soak takes each of the first ones and then every seventh (each with
- * SCALE=7), a check ever fewer.
+ * The next allocation to fail.  Splitting a block takes hundreds, all in one
+ * loop: a soak fails each of the first ones and then every seventh (each one
+ * with SCALE=7), a check leaves larger and larger gaps.
  */
 static int site_next(int n)
 {
@@ -143,7 +145,7 @@ static int site_next(int n)
 	return n + 100 * STRIDE / scale;
 }
 
-/* All sites, or those that take blocks. */
+/* All sites, or only those that take blocks. */
 static int sites_all(int fd, const char *how, bool pool)
 {
 	unsigned long asked = 0, done = 0, failures = 0;

@@ -36,8 +36,8 @@ static __u32 *futex_word(struct arena *a)
 }
 
 /*
- * The child has read the block, and then its parent let go of it and wrote it
- * again; sharing has ended, and the child's write causes no fault.
+ * The child read the block, then its parent dropped it and wrote to it again.
+ * Sharing has ended, and the child's write causes no fault.
  */
 TEST_F(futex, a_child_left_alone_with_a_block)
 {
@@ -56,7 +56,7 @@ TEST_F(futex, a_child_left_alone_with_a_block)
 			_exit(3);
 		gate_post(self->gate[0]);
 		gate_wait(self->gate[1]);
-		/* it still sleeps, where its own process finds it */
+		/* it still sleeps, where its own process can wake it */
 		if (futex_wake(w.word) != 1)
 			_exit(4);
 		pthread_join(w.thread, NULL);

@@ -54,7 +54,7 @@ static __u64 below(struct fuzz *f, __u64 n)
 	return soak_below(&f->rnd, n);
 }
 
-/* A number that is interesting to somebody who checks ranges. */
+/* A number that is a corner case for range checks. */
 static __u64 number(struct fuzz *f)
 {
 	switch (below(f, 9)) {
@@ -86,7 +86,7 @@ static __u64 address(struct fuzz *f, void *good)
 	case 1:
 		return number(f);
 	case 2:
-		/* an arena's own memory, which faults on the way */
+		/* an arena's own memory, which faults when it is read */
 		return (__u64)f->target.base + below(f, f->target.size);
 	case 3:
 		return (__u64)f->arg + ARG_LEN - below(f, 64);
@@ -111,7 +111,7 @@ static void ranges_fill(struct fuzz *f)
 	}
 }
 
-/* A move for each pair, of ranges that are often in pages by now. */
+/* A move for each pair of ranges, which often consist of pages by now. */
 static void mesh_fill(struct fuzz *f)
 {
 	int i;
@@ -223,7 +223,7 @@ static int errno_is_documented(int err)
 	return 0;
 }
 
-/* One call; 0 if it went as it may go. */
+/* One call; 0 if its result was a legal one. */
 static int call(struct fuzz *f)
 {
 	unsigned long cmd = command(f);
@@ -238,7 +238,8 @@ static int call(struct fuzz *f)
 
 		/*
 		 * What BLOCKS writes to is replaced as a whole: half of a good
-		 * address is often a good one too, that of the witness say.
+		 * address is often a good address too, for example in the
+		 * witness.
 		 */
 		if (cmd == HUGEARENA_IOC_BLOCKS ||
 		    cmd == HUGEARENA_IOC_DIRTY || cmd == HUGEARENA_IOC_MESH)
@@ -247,7 +248,7 @@ static int call(struct fuzz *f)
 	}
 	if (!below(f, 16))
 		arg = (void *)address(f, f->arg);
-	/* standard commands of files are somebody else's business */
+	/* standard commands of files are handled elsewhere */
 	if (_IOC_TYPE(cmd) != HUGEARENA_IOC_MAGIC)
 		cmd = (cmd & ~0xff00UL) | HUGEARENA_IOC_MAGIC << 8;
 	ret = ioctl(fd, cmd, arg);
@@ -262,7 +263,7 @@ static int call(struct fuzz *f)
 	return 0;
 }
 
-/* fallocate() and mmap() of the arena, as wild. */
+/* fallocate() and mmap() of the arena, with wild arguments too. */
 static int call_file(struct fuzz *f)
 {
 	int fd = f->fd[below(f, FDS)];
@@ -291,7 +292,7 @@ static int fuzz_begin(struct fuzz *f)
 
 	p = mmap(NULL, 2 * OS_PAGE, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	/* what reads past its structure meets a page that is not there */
+	/* a read past the end of its structure meets an unmapped page */
 	if (p == MAP_FAILED || munmap(p + OS_PAGE, OS_PAGE))
 		return -1;
 	f->arg = (unsigned char *)p + OS_PAGE - ARG_LEN;

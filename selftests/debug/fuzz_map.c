@@ -130,7 +130,7 @@ static int op_forbidden(struct fuzz *f)
 	return model_forbidden(model_any(f), below(f, MODEL_PAGES));
 }
 
-/* By bytes: only whole pages inside go. */
+/* By bytes: only whole pages within the range go. */
 static int op_punch(struct fuzz *f)
 {
 	struct model *m = model_any(f);
@@ -138,7 +138,7 @@ static int op_punch(struct fuzz *f)
 
 	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      first * OS_PAGE + cut, n * OS_PAGE - cut)) {
-		/* a copy whose last mapping is gone is gone */
+		/* a copy whose last mapping was removed is gone */
 		return errno == ENXIO && !m->maker ? 0 : failed("punch");
 	}
 	if (cut) {
@@ -260,14 +260,14 @@ static int op_mmap(struct fuzz *f)
 		model_protect(m, first, n, PROT_READ | PROT_WRITE);
 		return 0;
 	}
-	/* it took away what was there and put nothing in its place */
+	/* the old mapping is gone, and there is no new one */
 	model_protect(m, first, n, MODEL_UNMAPPED);
 	if (errno == EPERM && !m->maker)
 		return munmap(at, n * OS_PAGE);
 	return failed("mmap");
 }
 
-/* What changes nothing that can be read, allowed or not. */
+/* Advice that changes no content, whether it is allowed or not. */
 static int op_advise(struct fuzz *f)
 {
 	static const int advices[] = {
@@ -317,7 +317,7 @@ static int op_mremap(struct fuzz *f)
 	return p == MAP_FAILED ? 0 : failed("mremap was allowed to move");
 }
 
-/* Somebody else has references to pages for a while. */
+/* Hold references to pages for a while, from outside of the arena. */
 static int op_pin(struct fuzz *f)
 {
 	struct model *m = model_any(f);
@@ -422,7 +422,7 @@ static int op_fork(struct fuzz *f)
 	f->next = seed;
 	f->generation++;
 	memset(f->child, 0, sizeof(f->child));
-	/* the pipe is its parent's, and what is in it */
+	/* the pipe belongs to the parent, and so does its content */
 	if (pipe(f->pipe))
 		_exit(1);
 	f->in_pipe = 0;
@@ -457,7 +457,7 @@ static const struct {
 	{ "fork", op_fork, 2 },
 };
 
-/* Every page, or one in @step: each that is read again is a fault. */
+/* Check every page, or one in @step: reading it again is a fault. */
 static int check_all(struct fuzz *f, size_t step)
 {
 	size_t page;
@@ -483,7 +483,7 @@ static size_t op_any(struct fuzz *f)
 	return i;
 }
 
-/* A new operation, or one that was worth while. */
+/* A new operation, or one from the corpus. */
 static __u64 op_number(struct fuzz *f)
 {
 	if (corpus.n && soak_below(&f->next, 2))
@@ -563,8 +563,8 @@ struct noise {
 };
 
 /*
- * Reads everywhere at any time, mapped or not; with pauses, so that it does not
- * keep a CPU of the VM for itself.
+ * Reads everywhere at any time, mapped or not.  It pauses, so that it does not
+ * keep one of the VM's CPUs to itself.
  */
 static void *noise(void *arg)
 {
@@ -596,7 +596,7 @@ int main(void)
 	ksft_set_plan(1);
 	f.next = soak_seed(20240229);
 	f.asked = soak_count(FIGURE);
-	/* children do up to 160 each */
+	/* children run up to 160 each */
 	if (f.asked < LEAST && !getenv("COUNT"))
 		f.asked = LEAST;
 	f.done = mmap(NULL, sizeof(*f.done), PROT_READ | PROT_WRITE,

@@ -32,7 +32,7 @@ int kcov_begin(void)
 	if (ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
 		goto fail;
 	trace = p;
-	/* the file stays open, and with it the trace on */
+	/* the file stays open, and so tracing stays on */
 	return 0;
 fail:
 	close(fd);

@@ -12,7 +12,7 @@ int kcov_begin(void);
 /* In a child: it is its parent's. */
 void kcov_forget(void);
 
-/* How many places were reached, since the last call, for the first time. */
+/* How many places were reached for the first time since the last call. */
 unsigned int kcov_new(void);
 
 /* How many places were reached so far. */

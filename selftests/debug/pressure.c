@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(pressure)
 	EXPECT_EQ(0, held_back_to(&self->before));
 }
 
-/* More than there is: how it ended, 256 and a signal. */
+/* Use more memory than there is.  Return: how it ended, 256 and a signal. */
 static int takes_it_all(void *arg)
 {
 	size_t blocks = *(size_t *)arg, i;
@@ -43,7 +43,7 @@ static int takes_it_all(void *arg)
 		return 1;
 	for (i = 0; i < blocks; i++) {
 		pages_fill(a.base + i * BLOCK_LEN, BLOCK_LEN, i);
-		/* some of them in pages */
+		/* some blocks consist of pages */
 		if (i % 8 == 3)
 			arena_punch(&a, i * BLOCK_LEN, OS_PAGE);
 	}
@@ -178,7 +178,7 @@ static int huge_pages_fail(int on)
 	return file_write(FAIL_PAGE_ALLOC "probability", on ? "100" : "0");
 }
 
-/* As on a machine that has run for weeks. */
+/* Fragmented memory, as on a machine that has run for weeks. */
 TEST_F(pressure, no_huge_page_to_be_had)
 {
 	struct hugearena_stat st;
@@ -202,7 +202,7 @@ TEST_F(pressure, no_huge_page_to_be_had)
 	EXPECT_EQ(0, pages_wrong(a.base, a.size, 1));
 	EXPECT_EQ(0, arena_punch(&a, OS_PAGE, BLOCK_LEN));
 	EXPECT_EQ(0, bytes_other(a.base + OS_PAGE, BLOCK_LEN, 0));
-	/* and joined when there are some again */
+	/* and they are joined when huge pages are available again */
 	ASSERT_EQ(0, huge_pages_fail(0));
 	EXPECT_EQ(0, arena_join_wait(&a, 0, a.size));
 	EXPECT_EQ(3, arena_count(&a, HUGEARENA_BLOCK_WHOLE));

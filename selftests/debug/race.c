@@ -20,13 +20,13 @@
 #define WRITERS		3
 #define SECONDS		30	/* of each race, in a soak */
 
-/* What threads of a race share. */
+/* Shared by the threads of a race. */
 struct race {
 	struct arena a;
 	unsigned int stop;
 	unsigned long wrong;
 	unsigned long rounds;	/* over all pages, made by writers */
-	unsigned long acts;	/* of those whom they race with */
+	unsigned long acts;	/* by those they race with */
 };
 
 struct thread {
@@ -51,8 +51,8 @@ static void wrong(struct race *r)
 }
 
 /*
- * A writer owns every WRITERS-th page.  What it wrote is there in the next round
- * and a moment later, or zero if somebody punches.
+ * A writer owns every WRITERS-th page.  What it wrote is there in the next
+ * round and a moment later, or is zero if somebody punches holes.
  */
 static void write_round(struct thread *t, int punched, __u64 last, __u64 value)
 {
@@ -150,7 +150,7 @@ static void *looker(void *arg)
 	return NULL;
 }
 
-/* Memory is asked for and given back, so that shrinkers run. */
+/* Allocates and frees memory, so that shrinkers run. */
 static void *shrinker(void *arg)
 {
 	struct race *r = arg;
@@ -213,7 +213,7 @@ static void *forker(void *arg)
 	return NULL;
 }
 
-/* Parts of the mapping go and come back, protections change. */
+/* Parts of the mapping are removed and restored, protections change. */
 static void *remapper(void *arg)
 {
 	struct race *r = arg;
@@ -241,7 +241,7 @@ FIXTURE(writers) {
 	struct race r;
 };
 
-/* Writers against who, for a while. */
+/* Let the writers race with the given threads for a while. */
 FIXTURE_VARIANT(writers) {
 	const char *name;
 
@@ -297,7 +297,7 @@ FIXTURE_TEARDOWN(writers)
 	EXPECT_EQ(0, held_back_to(&self->before));
 }
 
-/* Every writer has come back to its pages, and @others were at work. */
+/* Every writer has come back to its pages, and @others made progress. */
 static int has_raced(struct race *r, int others)
 {
 	return __atomic_load_n(&r->rounds, __ATOMIC_RELAXED) >= 3 * WRITERS &&
@@ -324,7 +324,7 @@ TEST_F_TIMEOUT(writers, see_their_own, 3600)
 		ASSERT_EQ(0, pthread_create(&o[n], NULL, variant->others[n],
 					    r));
 	sleep(seconds);
-	/* on a busy machine that may be too short for some of them */
+	/* that may be too short for some of them on a busy machine */
 	EXPECT_EQ(1, wait_for(has_raced(r, n), 1));
 	__atomic_store_n(&r->stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < WRITERS; i++)
@@ -368,7 +368,7 @@ static void *reports(void *arg)
 	return NULL;
 }
 
-/* A report names processes that are just leaving. */
+/* Read a report about processes that are just leaving. */
 TEST_F_TIMEOUT(race, reports_while_processes_leave, 3600)
 {
 	unsigned long n = soak_count(2000), i, bad = 0;
@@ -417,7 +417,7 @@ TEST_F_TIMEOUT(race, overlapping_children_keep_memory_bounded, 3600)
 			child_wait(last);
 		}
 		last = pid;
-		/* half of a block again each time */
+		/* half of a block is written again each time */
 		pages_fill(self->r.a.base, BLOCK_LEN / 2, i + 2);
 		now = stat_read("Resident");
 		most = now > most ? now : most;
@@ -425,7 +425,10 @@ TEST_F_TIMEOUT(race, overlapping_children_keep_memory_bounded, 3600)
 	}
 	kill(last, SIGKILL);
 	child_wait(last);
-	/* the arena, a version for each of the two, and some layers between */
+	/*
+	 * the arena, one version for each of the two, and some layers between
+	 * them
+	 */
 	EXPECT_GT((long long)(self->r.a.size + 8 * BLOCK_LEN) / 1024, most) {
 		TH_LOG("%lld kB for %zu kB", most, self->r.a.size / 1024);
 	}

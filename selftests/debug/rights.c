@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What must be refused: every way to another's memory, or to more than one's
- * own share.
+ * What must be refused: every way to somebody else's memory, or to more than
+ * one's own share.
  */
 #define _GNU_SOURCE
 #include "harness.h"
@@ -75,7 +75,7 @@ static int receives(void *arg)
 	int *sv = ((void **)arg)[0], fd;
 	struct arena *a = ((void **)arg)[1];
 
-	/* the copy that fork gave it goes; only the file is left */
+	/* the copy that fork made is unmapped; only the file is left */
 	munmap(a->base, a->size);
 	close(a->fd);
 	fd = fd_receive(sv[1]);
@@ -214,7 +214,7 @@ TEST_F(rights, a_stranger_cannot_trace_its_owner)
 	char buf[8];
 
 	EXPECT_EQ(0, child_run(traces, &pid));
-	/* who may, sees what the owner sees */
+	/* a process with the right sees what the owner sees */
 	strcpy(self->a.base + 100, "mine");
 	local = (struct iovec){ buf, 5 };
 	remote = (struct iovec){ self->a.base + 100, 5 };

@@ -27,7 +27,7 @@ void sample_set(int n)
 	sample_first = n % sample_step;
 }
 
-/* How many pages of the sample are not as pages_fill(..., 1) left them. */
+/* How many pages of the sample differ from what pages_fill(..., 1) wrote. */
 static size_t sample_wrong(const char *base, size_t len)
 {
 	size_t page, wrong = 0;
@@ -89,7 +89,7 @@ static int waits(void *arg)
 	return sample_wrong(g->a.base, g->a.size) != 0;
 }
 
-/* A relative that shares all of it, and will look whether it is intact. */
+/* A relative that shares everything, and will check that it is intact. */
 static int prepare_shared(struct ground *g)
 {
 	int err = prepare_split(g);
@@ -117,7 +117,7 @@ static int prepare_foldable(struct ground *g)
 	return err;
 }
 
-/* Shared pages mapped read-only, the relative gone. */
+/* Shared pages mapped read-only; the relative is gone. */
 static int prepare_reusable(struct ground *g)
 {
 	int err = prepare_shared(g);
@@ -215,7 +215,10 @@ static int act_fork(struct ground *g)
 		int bad = 0;
 
 		gate_wait(g->child_go);
-		/* what it was not given is SIGBUS, never something else */
+		/*
+		 * memory that it did not get raises SIGBUS, and nothing else
+		 * ever
+		 */
 		for (at = sample_first * OS_PAGE; at < g->a.size;
 		     at += sample_step * OS_PAGE)
 			if (!byte_read_signal(g->a.base + at))
@@ -389,7 +392,7 @@ static int check_nothing(struct ground *g, int err)
 	return 0;
 }
 
-/* All of it, whatever happened. */
+/* All pages are intact, whatever happened. */
 static int check_intact(struct ground *g, int err)
 {
 	(void)err;
@@ -417,7 +420,7 @@ static int check_both(struct ground *g, int err)
 	return bad;
 }
 
-/* Every page is intact or zero, those that nobody released are intact. */
+/* Every page is intact or zero; those that nobody released are intact. */
 static int check_released(struct ground *g, int err)
 {
 	size_t at;

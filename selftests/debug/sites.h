@@ -41,13 +41,13 @@ extern const struct site sites[];
 extern const size_t nr_sites;
 
 /*
- * What the checks look at in the round in which allocation @n fails: all pages
- * in the first ones, then one in 16, other ones each time.  A fault takes a
- * debug kernel long.
+ * The pages that the checks look at in the round in which allocation @n fails:
+ * all of them in the first rounds, then one in 16, different ones each time,
+ * since a fault takes a debug kernel long.
  */
 void sample_set(int n);
 
-/* Whatever is left of a round. */
+/* Clean up after a round. */
 void ground_clear(struct ground *g);
 
 #endif

@@ -10,17 +10,17 @@
 
 /*
  * How many rounds a test does: $COUNT if it is set, else @figure times $SCALE,
- * at least 1.  A figure is what a soak of SCALE=1 demands; without SCALE, in
- * an ordinary check, a hundredth of it has to do.
+ * at least 1.  A figure is what a soak with SCALE=1 demands; an ordinary check,
+ * without SCALE, does a hundredth of it.
  */
 unsigned long soak_count(unsigned long figure);
 
-/* $SEED, else @standard. */
+/* $SEED, or @standard without it. */
 __u64 soak_seed(__u64 standard);
 
 /*
- * A line for build/soak.tsv: what was asked for, what was done of it, and how
- * much of that went wrong.
+ * Print a line for build/soak.tsv: what was asked for, how much of it was done,
+ * and how much of that went wrong.
  */
 void soak_report(const char *test, unsigned long asked, unsigned long done,
 		 unsigned long failures);
@@ -55,8 +55,8 @@ struct held {
 int held_read(struct held *h);
 
 /*
- * Wait up to a minute until no more is held than @before.  0, or -1 after
- * saying the remainder.
+ * Wait up to a minute until no more is held than @before.  Return: 0, or -1
+ * after printing what is left.
  */
 int held_back_to(const struct held *before);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thousand signals a second while threads allocate.  malloc() never fails
- * for it, and never shows an EINTR that happened within.  For any allocator:
- * preload the one in question.
+ * A thousand signals a second while threads allocate. malloc() must never fail
+ * because of them, nor let an EINTR from within show.  Works with any
+ * allocator: preload the one in question.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -76,7 +76,7 @@ int main(void)
 		if (pthread_create(&t[i], NULL, allocates, (void *)i))
 			ksft_exit_fail_msg("no thread\n");
 	setitimer(ITIMER_REAL, &every, NULL);
-	/* a busy machine may get to nothing in all that time */
+	/* a thread may get nothing done in all that time on a busy machine */
 	while (time(NULL) < end || signals <= seconds ||
 	       !__atomic_load_n(&rounds, __ATOMIC_RELAXED))
 		usleep(100000);

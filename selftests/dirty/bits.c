@@ -13,12 +13,12 @@ FIXTURE(bits) {
 	struct arena a;
 	/* address of offset 0 */
 	char *base;
-	/* what is mapped of it: pages first to end - 1 */
+	/* the part of it that is mapped: pages first to end - 1 */
 	size_t first, end;
 	__u64 bits[WORDS];
 };
 
-/* By its kind, or by its address, it is mapped by PTEs. */
+/* PTEs map it, because of its kind or of its address. */
 FIXTURE_VARIANT(bits) {
 	unsigned int kind;
 };
@@ -36,7 +36,7 @@ FIXTURE_SETUP(bits)
 	self->base = a->base;
 	self->end = PAGES;
 	if (variant->kind == HUGEARENA_KIND_BLOCKS) {
-		/* offset 4096 where offset 0 was: congruent to nothing */
+		/* offset 4096 at the place of offset 0: congruent nowhere */
 		ASSERT_EQ(0, munmap(a->base, a->size));
 		self->first = 1;
 		at = mmap(a->base, a->size - OS_PAGE, PROT_READ | PROT_WRITE,
@@ -61,7 +61,7 @@ static int bit_is_set(const __u64 *bits, size_t page)
 	return bits[page / 64] >> page % 64 & 1;
 }
 
-/* All bits of the arena, in self->bits; how many are set. */
+/* Fetch all bits of the arena into self->bits; how many are set. */
 static long take(FIXTURE_DATA(bits) * self)
 {
 	memset(self->bits, 0xff, sizeof(self->bits));
@@ -89,7 +89,7 @@ TEST_F(bits, what_was_written_and_nothing_else)
 	EXPECT_EQ(0, take(self));
 }
 
-/* To give a page back, a block of one folio is split, and so unmapped. */
+/* Giving a page back splits a block of one folio, which unmaps it. */
 TEST_F(bits, giving_back_a_page_loses_no_other)
 {
 	size_t page;
@@ -127,7 +127,7 @@ TEST_F(bits, nobody_faults_for_it)
 	for (page = self->first; page < self->end; page++)
 		page_write(self, page);
 	ASSERT_EQ(0, getrusage(RUSAGE_SELF, &after));
-	/* a few of the program's own */
+	/* the program dirties a few pages of its own */
 	EXPECT_GT(64, after.ru_minflt - before.ru_minflt);
 	EXPECT_EQ(self->end - self->first, take(self));
 }
@@ -161,7 +161,7 @@ TEST_F(bits, what_a_failed_call_took_comes_again)
 	ASSERT_LE(0, take(self));
 	for (page = 10; page < PAGES; page += 100)
 		page_write(self, page);
-	/* the first piece of the result can be written, the next not */
+	/* the first part of the result can be written, the next cannot */
 	EXPECT_ERRNO(EFAULT, arena_dirty(&self->a, 0, PAGES * OS_PAGE,
 					 (void *)(map + OS_PAGE - 512)));
 	EXPECT_LE((PAGES - 10) / 100, take(self));
@@ -205,7 +205,7 @@ struct writer {
 	int stop;
 };
 
-/* Each page's first word is how often it was written. */
+/* The first word of each page counts the writes to it. */
 static __u64 *version(FIXTURE_DATA(bits) * self, size_t page)
 {
 	return (__u64 *)(self->base + page * OS_PAGE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where dirty bits are lost, pages are reported, never fewer: fork and what
- * comes after it unmap blocks.  And where they cannot be told apart from a
+ * Where dirty bits are lost, too many pages are reported, never too few: fork
+ * and what follows it unmap blocks.  Where bits cannot be told apart from a
  * relative's, or a PMD could be in the way, the call is refused.
  */
 #include "harness.h"
@@ -35,7 +35,7 @@ static long take(FIXTURE_DATA(lost) * self)
 	return arena_dirty(&self->a, 0, self->a.size, self->bits);
 }
 
-/* The first result that is no EBUSY, within a minute. */
+/* The first result other than EBUSY, within a minute. */
 static long take_wait(FIXTURE_DATA(lost) * self)
 {
 	long n = -1;
@@ -89,7 +89,9 @@ TEST_F(lost, busy_in_the_child)
 	EXPECT_EQ(0, child_wait(pid));
 }
 
-/* Nobody asked while the child lived: the next call must know of it. */
+/*
+ * Nobody asked while the child lived: the next call must report its time, too.
+ */
 TEST_F(lost, what_was_written_before_a_fork)
 {
 	pid_t pid;
@@ -128,8 +130,8 @@ TEST_F(lost, what_was_written_while_the_child_lived)
 }
 
 /*
- * Memory that is new since the fork has no mark, only bits, and a relative that
- * gives back the same blocks of its own must not take those.
+ * Memory that is new since the fork has bits but no mark.  A relative that
+ * gives back its own copy of the same blocks must not clear those.
  */
 TEST_F(lost, what_a_child_gives_back)
 {
@@ -162,7 +164,7 @@ TEST_F(lost, what_a_child_gives_back)
 		EXPECT_EQ(1, self->bits[i / 64] >> i % 64 & 1);
 }
 
-/* The mark of a block goes when the block is reported whole, not before. */
+/* A block's mark is cleared when the whole block is reported, not before. */
 TEST_F(lost, a_part_is_reported_until_the_whole_is)
 {
 	pid_t pid;

@@ -24,7 +24,9 @@ FIXTURE_TEARDOWN(small)
 	EXPECT_EQ(0, memcg_drop(&self->cg));
 }
 
-/* Enter the group and leave it room for @pages OS pages beyond now. */
+/*
+ * Enter the group, and leave it room for @pages more OS pages than it has now.
+ */
 static int enter_with_room(const struct memcg *cg, size_t pages)
 {
 	long long now;
@@ -47,7 +49,7 @@ static int fill_small(void *arg)
 
 	if (arena_make(&a, BLOCKS))
 		return 1;
-	/* what the test itself needs is there before the limit is */
+	/* the test itself takes what it needs before the limit is set */
 	if (arena_stat(&a, &st) || stat_read("FaultSmall") < 0)
 		return 2;
 	if (enter_with_room(arg, 300))
@@ -74,7 +76,10 @@ TEST_F(small, pages_serve_when_a_block_cannot_be_charged)
 	EXPECT_EQ(0, child_run(fill_small, &self->cg));
 }
 
-/* Far past the limit: killed, not looping and not failing the kernel. */
+/*
+ * Far past the limit the process is killed; it neither loops nor fails in the
+ * kernel.
+ */
 static int fill_too_much(void *arg)
 {
 	struct arena a;

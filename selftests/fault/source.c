@@ -56,9 +56,10 @@ TEST_F(source, pool)
 }
 
 /*
- * Touch blocks, and again when all have been, until the reserve has served one
- * and has more: a second one within a second makes the worker fill it, whenever
- * that gets to run.  How many touches that took, or -1 if it never happens.
+ * Touch the blocks, over and over, until the reserve has served one and has
+ * more: a second fault within a second makes the worker fill it, whenever the
+ * worker gets to run.  Return: how many touches that took, or -1 if it never
+ * happens.
  */
 static long touch_until_served(struct arena *a, struct hugearena_stat *st)
 {

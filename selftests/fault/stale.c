@@ -2,7 +2,7 @@
 /*
  * No process ever reads what another one wrote.  Memory is filled with a
  * pattern and released in every way there is; then all memory that can be
- * allocated is read.  Means most on a kernel booted with init_on_alloc=0
+ * allocated is read.  Says most on a kernel booted with init_on_alloc=0
  * page_poison=1, where the page allocator clears nothing.
  */
 #include "harness.h"

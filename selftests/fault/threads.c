@@ -78,7 +78,7 @@ TEST_F(threads, the_same_block)
 	EXPECT_EQ(BLOCKS, st.fault_demand);
 }
 
-/* Every eighth block is one thread's. */
+/* Every eighth block belongs to one thread. */
 static void *touch_other(void *arg)
 {
 	struct toucher *t = arg;
@@ -101,7 +101,7 @@ TEST_F(threads, different_blocks)
 	EXPECT_EQ(BLOCKS, arena_mapped(&self->a));
 }
 
-/* Half of them read where the others write. */
+/* Half of the threads read where the others write. */
 static void *touch_read_write(void *arg)
 {
 	struct toucher *t = arg;
@@ -131,7 +131,7 @@ TEST_F(threads, readers_and_writers)
 					    i));
 }
 
-/* Fault while the mapping is taken away all the time. */
+/* Fault while another thread keeps removing the mapping. */
 static void *touch_dontneed(void *arg)
 {
 	struct toucher *t = arg;

@@ -44,7 +44,7 @@ TEST_F(zero, a_block_of_the_reserve)
 	size_t i;
 
 	ASSERT_EQ(0, param_write("reserve_max", 8));
-	/* the reserve follows the faults; what is released goes back to it */
+	/* the reserve grows with the faults; released memory goes back to it */
 	for (round = 0; round < 600 && st.fault_reserve < BLOCKS; round++) {
 		for (i = 0; i < BLOCKS; i++) {
 			char *p = self->a.base + i * BLOCK_LEN;

@@ -6,7 +6,7 @@
 #include "harness.h"
 #include <pthread.h>
 
-/* Written after the fork, read after it, and never touched. */
+/* Pages written after the fork, read after it, and never touched. */
 #define OWN	0
 #define BASE	5
 
@@ -16,7 +16,7 @@ FIXTURE(alone) {
 	pid_t child;
 };
 
-/* A block with an overlay of which the page OWN is there, and mapped. */
+/* A block with an overlay that has page OWN, which is mapped. */
 FIXTURE_SETUP(alone)
 {
 	ASSERT_EQ(0, params_reset());
@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(alone)
 	arena_drop(&self->a);
 }
 
-/* Pages of the block that do not hold what they must. */
+/* How many pages of the block hold something wrong. */
 static size_t block_wrong(const struct arena *a)
 {
 	return pages_wrong(a->base + OWN * OS_PAGE, OS_PAGE, 2) +

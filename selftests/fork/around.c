@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After a fork and a write a block is mapped by 4 KiB pages.  Reading it takes a
- * few faults, not one a page, and shows what it must, wherever it comes from.
+ * After a fork and a write a block is mapped by 4 KiB pages.  Reading it takes
+ * a few faults, not one a page, and shows the right content, wherever that is
+ * kept.
  */
 #include "harness.h"
 #include <sys/resource.h>
 
 #define BLOCKS	4
-/* one in 16 pages for who reads here and there, and some for the test itself */
+/* one page in 16 for a reader that jumps about, and some for the test itself */
 #define FEW	(BLOCKS * BLOCK_PAGES / 16 + 20)
 
 FIXTURE(around) {
@@ -44,7 +45,9 @@ static long faults(void)
 	return getrusage(RUSAGE_SELF, &ru) ? -1 : ru.ru_minflt;
 }
 
-/* Pages that do not hold what they must, the first of each block apart. */
+/*
+ * How many pages hold something wrong, the first of each block counted apart.
+ */
 static size_t wrong(const struct arena *a)
 {
 	size_t i, n = 0;
@@ -81,7 +84,10 @@ TEST_F(around, reading_backwards_too)
 	EXPECT_GT(FEW, faults() - before);
 }
 
-/* What is written after it was mapped around is a copy: the child has the old. */
+/*
+ * A page written after it was mapped around a fault is a copy: the child has
+ * the old one.
+ */
 TEST_F(around, what_was_read_can_be_written)
 {
 	int go = gate_open();
@@ -102,7 +108,7 @@ TEST_F(around, what_was_read_can_be_written)
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 3));
 }
 
-/* Pages that are copied, or released, between those that are read. */
+/* Pages that are copied or released lie between those that are read. */
 TEST_F(around, mixed_with_copies_and_holes)
 {
 	size_t i, bad = 0;
@@ -123,7 +129,10 @@ TEST_F(around, mixed_with_copies_and_holes)
 	EXPECT_EQ(0, bad);
 }
 
-/* Not beyond a mapping's ends: one page between two that are not ours. */
+/*
+ * Nothing is mapped beyond a mapping's ends: map one page between two that the
+ * mapping leaves out.
+ */
 TEST_F(around, only_in_its_mapping)
 {
 	char *p = self->a.base + 100 * OS_PAGE;

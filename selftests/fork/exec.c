@@ -90,7 +90,7 @@ TEST_F(exec, descriptor_is_not_passed_to_exec)
 	EXPECT_EQ(before, wait_for(stat_read("Resident"), before));
 }
 
-/* A child forks a grandchild, leaves, and the grandchild has everything. */
+/* A child forks a grandchild and ends; the grandchild has everything. */
 TEST_F(exec, daemonised)
 {
 	int gone = gate_open(), done[2], status = -1;
@@ -121,7 +121,7 @@ TEST_F(exec, daemonised)
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
 }
 
-/* The maker is gone; what its child inherited is alive and well. */
+/* The maker is gone; what its child inherited works. */
 TEST_F(exec, the_maker_may_go)
 {
 	int gone = gate_open(), done[2], status = -1;

@@ -59,7 +59,7 @@ static int unmap_and_ask(void *arg)
 
 	if (munmap(a->base, a->size))
 		return 1;
-	/* nothing left of the copy: ENXIO, or an empty one */
+	/* nothing is left of the copy: ENXIO, or an empty one */
 	if (arena_stat(a, &st))
 		return errno == ENXIO ? 0 : 2;
 	return st.resident ? 3 : 0;
@@ -94,7 +94,7 @@ static int remap_after_unmap(void *arg)
 	if (munmap(a->base, a->size))
 		return 1;
 	p = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED, a->fd, 0);
-	/* if it may be mapped at all, then without the parent's data */
+	/* if it may be mapped at all, it must not show the parent's data */
 	return p != MAP_FAILED && bytes_other(p, a->size, 0) ? 2 : 0;
 }
 

@@ -9,7 +9,7 @@ FIXTURE(isolate) {
 	struct arena a;
 };
 
-/* Blocks whole, or split into pages before the fork. */
+/* The blocks are whole, or were split into pages before the fork. */
 FIXTURE_VARIANT(isolate) {
 	int split;
 	int pool_mb;
@@ -131,7 +131,7 @@ TEST_F(isolate, one_byte_changes_one_byte)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(wrote);
-		/* the child's byte too, beside the parent's */
+		/* the child wrote its byte beside the parent's */
 		byte_write(self->a.base + at + 1, 'c');
 		_exit(byte_read(self->a.base + at) != 0 ||
 		      pages_wrong(self->a.base, self->a.size, 1));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first write to a page that is mapped read-only after fork: it takes a
- * few faults, whatever the instruction reads before it writes, and a page that
+ * The first write to a page that is mapped read-only after fork: it takes a few
+ * faults, whatever the instruction reads before it writes, and a page that
  * already belongs to this process exclusively is not copied again.
  */
 #include "harness.h"
@@ -11,8 +11,8 @@
 #define PAGES	64
 
 /*
- * A read, the copy, a read and a write again are four; the table of a block,
- * and what the test's own code and stack take, are few more.
+ * A read, the copy, a read and a write again make four; the block's table, and
+ * the test's own code and stack, add a few more.
  */
 #define FAULTS_MAX	(6 * PAGES + 64)
 
@@ -22,7 +22,7 @@ FIXTURE(mkwrite) {
 	pid_t pid;
 };
 
-/* A child holds all that its parent has; the parent has read every page. */
+/* A child shares all that its parent has; the parent has read every page. */
 FIXTURE_SETUP(mkwrite)
 {
 	size_t i;
@@ -57,8 +57,8 @@ static long faults(void)
 }
 
 /*
- * One instruction that reads the page that it writes to, byte by byte; several
- * where a processor has no such one.
+ * One instruction that reads the page that it writes to, byte by byte; or
+ * several, on a processor that has no such instruction.
  */
 static void move_within(char *to, const char *from, size_t n)
 {
@@ -143,7 +143,7 @@ TEST_F(mkwrite, what_is_ours_already_is_not_copied)
 		EXPECT_EQ(5, byte_read(self->a.base + i * OS_PAGE + 512));
 }
 
-/* A copy made by the write itself is none that could be spared. */
+/* A copy that the write itself made is not counted as one that was saved. */
 TEST_F(mkwrite, a_copy_does_not_count_as_reused)
 {
 	long long reused = stat_read("CowReused");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* After fork a written byte costs 4 KiB, on either side, and not 2 MiB. */
+/* After fork a write to one byte costs 4 KiB, on either side, and not 2 MiB. */
 #include "harness.h"
 #include <signal.h>
 
@@ -24,7 +24,10 @@ FIXTURE_TEARDOWN(overlay)
 	arena_drop(&self->a);
 }
 
-/* A quarter of what copying the blocks would take is far more than noise. */
+/*
+ * A quarter of what copying the blocks would take, which is far above the
+ * noise.
+ */
 #define LIMIT_KB	((long long)(BLOCKS * BLOCK_LEN / 1024 / 4))
 
 TEST_F(overlay, parent_writes_a_byte_in_every_block)
@@ -132,7 +135,7 @@ TEST_F(overlay, every_byte_of_an_overlay_is_right)
 		gate_wait(self->release);
 		_exit(memcmp(want, self->a.base, BLOCK_LEN) != 0);
 	}
-	/* bytes here and there, reads between them */
+	/* write single bytes, and read between them */
 	for (i = 0; i < 300; i++) {
 		size_t at;
 
@@ -176,7 +179,7 @@ TEST_F(overlay, old_versions_do_not_pile_up)
 		last = pid;
 	}
 	after = stat_read("Resident");
-	/* all of them would be 40 MiB */
+	/* keeping all of them would take 40 MiB */
 	EXPECT_GT(before + 16 * 1024, after);
 	EXPECT_EQ(0, pages_wrong(self->a.base, PAGES * OS_PAGE,
 				 10 + ROUNDS - 1));

@@ -37,7 +37,7 @@ FIXTURE_TEARDOWN(payer)
 	params_reset();
 }
 
-/* Is what @a holds alone, and its reserve, charged to @cg since @before? */
+/* Is what only @a holds, with its reserve, charged to @cg since @before? */
 static int is_charged(struct arena *a, const struct memcg *cg,
 		      long long before)
 {
@@ -50,7 +50,7 @@ static int is_charged(struct arena *a, const struct memcg *cg,
 	       SLACK;
 }
 
-/* The child's reserve, while the parent has one too. */
+/* The child fills its reserve while the parent has one, too. */
 static int child_has_its_own(struct groups *g, struct arena *a, size_t next)
 {
 	long long before, others;
@@ -63,7 +63,7 @@ static int child_has_its_own(struct groups *g, struct arena *a, size_t next)
 		return 2;
 	if (!is_charged(a, &g->its, before))
 		return 3;
-	/* the parent sleeps; its reserve decays, nothing is added */
+	/* the parent sleeps: its reserve decays, and nothing is added */
 	return memcg_read(&g->mine, "memory.current") < others + SLACK ?
 	       0 : 4;
 }
@@ -100,9 +100,9 @@ TEST_F(payer, each_reserve_is_charged_to_its_own_group)
 }
 
 /*
- * The child inherits blocks its parent paid for, is left alone with them and
- * gives them back while its own reserve has room: they must go, for they are
- * charged to a group that has no use of them.
+ * The child inherits blocks that its parent paid for, is their only user from
+ * then on, and gives them back while its own reserve has room.  They must be
+ * freed, since they are charged to another group than the child's.
  */
 static int child_releases(struct groups *g, struct arena *a, size_t inherited)
 {
@@ -116,7 +116,7 @@ static int child_releases(struct groups *g, struct arena *a, size_t inherited)
 	gate_post(g->forked);
 	gate_wait(g->release);
 	before = memcg_read(&g->mine, "memory.current");
-	/* at once: the reserve is empty then, and wants more */
+	/* at once: the reserve is empty now, and wants more */
 	for (i = BLOCKS - 8; i < BLOCKS; i++)
 		byte_write(a->base + i * BLOCK_LEN, 1);
 	if (arena_punch(a, 0, inherited * BLOCK_LEN))
@@ -132,7 +132,7 @@ static int parent_leaves(void *arg)
 	pid_t pid;
 	size_t i;
 
-	/* without a reserve: its group's charge falls by what is released */
+	/* without a reserve the group's charge falls by what is released */
 	if (memcg_enter(&g->mine) || arena_make(&a, BLOCKS))
 		return 10;
 	for (i = 0; i < 4; i++)

@@ -89,7 +89,7 @@ TEST_F(pin_pipe, spliced_by_the_child_before_it_writes)
 		_exit(0);
 	}
 	EXPECT_EQ(0, child_wait(pid));
-	/* the child is dead, its pages in the pipe are not reused */
+	/* the child has ended; its pages in the pipe are not reused */
 	memset(self->a.base, 'p', self->a.size);
 	ASSERT_EQ((ssize_t)LEN, read(self->pipe[0], self->buf, LEN));
 	EXPECT_NE('p', self->buf[0]);

@@ -34,7 +34,7 @@ FIXTURE_TEARDOWN(pin_uring)
 	arena_drop(&self->a);
 }
 
-/* Something arrives in the registered buffer, filled with @c. */
+/* Send data, filled with @c, into the registered buffer. */
 static int arrive(struct io_uring *u, int pipe[2], char *at, char *buf, char c)
 {
 	memset(buf, c, LEN);
@@ -76,7 +76,7 @@ TEST_F(pin_uring, the_parent_and_its_buffer_stay_together)
 		memset(self->a.base, 'c', self->a.size);
 		_exit(0);
 	}
-	/* a write of the parent's goes where the ring reads from */
+	/* the parent's write goes to the page that the ring reads */
 	memset(self->at, 'w', LEN);
 	ASSERT_EQ((int)LEN, uring_write_fixed(&self->u, self->pipe[1],
 					      self->at, LEN));
@@ -122,12 +122,12 @@ TEST_F(pin_uring, registered_by_the_child)
 		struct io_uring u;
 		int err;
 
-		/* its own memory, written, so that nothing is shared there */
+		/* memory of its own, written, so that none of it is shared */
 		memset(self->a.base, 'c', self->a.size);
 		if (io_uring_queue_init(URING_ENTRIES, &u, 0))
 			_exit(1);
 		err = uring_register(&u, self->a.base + BLOCK_LEN, BLOCK_LEN);
-		/* EFAULT while the arena is still shared is legal */
+		/* EFAULT is allowed while the arena is still shared */
 		if (err)
 			_exit(err == -EFAULT ? 0 : 2);
 		if (arrive(&u, self->pipe, self->at, self->buf, 'x'))
@@ -147,7 +147,7 @@ TEST_F(pin_uring, can_be_registered_again_after_the_child_is_gone)
 	if (!pid)
 		_exit(0);
 	EXPECT_EQ(0, child_wait(pid));
-	/* sharing ends by the next write, or in the background */
+	/* the next write ends the sharing, or the background does */
 	for (i = 0; i < 1200; i++) {
 		memset(self->a.base, 'p', self->a.size);
 		ret = uring_register(&self->u, self->a.base, self->a.size);
@@ -172,7 +172,7 @@ TEST_F(pin_uring, released_while_registered_and_forked)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		memset(self->a.base + BLOCK_LEN, 'c', BLOCK_LEN);
-		/* the ring writes to what was released after that */
+		/* the ring writes to memory that was released meanwhile */
 		gate_post(wrote);
 		gate_wait(arrived);
 		_exit(bytes_other(self->a.base + BLOCK_LEN, BLOCK_LEN,

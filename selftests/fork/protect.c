@@ -96,7 +96,7 @@ static int child_rewrites(void *arg)
 	return pages_wrong(a->base, a->size, 2) ? 2 : 0;
 }
 
-/* Cut the arena into VMAs at places that are no block's. */
+/* Cut the arena into VMAs at places that are not block boundaries. */
 static int vmas_split(struct arena *a)
 {
 	static const size_t at[] = { 3, 100, 511, 512, 1300, 2047 };

@@ -65,7 +65,9 @@ FIXTURE_TEARDOWN(punch)
 	arena_drop(&self->a);
 }
 
-/* Bytes inside the range that are not zero, pages outside it that changed. */
+/*
+ * Bytes inside the range that are not zero, plus pages outside it that changed.
+ */
 static size_t release_wrong(const struct arena *a, size_t offset, size_t len)
 {
 	return bytes_other(a->base + offset, len, 0) +
@@ -117,7 +119,7 @@ TEST_F(punch, in_the_child_after_it_wrote)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		/* every other page: overlays where there were blocks */
+		/* every other page: overlays take the place of blocks */
 		for (size_t i = 0; i < self->a.size; i += 2 * OS_PAGE)
 			pages_fill(self->a.base + i, OS_PAGE, 1);
 		if (variant->release(&self->a, variant->offset, variant->len))

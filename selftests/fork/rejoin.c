@@ -12,7 +12,7 @@ FIXTURE(rejoin) {
 	pid_t pid;
 };
 
-/* Every second page of every block was written while a child lived. */
+/* Every second page of every block is written while a child lives. */
 FIXTURE_SETUP(rejoin)
 {
 	size_t i;
@@ -72,7 +72,7 @@ TEST_F(rejoin, in_the_background)
 	EXPECT_EQ(BLOCKS, wait_for(arena_count(&self->a,
 					       HUGEARENA_BLOCK_WHOLE),
 				   BLOCKS));
-	/* the worker replaces VMAs last: what was mapped before goes then */
+	/* the worker replaces VMAs last, and with them the old mappings */
 	EXPECT_EQ(BLOCKS, wait_for((content_wrong(&self->a),
 				    arena_mapped(&self->a)), BLOCKS));
 	EXPECT_EQ(0, content_wrong(&self->a));
@@ -84,7 +84,7 @@ struct hammer {
 	struct arena *a;
 	pthread_t thread;
 	unsigned int stop;
-	/* the writer's own until it has ended */
+	/* the writer's until it has ended */
 	__u32 round;
 	unsigned long lost;
 };
@@ -95,7 +95,9 @@ static __u32 *hammer_word(struct arena *a, size_t i)
 			 128);
 }
 
-/* Rewrite every word in each round, and check the value of the round before. */
+/*
+ * Rewrite every word in each round, and check for the value of the last round.
+ */
 static void *hammers(void *arg)
 {
 	struct hammer *h = arg;
@@ -116,7 +118,7 @@ static void *hammers(void *arg)
 	return NULL;
 }
 
-/* One more round than there was at the call. */
+/* Wait for one more round than at the time of the call. */
 static bool hammer_goes_on(struct hammer *h)
 {
 	__u32 round = __atomic_load_n(&h->round, __ATOMIC_RELAXED);
@@ -125,7 +127,7 @@ static bool hammer_goes_on(struct hammer *h)
 			1) == 1;
 }
 
-/* Every block is joined while its pages are written, as fast as one can. */
+/* Join every block over and over while its pages are written. */
 TEST_F(rejoin, writes_meanwhile_are_kept)
 {
 	struct hammer h = { .a = &self->a };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a process does to its copy costs its relatives no fault, whether it
- * forks, gives back or writes.
+ * forks, gives memory back or writes.
  */
 #include "harness.h"
 #include <limits.h>
@@ -17,8 +17,8 @@ FIXTURE(relatives) {
 };
 
 /*
- * Another child holds all that is shared: nothing becomes the parent's alone
- * meanwhile, which would have it folded in the background, and unmapped.
+ * Another child shares everything, so that no block becomes the parent's own
+ * meanwhile; the background would fold it then, and unmap it.
  */
 FIXTURE_SETUP(relatives)
 {
@@ -45,7 +45,9 @@ static long minor_faults(void)
 	return u.ru_minflt;
 }
 
-/* Run @fn in the other child, and see what it costs this process. */
+/*
+ * Run @fn in the other child, and count the faults that it costs this process.
+ */
 static long faults_by(struct arena *a, pid_t pid, int go, int done)
 {
 	long before;
@@ -115,7 +117,7 @@ static long cost(struct arena *a, void (*fn)(struct arena *a))
 	return faults_by(a, other_start(a, fn, go, done), go, done);
 }
 
-/* Its own stack, which a fork shares with the child, costs some. */
+/* The process's own stack, which a fork shares with the child, costs some. */
 #define STACK_FAULTS	4
 
 TEST_F(relatives, a_child_that_gives_back)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What fork() changes in the parent's page tables: write bits.  Its memory stays
- * mapped, so that it stays in its RSS, where the OOM killer looks for it, and is
- * read without a fault.
+ * fork() changes only the write bits in the parent's page tables.  Its memory
+ * stays mapped, so that it stays in the RSS, where the OOM killer looks for it,
+ * and is read without a fault.
  */
 #include "harness.h"
 #include <sys/resource.h>
@@ -20,15 +20,15 @@ static long minor_faults(void)
 	return u.ru_minflt;
 }
 
-/* Faults of reading a byte of every OS page. */
+/* How many faults it takes to read a byte of every OS page. */
 static long faults_of_reading(struct arena *a)
 {
 	long before;
 	size_t i;
 
 	/*
-	 * After a fork the first write to a page of the stack is a fault, which is
-	 * not the arena's: let the same calls have it before.
+	 * After a fork the first write to a page of the stack is a fault that
+	 * does not count: make the same calls once before.
 	 */
 	minor_faults();
 	before = minor_faults();
@@ -70,7 +70,7 @@ TEST_F(rss, stays_when_the_child_has_gone)
 	ASSERT_EQ(0, upkeep_wait(2));
 	EXPECT_LE(KB, status_read("RssShmem"));
 	EXPECT_EQ(0, faults_of_reading(&self->a));
-	/* and it is as writable as before, and its alone */
+	/* and the parent can write to it as before, as its only user */
 	pages_fill(self->a.base, self->a.size, 2);
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 2));
 	EXPECT_EQ(BLOCKS, arena_count(&self->a, HUGEARENA_BLOCK_WHOLE));

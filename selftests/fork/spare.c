@@ -29,7 +29,7 @@ FIXTURE_TEARDOWN(spare)
 	arena_drop(&self->a);
 }
 
-/* Copy a page a millisecond until the stock has served @want of them. */
+/* Copy a page every millisecond until the stock has served @want of them. */
 static size_t copy_until(struct arena *a, long long want)
 {
 	long long before = stat_read("CowSpare");
@@ -67,7 +67,7 @@ struct watch {
 	unsigned int stop;
 };
 
-/* How large the stock ever is, until told to stop. */
+/* Track how large the stock ever is, until told to stop. */
 static void *watches(void *arg)
 {
 	struct watch *w = arg;
@@ -83,7 +83,9 @@ static void *watches(void *arg)
 	return NULL;
 }
 
-/* One copy is no trend: a service that forks for system() pays for nothing. */
+/*
+ * One copy is not a trend: a service that forks for system() pays for nothing.
+ */
 TEST_F(spare, is_not_there_for_a_single_copy)
 {
 	pid_t pid = child_holds(self->release);
@@ -94,7 +96,7 @@ TEST_F(spare, is_not_there_for_a_single_copy)
 	ASSERT_EQ(0, stat_read("Spare"));
 	ASSERT_EQ(0, pthread_create(&t, NULL, watches, &w));
 	byte_write(self->a.base, 1);
-	/* a stock is filled at once, and half of it is still there a second later */
+	/* a stock is filled at once, and half of it is left a second later */
 	EXPECT_EQ(0, upkeep_wait(1));
 	__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(t, NULL);
@@ -133,11 +135,14 @@ TEST_F(spare, goes_with_the_process)
 		EXPECT_EQ(0, child_run(copies_and_exits, &self->a));
 		EXPECT_EQ(0, wait_for(stat_read("Spare"), 0));
 	}
-	/* all charged pages came back, or the module says so when it goes */
+	/*
+	 * all charged pages came back, or the module reports it when it is
+	 * unloaded
+	 */
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
 }
 
-/* A hole in an overlay, written in part: the rest of the page is zero. */
+/* A hole in an overlay is written in part: the rest of the page is zero. */
 TEST_F(spare, is_not_taken_for_zero_pages)
 {
 	pid_t pid = child_holds(self->release);
@@ -164,7 +169,10 @@ struct payer {
 	struct memcg cg;
 };
 
-/* A child in a group of its own: its copies are charged there, ahead or not. */
+/*
+ * A child in another group: its copies are charged there, allocated ahead or
+ * not.
+ */
 static int charged_here(void *arg)
 {
 	struct payer *p = arg;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fork() while threads write.  Each writer counts rounds: in every page of its
- * part it replaces the last round by this one, front to back, and would see if
- * a write of its own got lost.  A child's picture must be one moment's: per
- * writer, the newer round in front, the older behind it, never a third, and
- * it never changes.
+ * part it replaces the last round's number by this one's, front to back, and
+ * would notice if one of its own writes got lost.  A child's picture must be
+ * that of one moment: for each writer the newer round in front, the older one
+ * behind it, never a third; and it never changes.
  */
 #include "harness.h"
 #include <pthread.h>
@@ -75,7 +75,10 @@ static void *writer_body(void *arg)
 	}
 }
 
-/* Until the writer has ended @n more rounds, the last of which it also began. */
+/*
+ * Wait until the writer has ended @n more rounds, the last of which began after
+ * the call.
+ */
 static void rounds_pass(const struct writer *w, unsigned int n)
 {
 	unsigned int until = __atomic_load_n(w->rounds, __ATOMIC_RELAXED) + n;
@@ -91,7 +94,7 @@ FIXTURE_SETUP(writers)
 	ASSERT_EQ(0, params_reset());
 	ASSERT_EQ(0, arena_make(&self->a, variant->mib / 2));
 	memset(self->a.base, 0, self->a.size);
-	/* parts that do not end at blocks: two writers share some */
+	/* the parts do not end at blocks: some are shared by two writers */
 	part = self->a.size / OS_PAGE / WRITERS;
 	self->picture = calloc(part * WRITERS, sizeof(__u32));
 	ASSERT_NE(NULL, self->picture);
@@ -124,7 +127,7 @@ FIXTURE_TEARDOWN(writers)
 	arena_drop(&self->a);
 }
 
-/* The picture of one writer is one moment's; note it in @picture. */
+/* One writer's picture is that of one moment; note it in @picture. */
 static int picture_take(const struct writer *w, __u32 *picture)
 {
 	__u32 newest = word_read(page_of(w, 0)), before = newest;
@@ -155,7 +158,7 @@ static int picture_changed(const struct writer *w, const __u32 *picture)
 	return 0;
 }
 
-/* The child's part: a picture, time for the parent to spoil it, writes. */
+/* The child's part: take a picture, give the parent time to spoil it, write. */
 static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
 			int generations)
 {
@@ -165,7 +168,7 @@ static int child_judges(struct arena *a, struct writer *w, __u32 *picture,
 
 	for (i = 0; i < WRITERS; i++)
 		bad |= picture_take(&w[i], picture + i * pages);
-	/* whatever the parent's writers write afterwards */
+	/* the same picture, whatever the parent's writers write afterwards */
 	for (i = 0; i < WRITERS; i++)
 		rounds_pass(&w[i], 2);
 	for (i = 0; i < WRITERS; i++)

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			have[c] += got;
 			fake_pageheap.fail_after = -1;
 		} else {
-			/* from anywhere, so that spans drain unevenly */
+			/* free at random, so that spans drain unevenly */
 			for (i = 0; i < n && have[c]; i++) {
 				unsigned int k = input_byte(&in) % have[c];
 

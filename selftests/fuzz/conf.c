@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* conf: any text at all; what is printed of it is understood again. */
+/*
+ * conf: any text at all; what is printed as the result is parsed to the same.
+ */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>

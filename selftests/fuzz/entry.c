@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * entry: the whole library, by the malloc family.  Every object has a mark of its
- * own in its first bytes, its last and one of each 4 KiB between, and must still
- * have it when it goes.
+ * entry: the whole library, by the malloc family.  Every object has a mark of
+ * its own in its first bytes, its last ones and once every 4 KiB between them,
+ * and must still have it when it is freed.
  */
 #include <malloc.h>
 #include <string.h>
@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			o->p = aligned_alloc(align, want);
 			FUZZ_CHECK((uintptr_t)o->p % align == 0);
 		} else if (op == 255) {
-			/* what follows has blocks cleared again: not often */
+			/* rare, since what follows must clear whole blocks */
 			if (++trims % 64 == 0)
 				malloc_trim(0);
 			continue;

@@ -92,8 +92,8 @@ static void check(struct shim_heap *heap, bool mine)
 }
 
 /*
- * As after a death: nothing is to be relied on but the sizes of the blocks, and
- * perhaps a block was taken and not handed out.
+ * As after a death: only the sizes of the blocks can be relied on, and a block
+ * may have been taken and not handed out.
  */
 static void die_in(struct shim_heap *heap, struct input *in)
 {
@@ -168,7 +168,7 @@ static void by_content(struct shim_heap *heap, struct input *in, bool mine,
 			check(heap, mine);
 	}
 	check(heap, mine);
-	/* an empty heap, or one that is destroyed with what is in it */
+	/* an empty heap, or one that is destroyed with its objects */
 	for (i = 0; ops % 2 && i < OBJS; i++)
 		if (objs[i].p)
 			drop(heap, &objs[i]);

@@ -31,7 +31,7 @@ static inline unsigned int input_word(struct input *in)
 	return low | input_byte(in) << 8;
 }
 
-/* A model and the library disagree: stop here, with the input kept. */
+/* The model and the library disagree: stop here, so that the input is kept. */
 #define FUZZ_CHECK(cond) do {						\
 	if (!(cond)) {							\
 		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
@@ -39,7 +39,7 @@ static inline unsigned int input_word(struct input *in)
 	}								\
 } while (0)
 
-/* Invariants are looked at after so many operations, and at the end. */
+/* Invariants are checked after this many operations, and at the end. */
 #define VALID_EACH	16
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * object: memory that was handed out, and what was written there: whoever else
- * writes to it, or to what it lies in, is found.
+ * object: memory that was handed out, and what was written there.  Anybody else
+ * who writes to it, or to what it lies in, is found out.
  */
 #ifndef FUZZ_OBJECT_H
 #define FUZZ_OBJECT_H

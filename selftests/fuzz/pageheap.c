@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pageheap: spans of any size and alignment, resized, given back, trimmed,
- * beside a backend that fails when the input says so, against a list.
+ * pageheap: spans of any size and alignment, resized, given back, trimmed, with
+ * a backend that fails when the input says so, against a list.
  *
- * Each span carries its number in its first and last word; where zeroes were
- * promised these two are looked at.
+ * Each span has its number in its first and last word; where zeroes were
+ * promised, these two are checked.
  */
 #include <string.h>
 
@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		} else if (op < 192) {
 			size_t npages = length(&in);
 
-			/* seldom: most of the time goes into copying */
+			/* seldom, since most of the time goes into copying */
 			resize(t, npages, npages % 8 == 3);
 		} else if (t->s->npages * (PAGE_SIZE / 4096) <= 32) {
 			/* all but the first and the last page */
@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			pageheap_purge(t->s, n < 3 ? 0 : (1u << (n - 1)) - 2);
 		}
-		/* looks at every block there ever was */
+		/* looks at every block that there ever was */
 		FUZZ_CHECK(++ops % (VALID_EACH * 1024) || pageheap_is_valid());
 	}
 	fake.fail_after = -1;

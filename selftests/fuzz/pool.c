@@ -14,7 +14,7 @@
 
 struct thing {
 	uint32_t mark;		/* by the constructor */
-	uint32_t owner;		/* by who has it, else 0 */
+	uint32_t owner;		/* by its user, else 0 */
 };
 
 static long made, refused;
@@ -59,7 +59,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	/* slabs and magazines are to be seen */
+	/* small, so that slabs and magazines run full */
 	return setenv("SHIM_DEBUG_REGION", "0", 1);
 }
 
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			shim_pool_shrink(pool);
 			continue;
 		}
-		/* several in a row, as they come and go with a burst */
+		/* several in a row, as in a burst */
 		for (k = 0; k < n; k++, i = (i + 1) % OBJS) {
 			struct thing *t = obj[i];
 
@@ -118,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check(pool, live);
 	}
 	check(pool, live);
-	/* those that are out go with the pool, too */
+	/* objects that are out are destroyed with the pool, too */
 	shim_pool_free(pool);
 	FUZZ_CHECK(!made);
 	return 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * rc: objects that refer to each other, some in circles, against a matrix of who
- * refers to whom: what somebody refers to is there, what nobody does is gone, at
- * once or, in a circle, with the next collection.
+ * rc: objects that refer to each other, some in circles, against a matrix of
+ * who refers to whom: an object that is referred to exists, one that is not is
+ * gone, at once or, in a circle, with the next collection.
  *
  * Plain objects refer to older plain ones only, and so never in circles.
  */
@@ -19,7 +19,7 @@ struct node {
 	struct node *slot[SLOTS];
 };
 
-/* What is known of a node: @outer references of ours, @in of other nodes. */
+/* What is known of a node: @outer references of ours, @in from other nodes. */
 static struct model {
 	struct node *p;
 	struct shim_weak *weak;
@@ -52,7 +52,7 @@ static const struct shim_rc_type types[2] = {
 	{ "cyclic", sizeof(struct node), SHIM_RC_CYCLIC, trace, gone },
 };
 
-/* Who can be reached from what we refer to. */
+/* Which nodes can be reached from those that we refer to. */
 static void reach(bool *seen)
 {
 	unsigned int i, k;
@@ -74,7 +74,7 @@ static void reach(bool *seen)
 	}
 }
 
-/* Counts are those of the matrix; none is gone that can be reached. */
+/* The counts are those of the matrix; nothing that can be reached is gone. */
 static void check(bool collected)
 {
 	unsigned int count[NODES], i, k;
@@ -122,7 +122,7 @@ static void put(unsigned int i)
 
 static void refer(unsigned int from, unsigned int to, unsigned int k)
 {
-	/* both have to be at hand */
+	/* both nodes must exist */
 	if (!m[from].outer || !m[to].outer ||
 	    (!m[from].cyclic && (m[to].cyclic || m[to].age >= m[from].age)))
 		return;

@@ -37,7 +37,7 @@ static void made(void *p, size_t size, size_t align)
 	nr_objs++;
 }
 
-/* What it was made of is in it. */
+/* Its place is encoded in it. */
 static void copied(struct shim_region *r, unsigned int how, size_t size)
 {
 	char text[200];
@@ -130,7 +130,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	/* chunks are to be seen; the flag has each object a malloc() of its own */
+	/*
+	 * small, so that chunks run full; with the flag each object is a
+	 * malloc() of its own
+	 */
 	return setenv("SHIM_DEBUG_REGION", "0", 1);
 }
 

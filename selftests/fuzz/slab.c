@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* slab: stacks resized beside each other, against arrays. */
+/* slab: stacks that are resized beside each other, against arrays. */
 #include <string.h>
 
 #include "input.h"

@@ -11,7 +11,7 @@
 #define BYTES	((size_t)1 << 16)
 #define SLICES	4
 
-/* As SHIM_SLICE() makes them; the element's size is a number here. */
+/* As SHIM_SLICE() makes them, but with the element's size as a number. */
 struct slice {
 	char *p;
 	size_t len;
@@ -42,12 +42,12 @@ static void extend(unsigned int i, unsigned int n)
 		from[k] = next++;
 	memcpy(model[i] + s[i].len * elem, from, n * elem);
 	FUZZ_CHECK(!shim_vec_extend(&s[i], elem, from, n));
-	/* at most twice, and what malloc() rounds up */
+	/* at most twice as much, and what malloc() rounds up */
 	FUZZ_CHECK(s[i].cap == had || !n || s[i].cap * elem <=
 		   shim_good_size((2 * s[i].len + (s[i].len == n)) * elem));
 }
 
-/* A part of it, once more at its end. */
+/* Append a part of the vector to itself. */
 static void repeat(unsigned int i, size_t at, size_t n)
 {
 	at = s[i].len ? at % s[i].len : 0;
@@ -66,7 +66,7 @@ static void drop(unsigned int i)
 	FUZZ_CHECK(!s[i].p && !s[i].len && !s[i].cap);
 }
 
-/* @i becomes its own copy of a part of @of, by a window that is extended. */
+/* Make @i a copy of a part of @of, by extending a window. */
 static void window(unsigned int i, unsigned int of, size_t lo, size_t n)
 {
 	uint8_t one[256];

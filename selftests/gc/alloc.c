@@ -186,7 +186,7 @@ static int dies(void (*fn)(void))
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-/* The compiler knows free() and would do what it likes about such calls. */
+/* Hide the call: the compiler knows free(), and would act on what it knows. */
 static void (*volatile libc_free)(void *p) = free;
 static void *(*volatile libc_realloc)(void *p, size_t size) = realloc;
 
@@ -205,7 +205,7 @@ static void realloc_by_malloc(void)
 	libc_realloc(shim_gc_alloc(100), 200);
 }
 
-/* Never taken for an object of malloc(): the process ends. */
+/* malloc()'s objects are never taken for ours: the process ends. */
 TEST(an_object_is_not_freed_by_malloc)
 {
 	EXPECT_EQ(1, dies(free_by_malloc));

@@ -56,7 +56,7 @@ static __attribute__((noinline)) void prepare(void)
 	}
 }
 
-/* What the drawing shows, with the barrier or past it. */
+/* Do what the drawing shows, with the barrier or without it. */
 static __attribute__((noinline)) void move_edges(bool barrier)
 {
 	struct node *a;
@@ -83,7 +83,7 @@ static __attribute__((noinline)) void drop_edges(void)
 		shim_gc_store(&root_b[i]->next, NULL);
 }
 
-/* How many of the C's are whole. */
+/* How many of the objects C are intact. */
 static __attribute__((noinline)) unsigned int count_whole(void)
 {
 	unsigned int i, n = 0;
@@ -165,14 +165,14 @@ TEST_F(colours, kept_with_the_barrier)
 	EXPECT_EQ(0, shim_gc_verify());
 }
 
-/* The test of the test. */
+/* A test of the test. */
 TEST_F(colours, lost_without)
 {
 	ASSERT_EQ(0, run_cycle(move_edges, false));
 	EXPECT_GE(STRAY, count_left(weak, SOME));
 }
 
-/* The verifier finds the stores, says so, and keeps what they hold. */
+/* The verifier finds such stores, reports them, and keeps their objects. */
 TEST_F(colours, found_by_the_verifier)
 {
 	struct shim_gc_stat st;
@@ -191,9 +191,9 @@ static void drop_all(bool arg)
 }
 
 /*
- * What is dropped while marking goes on stays with the deletion barrier, which
- * has shaded it, until the next time; with the insertion barrier it goes at
- * once.
+ * An object dropped while marking goes on: the deletion barrier has shaded it,
+ * so that it stays until the next collection; with the insertion barrier it
+ * goes in this one.
  */
 TEST_F(colours, floating_garbage)
 {
@@ -219,7 +219,7 @@ static void copy_edges(bool arg)
 	for (i = 0; i < SOME; i++)
 		shim_gc_copy(&a[i], &root_b[i]->next, sizeof(*a));
 	drop_edges();
-	/* an array in the end, each of its own node, for count_whole() */
+	/* an array in the end, of one node each, for count_whole() */
 	for (i = 0; i < SOME; i++)
 		root_a[i] = (struct node *)&a[i];
 }
@@ -231,7 +231,7 @@ TEST_F(colours, kept_by_copy)
 	EXPECT_EQ(SOME, count_whole());
 }
 
-/* A weak reference makes a strong one while marking goes on. */
+/* A weak reference becomes a strong one while marking goes on. */
 static void revive(bool arg)
 {
 	struct node *a;
@@ -252,7 +252,7 @@ TEST_F(colours, kept_through_a_weak_reference)
 	EXPECT_EQ(SOME, count_whole());
 }
 
-/* Nothing but the weak reference leads to it when marking begins. */
+/* Only the weak reference leads to it when marking begins. */
 static void revive_only(bool arg)
 {
 	struct node *a;
@@ -273,7 +273,10 @@ TEST_F(colours, kept_though_only_weak_before)
 	EXPECT_EQ(SOME, count_whole());
 }
 
-/* More than is marked in one go: what is under way in between is not lost. */
+/*
+ * More than is marked in one step: objects that move between steps are not
+ * lost.
+ */
 #define WIDE	200
 #define LEAVES	500
 
@@ -312,8 +315,8 @@ TEST_F(colours, a_large_graph_is_marked_whole)
 }
 
 /*
- * No barrier at all: the kernel knows the pages.  Where it does not, the mode is
- * STOP, and says so.
+ * No barrier at all: the kernel tells which pages were written.  Where it
+ * cannot, the mode is STOP, and says so.
  */
 TEST(dirty_pages)
 {

@@ -135,7 +135,7 @@ TEST(collects_itself)
 	shim_co_free(co);
 }
 
-/* A thread of the kernel's that is in the process's list and takes no signal. */
+/* A thread of the kernel that is in the process's list and takes no signals. */
 TEST(a_worker_of_io_uring)
 {
 	struct io_uring_sqe *sqe;

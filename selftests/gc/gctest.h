@@ -45,7 +45,7 @@ static __attribute__((unused)) int collect(void)
 	return shim_gc_collect();
 }
 
-/* Makes @n objects that nobody keeps, each with a weak reference. */
+/* Makes @n objects that nothing refers to, each with a weak reference. */
 static __attribute__((noinline, unused)) void
 make_garbage(struct shim_gc_weak **weak, unsigned int n, size_t size)
 {
@@ -55,7 +55,7 @@ make_garbage(struct shim_gc_weak **weak, unsigned int n, size_t size)
 		weak[i] = shim_gc_weak_new(shim_gc_alloc(size), SHIM_GC_SHORT);
 }
 
-/* How many of them are still there. */
+/* How many of them still exist. */
 static __attribute__((unused)) unsigned int
 count_left(struct shim_gc_weak **weak, unsigned int n)
 {
@@ -91,7 +91,7 @@ static __attribute__((unused)) bool a_thread_has(const char *name,
 	return has;
 }
 
-/* Wait for that; false if it never comes. */
+/* Wait for that; false if it never happens. */
 static __attribute__((unused)) bool a_thread_gets(const char *name,
 						  const char *text)
 {
@@ -115,7 +115,7 @@ static __attribute__((unused)) bool a_thread_sleeps_in(long nr)
  * Any word on the stack may look like an address: of a hundred objects that
  * nobody keeps, a few may stay.
  */
-#define PATIENCE	100000	/* times a millisecond */
+#define PATIENCE	100000	/* times, a millisecond each */
 #define SOME		100
 #define STRAY		4
 

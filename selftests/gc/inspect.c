@@ -35,7 +35,7 @@ static void subject(int ready)
 		pause();
 }
 
-/* Once more, as a program on libshim: export only looks at those. */
+/* Started once more as a program on libshim: export only looks at those. */
 static __attribute__((constructor)) void begin(void)
 {
 	const char *fd = getenv("INSPECTED_READY");
@@ -46,7 +46,7 @@ static __attribute__((constructor)) void begin(void)
 	subject(atoi(fd));
 }
 
-/* What a command says; its exit status. */
+/* What a command prints; its exit status is returned. */
 static int says(const char *format, pid_t pid)
 {
 	char line[512];
@@ -110,7 +110,7 @@ TEST_F(inspect, numbers)
 	EXPECT_EQ(0, number("\"goal\": "));
 	EXPECT_EQ(20, number("\"stops\": "));
 	EXPECT_EQ(0, number("\"failed\": "));
-	/* what is kept is live, and half of what was allocated */
+	/* what is kept is live: half of what was allocated */
 	live = number("\"live_bytes\": ");
 	EXPECT_LE(KEPT * SIZE, live);
 	EXPECT_GE(KEPT * SIZE * 3 / 2, live);

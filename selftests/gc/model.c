@@ -21,7 +21,7 @@ struct node {
 	unsigned char tail[];
 };
 
-/* The shadow: no address in it. */
+/* The shadow holds no address. */
 struct shadow {
 	bool exists;
 	bool reached;
@@ -82,7 +82,7 @@ static __attribute__((noinline)) void make(unsigned int at)
 	shadow[id].weak = shim_gc_weak_new(n, SHIM_GC_SHORT);
 	for (i = 0; i < EDGES; i++)
 		shadow[id].edge[i] = -1;
-	/* the former root hangs below, often */
+	/* the former root is often placed below the new one */
 	if (root[at] && next() % 4) {
 		n->edge[0] = root[at];
 		shadow[id].edge[0] = shadow_root[at];
@@ -158,7 +158,7 @@ static void reach(int id)
 		reach(shadow[id].edge[i]);
 }
 
-/* Is a pointer to node @id, or none if there is none? */
+/* Does the word hold a pointer to node @id, or nothing if there is none? */
 static bool is_edge(const struct node *n, int id)
 {
 	if (id < 0)
@@ -182,7 +182,7 @@ static bool whole(const struct node *n, unsigned int id)
 	return true;
 }
 
-/* After a collection. */
+/* Check after a collection. */
 static __attribute__((noinline)) int compare(void)
 {
 	unsigned int id, i;

@@ -16,7 +16,7 @@ static struct shim_gc_stat stat_now(void)
 	return st;
 }
 
-/* Garbage until so many collections have been. */
+/* Make garbage until so many collections have run. */
 static __attribute__((noinline)) void waste(size_t size, uint64_t collections)
 {
 	while (stat_now().collections < collections)
@@ -39,19 +39,22 @@ TEST(sweeping_is_paid_by_allocation)
 		keep[i] = shim_gc_alloc(8000);
 	waste(400, stat_now().collections + 2);
 	before = stat_now();
-	/* what was garbage, at least a goal, lies in spans that are not swept */
+	/*
+	 * the garbage, at least a goal's worth, lies in spans that are not
+	 * swept
+	 */
 	ASSERT_LE(20 * MIB, before.goal);
 	do {
 		ASSERT_NE(NULL, shim_gc_alloc_data(3000));
 		st = stat_now();
 		ASSERT_EQ(before.collections, st.collections);
 	} while (st.since < st.goal / 8 * 7);
-	/* three quarters of that garbage are gone, and less came */
+	/* three quarters of that garbage are gone, and less was added */
 	EXPECT_GE(before.heap + st.since - before.goal / 4 * 3, st.heap);
 	EXPECT_EQ(0, shim_gc_verify());
 }
 
-/* A program that hardly allocates collects all the same. */
+/* A program that hardly allocates is collected all the same. */
 TEST(a_long_time_is_a_reason)
 {
 	int i;
@@ -65,7 +68,7 @@ TEST(a_long_time_is_a_reason)
 	EXPECT_NE(0, stat_now().periodic);
 }
 
-/* One that does nothing at all, once: after that there is nothing new. */
+/* One that does nothing at all is collected once: after that nothing is new. */
 TEST(a_thread_of_its_own_sees_the_time)
 {
 	int i;
@@ -76,7 +79,7 @@ TEST(a_thread_of_its_own_sees_the_time)
 	for (i = 0; i < PATIENCE && !stat_now().periodic; i++)
 		usleep(1000);
 	EXPECT_EQ(2, stat_now().collections);
-	/* three periods more */
+	/* wait three more periods */
 	usleep(3500000);
 	EXPECT_EQ(2, stat_now().collections);
 }
@@ -127,7 +130,7 @@ static int main_limited(void)
 	return other[5] - 1;
 }
 
-/* SHIM_LIMIT, as a limit of a control group, is for everything together. */
+/* SHIM_LIMIT, like a control group's limit, covers everything together. */
 TEST(the_limit_of_the_process)
 {
 	int status;

@@ -32,7 +32,7 @@ static void drop(void)
 		shim_gc_weak_free(weak[i]);
 }
 
-/* How many are left by a collection; more than there are if it failed. */
+/* How many a collection leaves; more than there are if it failed. */
 static unsigned int left(void)
 {
 	return collect() ? SOME + 1 : count_left(weak, SOME);
@@ -70,7 +70,7 @@ TEST(malloc_is_no_root_until_it_is_registered)
 	fill(p, 48);
 	ASSERT_EQ(0, shim_gc_root_add(p, SOME * sizeof(*p)));
 	EXPECT_EQ(SOME, left());
-	/* the second half no longer */
+	/* the second half is no root any more */
 	ASSERT_EQ(0, shim_gc_root_remove(p + SOME / 2, SOME / 2 * sizeof(*p)));
 	ASSERT_EQ(0, collect());
 	EXPECT_LE(SOME / 2, count_left(weak, SOME));
@@ -81,7 +81,7 @@ TEST(malloc_is_no_root_until_it_is_registered)
 	free(p);
 }
 
-/* One call takes out all that lies in its range, however it was added. */
+/* One call removes everything within its range, however it was added. */
 TEST(roots_that_were_added_in_pieces)
 {
 	void **p = calloc(SOME, sizeof(*p));
@@ -115,7 +115,7 @@ TEST(a_root_that_was_unmapped_is_left_out)
 	EXPECT_EQ(1, st.roots_lost);
 }
 
-/* Pointers that are inside, behind the end, hidden, or in data. */
+/* Pointers to the inside, past the end, disguised, or in data. */
 TEST(kinds_of_pointers)
 {
 	uintptr_t hidden[SOME];
@@ -200,7 +200,7 @@ TEST(pins_count)
 static sem_t go, there;
 static void *_Atomic hand[SOME];
 
-/* Start a thread, and wait until it says that it is there. */
+/* Start a thread, and wait until it runs. */
 static int start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
 {
 	int err;
@@ -287,7 +287,10 @@ static void on_other_stack(void)
 	swapcontext(&in, &out);
 }
 
-/* A coroutine of some other library: the thread is on a stack not its own. */
+/*
+ * A coroutine of another library: the thread runs on a stack that is not its
+ * own.
+ */
 TEST(a_stack_that_is_not_the_threads)
 {
 	size_t size = 256 << 10;
@@ -303,7 +306,7 @@ TEST(a_stack_that_is_not_the_threads)
 	makecontext(&in, on_other_stack, 0);
 	swapcontext(&out, &in);
 	EXPECT_EQ(SOME, (uintptr_t)in_bss[0]);
-	/* and what the thread has on its own is there as well */
+	/* and the objects on the thread's own stack are kept as well */
 	for (i = 0; i < 4; i++)
 		EXPECT_EQ(mine[i], shim_gc_base(mine[i]));
 	munmap(in.uc_stack.ss_sp, size);
@@ -322,7 +325,7 @@ TEST(stacks_that_a_library_tells_us)
 {
 	void **copy = calloc(SOME, sizeof(*copy));
 
-	/* parked[] is a root by itself: hide it behind a mapping */
+	/* parked[] would be a root by itself: hide it behind a mapping */
 	shim_gc_on_stacks(each_stack);
 	fill(copy, 40);
 	is_parked = true;
@@ -331,7 +334,7 @@ TEST(stacks_that_a_library_tells_us)
 	free(copy);
 }
 
-/* A million stacks, as of coroutines; a hundred of them have an object. */
+/* A million stacks, as of coroutines; a hundred of them hold an object. */
 #define STACKS		1000000
 #define STACK_WORDS	8
 
@@ -397,7 +400,7 @@ TEST(many_threads)
 	for (i = 0; i < THREADS; i++)
 		while (sem_wait(&all_there))
 			;
-	/* patience may be over on a machine that has other things to do */
+	/* the collector may run out of patience on a busy machine */
 	while (shim_gc_collect())
 		ASSERT_EQ(EDEADLK, errno);
 	EXPECT_EQ(THREADS, count_left(mine, THREADS));
@@ -414,7 +417,9 @@ static void *stubborn(void *arg)
 	sigset_t all;
 
 	sigfillset(&all);
-	/* by the library's function the signal stays open, by the kernel not */
+	/*
+	 * the library leaves the collector's signal open, the kernel does not
+	 */
 	if (arg)
 		syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, 8);
 	else
@@ -433,7 +438,7 @@ TEST(a_thread_that_blocks_all_signals)
 
 	ASSERT_EQ(0, shim_gc_init(&opts));
 	ASSERT_EQ(0, start(&thread, stubborn, NULL));
-	/* patience may be over on a machine that has other things to do */
+	/* the collector may run out of patience on a busy machine */
 	while (shim_gc_collect())
 		ASSERT_EQ(EDEADLK, errno);
 	end(thread);
@@ -442,7 +447,7 @@ TEST(a_thread_that_blocks_all_signals)
 	make_garbage(weak, SOME, 64);
 	clear_stack();
 	EXPECT_ERRNO_(EDEADLK, shim_gc_collect());
-	/* nothing is freed, the program goes on */
+	/* nothing is freed, and the program goes on */
 	EXPECT_EQ(SOME, count_left(weak, SOME));
 	shim_gc_get_stat(&st, sizeof(st));
 	EXPECT_NE(0, st.failed);
@@ -465,7 +470,10 @@ static void *waits_for_signals(void *arg)
 	return NULL;
 }
 
-/* As servers do: one thread for all signals, and the collector's is none. */
+/*
+ * As in servers, one thread takes all signals; the collector's is not among
+ * them.
+ */
 TEST(a_thread_that_waits_for_all_signals)
 {
 	int other = 0, i;
@@ -539,7 +547,7 @@ static void *blocks_while_marking(void *arg)
 	return arg;
 }
 
-/* The end of a collection beside the program cannot come: the heap grows. */
+/* The collection beside the program cannot end: the heap grows meanwhile. */
 TEST(a_thread_that_blocks_signals_while_marking)
 {
 	struct shim_gc_opts opts = {
@@ -586,7 +594,7 @@ static void *after_main(void *arg)
 	_exit(0);
 }
 
-/* The first thread ends before the others: the kernel keeps listing it. */
+/* The first thread ends before the others: the kernel still lists it. */
 TEST(main_thread_ends_first)
 {
 	pthread_t thread;

@@ -70,7 +70,9 @@ FIXTURE_TEARDOWN(special)
 {
 }
 
-/* From the head on, one a collection: each waits for what points to it. */
+/*
+ * From the head on, one in each collection: each waits for what refers to it.
+ */
 TEST_F(special, in_order)
 {
 	int i;
@@ -90,7 +92,7 @@ TEST_F(special, without_order_all_at_once)
 	make_chain(100, SHIM_GC_UNORDERED, false);
 	collect();
 	EXPECT_LE(100 - STRAY, (int)shim_gc_finalize());
-	/* once, although they are still there for a moment */
+	/* only once, although they still exist for a moment */
 	settle();
 	EXPECT_GE(100, ncalled);
 }
@@ -141,12 +143,12 @@ TEST_F(special, short_and_long_weak_references)
 	EXPECT_EQ(SOME, count_left(weak, SOME));
 	EXPECT_EQ(SOME, count_left(longs, SOME));
 	collect();
-	/* ready to be finalized: only the short ones are gone */
+	/* ready to be finalized: only the short weak references are cleared */
 	EXPECT_GE(STRAY, count_left(weak, SOME));
 	EXPECT_LE(SOME - STRAY, count_left(longs, SOME));
 	shim_gc_finalize();
 	collect();
-	/* but for the one that its finalizer has kept */
+	/* except for the one that its finalizer has kept */
 	EXPECT_GE(STRAY, count_left(longs, SOME));
 	EXPECT_NE(NULL, kept);
 	EXPECT_EQ(kept, shim_gc_base(kept));
@@ -166,7 +168,7 @@ static __attribute__((noinline)) void make_pairs(void)
 		key_of[i] = shim_gc_alloc(32);
 	for (i = 0; i < SOME; i++) {
 		value = shim_gc_alloc(sizeof(*value));
-		/* each value keeps the next key; the last its own */
+		/* each value keeps the next key; the last one keeps its own */
 		*value = key_of[i + 1 < SOME ? i + 1 : i];
 		eph[i] = shim_gc_ephemeron_new(key_of[i], value);
 	}
@@ -180,7 +182,7 @@ TEST_F(special, ephemerons_in_a_chain)
 
 	make_pairs();
 	collect();
-	/* the first key keeps all by way of the values */
+	/* the first key keeps all of them by way of the values */
 	for (i = 0; i < SOME; i++) {
 		EXPECT_NE(NULL, shim_gc_ephemeron_get(eph[i], &key));
 		EXPECT_NE(NULL, key);
@@ -190,7 +192,9 @@ TEST_F(special, ephemerons_in_a_chain)
 	collect();
 	for (i = 0; i < SOME; i++)
 		left += !!shim_gc_ephemeron_get(eph[i], NULL);
-	/* one that is found by chance keeps all behind it: nearly never */
+	/*
+	 * one that a stray word finds keeps all behind it, which is very rare
+	 */
 	EXPECT_GT(SOME, left);
 }
 
@@ -211,7 +215,9 @@ static __attribute__((noinline)) void make_values(void)
 	}
 }
 
-/* A value that nobody else has lives as long as its key, and no longer. */
+/*
+ * A value that nothing else refers to lives as long as its key, and no longer.
+ */
 TEST_F(special, a_value_goes_with_its_key)
 {
 	make_values();
@@ -260,7 +266,7 @@ static __attribute__((noinline)) void make_held(void)
 	}
 }
 
-/* What a finalizer finds is whole: key and cell it has from its object. */
+/* What a finalizer finds is intact: it gets key and cell from its object. */
 TEST_F(special, a_finalizer_finds_the_values_of_its_pairs)
 {
 	make_held();

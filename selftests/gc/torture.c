@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Threads that build, link, pass on and drop objects while collections and
- * forks go on.  Every object carries what it must hold; one that was freed while
- * it was reached, or handed out twice, is noticed when it is next visited.
+ * forks go on.  Every object carries what it must hold; one that was freed
+ * while it was reachable, or handed out twice, is noticed when it is next
+ * visited.
  *
  * SHIM_GC_MODE, SHIM_GC_VERIFY and SHIM_GC_PERCENT vary it.
  *
@@ -117,7 +118,7 @@ static bool is_good(struct node *n)
 	return true;
 }
 
-/* Walk at random, so deep at most. */
+/* Walk at random, at most this deep. */
 static void visit(struct node *n, uint64_t *seed, int depth)
 {
 	while (n && depth--) {
@@ -145,7 +146,7 @@ static void step(struct node **own, uint64_t *seed)
 		store(&n->kid[(r >> 50) % KIDS], own[a]);
 		own[b] = n;
 		break;
-	case 9:			/* move an edge: the seeds' lost object */
+	case 9:			/* move an edge: see gc/colours */
 		if (own[a] && own[b]) {
 			n = own[b]->kid[0];
 			store(&own[a]->kid[1], n);
@@ -171,7 +172,7 @@ static void step(struct node **own, uint64_t *seed)
 	}
 }
 
-/* Something that lives longer: 2^depth - 1 objects. */
+/* Something that lives longer: a tree of 2^depth - 1 objects. */
 static struct node *plant(int depth, uint64_t *seed)
 {
 	struct node *n = make(seed);
@@ -213,7 +214,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Threads come and go: each does a few rounds and hands what it has on. */
+/* Threads come and go: each does a few rounds and hands on what it has. */
 static void *short_main(void *arg)
 {
 	struct node *own[OWN] = { NULL };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * heap_file.h on a shared arena.  It is one block, which heap_file_stir() splits into
- * pages and joins again under the processes' hands, their lock included.
+ * heap_file.h on a shared arena.  The arena is one block, which
+ * heap_file_stir() splits into pages and joins again while the processes use
+ * it, the heap's lock included.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -33,7 +34,7 @@ int heap_file_stir(int fd)
 	struct hugearena_join join;
 	struct hugearena_block block;
 
-	/* a page of the block goes, and the block is in pages */
+	/* release a page, so that the block consists of pages */
 	if (arena_punch(&a, HEAP_LEN, HEAP_FILE_LEN - HEAP_LEN) ||
 	    arena_block(&a, 0, &block))
 		return -1;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * lives: a heap in a shared arena outlives who made it, also one that was killed in
- * it; a forked child has the same heap; and it is gone with the last who has it.
+ * lives: a heap in a shared arena outlives its maker, also one that was killed
+ * while using it; a forked child has the same heap; and it is gone with its
+ * last user.
  */
 #include <signal.h>
 #include <string.h>
@@ -23,7 +24,7 @@ FIXTURE_SETUP(lives)
 	self->resident = stat_read("Resident");
 }
 
-/* What was there before is all that is left. */
+/* Only what was there before is left. */
 FIXTURE_TEARDOWN(lives)
 {
 	EXPECT_EQ(self->arenas, wait_for(stat_read("Arenas"), self->arenas));
@@ -31,19 +32,22 @@ FIXTURE_TEARDOWN(lives)
 		  wait_for(stat_read("Resident"), self->resident));
 }
 
-/* Does not come back: the heap's lock is held by who is walking. */
+/* Does not return: the walker holds the heap's lock. */
 static int waits_to_be_killed(void *p, size_t size, void *arg)
 {
 	(void)p;
 	(void)size;
 	if (say(*(int *)arg, 'w'))
 		return 4;
-	while (pause())	/* -1, whatever comes but a kill */
+	while (pause())	/* -1, unless it was killed */
 		;
 	return 5;
 }
 
-/* In the peer: make the arena and the heap, pass the file on, die in the lock. */
+/*
+ * The peer makes the arena and the heap, passes the file on, and dies in the
+ * lock.
+ */
 static int makes_and_dies(struct arena *none, int sock)
 {
 	struct shim_heap *heap;
@@ -64,7 +68,7 @@ static int makes_and_dies(struct arena *none, int sock)
 	return shim_heap_walk(heap, waits_to_be_killed, &sock);
 }
 
-/* A file that is of no use: the peer waits for one before it begins. */
+/* Send a useless file: the peer waits for one before it begins. */
 static int nudge(struct peer *p)
 {
 	return fd_send(p->sock, p->sock);
@@ -94,7 +98,7 @@ TEST_F(lives, longer_than_its_maker)
 	shim_heap_get_stat(heap, &st);
 	EXPECT_EQ(1, st.rollbacks);
 	EXPECT_EQ(1, st.objects);
-	/* all that is left can be had: the heap is 2 MiB less its records */
+	/* all that is left can be allocated: 2 MiB less the heap's records */
 	p = shim_heap_alloc(heap, BLOCK_LEN - 4096);
 	ASSERT_NE(NULL, p);
 	memset(p, 1, BLOCK_LEN - 4096);

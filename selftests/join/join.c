@@ -9,7 +9,7 @@ FIXTURE(join) {
 	struct hugearena_join j;
 };
 
-/* Blocks 1, 2 and 4 are split: each lost the pages 10 to 19. */
+/* Blocks 1, 2 and 4 are split: each lost pages 10 to 19. */
 FIXTURE_SETUP(join)
 {
 	static const size_t split[] = { 1, 2, 4 };
@@ -29,7 +29,7 @@ FIXTURE_TEARDOWN(join)
 	arena_drop(&self->a);
 }
 
-/* What setup left in the block at @index. */
+/* Does the block at @index hold what setup left in it? */
 static size_t block_wrong(const struct arena *a, size_t index)
 {
 	char *p = a->base + index * BLOCK_LEN;
@@ -119,7 +119,7 @@ TEST_F(join, refilled_in_the_background)
 			      2));
 }
 
-/* Upkeep, which setup gave work to, has long found nothing to do. */
+/* Setup gave upkeep work; by now it has long found nothing to do. */
 TEST_F(join, refilled_long_after)
 {
 	ASSERT_EQ(0, upkeep_wait(3));

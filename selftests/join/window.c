@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A block that is joined gets its PMD back by a new VMA.  That costs the faults
- * of its neighbours, not of the whole heap.
+ * A joined block gets its PMD back by way of a new VMA.  That costs faults in
+ * its neighbours, not in the whole heap.
  */
 #include "harness.h"
 #include <sys/personality.h>
@@ -49,7 +49,7 @@ TEST_F(window, a_join_costs_its_neighbours)
 	ASSERT_EQ(0, rejoin(&self->a, WINDOW + 8));
 	before = minor_faults();
 	touch_all(&self->a);
-	/* some more for what else this process does */
+	/* some more for the rest of what this process does */
 	EXPECT_GE(WINDOW + 4, minor_faults() - before);
 	ASSERT_EQ(0, arena_block(&self->a, WINDOW + 8, &b));
 	EXPECT_EQ(HUGEARENA_BLOCK_WHOLE, b.state);
@@ -69,7 +69,7 @@ TEST_F(window, mappings_are_bounded)
 	EXPECT_EQ(BLOCKS, arena_mapped(&self->a));
 }
 
-/* A personality that makes readable memory executable loses no mapping. */
+/* A personality that makes readable memory executable costs no mapping. */
 TEST_F(window, where_reading_implies_execution)
 {
 	int old = personality(0xffffffff);

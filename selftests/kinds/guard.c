@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guard pages of an arena in pages: one at the foot of every slot, where no
- * access gets memory, by whatever way it comes.
+ * Guard pages in an arena of pages: one at the foot of every slot, where no
+ * access gets memory, whichever way it takes.
  */
 #include "harness.h"
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static void catch(int sig, siginfo_t *info, void *context)
 	siglongjmp(caught_env, 1);
 }
 
-/* Does a write to @p raise SIGSEGV that says where and why? */
+/* Does a write to @p raise SIGSEGV with the right address and code? */
 static int held(char *p)
 {
 	struct sigaction sa = {
@@ -136,7 +136,7 @@ TEST_F(guard, holds_against_the_kernel)
 	EXPECT_EQ(0, st.resident);
 }
 
-/* The page below is filled, and the one above: what is between stays none. */
+/* The pages below and above are filled; the one between them stays a guard. */
 TEST_F(guard, populate_stops_at_it)
 {
 	struct hugearena_stat st;

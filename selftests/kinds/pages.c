@@ -15,7 +15,7 @@ FIXTURE(pages) {
 FIXTURE_SETUP(pages)
 {
 	ASSERT_EQ(0, params_reset());
-	/* blocks are to be had, so that taking none is a choice */
+	/* blocks are available, so that using none is a choice */
 	ASSERT_EQ(0, pool_fill(16));
 	ASSERT_EQ(0, arena_make_kind(&self->a, BLOCKS, HUGEARENA_KIND_PAGES,
 				     0));
@@ -64,7 +64,9 @@ TEST_F(pages, join_is_refused)
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
 }
 
-/* Upkeep that has joined a full block of the other kind has seen ours, too. */
+/*
+ * When upkeep has joined a full block of the other kind, it has seen ours, too.
+ */
 TEST_F(pages, upkeep_leaves_a_full_one)
 {
 	struct arena b;
@@ -75,7 +77,7 @@ TEST_F(pages, upkeep_leaves_a_full_one)
 	ASSERT_EQ(0, arena_punch(&b, 0, OS_PAGE));
 	byte_write(b.base, 1);
 	EXPECT_EQ(1, wait_for(arena_count(&b, HUGEARENA_BLOCK_WHOLE), 1));
-	/* once more, in case that one came first */
+	/* a second time, in case the other arena came first */
 	ASSERT_EQ(0, arena_punch(&b, 0, OS_PAGE));
 	byte_write(b.base, 1);
 	EXPECT_EQ(1, wait_for(arena_count(&b, HUGEARENA_BLOCK_WHOLE), 1));
@@ -128,14 +130,14 @@ TEST_F(pages, fork_keeps_the_sides_apart)
 	EXPECT_EQ(0, pages_wrong(self->a.base, BLOCK_LEN, 2));
 	EXPECT_EQ(0, pages_wrong(self->a.base + BLOCK_LEN, BLOCK_LEN, 1));
 	EXPECT_EQ(0, bytes_other(self->a.base + 2 * BLOCK_LEN, BLOCK_LEN, 0));
-	/* the child is gone: what it made us copy goes, and no block comes */
+	/* the child is gone: the copies it caused go, and no block is made */
 	EXPECT_EQ(3 * BLOCK_LEN, wait_for((arena_stat(&self->a, &self->st),
 					   (long long)self->st.resident),
 					  (long long)(3 * BLOCK_LEN)));
 	EXPECT_EQ(0, self->st.blocks);
 }
 
-/* A pinned block is copied by fork itself: into pages, too. */
+/* fork itself copies a pinned block, into pages here, too. */
 TEST_F(pages, fork_copies_a_pinned_one_into_pages)
 {
 	struct iovec iov;

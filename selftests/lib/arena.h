@@ -72,21 +72,24 @@ long arena_dirty(const struct arena *a, size_t offset, size_t len,
 int arena_join(const struct arena *a, size_t offset, size_t len,
 	       struct hugearena_join *join);
 
-/* HUGEARENA_IOC_JOIN again and again, for a minute, until none is left busy. */
+/*
+ * HUGEARENA_IOC_JOIN over and over, for up to a minute, until no block is busy.
+ */
 int arena_join_wait(const struct arena *a, size_t offset, size_t len);
 
 /*
- * Wait until the module's upkeep, which comes by once a second, has done so
- * @times times, seen by what it does to another arena.  What it did not do to an
- * arena that was waiting before, it will not do.  0, or -1 after a minute each.
+ * Wait until the module's upkeep, which runs once a second, has passed @times
+ * times, as seen by its effect on another arena.  What it left alone in an
+ * arena that was waiting before, it will not touch later. 0, or -1 after a
+ * minute each.
  */
 int upkeep_wait(unsigned int times);
 
 /*
- * Touch blocks from @from on, and these anew when all have been, until the arena's
- * reserve is of @want blocks or more: a second fault within a second makes the
- * worker fill it, whenever that gets to run.  The block behind the last one that
- * was touched, or 0 if it never comes to that (a minute).
+ * Touch blocks from @from on, over and over, until the arena's reserve has
+ * @want blocks or more: a second fault within a second makes the worker fill
+ * it, whenever the worker gets to run.  Return: the block after the last one
+ * that was touched, or 0 if it never happens (a minute).
  */
 size_t reserve_grow(const struct arena *a, size_t from, __u64 want);
 

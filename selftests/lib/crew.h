@@ -63,7 +63,7 @@ bool crew_goes_on(struct member *m);
 /* A number of the thread's own sequence. */
 unsigned int crew_random(struct member *m);
 
-/* Wait until every thread has had its share: nobody is starved. */
+/* Wait until every thread has done its share: nobody is starved. */
 void crew_wait(const struct crew *c);
 
 /* Let all threads end, and wait for them. */

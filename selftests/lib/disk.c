@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Something to do O_DIRECT input and output on.  tmpfs takes O_DIRECT since
- * 6.6 and copies all the same, so memory file systems are left out.
+ * A disk for O_DIRECT input and output. tmpfs accepts O_DIRECT since 6.6 and
+ * copies all the same, so file systems in memory are left out.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

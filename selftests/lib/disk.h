@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Something to do O_DIRECT input and output on.
- */
+/* A disk for O_DIRECT input and output. */
 #ifndef SELFTESTS_LIB_DISK_H
 #define SELFTESTS_LIB_DISK_H
 

@@ -15,14 +15,17 @@ static void *waits(void *arg)
 {
 	struct futex_waiter *w = arg;
 
-	/* read by who looks whether this thread sleeps */
+	/* read by the thread that checks whether this one sleeps */
 	__atomic_store_n(&w->tid, gettid(), __ATOMIC_RELEASE);
 	w->error = syscall(SYS_futex, w->word, FUTEX_WAIT, w->value, NULL, NULL,
 			   0) ? errno : 0;
 	return NULL;
 }
 
-/* The kernel says of a thread that sleeps which call it is in, and its arguments. */
+/*
+ * For a sleeping thread the kernel shows which system call it is in, and its
+ * arguments.
+ */
 static int asleep(const struct futex_waiter *w)
 {
 	unsigned long long word;

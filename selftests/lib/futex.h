@@ -27,12 +27,12 @@ struct futex_waiter {
 };
 
 /*
- * Start @w, whose word and value are set, and see it asleep in the kernel, at
- * that word; 0, or -1 if it never gets there (a minute).
+ * Start @w, whose word and value are set, and wait until it sleeps in the
+ * kernel, at that word; 0, or -1 if it never does (a minute).
  */
 int futex_waiter_start(struct futex_waiter *w);
 
-/* Wake one who sleeps at @word: how many did, or -1 and errno. */
+/* Wake one sleeper at @word: how many woke, or -1 and errno. */
 long futex_wake(__u32 *word);
 
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * kselftest_harness.h, and what every topic adds to it.  Included first.
- */
+/* kselftest_harness.h, and what every topic adds to it.  Included first. */
 #ifndef SELFTESTS_LIB_HARNESS_H
 #define SELFTESTS_LIB_HARNESS_H
 

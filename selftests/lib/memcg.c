@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory control groups (cgroup2).  Groups are made below the root, where the
- * memory controller is switched on first; names are the tests' own.
+ * memory controller is enabled first; their names are the tests' own.
  */
 #define _GNU_SOURCE
 #include <errno.h>

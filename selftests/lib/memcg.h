@@ -12,7 +12,7 @@ struct memcg {
 /* Make an empty group called @name; 0, or -1 and errno. */
 int memcg_make(struct memcg *m, const char *name);
 
-/* Kill who is left in it and remove it; 0, or -1 and errno. */
+/* Kill all its processes and remove it; 0, or -1 and errno. */
 int memcg_drop(struct memcg *m);
 
 /* Move this process into the group, or back to the root. */

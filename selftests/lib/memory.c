@@ -121,7 +121,7 @@ int memory_eat(void *mb)
 	if (p == MAP_FAILED)
 		return 1;
 	file_write("/proc/self/oom_score_adj", "1000");
-	/* most of it at once: page by page, a debug kernel takes minutes */
+	/* most of it at once: page by page takes minutes on a debug kernel */
 	(void)!madvise(p, len, MADV_HUGEPAGE);
 	for (size_t i = 0; i < len; i += OS_PAGE)
 		byte_write(p + i, 1);

@@ -33,7 +33,7 @@ int byte_write_signal(void *p, char value);
 
 /*
  * For child_run(): touch as many MiB of anonymous memory as the long long at
- * @mb says.  If anybody is killed for want of memory, it is this process.
+ * @mb says.  If a process is killed for lack of memory, it is this one.
  * Returns 1 if there is no address space for it.
  */
 int memory_eat(void *mb);

@@ -31,8 +31,8 @@ bool module_loaded(void)
 }
 
 /*
- * @params, and what lets the module in if it was loaded on a kernel that it was
- * not tested on: the tests are what tries it there.
+ * @params, plus the parameter that allows a kernel on which the module was not
+ * tested: the tests are what tries it there.
  */
 static const char *params_complete(const char *params, char *buf, size_t len)
 {

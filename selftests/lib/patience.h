@@ -7,13 +7,17 @@
 
 #include "kselftest_harness.h"
 
-/* Stops what hangs; the 30 s it comes with are too few for a debug kernel. */
+/*
+ * Ends a test that hangs; the harness's own 30 s are too few for a debug
+ * kernel.
+ */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	600
 
 /*
- * As TEST_HARNESS_MAIN, of a program that has nothing to say where @_why() is not
- * NULL but a reason: one skip of all of it, in place of one a test.
+ * Like TEST_HARNESS_MAIN, for a program that cannot test anything where @_why()
+ * returns a reason instead of NULL: it reports one skip for all of it instead
+ * of one for each test.
  */
 #define TEST_HARNESS_MAIN_UNLESS(_why)					\
 	static void __attribute__((constructor))			\

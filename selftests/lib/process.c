@@ -22,7 +22,7 @@ pid_t child_fork(void)
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* died before it could take us along */
+		/* the parent died before prctl() */
 		if (getppid() != parent)
 			_exit(1);
 	}
@@ -97,7 +97,10 @@ int user_become(uid_t uid)
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
 	    setresuid(uid, uid, uid))
 		return -1;
-	/* a changed uid makes a process undumpable, its /proc files root's */
+	/*
+	 * a change of uid makes a process undumpable, and its /proc files
+	 * root's
+	 */
 	return prctl(PR_SET_DUMPABLE, 1);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Other processes of a test: start, meet, wait, and become somebody else.
+ * A test's other processes: start them, meet them, wait for them, become
+ * another user.
  */
 #ifndef SELFTESTS_LIB_PROCESS_H
 #define SELFTESTS_LIB_PROCESS_H
@@ -34,7 +35,7 @@ void gate_post(int gate);
 void gate_wait(int gate);
 
 /*
- * A child that shares all that its parent has and touches nothing of it until
+ * A child that shares everything with its parent and touches none of it until
  * gate_post(@release); its pid, or -1 and errno.
  */
 pid_t child_holds(int release);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel says in text, parsed the strict way: a line that does not
- * have the documented shape is not found.
+ * Parses what the kernel says in text, strictly: a line that does not have the
+ * documented form is not found.
  */
 #define _GNU_SOURCE
 #include <errno.h>

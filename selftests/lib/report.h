@@ -58,8 +58,9 @@ long long status_read(const char *key);
 long long meminfo_read(const char *key);
 
 /*
- * Free memory in kB.  MemFree leaves out what the page allocator keeps free by
- * CPU, which since 6.7 may be an eighth of all, 2 MiB pages among it.
+ * Free memory in kB.  MemFree leaves out what the page allocator keeps on each
+ * CPU, which since 6.7 may be an eighth of all memory, with 2 MiB pages among
+ * it.
  */
 long long memfree_read(void);
 
@@ -85,7 +86,7 @@ int pool_line_read(int node, struct pool_line *line);
 int pool_sum_read(struct pool_line *sum);
 
 /*
- * Set what the pool shall have, in MiB, and wait up to a minute until so much of it
+ * Set the pool's target, in MiB, and wait up to a minute until that much of it
  * is zeroed; 0, or -1.
  */
 int pool_fill(int mb);
@@ -95,10 +96,10 @@ long long param_read(const char *name);
 int param_write(const char *name, long long value);
 
 /*
- * Every run-time parameter back to what insmod without arguments sets, but
- * reserve_max to 0, so that a test counts blocks without a worker in between,
- * and max_mb to no limit.
- * The pool is empty then.
+ * Reset every run-time parameter to what insmod without arguments sets, except
+ * for reserve_max, which becomes 0 so that a test counts blocks without a
+ * worker in between, and max_mb, which becomes no limit.  The pool is empty
+ * then.
  */
 int params_reset(void);
 

@@ -51,8 +51,8 @@ static int crash(void *arg)
 }
 
 /*
- * Where the dump in @fd keeps the byte at @addr: its offset in the file, or
- * -1 if no segment has it.
+ * Where the dump in @fd has the byte at @addr: its offset in the file, or -1 if
+ * no segment has it.
  */
 static off_t core_find(int fd, unsigned long addr)
 {
@@ -73,7 +73,7 @@ static off_t core_find(int fd, unsigned long addr)
 	return -1;
 }
 
-/* Fill the blocks at both ends, fork a child that dumps, open the dump. */
+/* Fill the blocks at both ends, fork a child that dumps core, open the dump. */
 static int core_make(struct __test_metadata *_metadata, struct arena *a,
 		     const char *dir, char *path, size_t len)
 {

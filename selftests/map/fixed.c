@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A mapping at an address that is not 2 MiB-congruent works, by 4 KiB. */
+/*
+ * A mapping at an address that is not congruent modulo 2 MiB works, by 4 KiB
+ * pages.
+ */
 #include "harness.h"
 
 #define BLOCKS	4

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kernel reads and writes an arena for its owner: get_user_pages(). */
+/*
+ * The kernel reads and writes an arena on behalf of its owner:
+ * get_user_pages().
+ */
 #include "harness.h"
 #include <fcntl.h>
 #include <sys/uio.h>

@@ -129,7 +129,7 @@ TEST_F(huge, advice_never_loses_data)
 
 	pages_fill(self->a.base, self->a.size, 1);
 	for (i = 0; i < ARRAY_SIZE(advice); i++) {
-		/* taken or refused, that is the kernel's to say */
+		/* the kernel decides whether it accepts or refuses that */
 		madvise(self->a.base, self->a.size, advice[i]);
 		EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1)) {
 			TH_LOG("after advice %d", advice[i]);

@@ -22,8 +22,8 @@ TEST_F(inherit, a_futex_wakes_its_own_process)
 }
 
 /*
- * A child with a thread that sleeps on the futex, while the other side wakes:
- * the thread must still be there for its own process to wake.
+ * A child's thread sleeps on the futex while the other side wakes it: the
+ * thread must still sleep there, for its own process to wake.
  */
 static int child_waits(__u32 *word, int go, int ready, int done, int writes)
 {
@@ -46,7 +46,7 @@ FIXTURE(apart) {
 	struct arena a;
 };
 
-/* What was done to the page since the fork, before anybody waits. */
+/* What happened to the page after the fork, before anybody waits. */
 FIXTURE_VARIANT(apart) {
 	int parent_writes, child_writes, parent_releases;
 };
@@ -55,7 +55,7 @@ FIXTURE_VARIANT_ADD(apart, nobody_wrote) { 0, 0, 0 };
 FIXTURE_VARIANT_ADD(apart, parent_wrote) { 1, 0, 0 };
 FIXTURE_VARIANT_ADD(apart, child_wrote) { 0, 1, 0 };
 FIXTURE_VARIANT_ADD(apart, both_wrote) { 1, 1, 0 };
-/* the child is left alone with what was the parent's */
+/* the child is the only user of what was the parent's */
 FIXTURE_VARIANT_ADD(apart, parent_released) { 1, 0, 1 };
 FIXTURE_VARIANT_ADD(apart, parent_released_child_wrote) { 1, 1, 1 };
 

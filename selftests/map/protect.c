@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mprotect() of parts of an arena: data stay, rights hold, 2 MiB comes back. */
+/*
+ * mprotect() of parts of an arena: data stay, protections hold, and the PMD
+ * comes back.
+ */
 #include "harness.h"
 #include <signal.h>
 

@@ -12,7 +12,7 @@ TEST_F(resident, in_vm_rss)
 	long long before = status_read("VmRSS");
 
 	pages_fill(self->a.base, self->a.size, 1);
-	/* the test's own pages move too, by far less than a block */
+	/* the test's own pages change too, by far less than a block */
 	EXPECT_LE(before + KB - 512, status_read("VmRSS"));
 	EXPECT_GE(before + KB + 512, status_read("VmRSS"));
 }

@@ -36,7 +36,7 @@ TEST_F(trace, peek_and_poke)
 	EXPECT_EQ(0, ptrace(PTRACE_POKEDATA, pid, base + 200, 'p'));
 	EXPECT_EQ(0, ptrace(PTRACE_CONT, pid, NULL, NULL));
 	EXPECT_EQ(0, child_wait(pid));
-	/* all that was the child's copy */
+	/* everything belonged to the child's copy */
 	EXPECT_EQ('m', byte_read(base + 100));
 	EXPECT_EQ(0, byte_read(base + 200));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* munmap() of a part gives that part back and nothing else. */
+/* munmap() of a part gives back that part and nothing else. */
 #include "harness.h"
 #include <signal.h>
 
@@ -44,7 +44,7 @@ TEST_F(unmap, edges_of_a_page_beside_a_hole)
 {
 	char *at = self->a.base + BLOCK_LEN;
 
-	/* one page of the block is all that stays mapped */
+	/* one page of the block is all that remains mapped */
 	pages_fill(self->a.base, self->a.size, 1);
 	ASSERT_EQ(0, munmap(at, 100 * OS_PAGE));
 	ASSERT_EQ(0, munmap(at + 101 * OS_PAGE, 411 * OS_PAGE));

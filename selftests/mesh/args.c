@@ -90,7 +90,7 @@ TEST_F(args, of_a_pair)
 	/* across the end of a block */
 	REFUSED(p->dst, BLOCK_LEN - OS_PAGE);
 	REFUSED(p->src, BLOCK_LEN - OS_PAGE);
-	/* over one another */
+	/* overlapping ranges */
 	REFUSED(p->dst, 3 * BLOCK_LEN);
 	REFUSED(p->dst, 3 * BLOCK_LEN + OS_PAGE);
 	REFUSED(p->len, 0);
@@ -117,7 +117,7 @@ TEST_F(args, of_a_move)
 	EXPECT_EQ(0, mesh(self));
 }
 
-/* One bad pair, and nothing at all is done. */
+/* With one bad pair nothing is done at all. */
 TEST_F(args, a_refused_call_does_nothing)
 {
 	self->pairs[1].pad = 1;
@@ -136,7 +136,7 @@ TEST_F(args, bad_addresses)
 	EXPECT_EQ(0, stat_of(&self->a).meshes);
 }
 
-/* What there is to mesh may be where it is meshed. */
+/* The arguments may lie in the memory that is meshed. */
 TEST_F(args, in_the_arena_itself)
 {
 	char *p = self->a.base + BLOCK_LEN;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every count of memory has a meshed page once; every report says so. */
+/* Every count of memory includes a meshed page once, and all reports agree. */
 #include "objects.h"
 #include <sys/ioctl.h>
 
@@ -94,14 +94,14 @@ TEST_F(count, release_of_either_side)
 	struct hugearena_range r = { 0, BLOCK_LEN };
 	__u64 released;
 
-	/* memory stays for the others: nothing goes but what was alone */
+	/* others keep the memory: only what nobody else had goes */
 	ASSERT_EQ(0, arena_release(&self->a, &r, 1, &released));
 	EXPECT_EQ(BLOCK_LEN - OS_PAGE - RANGES * RANGE_LEN, released);
 	r.offset = 3 * BLOCK_LEN;
 	ASSERT_EQ(0, arena_release(&self->a, &r, 1, &released));
 	EXPECT_EQ(BLOCK_LEN - OS_PAGE - RANGES * RANGE_LEN, released);
 	EXPECT_EQ(SAVED / 2, stat_of(&self->a).meshed);
-	/* now they are the last that have it */
+	/* now these are its last users */
 	r.offset = BLOCK_LEN;
 	r.len = 2 * BLOCK_LEN;
 	ASSERT_EQ(0, arena_release(&self->a, &r, 1, &released));
@@ -121,7 +121,7 @@ TEST_F(count, release_page_by_page)
 
 	for (at = 0; at < self->a.size; at += 2 * OS_PAGE)
 		ASSERT_EQ(0, arena_punch(&self->a, at, OS_PAGE));
-	/* the second page of every range, one for two */
+	/* the second page of every range, one page for two slots */
 	EXPECT_EQ(SAVED / 2, stat_of(&self->a).resident);
 	EXPECT_EQ(SAVED / 2, stat_of(&self->a).meshed);
 	for (at = OS_PAGE; at < self->a.size; at += 2 * OS_PAGE)

@@ -16,7 +16,7 @@
 
 FIXTURE(fork) {
 	struct arena a;
-	/* the parent has done its part; the child may look */
+	/* the parent has done its part, and the child may check */
 	int go, went;
 };
 
@@ -87,14 +87,17 @@ TEST_F(fork, busy_while_a_relative_lives)
 	EXPECT_EQ(0, objects_mesh(&self->a, BLOCK_LEN, 2 * BLOCK_LEN, 1));
 }
 
-/* We drop the one block, so that the other is ours alone: and write to it. */
+/*
+ * The parent drops one of the blocks, so that it alone has the other, and
+ * writes to it.
+ */
 TEST_F(fork, parent_drops_one_and_writes_the_other)
 {
 	pid_t pid = child_fork();
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		/* both, as they were, or one alone, as it is with us */
+		/* both as they were, or one of them, as the parent has it */
 		if (arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN))
 			_exit(1);
 		gate_post(self->went);
@@ -111,7 +114,7 @@ TEST_F(fork, parent_drops_one_and_writes_the_other)
 	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'B'));
 }
 
-/* The same, and nothing else is left: upkeep ends the copy-on-write first. */
+/* The same, but nothing else is shared: upkeep ends the copy-on-write first. */
 TEST_F(fork, each_has_one_block_and_nothing_is_shared)
 {
 	pid_t pid;
@@ -138,7 +141,10 @@ TEST_F(fork, each_has_one_block_and_nothing_is_shared)
 	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'B'));
 }
 
-/* The child ends with pages that carry its inode: ours must not depend on it. */
+/*
+ * The child ends with pages that carry its inode: the parent's must not depend
+ * on it.
+ */
 TEST_F(fork, child_writes_beside_them_and_ends)
 {
 	pid_t pid = child_fork();
@@ -146,7 +152,9 @@ TEST_F(fork, child_writes_beside_them_and_ends)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		gate_wait(self->go);
-		/* block 1 is the child's alone now: it takes it home */
+		/*
+		 * only the child has block 1 now: it moves it to its own inode
+		 */
 		pages_fill(self->a.base + BLOCK_LEN, 4 * OS_PAGE, 2);
 		_exit(as_forked(&self->a) ? 0 : 1);
 	}
@@ -234,7 +242,9 @@ TEST_F(fork, counts_are_exact_afterwards)
 	EXPECT_EQ(RANGE_LEN, stat_of(&self->a).meshed);
 	objects_fill(&self->a, B, 1, 'B');
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 1, 'B'));
-	/* and with writes while the child lives: each slot gets a page */
+	/*
+	 * with writes while the child lives, each slot gets a page of its own
+	 */
 	pid = child_holds(self->go);
 	ASSERT_LT(0, pid);
 	objects_fill(&self->a, A, 0, 'A');

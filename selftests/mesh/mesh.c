@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Two ranges with one memory: what each of them reads, and how it ends. */
+/*
+ * Two ranges that share memory: what each of them reads, and how sharing ends.
+ */
 #include "objects.h"
 
 #define BLOCKS	4
@@ -33,7 +35,7 @@ TEST_F(mesh, each_keeps_its_objects)
 	ASSERT_EQ(0, objects_mesh(&self->a, A, B, 1));
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'a'));
 	EXPECT_EQ(0, objects_wrong(&self->a, B, 1, 'b'));
-	/* and each shows the other's */
+	/* and a write to one shows in the other */
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 1, 'b'));
 	EXPECT_EQ(0, objects_wrong(&self->a, B, 0, 'a'));
 }
@@ -47,12 +49,15 @@ TEST_F(mesh, writes_go_to_one_memory)
 	EXPECT_EQ(0, objects_wrong(&self->a, B, 0, 'A'));
 }
 
-/* Four ranges, two of one block: each in turn is the one that was meshed. */
+/*
+ * Four ranges, two of them in one block: each in turn is the one that was
+ * meshed.
+ */
 TEST_F(mesh, four_ranges_one_memory)
 {
 	ASSERT_EQ(0, objects_mesh(&self->a, A, B, 1));
 	ASSERT_EQ(0, objects_mesh(&self->a, C, D, 3));
-	/* the range of D is of C's memory: both go, one after the other */
+	/* range D uses C's memory: both go, one after the other */
 	ASSERT_EQ(0, objects_mesh(&self->a, A, C, 2));
 	ASSERT_EQ(0, objects_mesh(&self->a, A, D, 3));
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'a'));
@@ -120,7 +125,9 @@ TEST_F(mesh, join_gives_each_its_own)
 	EXPECT_EQ(0, objects_wrong(&self->a, A, 0, 'a'));
 }
 
-/* Upkeep that has joined a full block of another arena has seen ours, too. */
+/*
+ * When upkeep has joined a full block of another arena, it has seen ours, too.
+ */
 TEST_F(mesh, upkeep_leaves_it)
 {
 	struct arena b;
@@ -129,7 +136,7 @@ TEST_F(mesh, upkeep_leaves_it)
 	ASSERT_EQ(0, objects_mesh(&self->a, A, B, 1));
 	ASSERT_EQ(0, arena_make(&b, 1));
 	pages_fill(b.base, b.size, 1);
-	/* twice, in case that one came first */
+	/* twice, in case the other arena came first */
 	for (i = 0; i < 2; i++) {
 		byte_write(self->a.base + BLOCK_LEN - 1, 1);
 		byte_write(self->a.base + 2 * BLOCK_LEN - 1, 1);
@@ -143,7 +150,7 @@ TEST_F(mesh, upkeep_leaves_it)
 	arena_drop(&b);
 }
 
-/* Bytes that no move names are the range's that stays. */
+/* Bytes that no move names keep the content of the range that stays. */
 TEST_F(mesh, only_what_is_named_moves)
 {
 	struct hugearena_move moves[] = {
@@ -160,7 +167,7 @@ TEST_F(mesh, only_what_is_named_moves)
 	EXPECT_EQ(2, dst[RANGE_LEN - 1]);
 }
 
-/* Bits that are lost are reported, and bytes that moved are writes. */
+/* Lost dirty bits are reported as set, and moved bytes count as written. */
 TEST_F(mesh, dirty_bits)
 {
 	__u64 bits[BLOCK_PAGES * BLOCKS / 64];

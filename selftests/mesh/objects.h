@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is meshed: ranges of two 4 KiB pages with objects of 64 bytes.  A range
- * has its objects at every SETS-th place, of its set, so that ranges of
- * different sets can be meshed.  All of an object says which range it is of.
+ * has objects at every SETS-th place, beginning with the number of its set, so
+ * that ranges of different sets can be meshed.  The bytes of an object tell
+ * which range it belongs to.
  */
 #ifndef SELFTESTS_MESH_OBJECTS_H
 #define SELFTESTS_MESH_OBJECTS_H
@@ -30,7 +31,7 @@ static inline void objects_fill(const struct arena *a, size_t offset,
 		memset(object_at(a, offset, set, k), value, OBJECT_LEN);
 }
 
-/* How many of their bytes are not @value. */
+/* How many bytes of them are not @value. */
 static inline size_t objects_wrong(const struct arena *a, size_t offset,
 				   unsigned int set, char value)
 {
@@ -57,7 +58,7 @@ static inline int objects_mesh(const struct arena *a, size_t dst, size_t src,
 	return arena_mesh(a, dst, src, RANGE_LEN, moves, OBJECTS);
 }
 
-/* Have the arena in pages, of which the last of each block is none. */
+/* Split the arena into pages; the last one of each block is missing. */
 static inline int arena_split(const struct arena *a)
 {
 	size_t at;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages that sit in a pipe, and meshes and joins that want them. */
+/* Meshes and joins of pages that sit in a pipe. */
 #include "objects.h"
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -63,7 +63,7 @@ TEST_F(pinned, what_stays_may_be)
 	ASSERT_EQ(0, unpin(self));
 }
 
-/* The pin is one of the page's, whichever address it came by. */
+/* A pin is the page's, whichever address it was made by. */
 TEST_F(pinned, through_the_other_address)
 {
 	ASSERT_EQ(0, objects_mesh(&self->a, A, B, 1));
@@ -76,7 +76,7 @@ TEST_F(pinned, through_the_other_address)
 	EXPECT_EQ(0, objects_wrong(&self->a, C, 2, 'c'));
 }
 
-/* Mapped at the other address is not pinned. */
+/* A mapping at the other address is no pin. */
 TEST_F(pinned, a_mapping_is_no_pin)
 {
 	struct hugearena_join join;

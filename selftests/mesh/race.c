@@ -36,7 +36,7 @@ FIXTURE_TEARDOWN(race)
 	arena_drop(&self->crew.a);
 }
 
-/* Block n's ranges have the objects of set n % SETS. */
+/* The ranges of block n have the objects of set n % SETS. */
 static char *object(struct arena *a, unsigned int n)
 {
 	unsigned int range = n / OBJECTS;
@@ -46,7 +46,10 @@ static char *object(struct arena *a, unsigned int n)
 			 block % SETS, n % OBJECTS);
 }
 
-/* Owns every WRITERS-th object: it holds what was last written, all of it. */
+/*
+ * Owns every WRITERS-th object, which holds what was last written, in all its
+ * bytes.
+ */
 static void *writer(void *arg)
 {
 	struct member *m = arg;
@@ -67,7 +70,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* A range of one block onto one of another, whose sets differ. */
+/* Mesh a range of one block onto one of another; their sets differ. */
 static void *mesher(void *arg)
 {
 	struct member *m = arg;
@@ -89,7 +92,7 @@ static void *mesher(void *arg)
 	return NULL;
 }
 
-/* Join a block, and split it again by the page that nobody uses. */
+/* Join a block, and split it again at the page that nobody uses. */
 static void *joiner(void *arg)
 {
 	struct member *m = arg;
@@ -138,7 +141,10 @@ TEST_F(race, every_object_keeps_its_data)
 	ASSERT_EQ(0, crew_add(&self->crew, joiner, 20000, ROUNDS));
 	ASSERT_EQ(0, crew_add(&self->crew, pinner, 0, ROUNDS));
 	ASSERT_EQ(0, crew_add(&self->crew, crew_drop, 10000, ROUNDS));
-	/* rarely: nothing is meshed before upkeep has ended what a child brings */
+	/*
+	 * rarely: nothing is meshed until upkeep has ended the sharing with a
+	 * child
+	 */
 	ASSERT_EQ(0, crew_add(&self->crew, crew_fork, 2000000, 2));
 	crew_wait(&self->crew);
 	wait_for(__atomic_load_n(&meshes, __ATOMIC_RELAXED) > 100, 1);
@@ -151,14 +157,14 @@ TEST_F(race, every_object_keeps_its_data)
 }
 
 /*
- * One range at a time, and a thread that does nothing but write to it, so that a
- * copy that is made too early is out of date.  Its own fixture: few objects are
- * many writes to each.
+ * One range at a time, and a thread that does nothing but write to it, so that
+ * a copy made too early is out of date.  A fixture of its own, with few
+ * objects, so that each is written often.
  */
 struct hot {
 	struct arena a;
 	int stop;
-	unsigned int range;		/* the writer's: what to write to */
+	unsigned int range;		/* what the writer writes to */
 	unsigned long rounds[RANGES];	/* of all objects of the range */
 	unsigned long wrong;
 };
@@ -226,13 +232,13 @@ TEST_F(hot, a_write_in_the_midst_of_it_is_not_lost)
 		hot_wait(h, r, 10);
 		meshed += !objects_mesh(&h->a, BLOCK_LEN + r * RANGE_LEN,
 					r * RANGE_LEN, 1);
-		/* and looks at what it wrote last */
+		/* and checks what it wrote last */
 		hot_wait(h, r, 2);
 	}
 	__atomic_store_n(&h->stop, 1, __ATOMIC_RELAXED);
 	pthread_join(self->writer, NULL);
 	EXPECT_EQ(0, h->wrong);
-	/* a page may be held for a moment, by the compaction of memory say */
+	/* a page may be held for a moment, for example by memory compaction */
 	EXPECT_LT(RANGES / 2, meshed);
 }
 

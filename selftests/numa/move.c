@@ -43,7 +43,7 @@ static int move_to(const struct arena *a, int node, struct hugearena_move_to *m)
 	return ioctl(a->fd, HUGEARENA_IOC_MOVE, m);
 }
 
-/* How many of its resident pages are on @node, as the kernel has it. */
+/* How many of its resident pages are on @node, as the kernel reports. */
 static long pages_on(const struct arena *a, int node)
 {
 	size_t i, nr = a->size / OS_PAGE;
@@ -62,7 +62,7 @@ static long pages_on(const struct arena *a, int node)
 	return n;
 }
 
-/* Whole blocks on @node, as the module has it. */
+/* How many whole blocks are on @node, as the module reports. */
 static long blocks_on(const struct arena *a, int node)
 {
 	struct hugearena_block b;
@@ -83,9 +83,9 @@ TEST_F(move, whole_blocks_and_pages)
 	long long before = stat_read("Moved");
 
 	pages_fill(self->a.base, self->a.size, 1);
-	/* the second one in pages, some of them not there */
+	/* the second one consists of pages, and some are missing */
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, 100 * OS_PAGE));
-	/* the kernel tells of pages that are mapped: what was split is again */
+	/* the kernel reports mapped pages only: map again what was split */
 	ASSERT_EQ(0, pages_wrong(self->a.base + BLOCK_LEN + 100 * OS_PAGE,
 				 BLOCK_LEN - 100 * OS_PAGE, 1));
 	ASSERT_EQ(rest / OS_PAGE, pages_on(&self->a, 0));
@@ -101,11 +101,11 @@ TEST_F(move, whole_blocks_and_pages)
 	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_LEN, OS_PAGE, 0));
 	EXPECT_EQ(0, pages_wrong(self->a.base + BLOCK_LEN + 100 * OS_PAGE,
 				 self->a.size - BLOCK_LEN - 100 * OS_PAGE, 1));
-	/* the page that was read just now is there again */
+	/* the page that was just read exists again */
 	EXPECT_EQ(rest / OS_PAGE, pages_on(&self->a, 1));
 	EXPECT_GE(1, pages_on(&self->a, 0));
 	EXPECT_EQ(BLOCKS - 1, blocks_on(&self->a, 1));
-	/* the rest is as it was: mapped whole, counted once */
+	/* the rest is as before: mapped whole, counted once */
 	EXPECT_EQ(BLOCKS - 1, arena_mapped(&self->a));
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, OS_PAGE));
 	ASSERT_EQ(0, arena_stat(&self->a, &st[1]));
@@ -113,7 +113,7 @@ TEST_F(move, whole_blocks_and_pages)
 	ASSERT_EQ(0, ioctl(self->dev, HUGEARENA_IOC_INFO, &info[1]));
 	EXPECT_EQ(info[0].user_bytes, info[1].user_bytes);
 
-	/* there is nothing left to do, and there is a way back */
+	/* nothing is left to do, and the blocks can go back */
 	ASSERT_EQ(0, move_to(&self->a, 1, &self->m));
 	EXPECT_EQ(0, self->m.moved);
 	ASSERT_EQ(0, move_to(&self->a, 0, &self->m));
@@ -169,7 +169,7 @@ TEST_F(move, under_writers)
 	int i, stop = 0;
 
 	memset(self->a.base, 0, self->a.size);
-	/* one of them in pages */
+	/* one of them consists of pages */
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN - OS_PAGE, OS_PAGE));
 	for (i = 0; i < WRITERS; i++) {
 		w[i].a = &self->a;
@@ -200,7 +200,7 @@ TEST_F(move, what_a_child_shares_stays)
 	pages_fill(self->a.base, self->a.size, 1);
 	pid = child_holds(go);
 	ASSERT_LT(0, pid);
-	/* one block is the parent's again, in pages over a base */
+	/* one block is the parent's own again, in pages over a base */
 	byte_write(self->a.base + 100, 1);
 	ASSERT_EQ(0, move_to(&self->a, 1, &self->m));
 	EXPECT_EQ(0, self->m.moved);
@@ -225,7 +225,7 @@ TEST_F(move, what_is_pinned_stays)
 	ASSERT_EQ(0, move_to(&self->a, 1, &self->m));
 	EXPECT_EQ(BLOCKS - 1, self->m.moved);
 	EXPECT_EQ(1, self->m.busy);
-	/* what is in the pipe is the page: a write is seen through it */
+	/* the pipe holds the page itself: a write to it shows in the pipe */
 	byte_write(self->a.base + BLOCK_LEN + 5, 'x');
 	ASSERT_EQ(OS_PAGE, read(p[0], buf, OS_PAGE));
 	EXPECT_EQ('x', buf[5]);
@@ -273,7 +273,7 @@ static int fills_in_group(void *arg)
 	return 0;
 }
 
-/* Another group's task moves it; who has paid goes on paying. */
+/* A task of another group moves it; the group that paid goes on paying. */
 TEST_F(move, the_memory_cgroup_stays)
 {
 	struct arena a;
@@ -288,7 +288,7 @@ TEST_F(move, the_memory_cgroup_stays)
 	ASSERT_EQ(0, child_run(fills_in_group, arg));
 	before = memcg_read(&cg, "memory.current");
 	ASSERT_LT((long long)(BLOCKS * BLOCK_LEN - BLOCK_LEN), before);
-	/* to where none of them is: there and back */
+	/* to a node with none of it, and back */
 	ASSERT_EQ(0, move_to(&a, 0, &self->m));
 	ASSERT_EQ(0, move_to(&a, 1, &self->m));
 	EXPECT_EQ(BLOCKS, self->m.moved);
@@ -340,7 +340,7 @@ TEST_F(move, arguments_are_checked)
 	EXPECT_EQ(0, child_run(moves_beyond_its_policy, &self->a));
 }
 
-/* Everything of the pool that is on a node. */
+/* How much of the pool is on a node. */
 static long long pool_on(int node)
 {
 	struct pool_line l;
@@ -358,7 +358,7 @@ TEST_F(move, a_node_is_emptied)
 	ASSERT_EQ(0, pool_fill(32));
 	ASSERT_LT(0, pool_on(0));
 	ASSERT_EQ(0, arena_make_on(&b, self->dev, BLOCKS, 0));
-	/* out of the pool, beside it, and in pages */
+	/* from the pool, not from the pool, and in pages */
 	pages_fill(self->a.base, self->a.size, 1);
 	pages_fill(b.base, b.size, 2);
 	ASSERT_EQ(0, arena_punch(&b, 0, OS_PAGE));
@@ -368,7 +368,7 @@ TEST_F(move, a_node_is_emptied)
 
 	ASSERT_EQ(0, param_write("empty_node", 0));
 	EXPECT_EQ(0, param_read("empty_node"));
-	/* what a child shares has to wait for it */
+	/* what a child shares must wait for the child */
 	gate_post(go);
 	EXPECT_EQ(0, child_wait(pid));
 	EXPECT_EQ(0, wait_for(blocks_on(&self->a, 0) + blocks_on(&b, 0), 0));
@@ -377,7 +377,9 @@ TEST_F(move, a_node_is_emptied)
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 1));
 	EXPECT_EQ(0, pages_wrong(b.base + OS_PAGE, BLOCK_LEN - OS_PAGE, 3));
 	EXPECT_EQ(0, pages_wrong(b.base + BLOCK_LEN, b.size - BLOCK_LEN, 2));
-	/* nor does anything new come there, though the arena asks for it */
+	/*
+	 * nor does anything new come there, though the arena asks for that node
+	 */
 	ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
 	pages_fill(self->a.base, self->a.size, 4);
 	EXPECT_EQ(0, pages_on(&self->a, 0));
@@ -386,7 +388,7 @@ TEST_F(move, a_node_is_emptied)
 	ASSERT_EQ(0, param_write("empty_node", -1));
 	ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
 	pages_fill(self->a.base, self->a.size, 5);
-	/* not all of it, perhaps: of the pool another node's part comes first */
+	/* perhaps not all of it: another node's part of the pool comes first */
 	EXPECT_LT(0, pages_on(&self->a, 0));
 	arena_drop(&b);
 }

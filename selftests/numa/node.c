@@ -120,7 +120,7 @@ TEST_F(node, the_pool_hands_out_of_its_node)
 				   variant->node));
 	EXPECT_EQ(BLOCKS, touch_all(&self->a, variant->node));
 	ASSERT_EQ(0, pool_line_read(variant->node, &line));
-	/* nothing but the pool's own: the others get theirs from elsewhere */
+	/* only the pool's own: the others get theirs from another node */
 	EXPECT_EQ(variant->pool_mb ? BLOCKS : 0, line.out);
 	ASSERT_EQ(0, pool_line_read(!variant->node, &line));
 	EXPECT_EQ(0, line.out);
@@ -130,7 +130,7 @@ TEST_F(node, a_node_that_is_not_there)
 {
 	struct hugearena_create c = { .size = BLOCK_LEN, .node = 2 };
 
-	/* the first that is not */
+	/* the first block that is not */
 	while (node_is_there(c.node))
 		c.node++;
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &c));

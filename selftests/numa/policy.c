@@ -91,7 +91,7 @@ TEST_F(policy, cpuset)
 	};
 	char path[256], root[256];
 
-	/* the controller is switched on in the parent */
+	/* the controller is enabled in the parent */
 	snprintf(root, sizeof(root), "%s/../cgroup.subtree_control",
 		 self->cg.path);
 	ASSERT_EQ(0, file_write(root, "+cpuset"));
@@ -100,7 +100,7 @@ TEST_F(policy, cpuset)
 		ASSERT_EQ(0, file_write(path, w.node ? "1" : "0"));
 		w.ask = HUGEARENA_NODE_LOCAL;
 		EXPECT_EQ(0, child_run(in_cpuset, &w));
-		/* not even if the arena was to be elsewhere */
+		/* not even if the arena asks for another node */
 		w.ask = !w.node;
 		EXPECT_EQ(0, child_run(in_cpuset, &w));
 	}
@@ -127,7 +127,7 @@ TEST_F(policy, bind)
 		EXPECT_EQ(0, child_run(bound, &w));
 }
 
-/* The VMA has a policy that asks for no hints: see ha_get_policy(). */
+/* The VMA's policy asks for no NUMA hints: see ha_get_policy(). */
 TEST_F(policy, balancing_is_told_to_leave_it)
 {
 	char line[512], how[32];

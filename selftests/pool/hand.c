@@ -88,7 +88,10 @@ TEST_F(hand, an_empty_pool_counts_what_it_could_not_give)
 
 	ASSERT_EQ(0, pool_sum_read(&self->sum));
 	failed = self->sum.failed;
-	/* all it has, and with the refill slower than this, some more */
+	/*
+	 * all that the pool has, and some more if the refill is quicker than
+	 * this
+	 */
 	ASSERT_EQ(0, pool_fill(4));
 	touch(&self->a, 0, 2 * BLOCKS);
 	ASSERT_EQ(0, arena_stat(&self->a, &st));

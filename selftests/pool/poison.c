@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #define OFFLINE		"/sys/devices/system/memory/hard_offline_page"
-#define BAD_PAGE	9	/* not the first, which stands for the block */
+#define BAD_PAGE	9	/* not the first, which stands for all */
 
 /* bits of /proc/kpageflags */
 #define KPF_BUDDY	10
@@ -49,13 +49,13 @@ static int page_is(__u64 pfn, int bit)
 	return page_flags(pfn) >> bit & 1;
 }
 
-/* A machine check at @pfn, as the kernel's own test hook has it. */
+/* Report a machine check at @pfn, through the kernel's own test hook. */
 static void memory_fails(__u64 pfn)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%#llx", pfn * OS_PAGE);
-	/* it says EBUSY of memory it cannot take away, and marks it */
+	/* EBUSY: the kernel marks the page, but cannot take it away */
 	(void)file_write(OFFLINE, text);
 }
 
@@ -69,7 +69,7 @@ FIXTURE_SETUP(poison)
 	ASSERT_EQ(0, pool_fill(variant->pool_mb));
 	ASSERT_EQ(0, param_write("reserve_max", variant->reserve));
 	ASSERT_EQ(0, arena_make(&self->a, 8));
-	/* more than one at once: then a reserve is worth while */
+	/* touch several blocks at once: then the arena gets a reserve */
 	pages_fill(self->a.base, self->a.size, 1);
 	ASSERT_EQ(0, arena_block(&self->a, 0, &b));
 	ASSERT_EQ(HUGEARENA_BLOCK_WHOLE, b.state);
@@ -93,13 +93,13 @@ TEST_F(poison, is_kept_for_good)
 	EXPECT_EQ(self->bad + 1, wait_for(stat_read("Bad"), self->bad + 1));
 	ASSERT_EQ(0, pool_sum_read(&sum));
 	EXPECT_LE(1, (long long)sum.bad);
-	/* nobody has it, and it is not free */
+	/* nobody uses the page, and the page allocator does not have it */
 	EXPECT_TRUE(page_is(self->pfn + BAD_PAGE, KPF_HWPOISON));
 	EXPECT_FALSE(page_is(self->pfn, KPF_BUDDY));
 	EXPECT_FALSE(page_is(self->pfn + BAD_PAGE, KPF_BUDDY));
 }
 
-/* Give back and take again, until whatever is kept has gone round. */
+/* Release and touch again, until everything that is kept has been reused. */
 TEST_F(poison, is_not_handed_out)
 {
 	struct hugearena_block b;
@@ -107,7 +107,7 @@ TEST_F(poison, is_not_handed_out)
 
 	for (round = 0; round < 4; round++) {
 		ASSERT_EQ(0, arena_punch(&self->a, 0, self->a.size));
-		/* the worker clears what it keeps */
+		/* the worker clears the blocks that it keeps */
 		usleep(100000);
 		for (i = 0; i < 8; i++) {
 			byte_write(self->a.base + i * BLOCK_LEN, 1);
@@ -118,7 +118,7 @@ TEST_F(poison, is_not_handed_out)
 	EXPECT_EQ(0, seen);
 }
 
-/* A process keeps all of its memory but the page that failed. */
+/* A process keeps all of its memory except for the page that failed. */
 TEST_F(poison, is_a_signal_to_who_has_it)
 {
 	char *bad = self->a.base + BAD_PAGE * OS_PAGE;
@@ -130,12 +130,15 @@ TEST_F(poison, is_a_signal_to_who_has_it)
 	EXPECT_EQ(0, pages_wrong(bad + OS_PAGE, 4 * OS_PAGE, 1));
 }
 
-/* Nor does a copy in the background read it. */
+/* A copy in the background does not read it either. */
 TEST_F(poison, is_not_copied)
 {
 	struct hugearena_join j = {};
 
-	/* the other blocks are joined, this one has a page too few to copy */
+	/*
+	 * the other blocks are joined; this one has a page that cannot be
+	 * copied
+	 */
 	ASSERT_EQ(0, arena_punch(&self->a, 0, OS_PAGE));
 	byte_write(self->a.base, 1);
 	(void)!arena_join(&self->a, 0, BLOCK_LEN, &j);

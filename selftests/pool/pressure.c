@@ -10,7 +10,7 @@ FIXTURE(pressure) {
 	long long target_mb;
 };
 
-/* Half of what is free goes to the pool. */
+/* Half of the free memory goes to the pool. */
 FIXTURE_SETUP(pressure)
 {
 	ASSERT_EQ(0, params_reset());
@@ -19,7 +19,7 @@ FIXTURE_SETUP(pressure)
 		SKIP(_exit(255), "too much memory to fill");
 	ASSERT_EQ(0, param_write("pool_floor_mb", FLOOR_MB));
 	ASSERT_EQ(0, param_write("pool_target_mb", self->target_mb));
-	/* zeroing takes its time: no progress for half a minute is the end */
+	/* zeroing is slow: give up after half a minute without progress */
 	for (int stalled = 0; stalled < 30; stalled++) {
 		long long seen = self->sum.clean;
 
@@ -47,7 +47,7 @@ TEST_F(pressure, gives_memory_to_those_who_need_it)
 	EXPECT_LT(shrunk, stat_read("Shrunk"));
 }
 
-/* More is needed than the pool may give: who needs it does not live. */
+/* More memory is needed than the pool may give: the process is killed. */
 TEST_F(pressure, keeps_the_floor)
 {
 	long long floor_mb = self->target_mb * 3 / 4 & ~1LL, need;
@@ -60,7 +60,7 @@ TEST_F(pressure, keeps_the_floor)
 	pid = child_start(memory_eat, &need);
 	ASSERT_LT(0, pid);
 	while (!waitpid(pid, &status, WNOHANG)) {
-		/* without memory, now and then there is no report either */
+		/* without memory, a report cannot always be read either */
 		if (!pool_sum_read(&self->sum) && self->sum.clean < low.clean)
 			low = self->sum;
 		usleep(10000);

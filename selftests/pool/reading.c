@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel reclaims page cache all day long.  That takes nothing from the
- * pool; what a real shortage took comes back when it is over.
+ * The kernel reclaims page cache all the time.  That takes nothing from the
+ * pool; what a real shortage took comes back when the shortage is over.
  */
 #include "harness.h"
 #include <fcntl.h>
@@ -13,7 +13,7 @@ FIXTURE(reading) {
 	long long blocks;
 };
 
-/* A quarter of what is free goes to the pool. */
+/* A quarter of the free memory goes to the pool. */
 FIXTURE_SETUP(reading)
 {
 	long long mb = meminfo_read("MemFree") / 1024 / 4 & ~1LL;
@@ -71,7 +71,7 @@ TEST_F(reading, a_shortage_borrows)
 
 	EXPECT_EQ(0, child_run(memory_eat, &need));
 	ASSERT_EQ(0, pool_sum_read(&self->sum));
-	/* the administrator's word stands */
+	/* the target that the administrator set is unchanged */
 	EXPECT_EQ(self->blocks, (long long)self->sum.target);
 	EXPECT_EQ(self->blocks, wait_for((pool_sum_read(&self->sum),
 					  self->sum.clean), self->blocks));

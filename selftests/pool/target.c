@@ -18,7 +18,10 @@ FIXTURE_TEARDOWN(target)
 	params_reset();
 }
 
-/* Clean blocks of all nodes once they are @want, or what they are then. */
+/*
+ * Wait until all nodes together have @want clean blocks; how many they have
+ * then.
+ */
 static long long clean_become(long long want)
 {
 	struct pool_line sum;

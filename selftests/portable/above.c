@@ -25,8 +25,8 @@
 #include <link.h>
 
 /*
- * A libgcc_eh that was made for glibc asks it where the tables of a frame are,
- * on any C library that it is linked with.  The structure is glibc's.
+ * A libgcc_eh that was built for glibc asks the C library where a frame's
+ * tables are, whichever library it is linked with.  The structure is glibc's.
  */
 struct dl_found {
 	unsigned long long flags;
@@ -239,7 +239,10 @@ static struct node *root;
 static __thread struct node *volatile mine;
 static pthread_key_t key;
 
-/* Objects that only this thread's own storage has; not on the stack any more. */
+/*
+ * Only this thread's own storage refers to the objects, the stack no longer
+ * does.
+ */
 static __attribute__((noinline)) void hidden_make(struct shim_gc_weak **weak)
 {
 	struct node *p = shim_gc_alloc(sizeof(*p));

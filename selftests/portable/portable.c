@@ -20,7 +20,7 @@
 
 #pragma weak shim_ctl
 
-/* the C library's word on whether its threads have sequences */
+/* what the C library says about its threads' sequences */
 extern const unsigned int __rseq_size __attribute__((weak));
 
 #define THREADS	4
@@ -44,7 +44,7 @@ static uint64_t number(const char *name)
 	return n;
 }
 
-/* Is every byte of @p as object_make() left it? */
+/* Is every byte of @p as object_make() wrote it? */
 static int object_right(const unsigned char *p, size_t n, int seed)
 {
 	size_t i;
@@ -71,7 +71,7 @@ static size_t size_of(int i)
 	return i % 50 ? (size_t)(i * 37 % 4000) + 1 : (size_t)i * 1000 + 1;
 }
 
-/* Returns how many objects were not as they must be. */
+/* Returns how many objects had wrong contents. */
 static void *churn(void *arg)
 {
 	unsigned char *p[OBJECTS];
@@ -133,7 +133,7 @@ static void check_realloc(void)
 	check(ok, "realloc() keeps what was there");
 }
 
-/* What the compiler must not know better: it drops what is freed unread. */
+/* Hidden from the compiler, which drops memory that is freed unread. */
 static void *volatile escaped;
 
 static void *escape(void *p)

@@ -105,7 +105,7 @@ TEST_F(arenas, says_what_the_ioctl_says)
 	EXPECT_EQ(self->st.forks, self->line.forks);
 	ASSERT_EQ(0, fstat(self->a.fd, &file));
 	EXPECT_EQ(file.st_ino, self->line.inode);
-	/* the calls above left something to compare */
+	/* the calls above left numbers to compare */
 	EXPECT_EQ(5, self->line.f_demand);
 	EXPECT_EQ(1, self->line.joined);
 	EXPECT_EQ(2048, self->line.released_kb);
@@ -167,7 +167,7 @@ static int finds_no_line(void *arg)
 		return 1;
 	if (!arena_line_read(*(__u64 *)arg, &line))
 		return 2;
-	/* how long others' faults took is not for everybody either */
+	/* how long other users' faults took is private, too */
 	if (file_read(PROC_LATENCY, buf, sizeof(buf)) > 0)
 		return 3;
 	return stat_read("Arenas") < 1 ? 4 : 0;
@@ -187,7 +187,7 @@ static int finds_its_own(void *arg)
 
 	if (user_become(54321))
 		return 1;
-	/* who changed his user is not traced by the new one, until an exec */
+	/* after a change of user the new user cannot trace it, until an exec */
 	if (prctl(PR_SET_DUMPABLE, 1))
 		return 2;
 	if (arena_make_on(&a, *(int *)arg, 1, HUGEARENA_NODE_LOCAL) ||

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /proc/PID/fdinfo of an arena: hugearena- keys that tell the truth. */
+/* /proc/PID/fdinfo of an arena: the hugearena- keys hold the right values. */
 #include "harness.h"
 
 FIXTURE(fdinfo) {

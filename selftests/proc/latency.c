@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /proc/hugearena/latency: a histogram a source, fed by every fault. */
+/*
+ * /proc/hugearena/latency: a histogram for each source, which every fault adds
+ * to.
+ */
 #include "harness.h"
 #include <time.h>
 
@@ -105,9 +108,9 @@ static unsigned long long now(void)
 }
 
 /*
- * One fault is one more in one bucket, and bucket n is for less than 2^n ns: no
- * more than the process itself waited, and no less than it takes to clear 2 MiB,
- * which at 512 GB/s would be 4 us.
+ * One fault adds 1 to one bucket; bucket n is for less than 2^n ns.  That is no
+ * more than the process itself waited, and no less than it takes to clear 2
+ * MiB: 4 us even at 512 GB/s.
  */
 TEST_F(latency, a_sample_is_where_its_time_is)
 {
@@ -129,7 +132,7 @@ TEST_F(latency, a_sample_is_where_its_time_is)
 			changed = n;
 		}
 		ASSERT_LE(12, changed);
-		/* the last one is for all that is longer, too */
+		/* the last bucket is for everything longer, too */
 		EXPECT_LE(1ULL << (changed - 1), took);
 	}
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /sys/module/hugearena/nodeN/: what is here of a node, as stat has it in all. */
+/*
+ * /sys/module/hugearena/nodeN/: the numbers of each node, which add up to those
+ * in stat.
+ */
 #include "harness.h"
 
 #define BLOCKS	8
@@ -72,7 +75,7 @@ TEST_F(nodes, reserves)
 		ASSERT_EQ(0, arena_stat(&self->a, &st));
 	}
 	ASSERT_LT(0, st.reserve);
-	/* it may grow meanwhile, or fall: then they are looked at again */
+	/* it may grow or shrink meanwhile: then read both again */
 	EXPECT_EQ(0, wait_for(stat_read("Reserve") - sum("nr_reserve"), 0));
 }
 

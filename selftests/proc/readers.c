@@ -29,13 +29,13 @@ static int read_as_somebody(void *arg)
 	return user_become(SOMEBODY) ? 100 : read_all();
 }
 
-/* All but the last, the times: what they tell is of others. */
+/* All but the last one, whose times are about other users. */
 TEST(unprivileged_users_may_read)
 {
 	EXPECT_EQ(ARRAY_SIZE(files), child_run(read_as_somebody, NULL));
 }
 
-/* The mappings change all the time while readers are at it. */
+/* The mappings change all the time while the readers read. */
 struct shared {
 	int stop, failed;
 	unsigned long reads;

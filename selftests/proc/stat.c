@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /proc/hugearena/stat: its format, and that its numbers are true. */
+/* /proc/hugearena/stat: its format, and that its numbers are right. */
 #include "harness.h"
 
 #define BLOCKS	8
@@ -39,7 +39,7 @@ TEST(has_these_lines_in_this_order)
 
 	ASSERT_NE(NULL, f);
 	while (fgets(line, sizeof(line), f)) {
-		/* more may follow */
+		/* more lines may follow */
 		if (i == ARRAY_SIZE(keys))
 			break;
 		EXPECT_EQ(0, line_parse(line, keys[i])) {

@@ -34,7 +34,7 @@ TEST_F(cgroup, past_it_is_sigbus)
 	struct filler w = { .dev = self->dev, .cg = &self->one, .uid = SOMEBODY };
 
 	EXPECT_EQ(LIMIT_MB / 2, child_run(fill, &w));
-	/* and all of it is there again */
+	/* and all of it can be had again */
 	EXPECT_EQ(LIMIT_MB / 2, child_run(fill, &w));
 }
 
@@ -56,7 +56,7 @@ TEST_F(cgroup, each_has_its_own)
 	EXPECT_EQ(LIMIT_MB / 2, w.got);
 }
 
-/* Who may make cgroups below his own gets nothing by it. */
+/* A user who may make cgroups below his own gains nothing by that. */
 TEST_F(cgroup, children_share_their_parents)
 {
 	struct memcg left, right;
@@ -72,7 +72,7 @@ TEST_F(cgroup, children_share_their_parents)
 	EXPECT_EQ(0, memcg_drop(&right));
 }
 
-/* The administrator may say how deep the groups that count are. */
+/* The administrator may set at which depth a group's quota counts. */
 TEST_F(cgroup, at_another_level_each_has_its_own)
 {
 	struct memcg left, right;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which memory cgroup is charged: the arena's, for all but the pool's blocks.
+ * Which memory cgroup is charged: the arena's, for everything but pool blocks.
  */
 #include "harness.h"
 #include <signal.h>
@@ -56,7 +56,7 @@ TEST_F(charge, demand_is_charged_and_given_back)
 	EXPECT_EQ(0, child_run(rises_by_fill, &self->cg));
 }
 
-/* A reserve beside the blocks that were touched. */
+/* How large the reserve is, beside the blocks that were touched. */
 static int rises_by_reserve(void *arg)
 {
 	struct memcg *cg = arg;
@@ -81,7 +81,7 @@ TEST_F(charge, the_reserve_is_charged_to_the_arenas_group)
 	EXPECT_EQ(0, child_run(rises_by_reserve, &self->cg));
 }
 
-/* Pool blocks are the administrator's, as hugetlb's are. */
+/* Pool blocks belong to the administrator, like hugetlb's. */
 static int rises_not_by_pool(void *arg)
 {
 	struct memcg *cg = arg;
@@ -105,7 +105,7 @@ TEST_F(charge, the_pool_is_not_charged)
 	EXPECT_EQ(0, child_run(rises_not_by_pool, &self->cg));
 }
 
-/* A worker joins what the service has refilled; the service pays. */
+/* A worker joins what the service has refilled, and the service pays. */
 static int falls_by_join(void *arg)
 {
 	struct memcg *cg = arg;
@@ -156,11 +156,14 @@ TEST_F(charge, memory_max_is_kept)
 	EXPECT_LE(5, memcg_key(&self->cg, "memory.events", "oom_kill"));
 }
 
-/* Makes an arena in the group, says where, and waits until it is looked at. */
+/*
+ * Makes an arena in the group, says where it is, and waits until it was read.
+ */
 struct target {
 	struct memcg *cg;
 	int ready, go;
-	char *base;	/* the same in the asking process, which was forked from it */
+	/* the same in the process that asks, which was forked from it */
+	char *base;
 };
 
 static int is_written_to(void *arg)
@@ -179,7 +182,9 @@ static int is_written_to(void *arg)
 	return byte_read(t->base + BLOCK_LEN) == 'x' ? 0 : 3;
 }
 
-/* process_vm_writev() faults in another's memory, which is not the writer's. */
+/*
+ * process_vm_writev() faults in memory of another process, not of the writer.
+ */
 TEST_F(charge, a_remote_fault_is_paid_by_whose_memory_it_is)
 {
 	struct target t = {
@@ -212,9 +217,9 @@ TEST_F(charge, a_remote_fault_is_paid_by_whose_memory_it_is)
 }
 
 /*
- * The reserve is no way around the limit either, nor a reason to be killed.  With
- * 8 MiB in blocks and 12 there may be, a reserve of 16 blocks has run into the
- * limit when the group says that it was hit.
+ * The reserve is no way around the limit either, nor may it get the group
+ * killed.  The group may use 12 MiB and 8 are in blocks, so that a reserve of
+ * 16 blocks has hit the limit when the group's events say so.
  */
 static int reserve_at_limit(void *arg)
 {
@@ -230,7 +235,7 @@ static int reserve_at_limit(void *arg)
 	if (memcg_write(arg, "memory.max", max))
 		return 2;
 	for (i = 0; i < 600; i++) {
-		/* four blocks again: a reserve would be as large as that */
+		/* four blocks again: the reserve would be as large as that */
 		if (arena_punch(&a, 0, a.size))
 			return 3;
 		pages_fill(a.base, 4 * BLOCK_LEN, 1);
@@ -255,8 +260,9 @@ TEST_F(charge, the_reserve_never_calls_the_oom_killer)
 }
 
 /*
- * A block of which a part is released is copied into small pages.  Where there is
- * no room for these, memory stays, and nobody dies for giving some back.
+ * When a part of a block is released, the rest is copied into small pages.
+ * Where there is no room for these, the memory stays, and no process is killed
+ * for giving some back.
  */
 static int release_at_limit(void *arg)
 {

@@ -59,7 +59,7 @@ static inline int fill(void *arg)
 	return got;
 }
 
-/* What @other gets while @w has what it got: @w->got. */
+/* How much @other gets while @w holds what it got: @w->got. */
 static inline int fill_beside(struct filler *w, struct filler *other)
 {
 	pid_t pid;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process at its quota forks.  It can still write to what it owns: copies
- * there are none, so its children lose what they shared, and never see anything
- * wrong.
+ * A process at its quota forks.  It can still write to what it owns: no copy
+ * can be made, so its children lose what they shared, and never see wrong data.
  */
 #include "harness.h"
 #include <pthread.h>
@@ -31,7 +30,7 @@ FIXTURE_TEARDOWN(fork)
 	close(self->dev);
 }
 
-/* Pages of a block that hold neither @seed's pattern nor raise SIGBUS. */
+/* How many pages of a block neither hold @seed's pattern nor raise SIGBUS. */
 static size_t pages_not_mine(struct arena *a, unsigned int seed)
 {
 	size_t i, wrong = 0;
@@ -51,12 +50,17 @@ static int fill(int dev, struct arena *a, size_t spare)
 	    arena_make_on(a, dev, BLOCKS, HUGEARENA_NODE_LOCAL))
 		return -1;
 	pages_fill(a->base, len, 1);
-	/* a released page makes room for a copy, wherever it is needed */
+	/*
+	 * a released page leaves quota for one copy, in whichever block that is
+	 * made
+	 */
 	return spare ? arena_punch(a, len - spare * OS_PAGE, spare * OS_PAGE) :
 		       0;
 }
 
-/* A child that waits for @go, and ends with 0 if it then sees no wrong page. */
+/*
+ * A child that waits for @go, and exits with 0 if it then sees no wrong page.
+ */
 static pid_t reader(struct arena *a, int go)
 {
 	pid_t pid = child_fork();
@@ -91,7 +95,7 @@ TEST_F(fork, the_parent_writes_on)
 	EXPECT_EQ(lost + BLOCKS, stat_read("Lost"));
 }
 
-/* Some copies fit; those are given up when the block is the parent's alone. */
+/* Some copies fit; they are dropped when the block is the parent's own. */
 static int parent_copies_some(void *arg)
 {
 	size_t spare = 4, last = (BLOCKS - 1) * BLOCK_LEN;
@@ -101,7 +105,7 @@ static int parent_copies_some(void *arg)
 
 	if (fill(*(int *)arg, &a, spare))
 		return 100;
-	a.size = last;	/* nobody looks at the block with the hole */
+	a.size = last;	/* the child ignores the block with the hole */
 	pid = reader(&a, go);
 	pages_fill(a.base, last, 2);
 	gate_post(go);
@@ -115,7 +119,7 @@ TEST_F(fork, after_copies_that_fitted)
 	EXPECT_EQ(0, child_run(parent_copies_some, &self->dev));
 }
 
-/* Read first: then the write finds the page mapped, read-only. */
+/* Read the page first: the write then finds it mapped read-only. */
 static int parent_reads_first(void *arg)
 {
 	int go = gate_open();
@@ -126,7 +130,10 @@ static int parent_reads_first(void *arg)
 		return 100;
 	a.size -= BLOCK_LEN;
 	pid = reader(&a, go);
-	/* a page copied: from now on pages of this block are mapped singly */
+	/*
+	 * copy a page: from now on the pages of this block are mapped one by
+	 * one
+	 */
 	byte_write(a.base + OS_PAGE - 1, 0);
 	if (pages_wrong(a.base + OS_PAGE, BLOCK_LEN - OS_PAGE, 1))
 		return 101;
@@ -142,7 +149,7 @@ TEST_F(fork, pages_that_were_mapped_for_reading)
 	EXPECT_EQ(0, child_run(parent_reads_first, &self->dev));
 }
 
-/* Who comes later takes nothing from who was there first. */
+/* A child takes nothing from the parent that was there before it. */
 static int child_writes(void *arg)
 {
 	struct arena a;
@@ -166,7 +173,9 @@ TEST_F(fork, a_child_takes_nothing)
 	EXPECT_EQ(lost, stat_read("Lost"));
 }
 
-/* A sibling is no child: it keeps what it has, whatever a brother needs. */
+/*
+ * A sibling is not a child: it keeps what it has, whatever its sibling needs.
+ */
 static int brothers(void *arg)
 {
 	int go = gate_open(), done = gate_open();
@@ -217,7 +226,7 @@ static void *writes_all_the_time(void *arg)
 	return NULL;
 }
 
-/* Whenever the write comes: also when the child is not yet there. */
+/* The write may come at any time, even before the child is ready. */
 static int writes_beside_forks(void *arg)
 {
 	struct writer w = {};
@@ -247,7 +256,7 @@ TEST_F(fork, a_thread_writes_while_another_forks)
 	EXPECT_EQ(0, child_run(writes_beside_forks, &self->dev));
 }
 
-/* Nor does a grandchild that comes while its grandparent writes. */
+/* The same when a grandchild appears while its grandparent writes. */
 static int writes_beside_a_forking_child(void *arg)
 {
 	int go = gate_open();

@@ -15,10 +15,10 @@ struct race {
 	int dev;
 	int go, full, leave;
 	unsigned int stop;
-	/* the watcher's: what it saw at the most, and how often it looked */
+	/* the watcher's: the most it saw, and how often it looked */
 	long long most;
 	unsigned int looks;
-	/* filled in by all, hence atomically */
+	/* written by all of them, hence atomic */
 	unsigned int blocks;
 };
 
@@ -93,7 +93,7 @@ static int watcher(void *arg)
 	return 0;
 }
 
-/* A look that began after this was called has come to its end. */
+/* Wait until a look that began after this call has ended. */
 static int watcher_looked(struct race *r)
 {
 	unsigned int before = __atomic_load_n(&r->looks, __ATOMIC_ACQUIRE);
@@ -129,7 +129,7 @@ TEST_F(race, never_one_block_more)
 	}
 	__atomic_store_n(&self->r->stop, 1, __ATOMIC_RELAXED);
 	EXPECT_EQ(0, child_wait(watch));
-	/* all of it was seen, and nothing above */
+	/* the watcher saw the whole quota used, and never more */
 	EXPECT_EQ((long long)variant->limit_mb * 1024, self->r->most);
 }
 

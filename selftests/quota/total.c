@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* max_mb: what all arenas of all users may hold together. */
+/* max_mb: how much the arenas of all users may hold together. */
 #include "harness.h"
 #include "filler.h"
 

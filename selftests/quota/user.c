@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* user_mb: what one user's arenas may hold together. */
+/* user_mb: how much one user's arenas may hold together. */
 #include "harness.h"
 #include <sched.h>
 #include <signal.h>
@@ -104,7 +104,7 @@ static int release_and_go_on(void *arg)
 			return 103;
 	if (byte_write_signal(a.base, 1) != SIGBUS)
 		return 104;
-	/* what is there stays usable */
+	/* memory that is there stays usable */
 	return byte_write_signal(a.base + BLOCK_LEN, 2) ? 105 : 0;
 }
 
@@ -197,7 +197,7 @@ static int fork_over_limit(void *arg)
 	if (pid < 0)
 		return 102;
 	if (!pid) {
-		/* reading what is shared needs no quota, writing does */
+		/* reading shared memory needs no quota, writing to it does */
 		if (pages_wrong(a.base, LIMIT_BLOCKS * BLOCK_LEN, 1))
 			_exit(1);
 		for (i = 0; i < LIMIT_BLOCKS; i++)
@@ -273,7 +273,9 @@ static int fill_in_namespace(void *arg)
 	return n;
 }
 
-/* Start it, give it the ids of the namespace, wait until it has what it gets */
+/*
+ * Start it, give it the namespace's ids, wait until it has all that it can get
+ */
 static pid_t subuid_start(struct subuid *s)
 {
 	char path[64], map[64];
@@ -306,7 +308,7 @@ TEST_F(user, ids_of_a_namespace_are_its_owners)
 	ASSERT_LT(0, first);
 	second = subuid_start(&two);
 	ASSERT_LT(0, second);
-	/* nor is anything left for the owner */
+	/* nor is anything left for the owner of the ids */
 	got = child_run(fill_one, &self->dev);
 	gate_post(one.leave);
 	gate_post(two.leave);

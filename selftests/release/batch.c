@@ -103,7 +103,7 @@ TEST_F(batch, ranges_that_end_in_unreadable_memory)
 	r->len = OS_PAGE;
 	pages_fill(self->a.base, self->a.size, 1);
 	EXPECT_ERRNO(EFAULT, arena_release(&self->a, r, 2, NULL));
-	/* nothing but the readable range may be gone */
+	/* only the readable range may be gone */
 	EXPECT_EQ(0, pages_wrong(self->a.base + OS_PAGE,
 				 self->a.size - OS_PAGE, 1));
 }

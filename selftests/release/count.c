@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is released leaves every count of what is resident. */
+/* Released memory is no longer in any count of what is resident. */
 #include "harness.h"
 #include <sys/ioctl.h>
 

@@ -86,7 +86,10 @@ TEST_F(pin_pipe, pages_of_a_block_are_not_reused)
 	EXPECT_EQ(0, bytes_other(self->a.base + at, LEN, 0));
 	EXPECT_EQ(0, bytes_other(self->a.base + BLOCK_LEN, 3 * OS_PAGE, 'o'));
 	EXPECT_EQ(0, bytes_other(self->a.base + at + LEN, OS_PAGE, 'o'));
-	/* zeroed in place or replaced: what comes out is one or the other */
+	/*
+	 * zeroed in place or replaced: the pipe yields the one content or the
+	 * other
+	 */
 	ASSERT_EQ((ssize_t)LEN, read(self->pipe[0], self->buf, LEN));
 	c = self->buf[0];
 	EXPECT_TRUE(c == 0 || c == 'o');

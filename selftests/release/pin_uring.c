@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A registered io_uring buffer whose memory is released: what arrives there
- * later must not show up in anything that was handed out since.
+ * Memory of a registered io_uring buffer is released: what arrives in the
+ * buffer later must not show up in any memory that was handed out since.
  */
 #include "harness.h"
 #include "uring.h"
@@ -78,8 +78,7 @@ TEST_F(pin_uring, nor_later_when_the_worker_has_had_time)
 
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, BLOCK_LEN));
 	/*
-	 * another block, which is not pinned, is taken and zeroed in the
-	 * meantime
+	 * another block, which is not pinned, is released and zeroed meanwhile
 	 */
 	recycled = stat_read("Recycled");
 	ASSERT_EQ(0, arena_punch(&self->a, 2 * BLOCK_LEN, BLOCK_LEN));
@@ -106,7 +105,7 @@ TEST_F(pin_uring, pages_released_beside_live_ones)
 	ASSERT_EQ(0, arena_punch(&self->a, BLOCK_LEN, half));
 	EXPECT_EQ(0, bytes_other(self->at, half, 0));
 	EXPECT_EQ(0, bytes_other(self->at + half, half, 'o'));
-	/* the live half stays together with its registered buffer */
+	/* the half that remains stays connected with its registered buffer */
 	ASSERT_EQ(0, arrive(&self->u, self->pipe, self->at + half, self->buf,
 			    'x'));
 	EXPECT_EQ(0, bytes_other(self->at + half, LEN, 'x'));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Releasing a range: zero inside, untouched outside, for every way to release
- * and for ranges that do and do not match blocks.
+ * Releasing a range leaves zeroes inside and nothing changed outside, for every
+ * way to release and for ranges that do and do not match blocks.
  */
 #include "harness.h"
 

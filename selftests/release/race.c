@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(race)
 	params_reset();
 }
 
-/* Owns every OWNERS-th page: each is either zero or what it wrote last. */
+/* Owns every OWNERS-th page: each holds zeroes or what it wrote last. */
 static void *owner(void *arg)
 {
 	struct member *m = arg;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Releasing a part of a block that a relative shares: no memory is copied for
- * it, and it goes when the relative has gone.
+ * it, and the memory goes when the relative has ended.
  */
 #include "harness.h"
 
@@ -97,7 +97,7 @@ TEST_F(shared, join_makes_blocks_of_it)
 	EXPECT_EQ(0, content_wrong(&self->a));
 }
 
-/* Memory that was released and written again is memory like any other. */
+/* Memory that was released and written again is ordinary memory. */
 TEST_F(shared, written_again)
 {
 	size_t i;
@@ -116,7 +116,10 @@ TEST_F(shared, written_again)
 					 100 * OS_PAGE, 10 * OS_PAGE, 1));
 }
 
-/* Fork after fork, a part each time: layers are few, and memory is bounded. */
+/*
+ * Fork after fork, releasing a part each time: there are few layers, and memory
+ * is bounded.
+ */
 TEST_F(shared, through_many_forks)
 {
 	long long before = stat_read("Resident");
@@ -135,7 +138,7 @@ TEST_F(shared, through_many_forks)
 						 (100 + round) * OS_PAGE,
 						 OS_PAGE));
 	}
-	/* one copy of the arena, and what rounds after it had to copy again */
+	/* one copy of the arena, and what later rounds had to copy again */
 	EXPECT_GE(before + 3 * (long long)self->a.size / 1024,
 		  stat_read("Resident"));
 	for (i = 0; i < BLOCKS; i++)

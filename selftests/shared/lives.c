@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A shared arena lives as long as any process has its file or maps it, in
- * whatever order these end, and no longer.
+ * A shared arena lives as long as any process has its file open or mapped, in
+ * whatever order they end, and no longer.
  */
 #include "peer.h"
 #include <signal.h>
@@ -21,7 +21,7 @@ FIXTURE_SETUP(lives)
 	self->resident = stat_read("Resident");
 }
 
-/* What was there before is all that is left. */
+/* Only what was there before is left. */
 FIXTURE_TEARDOWN(lives)
 {
 	arena_drop(&self->a);
@@ -51,7 +51,7 @@ TEST_F(lives, in_a_mapping_without_a_file)
 	close(self->a.fd);
 	self->a.fd = -1;
 	pages_fill(self->a.base, self->a.size, 1);
-	/* a part that goes is not given back */
+	/* unmapping a part releases nothing */
 	ASSERT_EQ(0, munmap(self->a.base, BLOCK_LEN));
 	EXPECT_EQ(self->resident + KB, stat_read("Resident"));
 	EXPECT_EQ(0, pages_wrong(self->a.base + BLOCK_LEN,
@@ -129,7 +129,7 @@ TEST_F(lives, on_when_its_maker_dies)
 	p = self->a.base;
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	EXPECT_EQ(256 + SIGKILL, child_wait(pid));
-	/* all that can be done with it can be done without its maker */
+	/* everything works without its maker */
 	EXPECT_EQ(0, pages_wrong(p, self->a.size / 2, 1));
 	pages_fill(p, self->a.size, 2);
 	ASSERT_EQ(0, arena_punch(&self->a, 0, BLOCK_LEN + OS_PAGE));
@@ -153,7 +153,10 @@ TEST_F(lives, on_when_its_maker_dies)
 	close(sv[1]);
 }
 
-/* Every order in which four processes can go, each time with another last. */
+/*
+ * Every order in which four processes can end, so that each is the last one in
+ * some.
+ */
 TEST_F(lives, whoever_goes_first)
 {
 	static const int orders[][4] = {
@@ -180,7 +183,7 @@ TEST_F(lives, whoever_goes_first)
 			}
 			gate_wait(done);
 		}
-		/* the maker before all of them */
+		/* the maker ends first */
 		arena_drop(&self->a);
 		for (i = 0; i < 4; i++) {
 			EXPECT_EQ(self->resident + KB, stat_read("Resident"));

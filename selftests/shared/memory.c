@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A shared arena is one memory: for its maker, for processes that got its file
- * or were forked, and at each address it is mapped at.
+ * or were forked, and at each address where it is mapped.
  */
 #include "peer.h"
 #include <linux/futex.h>
@@ -76,7 +76,7 @@ TEST_F(memory, at_each_address)
 		byte_write(p[i] + 100, (char)(i + 10));
 		byte_write(p[i] + BLOCK_LEN + 100, (char)(i + 20));
 	}
-	/* one that no block can be mapped at */
+	/* an address where no block can be mapped */
 	whole = mmap(self->a.base - 64 * BLOCK_LEN + OS_PAGE, self->a.size,
 		     PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, self->a.fd,
 		     0);
@@ -108,7 +108,7 @@ TEST_F(memory, of_who_was_forked)
 	if (!pid) {
 		size_t wrong = pages_wrong(self->a.base, self->a.size / 2, 1);
 
-		/* what was there, what was not, and what comes later */
+		/* what was there, what was not, and what is added later */
 		pages_fill(self->a.base, self->a.size, 2);
 		gate_post(ready);
 		gate_wait(go);
@@ -136,7 +136,7 @@ static int sees_releases(struct arena *a, int sock)
 	pages_fill(a->base, a->size, 1);
 	if (say(sock, 'f') || hear(sock) != 'r')
 		return 2;
-	/* a block, and a page of another */
+	/* a block, and a page of another one */
 	if (bytes_other(a->base, BLOCK_LEN, 0) ||
 	    bytes_other(a->base + BLOCK_LEN, OS_PAGE, 0) ||
 	    pages_wrong(a->base + BLOCK_LEN + OS_PAGE,
@@ -148,7 +148,7 @@ static int sees_releases(struct arena *a, int sock)
 	if (pages_wrong(a->base, 2 * BLOCK_LEN, 2))
 		return 5;
 	pages_fill(a->base, 2 * BLOCK_LEN, 3);
-	/* and now it is this process that takes away */
+	/* and now this process is the one that releases */
 	return arena_punch(a, 2 * BLOCK_LEN, BLOCK_LEN) || say(sock, 'e') ?
 	       6 : 0;
 }
@@ -167,7 +167,7 @@ TEST_F(memory, release_and_join_are_for_all)
 	ASSERT_EQ(0, say(self->peer.sock, 'r'));
 	ASSERT_EQ('w', hear(self->peer.sock));
 	EXPECT_EQ(0, pages_wrong(p, 2 * BLOCK_LEN, 2));
-	/* it has not been joined, although it is full */
+	/* not joined by upkeep, although it is full */
 	EXPECT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));
 	ASSERT_EQ(0, arena_join(&self->a, 0, self->a.size, &join));
 	EXPECT_EQ(1, join.joined);
@@ -195,7 +195,9 @@ static int waits(struct arena *a, int sock)
 	return 0;
 }
 
-/* A key is made of inode and offset: neither changes when the page does. */
+/*
+ * The key consists of inode and offset, and neither changes when the page does.
+ */
 TEST_F(memory, futexes_wake_across_processes_and_joins)
 {
 	char *word, *other;
@@ -209,9 +211,9 @@ TEST_F(memory, futexes_wake_across_processes_and_joins)
 	word = (char *)mine + 64;
 	other = (char *)mine + 128;
 	ASSERT_EQ(0, fd_send(self->peer.sock, self->a.fd));
-	/* it waits when it can be moved to another word of the page */
+	/* if it can be requeued to another word of the page, it is waiting */
 	ASSERT_EQ(1, wait_for(futex(word, FUTEX_REQUEUE, 0, 1, other), 1));
-	/* the block it was found in goes, twice */
+	/* the block that held the word is released, twice */
 	byte_write(self->a.base + OS_PAGE, 1);
 	ASSERT_EQ(0, arena_punch(&self->a, OS_PAGE, OS_PAGE));
 	ASSERT_EQ(1, arena_count(&self->a, HUGEARENA_BLOCK_SPLIT));

@@ -68,7 +68,7 @@ static size_t touch_until_sigbus(struct arena *a)
 	return i;
 }
 
-/* The superuser touches, who may pass a limit of his own. */
+/* The toucher is the superuser, who may exceed a limit of his own. */
 TEST_F(pays, quota_of_the_maker)
 {
 	struct maker m = { .dev = self->dev, .sock = self->sv[1] };
@@ -84,14 +84,14 @@ TEST_F(pays, quota_of_the_maker)
 	ASSERT_LE(0, a.fd);
 	ASSERT_EQ(0, peer_map(&a, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(LIMIT_BLOCKS, touch_until_sigbus(&a));
-	/* not by reading, nor by asking beforehand */
+	/* reading gets it no memory, and neither does populating */
 	EXPECT_EQ(SIGBUS, byte_read_signal(a.base + LIMIT_BLOCKS * BLOCK_LEN));
 	EXPECT_NE(0, madvise(a.base, a.size, MADV_POPULATE_WRITE));
 	ASSERT_EQ(0, ioctl(self->dev, HUGEARENA_IOC_INFO, &info[1]));
 	EXPECT_EQ(info[0].user_bytes, info[1].user_bytes);
 	ASSERT_EQ(0, say(self->sv[0], 'l'));
 	EXPECT_EQ(0, child_wait(pid));
-	/* nor when the maker is gone */
+	/* not even when the maker is gone */
 	EXPECT_EQ(SIGBUS, byte_write_signal(a.base + LIMIT_BLOCKS * BLOCK_LEN,
 					    1));
 	ASSERT_EQ(0, arena_punch(&a, 0, BLOCK_LEN));
@@ -107,7 +107,7 @@ static int others_touch(void *arg)
 	return touch_until_sigbus(a);
 }
 
-/* Two that touch at once get no more than one. */
+/* Two processes that touch at the same time get no more than one would. */
 TEST_F(pays, quota_once_for_many_processes)
 {
 	struct maker m = { .dev = self->dev, .sock = self->sv[1] };
@@ -138,7 +138,9 @@ struct toucher {
 	struct arena *a;
 };
 
-/* How many blocks the group pays for, when half of the arena is touched in it. */
+/*
+ * How many blocks the group pays for when half of the arena is touched in it.
+ */
 static int touches_in_group(void *arg)
 {
 	struct toucher *t = arg;
@@ -158,16 +160,16 @@ TEST_F(pays, memory_cgroup_of_who_touches)
 	struct toucher t;
 	struct arena a;
 
-	/* with a reserve, others' memory would be waiting for it */
+	/* a reserve would hold memory charged to others */
 	ASSERT_EQ(0, param_write("reserve_max", 8));
 	ASSERT_EQ(0, memcg_make(&self->cg, "shared"));
 	ASSERT_EQ(0, shared_make(&a, BLOCKS));
 	t.cg = &self->cg;
 	t.a = &a;
 	EXPECT_EQ(BLOCKS / 2, child_run(touches_in_group, &t));
-	/* what is there is there: the second one pays nothing */
+	/* the memory exists already: the second group pays nothing */
 	EXPECT_EQ(0, child_run(touches_in_group, &t));
-	/* and what was given back is not kept for the next one */
+	/* and released memory is not kept for the next group */
 	ASSERT_EQ(0, arena_punch(&a, 0, a.size));
 	EXPECT_EQ(BLOCKS / 2, child_run(touches_in_group, &t));
 	ASSERT_EQ(0, arena_stat(&a, &st));

@@ -24,7 +24,10 @@ struct peer {
 	int (*fn)(struct arena *a, int sock);
 };
 
-/* Map what came, all of it, where the kernel likes; 0, or -1 and errno. */
+/*
+ * Map the file that was received, all of it, at any address; 0, or -1 and
+ * errno.
+ */
 static inline int peer_map(struct arena *a, int prot)
 {
 	struct stat st;
@@ -47,7 +50,7 @@ static inline int peer_main(void *arg)
 	return p->fn(&a, p->sock);
 }
 
-/* To be called before the arena is made: fork() shall inherit none of it. */
+/* To be called before the arena is made, so that fork() inherits none of it. */
 static inline int peer_start(struct peer *p, int (*fn)(struct arena *a,
 						       int sock))
 {
@@ -63,13 +66,13 @@ static inline int peer_start(struct peer *p, int (*fn)(struct arena *a,
 	return p->pid < 0 ? -1 : 0;
 }
 
-/* One word, to whom it may concern; and the other side of it. */
+/* Send one word to the other side, and receive it there. */
 static inline int say(int sock, char word)
 {
 	return send(sock, &word, 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-/* The word that came, or -1 when the other process is gone. */
+/* The word that was received, or -1 when the other process is gone. */
 static inline int hear(int sock)
 {
 	char word;
@@ -77,7 +80,7 @@ static inline int hear(int sock)
 	return recv(sock, &word, 1, 0) == 1 ? word : -1;
 }
 
-/* Make an arena of @blocks blocks that is shared, and map it. */
+/* Make a shared arena of @blocks blocks, and map it. */
 static inline int shared_make(struct arena *a, size_t blocks)
 {
 	return arena_make_kind(a, blocks, HUGEARENA_KIND_BLOCKS,

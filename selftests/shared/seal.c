@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HUGEARENA_IOC_SEAL: no more mappings, or none that write. */
+/* HUGEARENA_IOC_SEAL: no more mappings, or no writable ones. */
 #include "peer.h"
 
 #define BLOCKS	4
@@ -53,7 +53,7 @@ TEST_F(seal, against_more_mappings)
 	EXPECT_EQ(1, refused(self->a.fd, PROT_NONE));
 	ASSERT_EQ(0, fd_send(self->peer.sock, self->a.fd));
 	EXPECT_EQ(0, child_wait(self->peer.pid));
-	/* what is mapped stays, also in a child, and can be cut */
+	/* existing mappings stay, also in a child, and can be cut */
 	pages_fill(self->a.base, self->a.size, 1);
 	pid = child_fork();
 	ASSERT_LE(0, pid);
@@ -109,16 +109,16 @@ TEST_F(seal, against_more_writers)
 	EXPECT_EQ(1, refused(self->a.fd, RW));
 	ASSERT_EQ(0, fd_send(self->peer.sock, self->a.fd));
 	ASSERT_EQ('r', hear(self->peer.sock));
-	/* the maker has its mapping from before */
+	/* the maker has its mapping from before the seal */
 	pages_fill(self->a.base, self->a.size, 2);
 	ASSERT_EQ(0, say(self->peer.sock, 'w'));
 	EXPECT_EQ(0, child_wait(self->peer.pid));
-	/* and is still the one to give memory back */
+	/* and is still the only one that may release memory */
 	ASSERT_EQ(0, arena_punch(&self->a, 0, BLOCK_LEN));
 	EXPECT_EQ(0, bytes_other(self->a.base, BLOCK_LEN, 0));
 }
 
-/* A child is not the maker, though it has all that the maker had. */
+/* A child is not the maker, although it has everything that the maker had. */
 TEST_F(seal, is_the_makers)
 {
 	pid_t pid;

@@ -17,7 +17,7 @@
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t align, size_t size);
 
-/* The compiler must not know what is asked for, nor drop the call. */
+/* Hidden from the compiler, which would know the size or drop the call. */
 static volatile size_t zero;
 static void *volatile sink;
 
@@ -137,7 +137,10 @@ TEST(bad_alignment_is_refused)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-/* POSIX lets errno alone; glibc sets it where memory is short, and so do we. */
+/*
+ * POSIX leaves errno unspecified; glibc sets it where memory is short, and so
+ * do we.
+ */
 TEST(posix_memalign_failure_sets_no_pointer)
 {
 	void *const before = (void *)&zero;
@@ -257,7 +260,7 @@ TEST(realloc_keeps_contents)
 	free(p);
 }
 
-/* An array that is now longer and now shorter than what classes serve. */
+/* An array whose size crosses that of the largest class back and forth. */
 TEST(realloc_about_the_largest_class)
 {
 	char *p = malloc(34000), *q;
@@ -274,8 +277,8 @@ TEST(realloc_about_the_largest_class)
 		memset(p, 7, 33000);
 	}
 	/*
-	 * Much less is an object of a class again, or, if a profile picks it as
-	 * a sample, a span of one page.
+	 * A much smaller array is an object of a class again or, if a profile
+	 * picks it as a sample, a span of one page.
 	 */
 	q = realloc(p, 1000);
 	EXPECT_GE(8192, malloc_usable_size(q));
@@ -314,7 +317,7 @@ static bool is_zero(const unsigned char *p, size_t n)
 	return true;
 }
 
-/* Of memory that was written, and of memory that never was. */
+/* For memory that was written, and for memory that never was. */
 TEST(calloc_is_zero)
 {
 	size_t size;
@@ -353,7 +356,7 @@ TEST(calloc_is_zero_after_resizing)
 	}
 }
 
-/* All of what malloc_usable_size() says may be written. */
+/* Everything that malloc_usable_size() reports may be written. */
 TEST(usable_size_is_usable)
 {
 	unsigned char *a[500], *b[500];
@@ -383,7 +386,7 @@ TEST(mallopt_knows_its_parameters)
 	EXPECT_EQ(0, mallopt(12345, 1));
 }
 
-/* The address space that this process has, in bytes. */
+/* How much address space this process has, in bytes. */
 static size_t vm_size(void)
 {
 	size_t pages = 0;
@@ -396,9 +399,9 @@ static size_t vm_size(void)
 }
 
 /*
- * What is in use rises by what is allocated and falls with it; what is free rises
- * by what was freed; the heap is as large as all that, and what the process has
- * mapped is not less.
+ * The bytes in use rise by what is allocated and fall again with it; the free
+ * bytes rise by what was freed; the heap is as large as both together, and what
+ * the process has mapped is no less.
  */
 TEST(mallinfo_counts)
 {
@@ -473,12 +476,15 @@ TEST(trim_gives_memory_back)
 	for (i = 0; i < N; i++)
 		free(p[i]);
 	malloc_trim(0);
-	/* what describes the spans stays; a profile makes many of them */
+	/* the records of the spans stay; a profile makes many of them */
 	EXPECT_GE(before + (full - before) / 8, resident_kb());
 	free(p);
 }
 
-/* A page that was locked and freed so keeps its block, and no other, resident. */
+/*
+ * A page that was locked and then freed keeps its own block resident, and no
+ * other.
+ */
 TEST(locked_page_holds_one_block)
 {
 	enum { N = 12, LEN = 16 << 20 };

@@ -3,8 +3,8 @@
  * abi_sizes: every size at which something changes, many objects of each, and
  * every byte checked.
  *
- * The bounds are those of the classes, as shim_ctl() tells them, and a byte
- * more and less; the last class, and the first size beyond it.
+ * The sizes are the bounds of the classes, as shim_ctl() reports them, with a
+ * byte more and a byte less; the last class, and the first size beyond it.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -99,7 +99,10 @@ FIXTURE_TEARDOWN(sizes)
 {
 }
 
-/* What a size gets is its class, or whole pages: no more, and no less. */
+/*
+ * An object's usable size is that of its class, or whole pages: no more, no
+ * less.
+ */
 TEST_F(sizes, usable_is_the_class)
 {
 	unsigned int i, cls = 0;
@@ -153,7 +156,7 @@ static void *aligned(unsigned int how, size_t align, size_t size)
 	return posix_memalign(&p, align, size) ? NULL : p;
 }
 
-/* Many at a time: one would be aligned by chance. */
+/* Many at a time, since a single one could be aligned by chance. */
 TEST_F(sizes, many_of_every_alignment)
 {
 	unsigned char *p[MANY];
@@ -183,7 +186,7 @@ TEST_F(sizes, many_of_every_alignment)
 	}
 }
 
-/* memalign() rounds up what is no alignment. */
+/* memalign() rounds up what is not a valid alignment. */
 TEST_F(sizes, many_of_no_alignment)
 {
 	static const size_t odd[] = {
@@ -210,7 +213,7 @@ TEST_F(sizes, many_of_no_alignment)
 	}
 }
 
-/* From all that an object has, to more and to less of every kind. */
+/* From the whole usable size to larger and smaller ones of every kind. */
 TEST_F(sizes, realloc_from_all_that_is_usable)
 {
 	static const size_t large[] = {
@@ -229,7 +232,9 @@ TEST_F(sizes, realloc_from_all_that_is_usable)
 		for (k = 0; k < ARRAY_SIZE(to); k++) {
 			p = malloc(from[i]);
 			ASSERT_NE(NULL, p);
-			/* so that it cannot always grow where it is */
+			/*
+			 * an obstacle, so that it cannot always grow in place
+			 */
 			wall = malloc(from[i]);
 			have = malloc_usable_size(p);
 			fill(p, i, have);
@@ -250,7 +255,7 @@ TEST_F(sizes, realloc_from_all_that_is_usable)
 				TH_LOG("from %zu (%zu) to %zu", from[i], have,
 				       to[k]);
 			}
-			/* all of the new size may be written */
+			/* the whole new size may be written */
 			memset(p, 0x5a, malloc_usable_size(p));
 			ASSERT_EQ(from[i], filled(wall, k, from[i]));
 			free(p);
@@ -259,14 +264,17 @@ TEST_F(sizes, realloc_from_all_that_is_usable)
 	}
 }
 
-/* An array that moved to grow has room to grow on, and keeps it as it does. */
+/*
+ * An array that had to move to grow gets room to grow on, and keeps it as it
+ * grows.
+ */
 TEST_F(sizes, room_to_grow_stays)
 {
 	char *p[16];
 	size_t have;
 	int i, moved = 0;
 
-	/* mostly one behind the other, where they cannot grow in place */
+	/* mostly one after the other, where they cannot grow in place */
 	for (i = 0; i < 16; i++) {
 		p[i] = malloc(100000);
 		ASSERT_NE(NULL, p[i]);
@@ -284,7 +292,7 @@ TEST_F(sizes, room_to_grow_stays)
 		p[i] = realloc(p[i], 112000);
 		EXPECT_EQ(was, p[i]);
 		EXPECT_EQ(have, malloc_usable_size(p[i]));
-		/* an eighth more than was asked for */
+		/* an eighth more than was requested */
 		p[i] = realloc(p[i], 120000);
 		EXPECT_EQ(was, p[i]);
 		EXPECT_EQ(have, malloc_usable_size(p[i]));
@@ -294,7 +302,7 @@ TEST_F(sizes, room_to_grow_stays)
 		free(p[i]);
 }
 
-/* Of memory that was full of something else. */
+/* In memory that was full of something else. */
 TEST_F(sizes, calloc_is_zero_in_every_byte)
 {
 	unsigned char *p[16];
@@ -328,7 +336,9 @@ TEST_F(sizes, calloc_is_zero_in_every_byte)
 	}
 }
 
-/* Free memory that nothing else takes back: more than 1, less than 4 MiB. */
+/*
+ * Make free memory that nothing else takes back: more than 1 MiB, less than 4.
+ */
 static void free_some(void)
 {
 	char *p = malloc(3 * MIB);
@@ -347,7 +357,7 @@ TEST_F(sizes, trim_tells_whether_it_gave_anything)
 	EXPECT_EQ(1, malloc_trim(0));
 	EXPECT_EQ(0, number("heap.free"));
 	EXPECT_EQ(0, malloc_trim(0));
-	/* what may stay stays */
+	/* what the pad allows to stay does stay */
 	free_some();
 	had = number("heap.free");
 	EXPECT_EQ(0, malloc_trim(had));
@@ -355,7 +365,7 @@ TEST_F(sizes, trim_tells_whether_it_gave_anything)
 	EXPECT_EQ(1, malloc_trim(MIB));
 	EXPECT_GE(MIB, number("heap.free"));
 	EXPECT_EQ(0, malloc_trim(MIB));
-	/* and an empty cache counts: objects that nobody has */
+	/* the caches count, too: their objects belong to nobody */
 	malloc_trim(0);
 	free(malloc(100));
 	malloc_trim(0);
@@ -363,7 +373,7 @@ TEST_F(sizes, trim_tells_whether_it_gave_anything)
 	EXPECT_EQ(0, number("large.kept"));
 }
 
-/* What the kernel has taken back does not come back by itself. */
+/* Memory that the kernel has taken back does not return by itself. */
 TEST_F(sizes, trim_is_exact)
 {
 	uint64_t released = number("heap.released"), resident;

@@ -78,7 +78,7 @@ static void *no_sample(size_t size)
 	return p;
 }
 
-/* From a class to the next and back: what is added, and less adds nothing. */
+/* From one class to the next and back: the growth counts, a cut does not. */
 TEST(realloc_counts_what_it_adds)
 {
 	unsigned int up = 0, down = 0;

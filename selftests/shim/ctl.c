@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * ctl: shim_ctl(), and the options that come by the environment.
- */
+/* ctl: shim_ctl(), and the options that the environment sets. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -82,7 +80,7 @@ TEST(numbers_add_up)
 	returned = number("heap.returned");
 	free(p);
 	EXPECT_GT(before + (1 << 20), number("allocated"));
-	/* what was in use is returned now, and nothing of it has gone elsewhere */
+	/* what was in use is returned now, and was not lost elsewhere */
 	EXPECT_EQ(0, set("trim", 0));
 	EXPECT_EQ(mapped, number("heap.mapped"));
 	EXPECT_LE(returned + (50 << 20), number("heap.returned"));
@@ -146,7 +144,9 @@ TEST(bad_calls_fail)
 	EXPECT_LT(sizeof(c), len);
 }
 
-/* A text fits where there is room for it and its end, and nowhere else. */
+/*
+ * A text fits where there is room for it and its terminator, and nowhere else.
+ */
 TEST(room_for_a_text)
 {
 	char text[64];
@@ -180,8 +180,8 @@ TEST(settings_are_kept)
 }
 
 /*
- * Allocate and free until the limit in force, which these calls check, is
- * @want.
+ * Allocate and free, since these calls check the limit, until @want is in
+ * force.
  */
 static bool in_force(uint64_t want)
 {
@@ -208,7 +208,7 @@ static bool keeps_buffers(void)
 	return number("large.kept");
 }
 
-/* Beyond its limit the heap keeps nothing that nobody has. */
+/* Beyond its limit the heap keeps no free memory. */
 TEST(a_limit_acts)
 {
 	uint64_t set_before = number("limit"), old = number("heap.limit");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * detect: what is reported of pointers that are no objects, and that the process
- * is aborted; that nothing is said of a program that does no wrong.
+ * detect: what is reported about pointers that are no objects; that the process
+ * is aborted; and that nothing is reported of a correct program.
  */
 #include "patience.h"
 #include "victim.h"
@@ -60,7 +60,7 @@ FIXTURE_VARIANT_ADD(misuse, double_third_locked) {
 	.said = "was freed before (double free); size class 7,",
 };
 
-/* When the process ends, if not before. */
+/* At the latest when the process ends. */
 MISUSE(double_third, "was freed before (double free); size class 7,")
 MISUSE(double_twentieth, "was freed before (double free); size class 2,")
 MISUSE(interior_unflushed, "points into an object, not to its first byte; size")
@@ -93,7 +93,9 @@ TEST_F(misuse, is_reported_and_aborts)
 	EXPECT_NE(NULL, strstr(self->v.said, variant->said)) {
 		TH_LOG("said: %s", self->v.said);
 	}
-	/* a backtrace: a line for each frame, with its address in brackets */
+	/*
+	 * the backtrace: one line for each frame, with its address in brackets
+	 */
 	EXPECT_NE(NULL, strstr(self->v.said, "[0x"));
 	EXPECT_EQ(NULL, strstr(self->v.said, "alive"));
 }

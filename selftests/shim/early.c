@@ -39,7 +39,7 @@ static bool is_kept(char **p)
 	return true;
 }
 
-/* Before any constructor, libc's own included. */
+/* Before any constructor, even libc's own. */
 static void preinit(void)
 {
 	keep(kept[0]);

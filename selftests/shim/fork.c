@@ -40,7 +40,7 @@ static bool child_is_fine(pid_t pid)
 	return status == 0;
 }
 
-/* What a child does: every layer, and its parent's objects. */
+/* The child's work: use every layer, and its parent's objects. */
 static void child_work(struct load *l)
 {
 	struct load mine = { .max = 100000 };
@@ -103,7 +103,10 @@ TEST(child_owns_a_copy)
 	EXPECT_EQ(0, l.bad);
 }
 
-/* Handlers registered after ours may allocate: ours lock later. */
+/*
+ * A handler that was registered after ours may allocate: ours takes the locks
+ * later.
+ */
 static unsigned int handled;
 
 static void handler(void)
@@ -158,8 +161,8 @@ static void *trimmer(void *stop)
 }
 
 /*
- * A copy of the process that no handler prepared: it allocates, or says that it
- * cannot, but it never waits for a thread that it has not.
+ * A copy of the process that no fork handler prepared: it allocates, or reports
+ * that it cannot, but it never waits for a thread that it does not have.
  */
 TEST_F_TIMEOUT(many, raw_clones, 7200)
 {
@@ -220,7 +223,7 @@ TEST(spawn_while_threads_allocate)
 	EXPECT_EQ(0, l.bad);
 }
 
-/* A child on the parent's memory, the parent waiting. */
+/* A child that runs on the parent's memory while the parent waits. */
 TEST(vfork_child_may_allocate)
 {
 	unsigned int i;
@@ -244,7 +247,7 @@ static int clone_main(void *data)
 	return 0;
 }
 
-/* A thread glibc knows nothing of: it has no sequences of its own. */
+/* A thread that glibc knows nothing of, and that has no sequences. */
 TEST(bare_clone_shares_the_heap)
 {
 	struct load l = { .max = 3000 };

@@ -3,9 +3,9 @@
  * fork_held: fork() while something is held that another thread waits for.
  *
  * Streams that allocate while they are flushed, a signal handler that forks in
- * the middle of malloc(), handlers of fork() that are older than the first
- * allocation.  None may hang; the harness stops what does.  FORKS=n changes how
- * often.
+ * the middle of malloc(), fork() handlers that are older than the first
+ * allocation.  None of them may hang; the harness ends one that does.  FORKS=n
+ * changes how often.
  */
 #include <errno.h>
 #include <signal.h>
@@ -87,7 +87,7 @@ TEST(handlers_older_than_the_first_allocation)
 static volatile bool stop;
 static unsigned long flushes, lines;
 
-/* What a stream of an application may do when it is written to. */
+/* What an application's stream may do when it is written to. */
 static ssize_t write_allocates(void *cookie, const char *buf, size_t n)
 {
 	void *p[32];
@@ -174,7 +174,7 @@ TEST(streams_flush_and_allocate)
 
 static volatile sig_atomic_t handled, is_child, failed;
 
-/* Every second child goes back to what it interrupted. */
+/* Every second child returns to the code it interrupted. */
 static void fork_in_handler(int sig)
 {
 	pid_t pid;
@@ -194,7 +194,7 @@ static void fork_in_handler(int sig)
 	handled++;
 }
 
-/* Interrupted at every place, the lock held or not. */
+/* Interrupted at any place, with or without the lock held. */
 static void work_and_be_interrupted(struct load *l, unsigned int n)
 {
 	struct itimerval often = { { 0, 700 }, { 0, 700 } }, never = { 0 };

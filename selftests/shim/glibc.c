@@ -34,7 +34,7 @@ void *__libc_memalign(size_t align, size_t size);
 void *__libc_valloc(size_t size);
 void *__libc_pvalloc(size_t size);
 
-static volatile size_t zero;	/* the compiler must not know what is asked for */
+static volatile size_t zero;	/* hide the size from the compiler */
 
 /* tst-malloc-thread-fail: threads run out of memory in every function. */
 static void *run_out(void *arg)
@@ -108,7 +108,9 @@ TEST(threads_run_out_of_memory)
 
 	for (i = 0; i < 8; i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run_out, bad + i));
-	/* with their stacks made, what the program has is too much */
+	/*
+	 * the stacks are made: what the program uses now is already the limit
+	 */
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
 	for (i = 0; i < 8; i++)
 		pthread_join(thread[i], NULL);
@@ -132,7 +134,7 @@ TEST(free_at_the_limit_of_mappings)
 		big[i][0] = 1;
 		big[i][16 * MIB - 1] = 1;
 	}
-	/* pages of a file by turns do not join */
+	/* every other page is of a file, so that neighbours do not join */
 	for (i = 0; i < 70000; i++)
 		if (mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) ==
 		    MAP_FAILED)
@@ -156,7 +158,7 @@ TEST(free_at_the_limit_of_mappings)
 	EXPECT_NE(NULL, malloc(1000));
 }
 
-/* tst-malloc-tcache-leak: what a thread had cached is not lost with it. */
+/* tst-malloc-tcache-leak: what a thread had cached is not lost when it ends. */
 static void *short_life(void *arg)
 {
 	void *volatile p = malloc(32);
@@ -185,7 +187,7 @@ TEST(threads_leave_nothing_behind)
 		ASSERT_EQ(0, pthread_join(t, &p));
 		free(p);
 	}
-	/* less than one object of each ten threads' */
+	/* less than one object for every ten threads */
 	EXPECT_GT(before + 3000 * 32 / 10, mallinfo2().uordblks);
 }
 
@@ -207,7 +209,7 @@ TEST(small_objects_are_counted)
 		free(p[i]);
 }
 
-/* What is wider than an int is as much as an int can say, not a part of it. */
+/* A value wider than an int is reported as the largest int, not truncated. */
 TEST(narrow_fields_end_where_they_are_full)
 {
 	const size_t len = (size_t)5 << 30;	/* 1 GiB, of 32 bits */
@@ -216,7 +218,7 @@ TEST(narrow_fields_end_where_they_are_full)
 	char *p = malloc(len);
 
 	ASSERT_NE(NULL, p);
-	/* never touched, so that it costs addresses only */
+	/* never touched, so that it costs only address space */
 	wide = mallinfo2();
 	EXPECT_LE(len, wide.uordblks);
 #pragma GCC diagnostic push
@@ -228,7 +230,7 @@ TEST(narrow_fields_end_where_they_are_full)
 	free(p);
 }
 
-/* tst-malloc_info: called while threads have memory, and when they are gone. */
+/* tst-malloc_info: called while threads have memory, and after they ended. */
 static pthread_barrier_t barrier;
 
 static void *hold(void *arg)
@@ -286,8 +288,8 @@ TEST(info_while_threads_allocate)
 }
 
 /*
- * tst-malloc-stats-cancellation: a thread that is to be cancelled says all of
- * it, in the form that programs know.
+ * tst-malloc-stats-cancellation: a thread that is to be cancelled prints all of
+ * it, in the form that programs parse.
  */
 static void *say_stats(void *arg)
 {
@@ -346,7 +348,7 @@ TEST(stats_of_a_cancelled_thread)
 		}
 }
 
-/* tst-mallopt: each parameter is known. */
+/* tst-mallopt: every parameter is accepted. */
 TEST(parameters_are_known)
 {
 	EXPECT_EQ(1, mallopt(M_CHECK_ACTION, 1));
@@ -358,7 +360,10 @@ TEST(parameters_are_known)
 	EXPECT_EQ(1, mallopt(M_TRIM_THRESHOLD, -1));
 }
 
-/* tst-obstack: objects cut from chunks of ours are as aligned as asked for. */
+/*
+ * tst-obstack: objects cut from our chunks have the alignment that was asked
+ * for.
+ */
 TEST(obstacks)
 {
 	struct obstack obs;
@@ -379,7 +384,7 @@ TEST(obstacks)
 	}
 }
 
-/* tst-trim1: trimmed between, before and after, what lives stays as it is. */
+/* tst-trim1: live objects stay intact when the heap is trimmed at any time. */
 TEST(trim_among_objects)
 {
 	enum { N = 10000 };
@@ -434,7 +439,9 @@ TEST(sizes_that_change)
 	}
 }
 
-/* tst-malloc-backtrace: a report of misuse ends, whatever it needs. */
+/*
+ * tst-malloc-backtrace: a report of misuse comes to its end, whatever it needs.
+ */
 TEST(a_report_ends)
 {
 	int status, fd;
@@ -454,7 +461,7 @@ TEST(a_report_ends)
 	EXPECT_EQ(SIGABRT, WTERMSIG(status));
 }
 
-/* glibc's other names are ours as well: one heap. */
+/* glibc's other names are ours, too: there is one heap. */
 TEST(other_names)
 {
 	void *p = __libc_malloc(100);
@@ -481,7 +488,7 @@ TEST(other_names)
 	__libc_free(p);
 }
 
-/* What the kernel gives to mmap(MAP_NORESERVE), malloc() can have as well. */
+/* malloc() can give what the kernel gives to mmap(MAP_NORESERVE). */
 TEST(more_than_a_terabyte)
 {
 	size_t shift, n;
@@ -503,7 +510,7 @@ TEST(more_than_a_terabyte)
 		EXPECT_LE(n, malloc_usable_size(q));
 		free(q);
 	}
-	/* or this machine tells nothing */
+	/* otherwise this machine proves nothing */
 	EXPECT_LT(32, shift + zero);
 }
 

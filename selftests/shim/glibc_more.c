@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * glibc_more: the second half of glibc.c: what glibc's tests say of freed memory, of
- * threads that end, and of signals.  Documentation/testing.rst has the list of
+ * glibc_more: the second half of glibc.c: what glibc's tests ask of freed
+ * memory, of threads that end, and of signals.  Documentation/testing.rst lists
  * glibc's tests and where the behaviour of each is tested here.
  */
 #include <errno.h>
@@ -16,7 +16,10 @@
 
 #include "patience.h"
 
-/* tst-tcfree3: what freed memory holds says nothing of an object that holds it. */
+/*
+ * tst-tcfree3: the content of freed memory does not influence an object that
+ * contains it.
+ */
 TEST(a_copy_of_freed_memory_is_no_freed_object)
 {
 	static const size_t sizes[] = { 16, 32, 100, 1000, 5000, 130000 };
@@ -33,7 +36,7 @@ TEST(a_copy_of_freed_memory_is_no_freed_object)
 			ASSERT_NE(NULL, b);
 			memset(b, 0xff, sizes[k]);
 			free(a);
-			/* whatever it has now that it is free */
+			/* whatever it contains now that it is free */
 			memcpy(was, a, n);
 			memcpy(b, was, n < sizes[k] ? n : sizes[k]);
 			free(b);
@@ -41,8 +44,8 @@ TEST(a_copy_of_freed_memory_is_no_freed_object)
 }
 
 /*
- * tst-safe-linking: a program that writes where it has freed cannot have malloc()
- * return an address of its choice.  What is free here holds nothing of ours.
+ * tst-safe-linking: a program that writes to freed memory cannot make malloc()
+ * return an address of its choice.  Free memory contains nothing that we use.
  */
 TEST(what_is_written_after_free_leads_nowhere)
 {
@@ -69,7 +72,7 @@ TEST(what_is_written_after_free_leads_nowhere)
 				     sizeof(victim));
 			memset(q[i], 0x5a, size);
 		}
-		/* no object was handed out that somebody has */
+		/* no object in use was handed out again */
 		for (i = 1; i < N; i += 2)
 			p[i][0] = i;
 		for (i = 0; i < N; i++)
@@ -86,8 +89,8 @@ TEST(what_is_written_after_free_leads_nowhere)
 }
 
 /*
- * tst-malloc-thread-exit: threads whose first call and whose end are while others
- * allocate for the first time and end.
+ * tst-malloc-thread-exit: threads make their first call, and end, while others
+ * do the same.
  */
 #define TURNS	4
 
@@ -148,8 +151,9 @@ TEST(threads_end_while_others_begin)
 }
 
 /*
- * tst-mallocfork3: signals from other threads whose handler makes a child without
- * handlers of fork, in the midst of malloc(), free() and other such children.
+ * tst-mallocfork3: signals from other threads whose handler makes a child,
+ * without fork handlers, in the midst of malloc(), free() and other such
+ * children.
  */
 #define SENDERS	3
 
@@ -218,7 +222,7 @@ TEST(signals_make_children_in_malloc)
 		free(p[i]);
 }
 
-/* tst-malloc-too-large: and what was there before stays usable. */
+/* tst-malloc-too-large: a refused request leaves existing objects usable. */
 TEST(far_too_much)
 {
 	size_t past[] = { (size_t)PTRDIFF_MAX + 1, SIZE_MAX - 4096, SIZE_MAX - 14,

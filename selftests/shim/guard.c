@@ -76,7 +76,7 @@ static uint64_t number(const char *name)
 	return shim_ctl(name, &n, &len, NULL, 0) ? UINT64_MAX : n;
 }
 
-/* Sizes are exact, errno is the program's, an object ends at its guard. */
+/* Sizes are exact, errno is left alone, an object ends at its guard. */
 TEST(guarded_objects_are_as_asked_for)
 {
 	const char *guard = getenv("SHIM_GUARD");
@@ -103,7 +103,7 @@ TEST(guarded_objects_are_as_asked_for)
 		ASSERT_NE(NULL, p);
 		for (k = 0; k < size; k++)
 			ASSERT_EQ(1, p[k]);
-		/* less, too, is exact: what is behind it is guarded */
+		/* a smaller size is exact, too: what follows it is guarded */
 		p = realloc(p, size * 3 / 4 + 1);
 		ASSERT_NE(NULL, p);
 		if (guard && !strcmp(guard, "1"))
@@ -119,7 +119,10 @@ TEST(guarded_objects_are_as_asked_for)
 	EXPECT_EQ(before, number("guard.live"));
 }
 
-/* Slots come back, all of them: many at a time are guarded again and again. */
+/*
+ * Slots are reused, all of them: many objects at a time are guarded, again and
+ * again.
+ */
 TEST(slots_are_used_again)
 {
 	const char *guard = getenv("SHIM_GUARD");

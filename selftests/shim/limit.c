@@ -24,14 +24,14 @@ static size_t number(const char *name)
 	return n;
 }
 
-/* What a test has: an array that grows, and bytes in all that it has. */
+/* A test's state: an array that grows; everything it has is written to. */
 struct had {
 	char *p;
 	size_t size;
 	size_t live;
 };
 
-/* Keep an object that was just allocated; false if there is none. */
+/* Keep an object that was just allocated; false if it is NULL. */
 static bool keep(struct had *had, void *p, size_t size)
 {
 	if (!p)
@@ -41,7 +41,7 @@ static bool keep(struct had *had, void *p, size_t size)
 	return true;
 }
 
-/* The array grows to @size; false if it may not. */
+/* Grow the array to @size; false if that is refused. */
 static bool grow(struct had *had, size_t size)
 {
 	char *q = realloc(had->p, size);
@@ -132,11 +132,13 @@ TEST_F(limit, holds)
 		ASSERT_GE(limit, self->had.live);
 	} while (variant->more(&self->had));
 	EXPECT_EQ(ENOMEM, errno);
-	/* it was not refused long before; growing by half needs half */
+	/*
+	 * not refused long before the limit; growing by half needs half of it
+	 */
 	EXPECT_LE(limit / 2, self->had.live);
 	if (variant->more != grow_half)
 		EXPECT_LE(limit * 8 / 10, self->had.live);
-	/* and there is room again for who gives up what he has */
+	/* and there is room again once the array is freed */
 	free(self->had.p);
 	if (self->had.p)
 		EXPECT_NE(NULL, malloc(self->had.size / 2));

@@ -88,7 +88,7 @@ static void object_drop(struct load *l, void *p)
 	free(p);
 }
 
-/* Grow or shrink, which must keep the contents that remain. */
+/* Grow or shrink; the contents that remain must not change. */
 static void *object_resize(struct load *l, void *p, size_t size)
 {
 	size_t old, less;
@@ -124,8 +124,8 @@ static void move_cpu(uint64_t r)
 }
 
 /*
- * Small sizes are as likely as in programs: each doubling half as much, from the
- * smallest class on.
+ * Small sizes are as frequent as in programs: each doubling half as likely,
+ * from the smallest class on.
  */
 static size_t size_pick(size_t max, uint64_t r)
 {

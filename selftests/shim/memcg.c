@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * memcg: shapes of use in a memory control group that is a little larger than
- * what they have alive.  If one is killed there, the heap has kept unused
+ * memcg: typical uses in a memory control group that is a little larger than
+ * their live data.  If a process is killed there, the heap has kept unused
  * memory.
  */
 #include <errno.h>
@@ -20,7 +20,7 @@
 /* An arena keeps up to 8 blocks zeroed ahead of demand, charged to its group. */
 #define RESERVE	(16 * MIB)
 
-/* The program, page tables, records of the kernel's. */
+/* The program, page tables, the kernel's records. */
 #define BASE	(12 * MIB)
 
 static uint64_t random_next(uint64_t *x)
@@ -38,7 +38,7 @@ static void *filled(size_t size)
 	return memset(p, 1, size);
 }
 
-/* 120 MiB of objects that leave nearly a half of their last block. */
+/* 120 MiB of objects that leave nearly half of their last block unused. */
 static void tails(void)
 {
 	unsigned int i;
@@ -55,7 +55,7 @@ static void tails_of_two(void)
 		filled(2 * MIB + 64);
 }
 
-/* An array of 100 MiB that grows a page at a time, among others. */
+/* An array of 100 MiB that grows by a page at a time, among other objects. */
 static void steps(void)
 {
 	const size_t step = 4096, n = 100 * MIB / step;
@@ -76,7 +76,7 @@ static void steps(void)
 	}
 }
 
-/* 80 MiB, of which a tenth stays here and there; 60 of another size. */
+/* 80 MiB, of which a tenth stays, scattered; then 60 MiB of another size. */
 static void thinned(void)
 {
 	enum { N = 80 * 256 };
@@ -131,7 +131,7 @@ static const struct shape {
 	{ "drift", drift },
 };
 
-/* Restarted in a group, since a process reads the limits when it begins. */
+/* Start it anew in a group, since a process reads its limits at its start. */
 static void __attribute__((constructor)) run_shape(void)
 {
 	const char *name = getenv("MEMCG_SHAPE");
@@ -164,7 +164,7 @@ FIXTURE_VARIANT(group) {
 	const char *shape;
 	size_t live;
 	size_t percent;
-	bool late;		/* it enters the group when it has begun */
+	bool late;		/* it enters the group after it has started */
 };
 
 FIXTURE_VARIANT_ADD(group, tails) {
@@ -179,7 +179,7 @@ FIXTURE_VARIANT_ADD(group, tails_of_two) {
 	.shape = "tails_of_two", .live = 120 * MIB, .percent = 130
 };
 
-/* More than populate_max is anonymous memory, and moves by page tables. */
+/* Beyond populate_max it is anonymous memory, and moves by page tables. */
 FIXTURE_VARIANT_ADD(group, steps) {
 	.shape = "steps", .live = 102 * MIB, .percent = 140
 };
@@ -189,8 +189,8 @@ FIXTURE_VARIANT_ADD(group, thinned) {
 };
 
 /*
- * Size classes leave more between objects of many sizes than a third: a span keeps
- * its pages as long as one object on them lives.
+ * Objects of many sizes leave more than a third unused between them: a span
+ * keeps its pages as long as one object on them lives.
  */
 FIXTURE_VARIANT_ADD(group, drift) {
 	.shape = "drift", .live = 60 * MIB, .percent = 190

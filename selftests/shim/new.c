@@ -57,7 +57,7 @@ void throw_bad_alloc(void)
 	longjmp(thrown, 1);
 }
 
-/* As a handler may: give up after the third time. */
+/* As a handler may do: give up at the third time. */
 static void handle(void)
 {
 	if (++handled == 3)
@@ -66,7 +66,7 @@ static void handle(void)
 
 static volatile size_t huge = SIZE_MAX - 100;
 
-/* The forms of new, as one function each; and a delete that goes with it. */
+/* The forms of new, each as one function, and a delete for each. */
 static void *by_new_l(size_t size, size_t align)
 {
 	return new_l(size, align);
@@ -206,7 +206,10 @@ static const struct form {
 
 #define MANY	200u
 
-/* Many of a form at a time: whole, apart, aligned; and free for the next. */
+/*
+ * Many objects of a form at a time: whole, apart, aligned, and free for the
+ * next.
+ */
 static void form_works(struct __test_metadata *_metadata, const struct form *f,
 		       size_t size, size_t align)
 {
@@ -228,7 +231,7 @@ static void form_works(struct __test_metadata *_metadata, const struct form *f,
 	}
 }
 
-/* With nothing in the caches, and so no span there for it. */
+/* The bytes in use, with the caches empty. */
 static size_t allocated(void)
 {
 	size_t len = sizeof(uint64_t);
@@ -248,7 +251,7 @@ TEST(every_form)
 		for (align = 16; align <= 4096; align *= 4)
 			for (size = 0; size < 40000; size = size * 3 + 1)
 				form_works(_metadata, &forms[i], size, align);
-	/* every delete has freed */
+	/* every delete freed its object */
 	EXPECT_EQ(before, allocated());
 	del(NULL);
 	del_a(NULL);
@@ -277,7 +280,7 @@ TEST(objects_are_good)
 	del(p[0]);
 }
 
-/* Each form throws, or returns NULL and does not. */
+/* Each form throws, or returns NULL without throwing. */
 TEST(failure_throws)
 {
 	void *const none = (void *)&huge;
@@ -297,7 +300,7 @@ TEST(failure_throws)
 	}
 }
 
-/* An alignment that is none: nothing is that aligned. */
+/* An invalid alignment: nothing can be aligned to it. */
 TEST(bad_alignment_fails)
 {
 	void *const none = (void *)&huge;

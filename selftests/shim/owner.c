@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owner: a program with its own malloc() and free(), and without its own
+ * owner: a program with its own malloc() and free(), but without its own
  * operator new, as a C++ program with an allocator linked in may be.  The
  * library that serves new must serve delete.
  */

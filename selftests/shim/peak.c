@@ -2,9 +2,9 @@
 /*
  * peak: how much memory the heap takes for its live bytes.
  *
- * Each shape runs in the test's own process, which the harness makes by fork().
- * The page heap's numbers are read after each step; where memory is anonymous,
- * the kernel's high-water mark of the process counts as well.
+ * Each shape runs in the test's own process, which the harness forks.  The page
+ * heap's numbers are read after each step; where memory is anonymous, the
+ * kernel's high-water mark of the process counts as well.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -44,7 +44,7 @@ static bool is_anonymous(void)
 	return !strcmp(text, "thp");
 }
 
-/* The most that was ever resident; the parent's is not in it. */
+/* The most that was ever resident, without the parent's share. */
 static size_t resident_most(void)
 {
 	size_t kb = 0;
@@ -169,7 +169,7 @@ TEST_F(steps, take_what_is_live)
 		q = realloc(p, i * variant->step);
 		ASSERT_NE(NULL, q);
 		p = q;
-		/* all of it is what it was */
+		/* the old content is unchanged */
 		if (i % 1000 == 0) {
 			ASSERT_EQ((char)(i / 2), p[(i / 2) * variant->step - 1]);
 		}
@@ -188,13 +188,16 @@ TEST_F(steps, take_what_is_live)
 		ASSERT_EQ((char)i, p[i * variant->step - 1]);
 	}
 	if (!is_anonymous())
-		return;	/* copied: old and new place at a time */
+		return;	/* copied: old and new place exist at the same time */
 	/* an eighth is room that was not touched, and counts as in use */
 	EXPECT_GE(130, percent(m.heap, m.live + MIB));
 	EXPECT_GE(115, percent(resident_most(), m.live + BASE));
 }
 
-/* Whatever fails in between, realloc() to less works, and all is kept. */
+/*
+ * Whatever fails on the way, realloc() to a smaller size works and keeps the
+ * content.
+ */
 TEST(less_never_fails)
 {
 	const size_t sizes[] = { 30 * MIB, 2 * MIB + 1, 300000, 40000, 32768,
@@ -209,7 +212,7 @@ TEST(less_never_fails)
 		p[i] = (unsigned char)(i * 7 >> 3);
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &none));
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		/* nothing is left of any size */
+		/* no memory of any size is left */
 		for (z = MIB; z >= 16; z /= 2) {
 			while ((x = malloc(z))) {
 				*(void **)x = list;

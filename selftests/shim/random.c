@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An object's address cannot be predicted: among processes that do the same,
- * each bit from that of a page to that of two terabytes is set in some and
- * clear in others.
+ * An object's address cannot be predicted: over processes that do the same,
+ * each bit from that of a page to that of two terabytes is sometimes set and
+ * sometimes clear.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,10 @@
 #include "patience.h"
 
 #define RUNS	64
-/* A fair bit is the same in all but 7 of 64 once in 10^10 times. */
+/*
+ * A fair bit has one value in more than 57 of 64 draws only once in 10^10
+ * times.
+ */
 #define FEWEST	8
 #define BITS	28
 

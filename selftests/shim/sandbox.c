@@ -2,9 +2,9 @@
 /*
  * sandbox: system calls that are refused.
  *
- * From the start, each in turn and all at once, with whatever errno; and later,
- * when a worker enters its sandbox after the first allocation, by EPERM and by
- * death.  The program calls itself for the former.
+ * From the start, each in turn and all at once, with various errnos; and later,
+ * when a worker enters its sandbox after the first allocation, with EPERM and
+ * by death.  The program runs itself for the former.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -25,9 +25,12 @@
 
 #define MIB	((size_t)1 << 20)
 #define NR_MAX	16
-#define NO_SUCH_CALL	38	/* the errno of a kernel without the call */
+#define NO_SUCH_CALL	38	/* as from a kernel without the call */
 
-/* What the library calls beyond what any allocator does, and its memory's. */
+/*
+ * The system calls that the library makes beyond those of any allocator, and
+ * those for its memory.
+ */
 static const int refused[] = {
 	SYS_sched_getaffinity, SYS_membarrier, SYS_clock_gettime, SYS_getpid,
 	SYS_sched_yield, SYS_prctl, SYS_madvise, SYS_mremap, SYS_statx,
@@ -58,7 +61,7 @@ static int filter(const int *nr, unsigned int n, uint32_t action)
 }
 
 /*
- * Every layer, with what makes each of them ask the kernel for something, in
+ * Use every layer, and whatever makes each of them call the kernel, with
  * objects of up to @most bytes.
  */
 static int work(size_t most)
@@ -161,7 +164,7 @@ static int later(uint32_t action, bool threads)
 		return status_of(pid);
 	free(malloc(100));
 	for (i = 0; i < NR_REFUSED; i++)
-		/* an allocator is known to use these */
+		/* every allocator is expected to use these */
 		if (action != SECCOMP_RET_KILL_PROCESS ||
 		    (refused[i] != SYS_madvise && refused[i] != SYS_mremap))
 			nr[n++] = refused[i];
@@ -181,7 +184,7 @@ TEST(refused_later)
 	EXPECT_EQ(0, later(SECCOMP_RET_ERRNO | EPERM, true));
 }
 
-/* On anonymous memory: the module's backend wants ioctl() for ever. */
+/* On anonymous memory, since the module's backend always needs ioctl(). */
 static int killed_with(const char *options)
 {
 	pid_t pid = fork();
@@ -201,14 +204,17 @@ TEST(killed_later)
 	EXPECT_EQ(0, killed_with(""));
 }
 
-/* With a limit, files of control groups are read now and then, but not there. */
+/*
+ * With a limit, files of control groups are read now and then, but not in a
+ * sandbox.
+ */
 TEST(killed_later_with_a_limit)
 {
 	EXPECT_EQ(0, killed_with("limit=1g"));
 	EXPECT_EQ(0, killed_with("limit=100m"));
 }
 
-/* prctl() is ours, and does what it does otherwise. */
+/* prctl() is ours, and otherwise does what it always does. */
 TEST(prctl_is_prctl)
 {
 	char name[16] = "";
@@ -231,7 +237,9 @@ static void on_abort(int sig)
 	siglongjmp(back, sig);
 }
 
-/* As test frameworks do: the handler of SIGABRT continues the program. */
+/*
+ * As test frameworks do it: the handler of SIGABRT lets the program continue.
+ */
 TEST(a_handler_goes_on_after_a_report)
 {
 	char *volatile p = malloc(100);
@@ -257,14 +265,14 @@ TEST(a_handler_goes_on_after_a_report)
 	EXPECT_EQ(0, failed);
 }
 
-/* Called by itself, in a sandbox or on the way to one: instead of the tests. */
+/* The program ran itself, in a sandbox or on the way to one: no tests then. */
 __attribute__((constructor)) static void in_the_sandbox(void)
 {
 	const char *what = getenv("SANDBOX_WORK");
 
 	if (what && !strcmp(what, "killed"))
 		_exit(later(SECCOMP_RET_KILL_PROCESS, false));
-	/* dozens of times: less, for a machine with much else to do */
+	/* runs dozens of times, so it does less, for slow machines */
 	if (what)
 		_exit(work(16 * MIB) || work_with_threads(16 * MIB));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A small process is small by every measure that can be limited: data, locked
- * memory, address space.  The numbers are the C library's own and 4 MiB.
+ * memory, address space.  It may take 4 MiB more than with the C library's
+ * malloc().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ TEST(locked)
 	EXPECT_GT(LEAST + files, status("VmRSS:"));
 }
 
-/* The limit is there before the program is. */
+/* The limit is set before the program starts. */
 static int run_limited(int what, size_t bytes)
 {
 	struct rlimit limit = { bytes, bytes };
@@ -78,7 +79,7 @@ TEST(starts_under_a_limit_on_data)
 	EXPECT_EQ(0, run_limited(RLIMIT_DATA, 2 * LEAST));
 }
 
-/* What a program with little memory does. */
+/* The work of a program with little memory. */
 static int limited(void)
 {
 	char *p = malloc(1000000);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stress: many threads at once, moved about, stopped, interrupted.
+ * stress: many threads at once that are moved, stopped and interrupted.
  *
  * Run as it is, and by stress_locked.sh without restartable sequences.
  */
@@ -64,8 +64,8 @@ TEST(signals_do_not_disturb)
 }
 
 /*
- * Stopped and continued by its parent, which preempts it anywhere: 500 times,
- * each seen to have stopped it.  It works until it is told to end.
+ * Its parent stops and continues it, which preempts it anywhere: 500 times,
+ * each of which was seen to stop it.  It works until it is told to end.
  */
 TEST(stopped_and_continued)
 {

@@ -2,9 +2,10 @@
 /*
  * unseen: a program cannot tell that its malloc() works in the background.
  *
- * One thread stays one, in what the kernel shows and in what it allows; the table
- * of descriptors is the program's; no thread keeps the rights that it gave up.
- * What is free goes back nevertheless, in the child of a fork as well.
+ * A single-threaded process stays one, in what the kernel shows and in what it
+ * allows; the table of descriptors is the program's own; no thread keeps rights
+ * that it gave up.  Free memory goes back nevertheless, in a forked child as
+ * well.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 #define MIB	((size_t)1 << 20)
 
-/* As much work as a heap can make: a burst of objects that are all freed. */
+/* As much work as a heap can cause: a burst of objects that are all freed. */
 static void burst(size_t bytes)
 {
 	size_t n = bytes / 1000, i;
@@ -82,7 +83,7 @@ TEST(one_thread_stays_one)
 	}
 }
 
-/* In a child, which returns what @call_it says after a burst of @bytes. */
+/* Run @call_it in a child after a burst of @bytes; its return value. */
 static int after_burst(size_t bytes, int (*call_it)(void))
 {
 	int status;
@@ -103,7 +104,7 @@ static int namespace_of_users(void)
 	return unshare(CLONE_NEWUSER);
 }
 
-/* A process with threads may not unshare that. */
+/* A process with threads could not unshare that. */
 TEST(a_namespace_may_be_had)
 {
 	if (after_burst(0, namespace_of_users))
@@ -112,7 +113,7 @@ TEST(a_namespace_may_be_had)
 	EXPECT_EQ(0, after_burst(64 * MIB, namespace_of_users));
 }
 
-/* The number of a descriptor that was closed last is the next that is given. */
+/* The descriptor that was closed last is the next one to be opened. */
 TEST(descriptors_are_the_programs)
 {
 	int i, fd, bad = 0;
@@ -130,7 +131,7 @@ TEST(descriptors_are_the_programs)
 	EXPECT_EQ(0, bad);
 }
 
-/* Each thread's status has the ids and capabilities in it. */
+/* Each thread's status lists its ids and capabilities. */
 static int threads_with_rights(void)
 {
 	DIR *d = opendir("/proc/self/task");
@@ -165,7 +166,7 @@ TEST(rights_are_given_up)
 	EXPECT_EQ(0, threads_with_rights());
 }
 
-/* Nobody has to call anything: the process may sleep from here on. */
+/* Nobody has to make a call: the process may sleep from here on. */
 TEST(what_is_free_is_gone)
 {
 	long before = rss();

@@ -23,7 +23,7 @@ static void flush(void)
 	malloc_trim(0);
 }
 
-/* An object of the same span that stays, so that the span does. */
+/* Another object of the same span, which keeps the span alive. */
 static void *volatile neighbour;
 
 static void double_at_once(void)
@@ -48,8 +48,8 @@ static void double_later(void)
 }
 
 /*
- * Nobody empties a cache, not even as the process ends, and those that are freed
- * in between hide it from a cache: found at once, or not at all.
+ * Nobody empties a cache, not even as the process ends, and the objects freed in
+ * between hide it from a cache: it is found at once, or not at all.
  */
 static void double_unflushed(void)
 {
@@ -91,7 +91,7 @@ static void double_large(void)
 	free(p);
 }
 
-/* The span is no longer kept. */
+/* The span does not exist any more. */
 static void double_large_later(void)
 {
 	char *p = malloc(1000000);
@@ -101,7 +101,7 @@ static void double_large_later(void)
 	free(p);
 }
 
-/* The span has gone back to the page heap in the meantime. */
+/* The span has gone back to the page heap meanwhile. */
 static void double_much_later(void)
 {
 	char *p = malloc(20000);
@@ -119,7 +119,7 @@ static void interior(void)
 	flush();
 }
 
-/* What delete[] of an array with a count in front of it does. */
+/* What delete[] does for an array that is preceded by its count. */
 static void interior_odd(void)
 {
 	char *p = malloc(100);
@@ -127,7 +127,7 @@ static void interior_odd(void)
 	free(p + 8);
 }
 
-/* Without sequences the neighbour on the stack is looked at, too. */
+/* Without sequences the neighbour on the stack is compared, too. */
 static void double_third(void)
 {
 	char *p = malloc(100);
@@ -147,7 +147,7 @@ static void interior_unflushed(void)
 	free(p + 16);
 }
 
-/* As many in between as one stack takes. */
+/* As many frees in between as one stack takes. */
 static void double_twentieth(void)
 {
 	char *p[20];
@@ -235,7 +235,7 @@ static void overflow(void)
 	guarded(160)[160] = 1;
 }
 
-/* Every slot there is: the last one has a guard behind it as well. */
+/* Every slot: the last one is followed by a guard, too. */
 static void overflow_last(void)
 {
 	volatile char *p, *last = NULL;
@@ -250,7 +250,10 @@ static void overflow_last(void)
 	last[160] = 1;
 }
 
-/* The first bytes of the guard before: still of the object that it is before. */
+/*
+ * The first bytes of the guard in front: still attributed to the object behind
+ * it.
+ */
 static void underflow_far(void)
 {
 	volatile char *p = guarded(4096);
@@ -289,7 +292,7 @@ static void guard_double(void)
 	free((void *)p);
 }
 
-/* An object of no bytes begins where its page ends. */
+/* An object of 0 bytes begins where its page ends. */
 static void empty_after_free(void)
 {
 	volatile char *p = guarded(0);

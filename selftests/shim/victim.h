@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * victim: run the program that misuses malloc(), and see what was said of it.
- */
+/* victim: run the program that misuses malloc(), and see what was reported. */
 #ifndef SELFTESTS_SHIM_VICTIM_H
 #define SELFTESTS_SHIM_VICTIM_H
 
@@ -15,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define VICTIM_UNKNOWN	99	/* status for a misuse it does not know */
+#define VICTIM_UNKNOWN	99	/* status for an unknown misuse */
 
 struct victim {
 	int status;		/* as wait() has it */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wrapper: a preloaded malloc() in front of another, as tools for accounting and
- * tracing are: a header before each object, a lock around each call.
+ * wrapper: a preloaded malloc() in front of another one, as in tools for
+ * accounting and tracing: a header before each object, a lock around each call.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -64,7 +64,7 @@ TEST(guarded_and_given_back)
 	kb = resident(&arenas);
 	EXPECT_LE(1, arenas);
 	EXPECT_EQ(STACKS * 4, kb);
-	/* growth, down to the guard */
+	/* it grew, down to the guard */
 	memset(s[0], 2, shim_stack_size(s[0]));
 	EXPECT_EQ(STACKS * 4 + 14 * 4, resident(&arenas));
 	EXPECT_EQ(15 * 4096, shim_stack_used(s[0]));
@@ -86,7 +86,7 @@ static void *three(void *arg)
 	return arg;
 }
 
-/* Suspended coroutines are in the child, and each side has its own. */
+/* The child has the suspended coroutines, and each side its own copy. */
 TEST(forked)
 {
 	static struct shim_co *co[200];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena doctor and adopt: every cause is named, and what fixes it. */
+/* hugearena doctor and adopt: every cause is named, with what fixes it. */
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -27,7 +27,7 @@ static json_t *finding(json_t *root, const char *id)
 	return NULL;
 }
 
-/* It is there, bad, and says what mends it. */
+/* The finding exists, is bad, and says what mends it. */
 static bool mends(json_t *root, const char *id)
 {
 	json_t *f = finding(root, id);
@@ -38,7 +38,7 @@ static bool mends(json_t *root, const char *id)
 
 enum { AS_IT_IS, AS_NOBODY, NO_THP, FILTERED, NO_DEVICES };
 
-/* A filter of system calls that allows all. */
+/* A system call filter that allows everything. */
 static int filter_install(void)
 {
 	struct sock_filter code[] = {
@@ -50,7 +50,7 @@ static int filter_install(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }
 
-/* Its own /dev, with nothing in it. */
+/* Give the process a /dev of its own, with nothing in it. */
 static int devices_hide(void)
 {
 	return unshare(CLONE_NEWNS) ||
@@ -101,8 +101,8 @@ static void end(pid_t pid, int in)
 }
 
 /*
- * What doctor says of it, once it says @id: the process may still be on its way
- * to what it will be, and to its first allocation.
+ * What doctor reports about it once finding @id is there: the process may still
+ * be on its way to its final state, and to its first allocation.
  */
 static json_t *doctor(pid_t pid, const char *id)
 {
@@ -280,7 +280,7 @@ TEST(on_blocks_or_told_why_not)
 #define DEVICE	"/dev/hugearena"
 #define AWAY	"/dev/hugearena.away"
 
-/* Start a program that finds no device; it is back once libshim has its blocks. */
+/* Start a program that finds no device; returns once libshim has its blocks. */
 static pid_t start_without_device(int *in, int how, const char *program)
 {
 	pid_t pid;
@@ -292,7 +292,7 @@ static pid_t start_without_device(int *in, int how, const char *program)
 	return rename(AWAY, DEVICE) ? -1 : pid;
 }
 
-/* It cannot see, could not open, or may not have the device. */
+/* The process cannot see the device, could not open it, or lacks permission. */
 TEST(the_device_kept_away)
 {
 	char path[PATH_MAX];
@@ -333,7 +333,7 @@ TEST(the_device_kept_away)
 	json_decref(root);
 }
 
-/* Sixteen MiB of an arena, by who may not pass the caps: 0 if they are refused. */
+/* Fill 16 MiB of an arena as a user whom quotas bind: 0 if that was refused. */
 static int refused(void *arg)
 {
 	struct arena a;
@@ -343,7 +343,7 @@ static int refused(void *arg)
 	return !madvise(a.base, 8 * BLOCK_LEN, MADV_POPULATE_WRITE);
 }
 
-/* A cap that has refused memory, and one that is there. */
+/* A quota that has refused memory, and one that has not. */
 TEST(limits)
 {
 	json_t *root;
@@ -376,13 +376,13 @@ TEST(huge_pages_switched_off)
 	file_write(file, strstr(before, "[always]") ? "always" :
 		   strstr(before, "[madvise]") ? "madvise" : "never");
 	ASSERT_NE(NULL, root);
-	/* with the module there are blocks all the same */
+	/* the module provides blocks all the same */
 	EXPECT_NE(NULL, finding(root, "thp_never"));
 	EXPECT_EQ(!finding(root, "module"), mends(root, "thp_never"));
 	json_decref(root);
 }
 
-/* A file that the dynamic linker cannot load, and another's malloc in front. */
+/* A file that the dynamic linker cannot load, and another malloc in front. */
 TEST(preloaded_and_not_used)
 {
 	static const char broken[] = "/tmp/libshim-broken.so",
@@ -402,7 +402,7 @@ TEST(preloaded_and_not_used)
 	EXPECT_TRUE(mends(root, "preload_failed"));
 	json_decref(root);
 
-	/* by its name another's, while the program has its own */
+	/* its name is another allocator's, while the program has its own */
 	snprintf(line, sizeof(line), "cp %s/rival.so %s", tool_dir(), rival);
 	ASSERT_EQ(0, system(line));
 	snprintf(path, sizeof(path), "%s/own_malloc", tool_dir());
@@ -425,8 +425,8 @@ TEST(preloaded_and_not_used)
 }
 
 /*
- * systemd need not run here: a stand-in of systemctl says what a unit has.  It
- * is found first, being in the directory that PATH begins with.
+ * systemd need not run here: a stand-in for systemctl prints a unit's
+ * properties.  It is found first, since its directory comes first in PATH.
  */
 #define STAND_IN	"/tmp/doctor-bin"
 
@@ -519,7 +519,7 @@ TEST(a_unit_that_runs)
 	json_decref(root);
 }
 
-/* Somebody who may not open the device asks. */
+/* A user who may not open the device asks. */
 static int asks(void *arg)
 {
 	json_t *root;
@@ -541,7 +541,7 @@ TEST(the_device_refused)
 	EXPECT_EQ(0, chmod(DEVICE, 0666));
 }
 
-/* Another version's library: its table begins with another word. */
+/* A library of another version: its table begins with another magic word. */
 TEST(a_library_of_another_version)
 {
 	static const char other[] = "/tmp/libshim-other.so", word[] = "shimview";
@@ -600,14 +600,17 @@ TEST(adopted_and_back)
 	EXPECT_NE(NULL, strstr(text, "PrivateDevices=no"));
 	EXPECT_NE(NULL, strstr(text, "DeviceAllow=/dev/hugearena rw"));
 	EXPECT_NE(NULL, strstr(text, "SupplementaryGroups=hugearena"));
-	/* once more: what was preloaded beside libshim stays, and libshim is there once */
+	/*
+	 * once more: what was preloaded besides libshim stays, and libshim is
+	 * listed once
+	 */
 	unit_says(UNIT "PrivateDevices=yes\nDeviceAllow=\n"
 		  "Environment=\"LD_PRELOAD=libshim.so.0:libother.so:/a/libthird.so\"\n");
 	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
 	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
 	EXPECT_NE(NULL, strstr(text, "LD_PRELOAD=libshim.so.0:libother.so:"
 			       "/a/libthird.so\""));
-	/* a stricter policy is not made looser */
+	/* a stricter policy is not relaxed */
 	unit_says("LoadState=loaded\nMainPID=0\nDevicePolicy=strict\nUser=redis\n"
 		  "PrivateDevices=no\nDeviceAllow=/dev/null rw\nEnvironment=\n");
 	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
@@ -618,7 +621,7 @@ TEST(adopted_and_back)
 	EXPECT_EQ(TOOL_OK, tool("adopt --undo --root %s redis-server", dir));
 	EXPECT_NE(0, access(dropin, F_OK));
 	EXPECT_EQ(TOOL_FAILED, tool("adopt --undo --root %s redis-server", dir));
-	/* what a unit file would take for its own is refused */
+	/* what a unit file would interpret itself is refused */
 	EXPECT_EQ(TOOL_USAGE, tool("adopt --options 'a\"b' redis-server"));
 	EXPECT_EQ(TOOL_FAILED, tool("adopt --root /nonsense redis-server"));
 	EXPECT_EQ(TOOL_USAGE, tool("adopt"));

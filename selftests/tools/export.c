@@ -13,7 +13,7 @@
 
 TOOL_FIXTURE(export, 4)
 
-/* The value of the sample that begins so, or -1. */
+/* The value of the sample whose line begins with @text, or -1. */
 static double value_of(const char *sample)
 {
 	size_t len = strlen(sample);
@@ -111,7 +111,9 @@ TEST(commands_are_added_up)
 	subject_end(&b);
 }
 
-/* With a label that is different they are not; one without a value is not there. */
+/*
+ * Different labels tell processes apart; a label without a value is left out.
+ */
 TEST(told_apart_by_labels)
 {
 	struct subject a, b;
@@ -199,7 +201,7 @@ static int serve(void *arg)
 	return tool("export %s --listen %d", arg ? (char *)arg : "", PORT);
 }
 
-/* The process that says it listens: its port is on its command line. */
+/* The process that listens: the port is on its command line. */
 static pid_t server_pid(void)
 {
 	char line[256], text[32];
@@ -217,7 +219,10 @@ static pid_t server_pid(void)
 		fclose(f);
 		line[n] = '\0';
 		snprintf(text, sizeof(text), "%d", PORT);
-		/* program, command, option, port; a shell has it in one word */
+		/*
+		 * program, command, option, port; a shell would have them in
+		 * one word
+		 */
 		if (n > strlen(text) && strstr(line, "/hugearena") &&
 		    !strcmp(line + n - 1 - strlen(text), text))
 			return pid;
@@ -255,7 +260,7 @@ TEST(served_on_loopback)
 	static char answer[1 << 18];
 	pid_t pid;
 
-	/* the initramfs leaves it down */
+	/* the initramfs leaves loopback down */
 	if (system("ip link set lo up 2>/dev/null || ifconfig lo up"))
 		SKIP(return, "no loopback here");
 	pid = child_start(serve, NULL);
@@ -292,7 +297,7 @@ static const char *body_of(const char *answer, int *len)
 	return body + 4;
 }
 
-/* Unpacked, by whom it is not: its length, or -1. */
+/* Unpack @data with another program; the length, or -1. */
 static ssize_t gunzip(const char *data, int len, char *out, size_t size)
 {
 	static const char path[] = "/tmp/export-test.gz";
@@ -345,7 +350,9 @@ TEST(heap_profiles_as_go_serves_them)
 				       strlen(types[i]))) {
 			TH_LOG("no %s", types[i]);
 		}
-	/* the older text, and what grew in a second: nothing, it stands still */
+	/*
+	 * the older text form; nothing grew in a second, as the process sleeps
+	 */
 	snprintf(request, sizeof(request),
 		 "GET /debug/pprof/heap?pid=%d&debug=1 HTTP/1.0\r\n\r\n",
 		 on.pid);
@@ -402,7 +409,7 @@ TEST(heap_profiles_as_go_serves_them)
 	subject_end(&off);
 }
 
-/* Sampling is on while the exporter is there, and off again when it is not. */
+/* Sampling is on while the exporter runs, and off again afterwards. */
 TEST(sampling_switched_on_and_off)
 {
 	static char answer[1 << 18];
@@ -419,13 +426,16 @@ TEST(sampling_switched_on_and_off)
 		 "GET /debug/pprof/heap?pid=%d HTTP/1.0\r\n\r\n", s.pid);
 	ASSERT_LT(0, ask(request, answer, sizeof(answer)));
 	EXPECT_NE(NULL, strstr(answer, "200 OK"));
-	/* it is sampled now: profile has nothing to switch on, and waits for none */
+	/*
+	 * sampling is on already: profile neither switches it on nor waits for
+	 * samples
+	 */
 	EXPECT_EQ(TOOL_OK, tool("profile --json %d", s.pid));
 	kill(server_pid(), SIGTERM);
 	EXPECT_EQ(TOOL_OK, child_wait(pid));
 	EXPECT_EQ(TOOL_OK, tool("profile --time 0.1 %d", s.pid));
 	EXPECT_NE(NULL, strstr(tool_err, "only what was allocated"));
-	/* without --heap there is none */
+	/* without --heap it stays off */
 	pid = child_start(serve, NULL);
 	ASSERT_LT(0, pid);
 	ASSERT_LT(0, ask(request, answer, sizeof(answer)));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena leak: planted leaks are found, what is held is not. */
+/* hugearena leak: planted leaks are found, reachable objects are not. */
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "harness.h"
 #include "tool.h"
 
-/* The group whose stack has a function, or whose objects have a size. */
+/* The group whose stack has the function, or whose objects have the size. */
 static json_t *group(json_t *root, const char *name, double size)
 {
 	json_t *list = json_at(root, "groups"), *g, *frame;
@@ -22,7 +22,9 @@ static json_t *group(json_t *root, const char *name, double size)
 	return NULL;
 }
 
-/* The sum over the groups whose stack has a function: it may call twice. */
+/*
+ * The sum over the groups whose stack has the function, which may call twice.
+ */
 static double sum(json_t *root, const char *name, const char *key)
 {
 	json_t *list = json_at(root, "groups"), *g, *frame;
@@ -111,7 +113,7 @@ TEST(nothing_lost)
 	subject_end(&s);
 }
 
-/* In a fork of it the same is found, and nothing stays behind. */
+/* A snapshot (a fork of it) shows the same, and nothing is left behind. */
 static void forked_expect(struct __test_metadata *_metadata,
 			  const char *options)
 {
@@ -156,9 +158,8 @@ TEST(in_a_snapshot_on_arenas)
 }
 
 /*
- * Whatever it does when it is made to fork, it does not notice: no call is
- * interrupted, no child appears, no sequence of libshim continues in the
- * middle.
+ * Whatever it is doing when it is made to fork, it does not notice: no call is
+ * interrupted, no child appears, no sequence of libshim continues half-way.
  */
 FIXTURE(calls) {
 	struct subject s;
@@ -174,7 +175,7 @@ FIXTURE_TEARDOWN(calls)
 	subject_end(&self->s);
 }
 
-/* An emulated machine that others use as well has taken a minute. */
+/* An emulated machine that others use as well once needed a minute. */
 TEST_F_TIMEOUT(calls, a_snapshot_is_not_noticed, 600)
 {
 	const char *scale = getenv("SCALE");
@@ -204,14 +205,14 @@ TEST(not_longer_than_allowed)
 	EXPECT_EQ(NULL, strstr(tool_err, "stood still"));
 	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 600 %d", s.pid));
 	EXPECT_NE(NULL, strstr(tool_err, "stood still for"));
-	/* a snapshot needs no such time */
+	/* a snapshot does not need that time */
 	EXPECT_EQ(TOOL_FOUND, tool("leak --max-stop 0.000001 --snapshot %d",
 				   s.pid));
 	subject_end(&s);
 	EXPECT_EQ(TOOL_USAGE, tool("leak --max-stop nonsense 1"));
 }
 
-/* What a fork may harm is not made to fork. */
+/* A process that a fork may harm is not made to fork. */
 TEST(no_snapshot_where_it_may_harm)
 {
 	struct subject s;

@@ -119,7 +119,7 @@ TEST_F(map, blocks_of_an_arena)
 	json_decref(root);
 }
 
-/* The arena that the tool takes a mapping of this process for. */
+/* The number of the arena that the tool attributes to the mapping at @addr. */
 static double arena_at(const void *addr)
 {
 	json_t *root = tool_json("map --json %d", getpid());
@@ -140,7 +140,7 @@ static int child_has_its_own(void *arg)
 	return arena_at(a->base) == st.id ? 0 : 1;
 }
 
-/* Of one name and one size, and shared by a fork on top. */
+/* Two arenas of the same name and size, and a fork that shares them. */
 TEST_F(map, two_arenas_alike)
 {
 	struct hugearena_stat st[2];
@@ -214,7 +214,7 @@ TEST(walk_of_a_small_page)
 	munmap(p, BLOCK_LEN);
 }
 
-/* What the program has, and no more than the C library's own on top. */
+/* What the program allocated, and no more than the C library's own on top. */
 static void heap_expect(struct __test_metadata *_metadata, const char *options,
 			bool arenas)
 {
@@ -305,11 +305,11 @@ TEST(without_rights_it_says_so)
 {
 	int pid = getpid();
 
-	tool_dir();	/* the child may not ask */
+	tool_dir();	/* the child has no permission */
 	EXPECT_EQ(TOOL_NO_RIGHT, child_run(look_as_nobody, &pid));
 }
 
-/* All that is kept has a reason, and the reasons have no more. */
+/* Everything that is kept has a reason, and the reasons add up to it. */
 static void kept_expect(struct __test_metadata *_metadata, json_t *root)
 {
 	static const char *const inside[] = {
@@ -349,7 +349,10 @@ TEST(why_memory_is_kept)
 	EXPECT_NE(NULL, strstr(tool_out, "UNTIL"));
 	EXPECT_NE(NULL, strstr(tool_out, "tails of spans"));
 	subject_end(&s);
-	/* what goes and comes back is kept, for a minute at most */
+	/*
+	 * memory that is freed and allocated in turn is kept, for a minute at
+	 * most
+	 */
 	ASSERT_EQ(0, subject_start(&s, "swing", "backend=thp"));
 	root = tool_json("map --json %d", s.pid);
 	ASSERT_NE(NULL, root);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program that brings a malloc along; it waits for its input to end. */
+/* A program that brings its own malloc; it waits for its input to end. */
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena pool: shows the pool, sets it, knows what it costs. */
+/* hugearena pool: shows the pool, sets it, estimates what it needs. */
 #include "harness.h"
 #include "tool.h"
 
@@ -90,7 +90,7 @@ static void recording_make(const double *t, const int *demand, int n)
 	fclose(f);
 }
 
-/* The most that came within a second, and a quarter more. */
+/* The most that was needed within a second, and a quarter more. */
 TEST(advice_from_a_recording)
 {
 	static const double t[] = { 0, 0.5, 1, 1.5, 2, 10, 10.5, 11, 20 };
@@ -104,11 +104,14 @@ TEST(advice_from_a_recording)
 	EXPECT_EQ(TOOL_OK, tool_status);
 	EXPECT_EQ(200, json_number_at(root, "first_touches"));
 	EXPECT_EQ(100, json_number_at(root, "cleared_in_faults"));
-	/* 40 + 40 from 10 to 11; the 50 of the last nine seconds are fewer */
+	/*
+	 * 40 + 40 from second 10 to 11; the 50 of the last nine seconds are
+	 * fewer
+	 */
 	EXPECT_EQ(80, json_number_at(root, "peak_blocks"));
 	EXPECT_EQ(100 * BLOCK_LEN, json_number_at(root, "advised_bytes"));
 	json_decref(root);
-	/* with a longer window the last 50 come to it */
+	/* a longer window adds the last 50 */
 	root = tool_json("pool --advise --window 10 --json " REC);
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(130, json_number_at(root, "peak_blocks"));
@@ -147,7 +150,7 @@ TEST_F(pool, advice_from_what_happens)
 	int i;
 
 	ASSERT_LT(0, pid);
-	/* on a busy machine it may not have run */
+	/* on a busy machine it may not have run at all */
 	for (i = 1; i <= 16 && touches <= 0; i *= 2) {
 		root = tool_json("pool --advise --time %d --json", i);
 		ASSERT_NE(NULL, root);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena profile: a known mix is found again, by who allocated it. */
+/*
+ * hugearena profile: a known mix is found again, by the code that allocated it.
+ */
 #include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
@@ -13,7 +15,7 @@
 #define MIDDLE	(5000 * 1000.0)
 #define LARGE	(100 * 300000.0)
 
-/* Bytes of the stacks that a function is in. */
+/* Bytes of the stacks that contain a function. */
 static double site(json_t *root, const char *name, const char *key)
 {
 	json_t *list = json_at(root, "stacks"), *stack, *frame;
@@ -42,7 +44,7 @@ static void mix_expect(struct __test_metadata *_metadata, json_t *root,
 			site(root, "mix", "bytes"), 0.09);
 }
 
-/* A whole one: it gets its name last. */
+/* Wait for a file, which gets its name when it is complete. */
 static bool file_comes(const char *name)
 {
 	int tries;
@@ -63,7 +65,7 @@ TEST(live_of_a_process_sampled_from_the_start)
 	EXPECT_EQ(TOOL_OK, tool_status);
 	EXPECT_EQ(1024, json_number_at(root, "rate_bytes"));
 	mix_expect(_metadata, root, 0);
-	/* what was freed is not live */
+	/* freed objects are not live */
 	EXPECT_EQ(0, site(root, "site_churn", "bytes"));
 	json_decref(root);
 	root = tool_json("profile --what total --json %d", s.pid);
@@ -75,9 +77,9 @@ TEST(live_of_a_process_sampled_from_the_start)
 }
 
 /*
- * An object counts as what it has become, however it got there.  Of 6,000
- * objects of 3,000 bytes one in six is a sample: the standard deviation is 3 %,
- * of the others less.
+ * An object counts with its current size, however it got there.  Of 6,000
+ * objects of 3,000 bytes one in six is a sample, with a standard deviation of 3
+ * %; the others have less.
  */
 TEST(what_realloc_made_of_them)
 {
@@ -93,7 +95,7 @@ TEST(what_realloc_made_of_them)
 	EXPECT_NEAR_REL(6000 * 3000.0, site(root, "site_cuts", "bytes"), 0.12);
 	EXPECT_NEAR_REL(6000, site(root, "site_doubles", "objects"), 0.1);
 	json_decref(root);
-	/* what map says of the same heap: samples have no more than they asked */
+	/* compare with map: a sample's usable size is what was asked for */
 	root = tool_json("map --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	live = json_number_at(root, "allocated_bytes");
@@ -110,18 +112,20 @@ TEST(a_command_at_its_peak)
 	root = tool_json("profile --json --rate 1k --options backend=thp -w "
 			 "/tmp/profile-test.json -- %s/subject quick && cat "
 			 "/tmp/profile-test.json", tool_dir());
-	EXPECT_EQ(NULL, root);	/* the command's own output, and its status */
+	EXPECT_EQ(NULL, root);	/* the command's own output and exit status */
 	EXPECT_EQ(3, tool_status);
 	root = json_load_file("/tmp/profile-test.json", 0, NULL);
 	unlink("/tmp/profile-test.json");
 	ASSERT_NE(NULL, root);
-	/* a peak is taken at each sixteenth more */
+	/* the peak is recorded at every growth by a sixteenth */
 	EXPECT_NEAR_REL(SMALL, site(root, "site_small", "bytes"), 0.07);
 	EXPECT_NEAR_REL(LARGE, site(root, "site_large", "bytes"), 0.1);
 	json_decref(root);
 }
 
-/* Of a program that is built without: by the tables of program and libc. */
+/*
+ * A program without frame pointers: unwound by the tables of program and libc.
+ */
 TEST(callers_without_frame_pointers)
 {
 	double bytes;
@@ -139,7 +143,7 @@ TEST(callers_without_frame_pointers)
 	}
 	ASSERT_EQ(1, sscanf(line, ";main;mix;site_middle %lf", &bytes));
 	EXPECT_NEAR_REL(MIDDLE, bytes, 0.05);
-	/* to the beginning of the program */
+	/* down to the start of the program */
 	EXPECT_EQ(0, strncmp(tool_out, "_start;", 7));
 }
 
@@ -149,13 +153,13 @@ TEST(switched_on_for_a_while)
 	json_t *root;
 
 	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
-	/* it allocates nothing any more */
+	/* it does not allocate any more */
 	root = tool_json("profile --time 0.5 --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(0, json_number_at(root, "samples"));
 	EXPECT_EQ(512 << 10, json_number_at(root, "rate_bytes"));
 	json_decref(root);
-	/* and is as it was: its fast paths are open */
+	/* and is as before: its fast paths are enabled */
 	root = tool_json("map --json %d", s.pid);
 	ASSERT_NE(NULL, root);
 	EXPECT_LE(s.usable - 100 * 8192,
@@ -164,7 +168,7 @@ TEST(switched_on_for_a_while)
 	subject_end(&s);
 }
 
-/* What it allocates in that time is seen, and nothing from before. */
+/* Allocations of that time are seen, and none from before. */
 TEST(switched_on_while_it_allocates)
 {
 	struct subject s;
@@ -172,7 +176,7 @@ TEST(switched_on_while_it_allocates)
 	int i, samples = 0;
 
 	ASSERT_EQ(0, subject_start(&s, "busy", "backend=thp"));
-	/* half a second is some of its time, unless nobody lets it run */
+	/* half a second of CPU time, unless nobody lets it run */
 	for (i = 0; i < 100 && !samples; i++) {
 		root = tool_json("profile --time 0.5 --rate 4k --what total "
 				 "--json %d", s.pid);
@@ -207,7 +211,7 @@ FIXTURE_TEARDOWN(attach)
 /*
  * Whenever the tool attaches and detaches, the process does what it would have
  * done: at its start, before it has allocated, around its fork and its exec, at
- * its end.  A thousand rounds with SCALE=100, half a second each.
+ * its end.  SCALE=100 makes it a thousand rounds of half a second each.
  */
 TEST_F_TIMEOUT(attach, attached_at_any_moment, 3600)
 {
@@ -241,7 +245,7 @@ TEST_F_TIMEOUT(attach, attached_at_any_moment, 3600)
 	}
 }
 
-/* How much the tool that samples with "--time 250" has read, 0 if there is none. */
+/* How much the tool that samples with "--time 250" has read, 0 if none runs. */
 static long long tool_read(void)
 {
 	static const char line[] = "profile\0--time\000250";
@@ -272,7 +276,7 @@ static long long tool_read(void)
 }
 
 /*
- * It has sampled a few times once it has read this much: 32 KiB of tables each
+ * It has taken a few samples once it has read this much: 32 KiB of tables each
  * time.
  */
 static void *end_when_seen(void *arg)
@@ -283,7 +287,10 @@ static void *end_when_seen(void *arg)
 	return NULL;
 }
 
-/* It ends long before the time is up: what was sampled until then is shown. */
+/*
+ * The subject ends long before the time is up: what was sampled until then is
+ * shown.
+ */
 TEST(a_process_that_ends_first)
 {
 	struct subject s;
@@ -301,7 +308,10 @@ TEST(a_process_that_ends_first)
 	json_decref(root);
 }
 
-/* Without a tool: at the end, at the peak, at a signal. */
+/*
+ * Without a tool: the process writes its profile at the end, at the peak, at a
+ * signal.
+ */
 TEST(files_that_libshim_writes)
 {
 	char dir[] = "/tmp/profile-XXXXXX", name[256], options[256];
@@ -325,14 +335,14 @@ TEST(files_that_libshim_writes)
 		json_decref(root);
 		unlink(name);
 	}
-	/* a link that waits where it writes is not followed */
+	/* a link planted at the place of the file is not followed */
 	snprintf(name, sizeof(name), "%s/a.%d.3.heap.new", dir, s.pid);
 	ASSERT_EQ(0, symlink("/dev/full", name));
 	ASSERT_EQ(0, kill(s.pid, SIGUSR2));
 	name[strlen(name) - 4] = '\0';
 	ASSERT_TRUE(file_comes(name));
 	unlink(name);
-	/* a handler has not ended it */
+	/* the signal's handler has not ended the process */
 	subject_end(&s);
 	EXPECT_TRUE(WIFEXITED(s.status) && !WEXITSTATUS(s.status));
 	snprintf(name, sizeof(name), "%s/a.%d.exit.heap", dir, s.pid);
@@ -343,7 +353,7 @@ TEST(files_that_libshim_writes)
 	json_decref(root);
 	snprintf(name, sizeof(name), "rm %s/a.*.heap", dir);
 	ASSERT_EQ(0, system(name));
-	/* at the peak it had everything, at the end nothing */
+	/* at the peak everything was live, at the end nothing */
 	ASSERT_EQ(0, subject_start(&s, "spike", options));
 	subject_end(&s);
 	EXPECT_TRUE(WIFEXITED(s.status) && WEXITSTATUS(s.status) == 3);
@@ -353,7 +363,7 @@ TEST(files_that_libshim_writes)
 	json_decref(root);
 	root = tool_json("profile --json --load %s/a.*.peak.heap", dir);
 	ASSERT_NE(NULL, root);
-	/* a peak is taken at each sixteenth more */
+	/* the peak is recorded at every growth by a sixteenth */
 	EXPECT_NEAR_REL(SMALL + MIDDLE + LARGE, site(root, "mix", "bytes"),
 			0.12);
 	json_decref(root);
@@ -361,7 +371,7 @@ TEST(files_that_libshim_writes)
 	ASSERT_EQ(0, system(name));
 }
 
-/* The difference of two runs, whose addresses are not the same. */
+/* The difference of two runs whose addresses differ. */
 TEST(less_another_profile)
 {
 	struct subject s;
@@ -380,7 +390,7 @@ TEST(less_another_profile)
 	EXPECT_NEAR_REL(-LARGE, site(root, "site_large", "bytes"), -0.05);
 	EXPECT_NEAR_REL(6000 * 8192.0, site(root, "site_doubles", "bytes"), 0.1);
 	json_decref(root);
-	/* for differential flame graphs: before and now */
+	/* differential flame graphs: counts of both runs */
 	ASSERT_EQ(TOOL_OK, tool("profile --format folded --base "
 				"/tmp/profile.base %d", s.pid));
 	line = strstr(tool_out, ";main;mix;site_large ");
@@ -390,7 +400,7 @@ TEST(less_another_profile)
 	EXPECT_NEAR_REL(LARGE, before, 0.05);
 	EXPECT_EQ(0, now);
 	subject_end(&s);
-	/* of one and the same nothing is left */
+	/* the difference of a profile and itself is empty */
 	root = tool_json("profile --json --load /tmp/profile.base --base "
 			 "/tmp/profile.base");
 	ASSERT_NE(NULL, root);
@@ -404,7 +414,10 @@ TEST(less_another_profile)
 	unlink("/tmp/profile.base");
 }
 
-/* A program of 1 MB has samples without any option; few of them are said to be. */
+/*
+ * A program of 1 MB has samples without any option, and is warned that they are
+ * few.
+ */
 TEST(a_small_program)
 {
 	EXPECT_EQ(3, tool("profile --options backend=thp -- %s/subject leaks",
@@ -479,7 +492,10 @@ TEST(profile_proto_is_whole)
 	EXPECT_LE(2, seen[3]);		/* mappings: the program, libc */
 	EXPECT_LE(3, seen[4]);		/* locations */
 	EXPECT_LE(seen[4], seen[5]);	/* functions, inlined ones too */
-	/* strings: a name each and some files; a path and an id a mapping */
+	/*
+	 * strings: a name each and some files; a path and an id for each
+	 * mapping
+	 */
 	EXPECT_LE(5 + seen[5] + 2 * seen[3], seen[6]);
 	EXPECT_NE(NULL, memmem(buf, (size_t)len, "site_large", 10));
 	EXPECT_NE(NULL, memmem(buf, (size_t)len, "subject.c", 9));

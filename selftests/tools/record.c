@@ -26,12 +26,12 @@ static double col_max(json_t *root, const char *name)
 	return max;
 }
 
-/* A header, then a line each sample, until the process ends. */
+/* A header, then a line for each sample, until the process ends. */
 static int records(void *arg)
 {
 	struct subject *s = arg;
 
-	/* what the subject waits for the end of */
+	/* the file whose end the subject waits for */
 	close(s->in);
 	return tool("record -w " REC " -i 0.05 %d", s->pid);
 }
@@ -57,7 +57,7 @@ TEST(a_command)
 	EXPECT_NE(NULL, strstr(page, "prefers-color-scheme:dark"));
 	EXPECT_NE(NULL, strstr(page, "name=\"viewport\""));
 	EXPECT_NE(NULL, strstr(page, "</html>"));
-	/* nothing from anywhere else, nothing that runs */
+	/* the page loads nothing from elsewhere, and runs no scripts */
 	EXPECT_EQ(NULL, strstr(page, "http:"));
 	EXPECT_EQ(NULL, strstr(page, "https:"));
 	EXPECT_EQ(NULL, strstr(page, "<script"));
@@ -139,7 +139,7 @@ static int record_as_nobody(void *arg)
 		return 98;
 	if (!strstr(tool_err, "CAP_SYS_PTRACE") || !access(REC ".2", F_OK))
 		return 97;
-	/* what anybody can see, and a word on what is missing */
+	/* what anybody can see, and a note on what is missing */
 	ret = tool("record --partly -w " REC ".2 -i 0.1 -t 0.2 %d", s->pid);
 	unlink(REC ".2");
 	if (ret)
@@ -157,13 +157,13 @@ TEST(what_cannot_be_read)
 	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
 	EXPECT_EQ(0, child_run(record_as_nobody, &s));
 	subject_end(&s);
-	/* of ourselves there is no heap to see, and a message says so */
+	/* the heap of our own process is not shown, and a message says so */
 	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 0.3 %d", getpid()));
 	EXPECT_NE(NULL, strstr(tool_err, "no heap map in the recording"));
 	unlink(REC);
 }
 
-/* An empty card says what would fill it, on the page and in the picture. */
+/* An empty card says how to fill it, on the page and in the picture. */
 TEST(empty_cards)
 {
 	static const char *const titles[] = {
@@ -178,7 +178,7 @@ TEST(empty_cards)
 	setenv("HUGEARENA_PROC", "/nonexistent", 1);
 	EXPECT_EQ(TOOL_OK, tool("record -w " REC " -i 0.1 -t 0.3 %d", getpid()));
 	unsetenv("HUGEARENA_PROC");
-	/* stands for gnuplot: the picture is what it was told to draw */
+	/* stands in for gnuplot: the picture is its input */
 	mkdir(DISK, 0755);
 	f = fopen(DISK "/gnuplot", "we");
 	ASSERT_NE(NULL, f);
@@ -212,8 +212,8 @@ TEST(empty_cards)
 }
 
 /*
- * The service continues, the tool reports the error, and what it has recorded
- * can be read.
+ * The service continues, the tool reports the error, and what was recorded can
+ * be read.
  */
 TEST(the_disk_is_full)
 {
@@ -250,7 +250,7 @@ static int clock_goes(long seconds)
 	return clock_settime(CLOCK_REALTIME, &t);
 }
 
-/* The samples' time is the time that went by, whatever the clock says. */
+/* Samples carry elapsed time, whatever happens to the clock. */
 TEST(the_clock_is_set)
 {
 	const long steps[] = { 7200, -14400, 7200 };

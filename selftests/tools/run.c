@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena run: reports what the command had at its end. */
+/* hugearena run: reports what the command had when it ended. */
 #include "harness.h"
 #include "tool.h"
 
@@ -103,7 +103,10 @@ TEST(what_killed_it_has_a_name)
 	json_decref(root);
 }
 
-/* Events that every processor may have; one that it has not says why. */
+/*
+ * Events that every processor may have; a missing one is reported with its
+ * reason.
+ */
 TEST(generic_events)
 {
 	static const char *const names[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena status: says what /proc says, with and without the module. */
+/* hugearena status: reports what /proc has, with and without the module. */
 #include "harness.h"
 #include "tool.h"
 
@@ -99,7 +99,10 @@ TEST(wrong_usage)
 	EXPECT_EQ(TOOL_OK, tool("status --help"));
 }
 
-/* Who has libshim is known without a module, and what limits it. */
+/*
+ * The processes with libshim are found without a module, and so are their
+ * limits.
+ */
 TEST(heaps)
 {
 	json_t *root, *list, *p = NULL, *one;

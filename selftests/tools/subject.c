@@ -68,7 +68,7 @@ static void hold(void *p, size_t size)
 	usable += malloc_usable_size(p);
 }
 
-/* Not inlined, and not made one with another that has the same body. */
+/* Neither inlined nor merged with another function of the same body. */
 #define SITE __attribute__((noinline, noipa))
 
 SITE static void *site_small(void)
@@ -162,8 +162,8 @@ static void touch(void)
 			for (k = 0; k < 300000; k += 4096)
 				sum += ((char *)keep[SMALL + MIDDLE + i])[k];
 		/*
-		 * An emulated processor's TLB loses nothing by itself: unmap
-		 * enough that the kernel empties it.
+		 * An emulated processor's TLB drops nothing by itself: unmap
+		 * enough for the kernel to flush it.
 		 */
 		p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE |
 			 MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -217,7 +217,9 @@ SITE static void leak(void)
 	site_list(20);
 }
 
-/* What calls left on the stack is no pointer of the program's. */
+/*
+ * Overwrite what calls left on the stack, which is no pointer of the program's.
+ */
 SITE static void stack_wipe(void)
 {
 	volatile char old[16384];
@@ -272,7 +274,7 @@ static void *allocate(void *arg)
 	_exit(9);
 }
 
-/* What nobody has interrupted returns what it should. */
+/* A call that nobody interrupted returns what it should. */
 static int calls(void)
 {
 	const struct timespec brief = { .tv_nsec = 5000000 };
@@ -320,7 +322,7 @@ static void swing(void)
 	}
 }
 
-/* Allows everything, but it is there. */
+/* A filter that allows everything, but exists. */
 static void filter(void)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -369,8 +371,8 @@ static void wave(const char *recording)
 }
 
 /*
- * The moments at which a tool may attach: before the first allocation, while
- * it is served, around a fork and an exec, at the end.
+ * The moments at which a tool may attach: before the first allocation, during
+ * it, around a fork and an exec, at the end.
  */
 static int brief(const char *self, long us, bool again)
 {

@@ -59,8 +59,8 @@ int subject_start(struct subject *s, const char *mode, const char *options);
 void subject_end(struct subject *s);
 
 /*
- * Skip the test, from a setup as well, where there is no module, as on the machine
- * that builds: what it asks of the command has no answer there.
+ * Skip the test, also from a setup, where there is no module, as on a build
+ * machine: the command has no answer there.
  */
 #define TOOL_NEED_MODULE() do {						\
 	if (access("/proc/hugearena/stat", R_OK))			\

@@ -124,7 +124,7 @@ TEST(rows_totals_and_where_it_belongs)
 	root = tool_json("top --json --filter subject --sort allocated --rows 1");
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(1, json_array_size(json_at(root, "processes")));
-	/* the sums are of all, shown or not */
+	/* the sums are over all processes, shown or not */
 	EXPECT_LE(2, json_number_at(root, "all.processes"));
 	EXPECT_LT(json_number_at(root, "processes.0.resident_bytes"),
 		  json_number_at(root, "all.resident_bytes"));
@@ -151,7 +151,10 @@ TEST(rows_totals_and_where_it_belongs)
 	subject_end(&s);
 }
 
-/* Root without the capability, as in a container; 0 if the output says so. */
+/*
+ * Become root without the capability, as in a container; 0 if the output
+ * reports that.
+ */
 static int top_as_less(void *arg)
 {
 	if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program linked statically; it waits for its standard input to end. */
+/* A statically linked program that waits for its standard input to end. */
 #include <unistd.h>
 
 int main(void)

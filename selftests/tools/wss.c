@@ -28,8 +28,8 @@ static double blocks_accessed(json_t *root)
 }
 
 /*
- * Watch @pid for a second, and for ever longer as long as @what is less than
- * @want: on a busy machine it may not have run for a second.
+ * Watch @pid for a second, and then for longer and longer while @what is less
+ * than @want: on a busy machine it may not have run for a second.
  */
 static json_t *wss_until(const char *options, pid_t pid,
 			 double (*what)(json_t *root), double want)
@@ -50,7 +50,7 @@ struct toucher {
 	int blocks, ready;
 };
 
-/* The arena is the child's own: a parent's would be shared by fork. */
+/* The arena is the child's own: fork would share a parent's. */
 static int make_and_touch(void *arg)
 {
 	struct toucher *t = arg;
@@ -110,7 +110,7 @@ TEST_F(wss, blocks_of_an_arena)
 	child_wait(pid);
 }
 
-/* What was touched of the memory that a heap may be in. */
+/* How much was touched of the memory that may hold a heap. */
 static double heap_accessed(json_t *root)
 {
 	return json_number_at(root, "kinds.anonymous.accessed_bytes") +
@@ -119,7 +119,7 @@ static double heap_accessed(json_t *root)
 
 /*
  * 20 of 100 objects of 300,000 bytes, 74 pages each: no less than these, and no
- * more than the five blocks that they may be in, where pages are huge.
+ * more than the five blocks that may hold them, where pages are huge.
  */
 TEST(pages_of_a_heap)
 {
@@ -139,14 +139,14 @@ TEST(pages_of_a_heap)
 	subject_end(&s);
 }
 
-/* Who sleeps touches nothing, however much is resident. */
+/* A sleeping process touches nothing, however much is resident. */
 TEST(nothing_of_an_idle_process)
 {
 	struct subject s;
 	json_t *root;
 
 	ASSERT_EQ(0, subject_start(&s, "mix", "backend=thp"));
-	/* let it come to rest: what it did before it slept is not ours */
+	/* let it fall asleep: what it does before that does not count */
 	root = tool_json("wss --interval 0.1 --json %d", s.pid);
 	json_decref(root);
 	root = tool_json("wss --interval 1 --json %d", s.pid);
@@ -168,7 +168,9 @@ static double blocks_likely(json_t *root)
 	return json_number_at(root, "blocks_likely");
 }
 
-/* All were written to once, five are in use: a fork copies from these. */
+/*
+ * All objects were written to once, and five are in use: a fork copies those.
+ */
 TEST_F(wss, what_a_snapshot_copies)
 {
 	struct toucher t = { 5, self->ready };
@@ -194,7 +196,9 @@ static double pages_likely(json_t *root)
 	       json_number_at(root, "huge_pages_likely");
 }
 
-/* One object is written to again and again, and the stack: not the rest. */
+/*
+ * One object is written to again and again, and so is the stack: nothing else.
+ */
 TEST(what_a_snapshot_copies_by_soft_dirty_bits)
 {
 	struct subject s;
@@ -215,7 +219,10 @@ TEST(what_a_snapshot_copies_by_soft_dirty_bits)
 	EXPECT_NE(NULL, strstr(tool_out, "--soft-dirty asks"));
 }
 
-/* libshim's heap is a kind of its own, with what the program has of it. */
+/*
+ * libshim's heap is listed as a kind of its own, with what the program has in
+ * it.
+ */
 TEST(the_heap_of_libshim)
 {
 	struct subject s;

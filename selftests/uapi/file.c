@@ -116,7 +116,10 @@ TEST_F(file, is_useless_to_a_stranger)
 	pid_t pid;
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	/* the stranger is there before the arena, so it inherits none of it */
+	/*
+	 * the stranger is forked before the arena is made, so it inherits none
+	 * of it
+	 */
 	pid = child_start(stranger_receive, &sock[1]);
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, arena_make(&b, 4));

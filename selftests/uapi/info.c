@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HUGEARENA_IOC_INFO says what the module offers, and what it says is true. */
+/* HUGEARENA_IOC_INFO tells what the module offers, and it is true. */
 #include "harness.h"
 #include <sys/ioctl.h>
 

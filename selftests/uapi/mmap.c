@@ -40,7 +40,9 @@ TEST_F(mmap, past_the_size_is_refused)
 				      MAP_SHARED, self->fd, 0));
 }
 
-/* Else offset 0 would be below address 0, and fork would not find it. */
+/*
+ * Otherwise offset 0 would be below address 0, and fork would not find the VMA.
+ */
 TEST_F(mmap, below_its_offset_is_refused)
 {
 	EXPECT_MAP_ERRNO(EINVAL, mmap((void *)BLOCK_LEN, BLOCK_LEN, RW,

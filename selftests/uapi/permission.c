@@ -24,7 +24,7 @@ static int open_as_somebody(void *arg)
 
 	if (user_become(SOMEBODY))
 		return 1;
-	/* the way there is open: it is the device that is closed */
+	/* the path can be searched: it is the device that refuses */
 	if (stat(HUGEARENA_DEVICE, &st))
 		return 2;
 	if (open(HUGEARENA_DEVICE, flags) != -1)
@@ -41,7 +41,10 @@ TEST(others_cannot_open_it)
 		EXPECT_EQ(0, child_run(open_as_somebody, &flags[i]));
 }
 
-/* An open device passed on by its owner works: it is the open that counts. */
+/*
+ * A device opened by its owner can be passed on: the permission is checked at
+ * open().
+ */
 static int use_as_somebody(void *arg)
 {
 	int dev = *(int *)arg;
@@ -72,7 +75,7 @@ static int pfn_as_somebody(void *arg)
 
 	if (user_become(SOMEBODY))
 		return 1;
-	/* the copy that fork gave it */
+	/* the copy that fork made */
 	if (arena_block(a, 0, &block))
 		return 2;
 	if (block.state != HUGEARENA_BLOCK_WHOLE)

@@ -29,7 +29,7 @@ FIXTURE_SETUP(ranges)
 
 FIXTURE_TEARDOWN(ranges)
 {
-	/* no test names more than three pages of a good range */
+	/* no test names more than three pages of a valid range */
 	EXPECT_GE(3, pages_wrong(self->a.base, self->a.size, 1));
 	arena_drop(&self->a);
 }
@@ -248,7 +248,7 @@ TEST_F(ranges, blocks_are_cut_at_the_end)
 	EXPECT_EQ(BLOCKS, ioctl(self->a.fd, HUGEARENA_IOC_BLOCKS,
 				&self->blocks));
 	EXPECT_EQ(HUGEARENA_BLOCK_WHOLE, self->vec[BLOCKS - 1].state);
-	/* and nothing is written past what the arena has */
+	/* and nothing is written past the arena's end */
 	EXPECT_EQ(0, bytes_other(&self->vec[BLOCKS],
 				 sizeof(self->vec[BLOCKS]), 0xff));
 }

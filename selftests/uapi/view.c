@@ -7,7 +7,7 @@
 #define SOMEBODY	54321
 #define BLOCKS		4
 
-/* What the other process tells about its arena. */
+/* What the other process tells us about its arena. */
 struct told {
 	__u64 id;
 	int ready;
@@ -51,7 +51,7 @@ FIXTURE_SETUP(view)
 	ASSERT_LT(0, self->pid);
 	gate_wait(self->told->ready);
 	self->v.id = self->told->id;
-	/* as much of an arena as a view is */
+	/* a view can do as much as this of what an arena can */
 	self->a.fd = ioctl(self->dev, HUGEARENA_IOC_VIEW, &self->v);
 	self->a.size = BLOCKS * BLOCK_LEN;
 	ASSERT_LE(0, self->a.fd);

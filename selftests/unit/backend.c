@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(backend)
 {
 }
 
-/* A test of a backend, skipped where that is not to be had. */
+/* A test of one backend, skipped where that backend is not available. */
 #define BACKEND_TEST(name)						\
 	static void name(struct __test_metadata *_metadata,		\
 			 FIXTURE_DATA(backend) * self);			\
@@ -90,7 +90,7 @@ static bool is_zero(uintptr_t p, size_t len)
 	return true;
 }
 
-/* Resident bytes of a mapping, by the kernel's page table. */
+/* Resident bytes of a mapping, by the kernel's page tables. */
 static size_t resident(uintptr_t p, size_t len)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
@@ -122,7 +122,7 @@ BACKEND_TEST(grows_upwards)
 	memset((void *)a, 1, 4 * MIB);
 }
 
-/* Somebody else is where the next step would go. */
+/* Another mapping is in the place of the next step. */
 BACKEND_TEST(goes_around_others)
 {
 	uintptr_t a = grow(self->id, 2 * MIB), b;
@@ -204,7 +204,7 @@ BACKEND_TEST(smaller_steps_where_a_limit_is)
 	EXPECT_GE(512 * MIB, got);
 }
 
-/* Half of what was refused is less than needed: the need is mapped, no less. */
+/* Half of what was refused is less than needed: exactly the need is mapped. */
 BACKEND_TEST(no_smaller_than_what_is_needed)
 {
 	uintptr_t p = grow(self->id, 2 * MIB);
@@ -313,7 +313,7 @@ BACKEND_TEST(child_has_its_own)
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(5, *(char *)p);
 	EXPECT_EQ(5, *(char *)(p + 2 * MIB));
-	/* what the child grew is its own as well */
+	/* memory that the child adds is its own as well */
 	p = grow(self->id, 2 * MIB);
 	ASSERT_NE(0, p);
 	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
@@ -324,7 +324,7 @@ BACKEND_TEST(remap)
 {
 	uintptr_t from = grow(self->id, 4 * MIB), to = grow(self->id, 8 * MIB);
 
-	/* the module's arenas are not moved, everybody else's memory is */
+	/* the module's arenas cannot move, all other memory can */
 	ASSERT_EQ(self->id == BACKEND_KMOD, !self->ops->remap);
 	if (!self->ops->remap)
 		return;
@@ -333,7 +333,7 @@ BACKEND_TEST(remap)
 	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB));
 	EXPECT_EQ(3, *(char *)to);
 	EXPECT_EQ(3, *(char *)(to + 4 * MIB - 1));
-	/* what was left behind is as new, and writable */
+	/* the place left behind reads as new, and is writable */
 	EXPECT_EQ(0, resident(from, 4 * MIB));
 	EXPECT_TRUE(is_zero(from, 4 * MIB));
 	memset((void *)from, 4, 4 * MIB);
@@ -341,7 +341,7 @@ BACKEND_TEST(remap)
 	EXPECT_TRUE(is_zero(to + 4 * MIB, 4 * MIB));
 }
 
-/* What one block is refused for says nothing about another. */
+/* A refusal for one block says nothing about another. */
 BACKEND_TEST(join_of_one_block_refused)
 {
 	uintptr_t odd = grow(self->id, 2 * MIB), p = grow(self->id, 2 * MIB);
@@ -355,8 +355,8 @@ BACKEND_TEST(join_of_one_block_refused)
 	if (self->ops->pages)
 		self->ops->pages(p);
 	/*
-	 * Nobody has touched it, so that the kernel finds nothing to join; the
-	 * module has a whole block there as soon as it is asked for.
+	 * Nobody has touched the block: the kernel finds nothing to join, while
+	 * the module has a whole block there as soon as it is asked for.
 	 */
 	ASSERT_EQ(0, mprotect((void *)(odd + MIB), 4096, PROT_READ));
 	EXPECT_EQ(self->id == BACKEND_KMOD, self->ops->join(odd));
@@ -379,8 +379,8 @@ static bool kernel_looks_first(void)
 }
 
 /*
- * The kernel does not move, and the target is somebody else's by then: his it
- * stays.
+ * The kernel does not move, and the target belongs to another mapping by then,
+ * which keeps it.
  */
 BACKEND_TEST(remap_over_nobody)
 {
@@ -396,7 +396,7 @@ BACKEND_TEST(remap_over_nobody)
 	ASSERT_EQ(to, (uintptr_t)p);
 	memset(p, 7, 4 * MIB);
 	if (self->ops->remap(from, to, 4 * MIB) == BACKEND_STAYED) {
-		/* the kernel has unmapped the target before it looked */
+		/* the kernel unmapped the target before it checked */
 		EXPECT_FALSE(kernel_looks_first());
 		EXPECT_TRUE(is_zero(to, 4 * MIB));
 		return;
@@ -405,7 +405,10 @@ BACKEND_TEST(remap_over_nobody)
 	EXPECT_EQ(7, p[4 * MIB - 1]);
 }
 
-/* The application closed our descriptors and opened files of its own there. */
+/*
+ * The application has closed our descriptors and opened its own files with
+ * those numbers.
+ */
 BACKEND_TEST(descriptors_are_not_trusted)
 {
 	uintptr_t p = grow(self->id, 4 * MIB), q;
@@ -440,7 +443,7 @@ TEST(chosen_by_option)
 	EXPECT_EQ(0, strcmp("kmod", backend_ops(BACKEND_KMOD)->name));
 }
 
-/* What is mapped here, as RLIMIT_AS counts it, and @more is the limit. */
+/* Limits RLIMIT_AS to what is mapped now and @more. */
 static int limit_here(size_t more)
 {
 	struct rlimit rl;
@@ -464,9 +467,9 @@ static bool wall_behind(enum backend_id id)
 }
 
 /*
- * Where there is no room to look for a place that is aligned, and the place that
- * was guessed is not free, it is below all that there is, and the next one below
- * that.
+ * Where there is no room to look for an aligned place, and the place that was
+ * guessed is not free, the memory lies below everything else, and the next one
+ * below that.
  */
 TEST(below_what_there_is)
 {
@@ -490,7 +493,7 @@ TEST(below_what_there_is)
 	memset((void *)q, 1, 2 * MIB);
 }
 
-/* Locked memory is not taken back, and that is said. */
+/* Locked memory is not taken back, and the backend says so. */
 TEST(locked)
 {
 	uintptr_t p = grow(BACKEND_THP, 2 * MIB);

@@ -74,7 +74,7 @@ TEST(dry)
 	central_put(CLS, objs, OBJS);
 }
 
-/* Three spans of 1, 32 and 60 objects: the next come from the last. */
+/* Three spans with 1, 32 and 60 objects: the next ones come from the last. */
 TEST(fullest_first)
 {
 	void *objs[OBJS * 3], *p;
@@ -98,7 +98,7 @@ TEST(fullest_first)
 	EXPECT_EQ(3, spans());
 }
 
-/* Frees at random leave few objects in few spans after a while of churn. */
+/* After a while of random frees, few objects are left in few spans. */
 TEST(churn_drains_spans)
 {
 	enum { N = OBJS * 64 };
@@ -116,7 +116,7 @@ TEST(churn_drains_spans)
 		}
 	}
 	worst = spans();
-	/* a tenth lives; replace them one by one, ten times over */
+	/* a tenth is live; replace these one by one, ten times over */
 	for (i = 0; i < N; i++) {
 		k = i * 10 % N;
 		if (!objs[k])
@@ -156,7 +156,7 @@ TEST(no_memory)
 	EXPECT_EQ(0, fake_pageheap.spans);
 }
 
-/* Objects of one class, filled, of which some are freed. */
+/* Objects of one class, filled; some of them are freed. */
 struct some {
 	unsigned int cls;
 	unsigned int n;
@@ -189,7 +189,7 @@ static void some_get(unsigned int cls, unsigned int spans)
 	}
 }
 
-/* One in @each stays, others are put back in any order. */
+/* One in @each stays, the others are put back in random order. */
 static void some_put(int each)
 {
 	void *objs[32];
@@ -209,7 +209,7 @@ static void some_put(int each)
 		central_put(some.cls, objs, n);
 }
 
-/* Is all that is in use as it was written? */
+/* Is everything that is in use as it was written? */
 static bool some_intact(void)
 {
 	unsigned int i, k;
@@ -222,7 +222,9 @@ static bool some_intact(void)
 	return true;
 }
 
-/* All classes: in two looks what is free goes, and nothing that is in use. */
+/*
+ * In all classes, two looks give back what is free, and nothing that is in use.
+ */
 TEST(purge_spares_what_is_in_use)
 {
 	unsigned long before;
@@ -235,7 +237,7 @@ TEST(purge_spares_what_is_in_use)
 			some_put((int)round * 4);
 			before = fake_pageheap.purged;
 			central_purge();
-			/* what was in use just now may be so again */
+			/* what was in use a moment ago may be used again */
 			ASSERT_EQ(before, fake_pageheap.purged);
 			central_purge();
 			ASSERT_TRUE(some_intact());
@@ -251,7 +253,7 @@ TEST(purge_spares_what_is_in_use)
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 
-/* More spans than one step looks at, some of which come and go meanwhile. */
+/* More spans than one step looks at, of which some come and go meanwhile. */
 TEST(squeeze_looks_at_every_span)
 {
 	unsigned int cls = 1, i, n;
@@ -262,7 +264,7 @@ TEST(squeeze_looks_at_every_span)
 		cls++;
 	srand(6);
 	some_get(cls, 200);
-	/* the first of each span stays */
+	/* the first object of each span stays */
 	for (i = 0; i < some.n; i++) {
 		s = pagemap_span(some.objs[i]);
 		if (s->start == (uintptr_t)some.objs[i])
@@ -274,7 +276,7 @@ TEST(squeeze_looks_at_every_span)
 	EXPECT_TRUE(some_intact());
 	n = sizeclass_info[cls].npages * 2 - 1;
 	EXPECT_LE(200ul * n * 4096, fake_pageheap.purged);
-	/* all of it is gone: nothing more to be had */
+	/* all of it went: nothing is left to give back */
 	before = fake_pageheap.purged;
 	central_squeeze();
 	EXPECT_EQ(before, fake_pageheap.purged);

@@ -36,7 +36,10 @@ TEST(agrees_with_the_c_library)
 	}
 }
 
-/* Neither the system call nor the time stamp counter: each would kill. */
+/*
+ * Neither the system call nor the time stamp counter is used: either would
+ * kill.
+ */
 TEST(asks_nobody)
 {
 	struct sock_filter code[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* conf: what is understood, what is not, and what wins. */
+/* conf: what is parsed, what is refused, and what takes precedence. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ FIXTURE(conf) { int unused; };
 FIXTURE_SETUP(conf)
 {
 	self->unused = 0;
-	/* what is reported is not for this program's reader */
+	/* the reports are not meant for the user of this program */
 	ASSERT_EQ(2, dup2(open("/dev/null", O_WRONLY), 2));
 	ASSERT_EQ(0, conf_load(NULL, NULL));
 }
@@ -75,7 +75,10 @@ TEST_F(conf, numbers)
 	}
 }
 
-/* Nobody knows where a program is when it writes: a path must be absolute. */
+/*
+ * Nobody knows a program's directory at the time it writes: a path must be
+ * absolute.
+ */
 TEST_F(conf, files)
 {
 	char text[200] = "profile_file=/", all[1024];

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* And does it say @what on standard error before it does? */
+/* And does it write @what to standard error before it does? */
 static inline bool dies_saying(void (*fn)(void), const char *what)
 {
 	struct rlimit none = { 0, 0 };

@@ -87,7 +87,7 @@ static void say_long(void)
 	shim_say("%s", text);
 }
 
-/* abort() runs a handler, which may come to die again: one backtrace. */
+/* abort() runs a handler, which may fail in turn: there is one backtrace. */
 static void die_again(int sig)
 {
 	(void)sig;
@@ -149,7 +149,10 @@ static int asleep(pid_t pid)
 	return state == 'S';
 }
 
-/* A signal whose handler asks for no restart, while there is no room: no matter. */
+/*
+ * A signal whose handler asks for no restart, while the pipe is full: it does
+ * no harm.
+ */
 TEST(a_signal_loses_nothing)
 {
 	struct sigaction act = { .sa_handler = on_signal };

@@ -20,7 +20,7 @@ static uintptr_t base[BACKEND_NR], at[BACKEND_NR];
 static unsigned char *gone[BACKEND_NR];	/* a byte for each OS page */
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 
-/* The limits of this machine are not those of a test, which sets its own. */
+/* This machine's limits do not count in a test, which sets its own. */
 __attribute__((constructor)) static void no_limits(void)
 {
 	limit_root = "/nowhere";
@@ -171,7 +171,7 @@ static bool fake_join(uintptr_t block)
 	return ok;
 }
 
-/* As the kernel would: what nobody touched is not there afterwards, either. */
+/* As in the kernel: what nobody touched has no memory afterwards, either. */
 static void move(uintptr_t from, uintptr_t to, size_t len)
 {
 	unsigned char there[len / OS_PAGE];

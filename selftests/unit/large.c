@@ -13,21 +13,21 @@
 #define KIB	((size_t)1 << 10)
 #define MIB	((size_t)1 << 20)
 
-/* The layers that it calls and that are not here. */
+/* The layers below it, which are not linked here. */
 void shim_die(enum shim_die why, const void *p, unsigned int cls)
 {
 	(void)cls;
 	shim_bug(why == SHIM_DIE_INTERIOR ? "interior" : "foreign", p);
 }
 
-/* What the profile was told last, and how often it was told anything. */
+/* What the profile was told last, and how often it was told something. */
 static struct told {
 	unsigned int times;
 	struct prof_stack *stack;
 	size_t from, to;
 } told;
 
-/* Where the profile counts an object from its next size on. */
+/* The object that the profile counts from its next size on. */
 static struct prof_stack *next_stack;
 
 void prof_drop(struct prof_stack *stack, size_t size)
@@ -96,7 +96,7 @@ TEST_F(objects, same_length_again)
 	EXPECT_EQ(256 * KIB, inuse());
 	EXPECT_EQ(PAGEMAP_NONE, pagemap_class(p));
 	EXPECT_NE(NULL, pagemap_owner(p + 100 * KIB));
-	/* another size of as many pages; its memory is not zero */
+	/* another size of the same number of pages; its memory is not zero */
 	q = large_alloc(250 * KIB, 0, &self->zero);
 	EXPECT_EQ(p, q);
 	EXPECT_FALSE(self->zero);
@@ -107,7 +107,7 @@ TEST_F(objects, same_length_again)
 	large_free(q);
 }
 
-/* In a small heap nothing is kept that a request could have used. */
+/* A small heap keeps nothing that a request could have used. */
 TEST_F(objects, other_length_gets_the_pages)
 {
 	char *p = large_alloc(256 * KIB, 0, &self->zero), *q;
@@ -119,7 +119,7 @@ TEST_F(objects, other_length_gets_the_pages)
 	large_free(q);
 }
 
-/* But the kinds of buffers that a program has by turns are. */
+/* But it keeps the kinds of buffers that a program uses in turn. */
 TEST_F(objects, lengths_by_turns)
 {
 	void *other[32];
@@ -134,7 +134,7 @@ TEST_F(objects, lengths_by_turns)
 		large_free(large_alloc((40 + 8 * (i % 8)) * KIB, 0,
 				       &self->zero));
 	EXPECT_EQ(before + 800, hits());
-	/* until they are not asked for any more */
+	/* until nobody asks for them any more */
 	for (i = 0; i < 32; i++)
 		other[i] = large_alloc((200 + 8 * i) * KIB, 0, &self->zero);
 	EXPECT_EQ(0, kept());
@@ -190,7 +190,7 @@ TEST_F(objects, bounded)
 	char *p[40];
 	int i;
 
-	/* by bytes */
+	/* bounded in bytes */
 	for (i = 0; i < 10; i++)
 		p[i] = large_alloc(300 * KIB, 0, &self->zero);
 	for (i = 0; i < 10; i++)
@@ -201,12 +201,12 @@ TEST_F(objects, bounded)
 	EXPECT_EQ(p[8], large_alloc(300 * KIB, 0, &self->zero));
 	large_free(p[9]);
 	large_free(p[8]);
-	/* what is longer than all there may be is not kept */
+	/* what is larger than everything that may be kept is not kept */
 	p[0] = large_alloc(2 * MIB, 0, &self->zero);
 	large_free(p[0]);
 	EXPECT_EQ(PAGEMAP_NONE, pagemap_class(p[0]));
 	EXPECT_EQ(NULL, pagemap_owner(p[0]));
-	/* by number */
+	/* bounded in number */
 	for (i = 0; i < 40; i++)
 		p[i] = large_alloc(40 * KIB, 0, &self->zero);
 	for (i = 0; i < 40; i++)
@@ -229,7 +229,9 @@ TEST_F(objects, given_up_when_unused)
 	EXPECT_EQ(0, kept());
 }
 
-/* Whom the profile follows: its sizes are those that were asked for. */
+/*
+ * An object that the profile follows: it is told the sizes that were asked for.
+ */
 TEST_F(objects, sampled)
 {
 	struct prof_stack *stack = (struct prof_stack *)&told;
@@ -257,7 +259,7 @@ TEST_F(objects, sampled)
 	EXPECT_EQ(4, told.times);
 	EXPECT_EQ(other, told.stack);
 	EXPECT_EQ(90002, told.from);
-	/* and nobody else, nor the next one there */
+	/* and no other object, nor the next one at that place */
 	EXPECT_EQ(0, kept());
 	q = large_alloc(100000, 0, &self->zero);
 	q = large_resize(q, 200000);
@@ -296,8 +298,8 @@ static void free_next_page(void)
 }
 
 /*
- * A pointer to anything but an object's beginning is refused, and the reports
- * differ.
+ * A pointer to anything but an object's start is refused, with a report of its
+ * own.
  */
 TEST_F(objects, inside_is_no_object)
 {

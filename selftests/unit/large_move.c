@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * large objects that change their size, in place, by page tables, or not at all:
- * what is in them stays, the pagemap knows the new place and forgets the old one,
- * and the profile counts what is live.
+ * large objects that change their size, in place, by page tables, or not at
+ * all: their content stays, the pagemap has the new place and no longer the old
+ * one, and the profile counts what is live.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static size_t filled(const unsigned char *p, size_t n)
 	return i;
 }
 
-/* Somebody else is right behind it, and then it grows. */
+/* Another object is right behind it when it grows. */
 TEST_F(objects, a_moved_object_leaves_nothing_behind)
 {
 	unsigned char *p, *q, *wall;
@@ -99,7 +99,7 @@ TEST_F(objects, a_moved_object_leaves_nothing_behind)
 			st.nr_remap; }));
 }
 
-/* What cannot grow is as it was. */
+/* An object that cannot grow is unchanged. */
 TEST_F(objects, a_refused_resize_changes_nothing)
 {
 	unsigned char *p = large_alloc(300 * KIB, 0, &zero);
@@ -130,7 +130,7 @@ static struct sample sample_new(size_t size)
 	return s;
 }
 
-/* Samples of the profile that are resized and freed, against their sum. */
+/* The profile's samples are resized and freed; their sum is checked. */
 TEST_F(objects, the_profile_counts_what_is_live)
 {
 	struct sample s[40] = { { NULL, 0 } };
@@ -174,7 +174,7 @@ TEST_F(objects, the_profile_counts_what_is_live)
 	EXPECT_EQ(0, shim_prof.live.objects);
 }
 
-/* A span that was a sample is no sample when it is used again. */
+/* A span that was a sample is no sample when it is reused. */
 TEST_F(objects, a_sample_ends_with_its_object)
 {
 	struct sample s = sample_new(64 * KIB);

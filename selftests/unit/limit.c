@@ -128,7 +128,7 @@ TEST_F(limit, version_1)
 	    "209715200\n");
 	put(self->root, "/sys/fs/cgroup/memory/y/z/memory.usage_in_bytes",
 	    "209000000\n");
-	/* none: the largest number of pages there is */
+	/* none: the largest number of pages */
 	put(self->root, "/sys/fs/cgroup/memory/y/z/memory.soft_limit_in_bytes",
 	    "9223372036854771712\n");
 	limit_update(MIB);
@@ -136,7 +136,7 @@ TEST_F(limit, version_1)
 	EXPECT_EQ(200 * MIB, limit_bytes());
 }
 
-/* What the kernel drops before anybody dies is not pressure. */
+/* Memory that the kernel drops before it kills is not pressure. */
 TEST_F(limit, file_pages)
 {
 	put(self->root, "/proc/self/cgroup", "0::/a\n");
@@ -148,7 +148,7 @@ TEST_F(limit, file_pages)
 	limit_update(MIB);
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
 	EXPECT_EQ(1024 * MIB - 573000000, limit_room());
-	/* active ones are in use */
+	/* active pages are in use */
 	put(self->root, "/sys/fs/cgroup/a/memory.stat",
 	    "anon 973000000\ninactive_file 1000000\nactive_file 99000000\n");
 	limit_update(MIB);
@@ -163,7 +163,7 @@ TEST_F(limit, file_pages_version_1)
 	    "209715200\n");
 	put(self->root, "/sys/fs/cgroup/memory/y/memory.usage_in_bytes",
 	    "209000000\n");
-	/* the group's own, then with those inside of it */
+	/* the group's own, then including the groups below it */
 	put(self->root, "/sys/fs/cgroup/memory/y/memory.stat",
 	    "cache 1\ninactive_file 7\ntotal_cache 1\n"
 	    "total_inactive_file 150000000\n");
@@ -189,7 +189,7 @@ TEST_F(limit, room_is_of_the_nearest)
 	EXPECT_EQ(0, limit_over());
 }
 
-/* Inside a container the path is the host's, the files are at the root. */
+/* Inside a container the path is the host's, but the files are at the root. */
 TEST_F(limit, path_of_the_host)
 {
 	put(self->root, "/proc/self/cgroup", "4:memory:/docker/1234\n");
@@ -200,7 +200,7 @@ TEST_F(limit, path_of_the_host)
 	EXPECT_EQ(200 * MIB, limit_bytes());
 }
 
-/* Paths have room for 1024 bytes, the last one of them 0; longer ones are none. */
+/* Paths have room for 1024 bytes with their terminator; longer ones are ignored. */
 static void put_long(const char *root, size_t len)
 {
 	size_t n = len - strlen(root) - strlen("/sys/fs/cgroup/memory.max"), i;
@@ -246,7 +246,9 @@ TEST_F(limit, nonsense)
 	limit_update(MIB);
 	EXPECT_EQ(LIMIT_FAR, limit_pressure());
 	EXPECT_EQ(0, limit_bytes());
-	/* a number too large to be true is none; what goes before it is read */
+	/*
+	 * a number too large to be true is ignored; the lines before it count
+	 */
 	put(self->root, "/proc/self/cgroup",
 	    "\n:\n::\n0:/\n:memory:\n0::/q\n");
 	put(self->root, "/sys/fs/cgroup/q/memory.max",
@@ -264,13 +266,16 @@ TEST_F(limit, nonsense)
 	put(self->root, "/sys/fs/cgroup/q/memory.max", "209715200\n");
 	limit_update(MIB);
 	EXPECT_EQ(200 * MIB, limit_bytes());
-	/* the root's own counts for everybody, were there such a file */
+	/*
+	 * the root's own limit would apply to everybody, if there were such a
+	 * file
+	 */
 	put(self->root, "/sys/fs/cgroup/memory.max", "104857600\n");
 	limit_update(MIB);
 	EXPECT_EQ(100 * MIB, limit_bytes());
 }
 
-/* A last line that does not end is one that was cut off: it names nothing. */
+/* A last line without a newline was cut off: it names no group. */
 TEST_F(limit, a_line_cut_off)
 {
 	put(self->root, "/proc/self/cgroup", "1:cpu:/\n0::/quarter");
@@ -282,7 +287,10 @@ TEST_F(limit, a_line_cut_off)
 	EXPECT_EQ(100 * MIB, limit_bytes());
 }
 
-/* A value that cannot be a number of bytes is no limit, and does not wrap. */
+/*
+ * A value that cannot be a number of bytes is no limit, and does not wrap
+ * around.
+ */
 TEST_F(limit, numbers_that_are_too_large)
 {
 	static const char *const large[] = {
@@ -310,7 +318,7 @@ TEST_F(limit, numbers_that_are_too_large)
 	EXPECT_EQ(((size_t)1 << 62) - 1, limit_bytes());
 }
 
-/* A process without a limit is moved into a group that has one. */
+/* A process without a limit is moved to a group that has one. */
 TEST_F(limit, a_move_is_noticed)
 {
 	put(self->root, "/proc/self/cgroup", "0::/a\n");
@@ -326,13 +334,15 @@ TEST_F(limit, a_move_is_noticed)
 	EXPECT_EQ(100 * MIB, limit_bytes());
 	EXPECT_FALSE(limit_moved());
 	/*
-	 * the child of a fork may be moved to any group, and reads them again
+	 * a forked child may be moved to any group, and reads the limits again
 	 */
 	limit_fork_child();
 	EXPECT_TRUE(limit_wanted());
 }
 
-/* In a sandbox: what was known stays, and the heap is all that is known. */
+/*
+ * In a sandbox the known limits stay, and of the use only the heap's is known.
+ */
 TEST_F(limit, in_a_sandbox)
 {
 	put(self->root, "/proc/self/cgroup", "0::/a\n");

@@ -51,7 +51,7 @@ TEST(the_child_reads_its_limits)
 	shim_conf.limit = 100 * MIB;
 	limit_root = root;
 	ASSERT_EQ(0, pthread_create(&t, NULL, read_limits, NULL));
-	/* opens when the reader is there, and lets it wait for text */
+	/* opens when the reader is there, and makes it wait for text */
 	w = open(path, O_WRONLY);
 	ASSERT_LE(0, w);
 	pageheap_fork_prepare();
@@ -59,7 +59,7 @@ TEST(the_child_reads_its_limits)
 	if (!pid) {
 		pageheap_fork_child();
 		limit_root = "/nowhere";
-		/* far from the limit, then beyond it */
+		/* far from the limit, then past it */
 		limit_update(1 * MIB);
 		if (limit_pressure() != LIMIT_FAR || limit_bytes() != 100 * MIB)
 			_exit(1);
@@ -69,7 +69,7 @@ TEST(the_child_reads_its_limits)
 	pageheap_fork_parent();
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	/* one reader at a time: a second one does not wait */
+	/* one reader at a time: a second thread does not wait for it */
 	limit_update(200 * MIB);
 	EXPECT_NE(LIMIT_OVER, limit_pressure());
 	close(w);

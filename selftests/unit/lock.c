@@ -130,7 +130,10 @@ TEST(child_of_fork)
 	EXPECT_FALSE(shim_lock_is_held(&lock));
 }
 
-/* Held by the thread that a signal interrupted, which forks in the handler. */
+/*
+ * The lock is held by the thread that a signal interrupts and whose handler
+ * forks.
+ */
 TEST(fork_by_who_holds_it)
 {
 	int status;
@@ -160,7 +163,7 @@ TEST(fork_by_who_holds_it)
 	EXPECT_FALSE(shim_lock_is_held(&higher));
 }
 
-/* What @body does to the locks aborts. */
+/* What @body does with the locks aborts. */
 #define EXPECT_ABORT(body) do {						\
 	pid_t _pid = fork();						\
 	int _status;							\

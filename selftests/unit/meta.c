@@ -51,7 +51,7 @@ TEST(aligned_zeroed_apart)
 	check_sum(_metadata);
 }
 
-/* A chunk is mapped for a record and what its alignment may cost, at any of them. */
+/* A chunk is mapped for a record plus the most that its alignment may cost. */
 TEST(alignments_beyond_a_page)
 {
 	static char *p[16];
@@ -74,7 +74,7 @@ TEST(alignments_beyond_a_page)
 		ASSERT_EQ((char)(i + 1), p[i][align + 4999]);
 	}
 	check_sum(_metadata);
-	/* and one that is free is taken by what it is aligned for */
+	/* and a free one is used for the alignment that it has */
 	meta_free(p[0], 8192 + 5000);
 	for (i = 0, align = 8192; align <= (size_t)1 << 20; align *= 2, i++) {
 		char *q = meta_alloc(8192 + 5000, align);
@@ -134,7 +134,7 @@ TEST(no_memory_changes_nothing)
 	meta_get_stat(&after);
 	EXPECT_EQ(before.mapped, after.mapped);
 	EXPECT_EQ(before.used, after.used);
-	/* what is mapped already serves on */
+	/* memory that is mapped already can still be used */
 	p = meta_alloc(64, 16);
 	EXPECT_NE(NULL, p);
 }

@@ -7,7 +7,7 @@
 
 #define KIB	((size_t)1 << 10)
 #define MIB	((size_t)1 << 20)
-/* a hundred of them are whole percents */
+/* with a hundred of them, one is a percent */
 #define MB	((size_t)1000000)
 
 static void after(size_t live, size_t roots, size_t scanned, size_t heap)
@@ -51,7 +51,10 @@ TEST(percent_of_what_was_reached)
 	EXPECT_EQ(30 * MB, pacer_goal());
 }
 
-/* 4 MiB at 100, in all, so that a small heap is not collected all the time. */
+/*
+ * 4 MiB at 100 %, counting everything, so that a small heap is not collected
+ * all the time.
+ */
 TEST(a_small_heap)
 {
 	EXPECT_EQ(4 * MIB, pacer_goal());
@@ -59,7 +62,7 @@ TEST(a_small_heap)
 	EXPECT_NEAR(3 * MIB, pacer_goal());
 	pacer_set_percent(200);
 	EXPECT_NEAR(7 * MIB, pacer_goal());
-	/* what percent gives is less than a step */
+	/* the percentage gives less than a step */
 	pacer_set_percent(1);
 	EXPECT_EQ(64 * KIB, pacer_goal());
 }
@@ -71,24 +74,24 @@ TEST(a_limit_of_the_heap)
 	/* less 3 %, for gaps */
 	EXPECT_EQ(37 * MB, pacer_goal());
 	EXPECT_TRUE(pacer_is_limited());
-	/* exceeded: less by the excess */
+	/* exceeded: the goal is lowered by the excess */
 	after(60 * MB, 0, 0, 110 * MB);
 	EXPECT_EQ(27 * MB, pacer_goal());
-	/* far: percent decides */
+	/* far from the limit the percentage decides */
 	EXPECT_EQ(100 * MB, pacer_set_limit(1000 * MB));
 	EXPECT_EQ(60 * MB, pacer_goal());
 	EXPECT_FALSE(pacer_is_limited());
-	/* a reserve of a megabyte at least */
+	/* a reserve of at least a megabyte */
 	after(6 * MB, 0, 0, 8 * MB);
 	pacer_set_limit(10 * MB);
 	EXPECT_EQ(4 * MB - MIB, pacer_goal());
-	/* no room: the program continues nevertheless */
+	/* no room is left: the program continues nevertheless */
 	after(98 * MB, 0, 0, 99 * MB);
 	pacer_set_limit(100 * MB);
 	EXPECT_EQ(PACER_LIMIT_MIN, pacer_goal());
 	after(500 * MB, 0, 0, 500 * MB);
 	EXPECT_EQ(PACER_LIMIT_MIN, pacer_goal());
-	/* the goal without limits is there as well */
+	/* the goal without limits is computed, too */
 	pacer_set_lifted(true);
 	EXPECT_EQ(500 * MB, pacer_goal());
 	EXPECT_TRUE(pacer_is_limited());
@@ -96,7 +99,10 @@ TEST(a_limit_of_the_heap)
 	EXPECT_EQ(PACER_LIMIT_MIN, pacer_goal());
 }
 
-/* 180 of 200 MB are in use: 80 are spans of ours, 10 free, so 90 are others'. */
+/*
+ * 180 of 200 MB are in use: 80 are spans of ours, 10 free, so 90 belong to
+ * others.
+ */
 TEST(a_limit_of_the_process)
 {
 	struct pacer_room room = { 200 * MB, 20 * MB, 0, 10 * MB };
@@ -104,11 +110,11 @@ TEST(a_limit_of_the_process)
 	after(60 * MB, 0, 0, 80 * MB);
 	pacer_set_room(&room, 80 * MB);
 	EXPECT_EQ(200 * MB - 90 * MB - 6 * MB - 60 * MB, pacer_goal());
-	/* others take 30 more while spans stay: nothing is left */
+	/* others take 30 more while the spans stay: nothing is left */
 	room.left = 0;
 	pacer_set_room(&room, 80 * MB);
 	EXPECT_EQ(200 * MB - 110 * MB - 6 * MB - 60 * MB, pacer_goal());
-	/* and 10 more: exceeded by that, which counts twice */
+	/* and 10 more: exceeded by that much, which counts twice */
 	room.over = 10 * MB;
 	pacer_set_room(&room, 80 * MB);
 	EXPECT_EQ(200 * MB - 130 * MB - 6 * MB - 60 * MB, pacer_goal());
@@ -129,12 +135,13 @@ TEST(the_trigger_by_the_rate)
 
 	after(40 * MB, 0, 20 * MB, 0);
 	EXPECT_EQ(40 * MB, pacer_trigger());
-	/* nothing is known yet: as late as may be */
+	/* nothing is known yet: begin as late as possible */
 	pacer_set_beside(true);
 	EXPECT_NEAR(40 * MB / 64 * 61, pacer_trigger());
 	/*
-	 * a quarter of the time for 20 MB scanned, three for 10 MB: a sixth of
-	 * a byte in the same time, three sixths beside it, of 20 MB
+	 * a quarter of the time for 20 MB scanned, three quarters for 10 MB:
+	 * one sixth of a byte in the same time, three sixths beside the
+	 * program, of 20 MB
 	 */
 	pacer_marked(10 * MB, 20 * MB, 250, 1000);
 	after(40 * MB, 0, 20 * MB, 0);
@@ -143,7 +150,7 @@ TEST(the_trigger_by_the_rate)
 	pacer_marked(10 * MB, 20 * MB, 500, 1000);
 	after(40 * MB, 0, 20 * MB, 0);
 	EXPECT_EQ(40 * MB / 64 * 45, pacer_trigger());
-	/* the largest of four; after four more it is forgotten */
+	/* the largest of the last four; forgotten after four more */
 	for (i = 0; i < 3; i++)
 		pacer_marked(5 * MB, 20 * MB, 250, 1000);
 	after(40 * MB, 0, 20 * MB, 0);
@@ -151,7 +158,7 @@ TEST(the_trigger_by_the_rate)
 	pacer_marked(5 * MB, 20 * MB, 250, 1000);
 	after(40 * MB, 0, 20 * MB, 0);
 	EXPECT_NEAR(35 * MB, pacer_trigger());
-	/* a large heap waits until 4 MiB before the goal */
+	/* a large heap begins no more than 4 MiB before the goal */
 	for (i = 0; i < 4; i++)
 		pacer_marked(0, 20 * MB, 250, 1000);
 	after(400 * MB, 0, 20 * MB, 0);
@@ -164,19 +171,19 @@ TEST(who_allocates_owes)
 {
 	after(40 * MB, 0, 30 * MB, 0);
 	pacer_set_beside(true);
-	/* 30 to scan, 10 to allocate */
+	/* 30 to scan while 10 may be allocated */
 	EXPECT_NEAR(24000, pacer_assist(8000, 30 * MB, 0));
 	EXPECT_NEAR(8000, pacer_assist(8000, 30 * MB, 20 * MB));
-	/* all of what was expected is done: next to nothing */
+	/* everything that was expected is done: next to nothing is left */
 	EXPECT_GE(1, pacer_assist(8000, 30 * MB, 30 * MB));
-	/* no call is slow */
+	/* at most so slow that no call takes long */
 	EXPECT_EQ(64 * KIB, pacer_assist(8 * MB, 30 * MB, 0));
 	/*
 	 * more than was expected: all 70 MB may be to scan, and the goal is
 	 * further in proportion, from the trigger (38.125) by (1.875 / 30) * 70
 	 */
 	EXPECT_NEAR(8000 * 39 / 12.5, pacer_assist(8000, 30 * MB, 31 * MB));
-	/* past the goal: all of it, on a tenth of the heap */
+	/* past the goal: all of it, over a tenth of the heap */
 	EXPECT_NEAR(800 * 81.0 / 7, pacer_assist(800, 41 * MB, 0));
 	/* both: the goal is at 43.4375, and a tenth of 83.4375 further */
 	EXPECT_NEAR(8000 * 15 / 6.78125, pacer_assist(8000, 45 * MB, 70 * MB));
@@ -196,7 +203,7 @@ TEST(sweeping_by_credit)
 	EXPECT_EQ(1000, pacer_sweep_owed(1000, 8 * MIB));
 	EXPECT_EQ(1000, pacer_sweep_owed(1000, 80 * MIB));
 	EXPECT_EQ(0, pacer_sweep_owed(0, MIB));
-	/* no way at all: everything within 8 KiB */
+	/* nothing is left to allocate: everything within 8 KiB */
 	pacer_set_percent(1);
 	after(MIB, 0, 0, 0);
 	EXPECT_EQ(500, pacer_sweep_owed(1000, 4 * KIB));
@@ -204,7 +211,7 @@ TEST(sweeping_by_credit)
 
 #define MS	1000000ull
 
-/* Two processors: two seconds of collecting fill the bucket. */
+/* With two processors, two seconds of collecting fill the bucket. */
 TEST(half_of_the_time)
 {
 	unsigned int i;
@@ -217,23 +224,23 @@ TEST(half_of_the_time)
 	limiter_collected(100 * MS, 0);
 	EXPECT_TRUE(limiter_is_on(0));
 	EXPECT_EQ(1, limiter_count());
-	/* until the program has had as much as that one took */
+	/* until the program has had as much time as that collection took */
 	EXPECT_TRUE(limiter_is_on(99 * MS));
 	EXPECT_FALSE(limiter_is_on(100 * MS));
-	/* equal shares from then on: each collection is followed by a rest */
+	/* equal shares from then on: a rest follows each collection */
 	for (i = 0; i < 10; i++) {
 		limiter_collected(300 * MS, 300 * MS);
 		EXPECT_TRUE(limiter_is_on(299 * MS));
 		EXPECT_FALSE(limiter_is_on(300 * MS));
 	}
 	EXPECT_EQ(1, limiter_count());
-	/* a program that works more is not held back */
+	/* a program that mostly works itself is not held back */
 	limiter_collected(100 * MS, 101 * MS);
 	EXPECT_FALSE(limiter_is_on(0));
 	limiter_collected(MS, 0);
 	EXPECT_TRUE(limiter_is_on(0));
 	EXPECT_EQ(2, limiter_count());
-	/* what runs out does not become less than nothing */
+	/* an empty bucket does not become negative */
 	limiter_collected(0, 3600 * 1000 * MS);
 	limiter_collected(1999 * MS, 0);
 	EXPECT_FALSE(limiter_is_on(0));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The page heap: one test for each thing it promises. */
+/* The page heap: one test for each promise it makes. */
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ static uintptr_t block_of(const struct span *s)
 	return s->start & ~(BLOCK_SIZE - 1);
 }
 
-/* Make the heap one that is made of blocks. */
+/* Make the heap large enough to be made of blocks. */
 static void outgrow(void)
 {
 	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1));
@@ -59,7 +59,10 @@ TEST(small_heap_costs_no_block)
 	EXPECT_EQ(0, stat_now().free);
 	pageheap_free(s);
 	EXPECT_EQ(2 * PAGE_SIZE, stat_now().free);
-	/* where memory is already, and not known to be zero any more */
+	/*
+	 * at the place of existing memory, which is not known to be zero any
+	 * more
+	 */
 	s = pageheap_alloc(2, 1);
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
 	EXPECT_EQ(0, stat_now().free);
@@ -113,7 +116,7 @@ TEST(smallest_sufficient_run_first)
 	int i;
 
 	outgrow();
-	/* holes of 8, 4 and 16 pages, a page in use between them */
+	/* holes of 8, 4 and 16 pages, with a page in use between them */
 	s[0] = pageheap_alloc(8, 1);
 	s[1] = pageheap_alloc(1, 1);
 	s[2] = pageheap_alloc(247, 1);
@@ -142,7 +145,9 @@ TEST(fullest_block_among_equals)
 	struct span *a[2], *b[2], *t;
 
 	outgrow();
-	/* two blocks whose longest free run is 20; the second has two of it */
+	/*
+	 * two blocks whose longest free run is 20; the second has two such runs
+	 */
 	a[0] = pageheap_alloc(20, 1);
 	a[1] = pageheap_alloc(236, 1);
 	b[0] = pageheap_alloc(20, 1);
@@ -184,7 +189,10 @@ TEST(tail_of_a_large_span_is_used)
 {
 	struct span *large, *small, *heap;
 
-	/* beside so much the tail does not matter: it is a block like others */
+	/*
+	 * compared with so much the tail does not matter: it is an ordinary
+	 * block
+	 */
 	heap = pageheap_alloc(64 * MIB / PAGE_SIZE, 1);
 	large = pageheap_alloc(BLOCK_PAGES + 6, 1);
 	small = pageheap_alloc(10, 1);
@@ -267,7 +275,10 @@ TEST(resize_in_place)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* Behind the end of a block: as many pages as are free there, and no more. */
+/*
+ * Growing past the end of a block takes as many pages as are free there, and no
+ * more.
+ */
 TEST(growth_ends_at_a_neighbour)
 {
 	struct span *s, *wall;
@@ -373,7 +384,10 @@ TEST(purge_inside_a_span)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* A heap of blocks that only churns does not give back all it takes again. */
+/*
+ * A heap of blocks that only churns does not give back all that it will take
+ * again.
+ */
 TEST(room_is_made_within_bounds)
 {
 	struct span *s[32] = { NULL };
@@ -398,7 +412,7 @@ TEST(room_is_made_within_bounds)
 			peak = stat_now().inuse;
 	}
 	EXPECT_LT(was, fake.released);
-	/* the last one may be larger than what was left of the bound */
+	/* the last one may be larger than the rest of the bound */
 	EXPECT_GT(2 * peak + asked / 64, fake.released - was);
 	EXPECT_TRUE(pageheap_is_valid());
 }
@@ -449,7 +463,7 @@ TEST(fork_keeps_both_sides)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* The check checks: each of these is found. */
+/* The checker works: it finds each of these. */
 static int breaks(void (*hurt)(struct span *s))
 {
 	struct span *s;

@@ -45,7 +45,7 @@ static void put(int i)
 	s[i] = NULL;
 }
 
-/* Touches every call a backend has. */
+/* A scenario that makes every call that a backend has. */
 static void scenario(void)
 {
 	int i;
@@ -79,7 +79,7 @@ static void every_failure(struct __test_metadata *_metadata)
 		ASSERT_TRUE(pageheap_is_valid());
 		ASSERT_EQ(0, fake.bad);
 		calls = fake.calls - calls;
-		/* and when it is over all is well again */
+		/* and when the failures stop, everything works again */
 		fake.fail_after = -1;
 		pageheap_trim(0);
 		scenario();
@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(fail, scarce, 300)
 	every_failure(_metadata);
 }
 
-/* One backend has no memory: blocks come from the other, and it is counted. */
+/* One backend has no memory: blocks come from the other, which is counted. */
 TEST_F(fail, fallback)
 {
 	struct pageheap_stat st;
@@ -123,7 +123,7 @@ TEST_F(fail, fallback)
 	pageheap_get_stat(&st);
 	EXPECT_EQ(1, st.nr_fail);
 	EXPECT_EQ(1, st.nr_fallback);
-	/* address space, but no memory behind it */
+	/* address space without memory behind it */
 	fake.fail_after = 1;
 	EXPECT_EQ(NULL, pageheap_alloc(5000, 1));
 	pageheap_get_stat(&st);

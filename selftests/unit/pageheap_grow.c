@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page heap: what large spans leave of their last blocks, every way to grow
- * against the hard limit.
+ * The page heap: what large spans leave of their last blocks; and growth, in
+ * every way, stops at the hard limit.
  */
 #include <string.h>
 
@@ -30,7 +30,7 @@ static size_t heap_now(void)
 	return st.inuse + st.free;
 }
 
-/* Make the heap one that is made of blocks. */
+/* Make the heap large enough to be made of blocks. */
 static void outgrow(void)
 {
 	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1));
@@ -39,7 +39,9 @@ static void outgrow(void)
 
 #define LIVE	100u
 
-/* Memory that counts, in percent of what @npages each of LIVE spans need. */
+/*
+ * The memory that counts, in percent of what LIVE spans of @npages each need.
+ */
 static size_t percent(size_t npages)
 {
 	unsigned int i;
@@ -51,8 +53,8 @@ static size_t percent(size_t npages)
 }
 
 /*
- * Half a block and a page, a third, a block and a page, and all that is near
- * them: where blocks were all there is, the worst is a half lost.
+ * Half a block and a page, a third, a block and a page, and sizes near these:
+ * with whole blocks only, half would be lost at the worst.
  */
 FIXTURE(tail) {
 };
@@ -101,7 +103,10 @@ FIXTURE_TEARDOWN(tail)
 
 TEST_F(tail, is_not_resident)
 {
-	/* a 32nd of what is in use and 1 MiB may be idle, and some round up */
+	/*
+	 * a 32nd of what is in use and 1 MiB may be idle, and sizes are rounded
+	 * up
+	 */
 	EXPECT_GE(107, percent(variant->npages));
 	EXPECT_LT(0, fake.thin);
 }
@@ -139,7 +144,7 @@ TEST(no_memory_for_a_tail)
 	before = heap_now();
 	fake.fail_after = 1;
 	fake.first = BACKEND_KMOD;
-	/* blocks yes, tail no; and no other backend has any either */
+	/* a block can be had, but no tail, from this backend or the other */
 	EXPECT_EQ(NULL, pageheap_alloc(BLOCK_PAGES + 1, 1));
 	EXPECT_EQ(before, heap_now());
 	fake.fail_after = -1;
@@ -147,7 +152,7 @@ TEST(no_memory_for_a_tail)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* The memory of the first blocks is not left with nobody. */
+/* The memory of the first blocks is not lost. */
 TEST(no_memory_for_all_of_it)
 {
 	size_t had, released;
@@ -164,7 +169,7 @@ TEST(no_memory_for_all_of_it)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* Grow until it fails, by each way there is; never beyond the limit. */
+/* Grow until it fails, in every way there is: never past the limit. */
 static void limit_set(void)
 {
 	outgrow();
@@ -181,7 +186,7 @@ TEST(limit_growing_in_place)
 	s = pageheap_alloc(BLOCK_PAGES, 1);
 	for (n = s->npages; pageheap_resize(s, n + 100); n += 100)
 		EXPECT_GE(LIMIT, heap_now());
-	/* it was the limit that ended it, and no block fits below it */
+	/* the limit ended it: not even one block fits below it */
 	EXPECT_LE(LIMIT, heap_now() + MIB + BLOCK_SIZE);
 	EXPECT_TRUE(pageheap_is_valid());
 	shim_conf.limit_hard = false;
@@ -211,12 +216,14 @@ TEST(limit_small_spans)
 	while (pageheap_alloc(1, 1))
 		n++;
 	EXPECT_GE(LIMIT, heap_now());
-	/* page by page, all of it can be allocated */
+	/* all of it can be allocated, page by page */
 	EXPECT_EQ(LIMIT / PAGE_SIZE, n);
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* What is free and of no use for it goes before anything is refused. */
+/*
+ * Free memory that does not serve the request goes before anything is refused.
+ */
 TEST(limit_gives_back_first)
 {
 	struct span *s[18];
@@ -243,7 +250,7 @@ TEST(limit_joining)
 	struct span *rest;
 	size_t n;
 
-	/* a block that lost a page, and is all in use but that page */
+	/* a block that lost a page, and has only that page free */
 	outgrow();
 	for (n = 0; n < BLOCK_PAGES; n++)
 		s[n] = pageheap_alloc(1, 1);
@@ -266,8 +273,8 @@ TEST(limit_joining)
 }
 
 /*
- * Spans of every shape that move: what is in them stays, what they leave has no
- * memory, and nobody else's bytes change.
+ * Spans of every shape move: their content stays, the place they leave has no
+ * memory, and no other span's bytes change.
  */
 FIXTURE(move) {
 	struct span *s, *wall;
@@ -277,9 +284,9 @@ FIXTURE(move) {
 FIXTURE_VARIANT(move) {
 	bool small;		/* a heap of 4 KiB memory */
 	size_t heap;		/* in use beside, so that tails are of blocks */
-	size_t before;		/* pages that are somebody else's */
+	size_t before;		/* pages that belong to other spans */
 	size_t npages;
-	bool copied;		/* nothing of it can move */
+	bool copied;		/* no part of it can move */
 };
 
 FIXTURE_VARIANT_ADD(move, pages) {
@@ -338,7 +345,9 @@ FIXTURE_SETUP(move)
 	if (variant->heap)
 		pageheap_alloc(variant->heap / PAGE_SIZE, 1);
 	if (variant->before) {
-		/* pages of the wall, then the span in the same block */
+		/*
+		 * the wall's pages come first, then the span, in the same block
+		 */
 		hole = pageheap_alloc(variant->npages + 2 * BLOCK_PAGES, 1);
 		ASSERT_TRUE(pageheap_resize(hole, variant->before));
 		self->wall = hole;
@@ -375,7 +384,7 @@ TEST_F(move, keeps_what_is_in_it)
 	if (variant->copied)
 		return;
 	EXPECT_EQ(2 * n, self->s->npages);
-	/* no more than was requested, and the remainders of two blocks */
+	/* no more than was requested, plus the remainders of two blocks */
 	EXPECT_GE(before + n * PAGE_SIZE + 2 * BLOCK_SIZE, heap_now());
 	/* whole blocks stay whole */
 	if (n >= 2 * BLOCK_PAGES)
@@ -393,7 +402,7 @@ TEST_F(move, is_copied_where_the_kernel_refuses)
 	EXPECT_EQ(n, filled(self->s->start, n));
 }
 
-/* Memory that moved before is a mapping of its own to the kernel. */
+/* For the kernel, memory that moved before is a mapping of its own. */
 TEST_F(move, is_moved_by_parts)
 {
 	uintptr_t at = (self->at + BLOCK_SIZE - 1) & ~(BLOCK_SIZE - 1);
@@ -410,7 +419,10 @@ TEST_F(move, is_moved_by_parts)
 	EXPECT_LE(blocks * BLOCK_SIZE, fake.moved);
 }
 
-/* Its old place is given back block by block, so that there is never a second. */
+/*
+ * Its old place is given back block by block, so that the memory never exists
+ * twice.
+ */
 TEST_F(move, copied_blocks_are_not_there_twice)
 {
 	uintptr_t at = (self->at + BLOCK_SIZE - 1) & ~(BLOCK_SIZE - 1);
@@ -428,7 +440,10 @@ TEST_F(move, copied_blocks_are_not_there_twice)
 	fake.remap = BACKEND_MOVED;
 }
 
-/* The place of a later part is somebody else's: the first comes back. */
+/*
+ * The place of a later part is taken by another mapping: the first part comes
+ * back.
+ */
 TEST_F(move, place_of_a_part_is_lost)
 {
 	size_t n = variant->npages;
@@ -460,7 +475,9 @@ TEST_F(move, place_is_lost)
 	EXPECT_EQ(st.mapped, st.inuse + st.free + st.returned);
 }
 
-/* The first piece has moved when the place of the second is somebody else's. */
+/*
+ * The first piece has moved when another mapping takes the place of the second.
+ */
 TEST_F(move, place_is_lost_half_way)
 {
 	size_t n = variant->npages;
@@ -473,7 +490,9 @@ TEST_F(move, place_is_lost_half_way)
 	EXPECT_EQ(n, filled(self->s->start, n));
 }
 
-/* As an array that grows does: each time a little, something else behind it. */
+/*
+ * Like an array that grows a little each time, with another object behind it.
+ */
 TEST(many_moves)
 {
 	struct span *s;
@@ -497,8 +516,8 @@ TEST(many_moves)
 }
 
 /*
- * Near a limit: looks are close together, memory comes in pages, holes are
- * used, and free memory inside blocks can be allocated.
+ * Near a limit the heap checks often, takes memory by pages, uses holes, and
+ * can allocate free memory inside blocks.
  */
 TEST(near_a_limit)
 {
@@ -512,7 +531,10 @@ TEST(near_a_limit)
 	part = pageheap_alloc(2, 1);
 	ASSERT_TRUE(block_at(part->start)->whole);
 	EXPECT_EQ(0, pageheap_purge(part, 1));
-	/* far away: who has none at the first look is never looked at again */
+	/*
+	 * far away: a heap without a limit at its first check never checks
+	 * again
+	 */
 	shim_conf.limit = 1024 * MIB;
 	EXPECT_FALSE(pageheap_look(0));
 	EXPECT_FALSE(pageheap_is_due(0));
@@ -520,7 +542,7 @@ TEST(near_a_limit)
 	shim_conf.limit = 100 * MIB;
 	EXPECT_FALSE(pageheap_look(0));
 	EXPECT_TRUE(pageheap_look(9 * MIB));
-	/* half of 8 MiB that are left */
+	/* half of the 8 MiB that are left */
 	EXPECT_FALSE(pageheap_is_due(3 * MIB));
 	EXPECT_TRUE(pageheap_is_due(4 * MIB));
 	s = pageheap_alloc(7 * MIB / PAGE_SIZE, 1);
@@ -538,7 +560,7 @@ TEST(near_a_limit)
 	EXPECT_GE(107 * MIB, heap_now());
 	EXPECT_GE(mapped + 16 * MIB, stat_now().mapped);
 	EXPECT_TRUE(pageheap_is_valid());
-	/* whole blocks of pages count like others */
+	/* whole blocks made of pages count like others */
 	pageheap_trim(0);
 	EXPECT_TRUE(pageheap_look(0));
 	EXPECT_FALSE(pageheap_is_due(0));
@@ -547,7 +569,7 @@ TEST(near_a_limit)
 	EXPECT_TRUE(pageheap_is_due(0));
 }
 
-/* Pages of a small heap count when they are first used, and not again. */
+/* Pages of a small heap count when they are first used, and only then. */
 TEST(what_is_first_used_counts)
 {
 	struct span *s[400];
@@ -568,10 +590,10 @@ TEST(what_is_first_used_counts)
 	EXPECT_TRUE(pageheap_is_due(2 * MIB));
 }
 
-/* Memory that comes back into use counts for the next look. */
+/* Memory that is used again counts for the next check. */
 TEST(what_was_purged_counts)
 {
-	/* where there is no limit so far, 16 MiB; far from one, 64 */
+	/* 16 MiB where no limit is known, 64 MiB where it is far away */
 	pageheap_look(0);
 	if (!limit_bytes()) {
 		pageheap_retaken(16 * MIB - 1);

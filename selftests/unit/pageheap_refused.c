@@ -28,7 +28,7 @@ static uintptr_t block_of(const struct span *s)
 	return s->start & ~(BLOCK_SIZE - 1);
 }
 
-/* Make the heap one that is made of blocks. */
+/* Make the heap large enough to be made of blocks. */
 static void outgrow(void)
 {
 	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1));
@@ -49,13 +49,13 @@ TEST(locked_memory_stays)
 	EXPECT_TRUE(pageheap_is_valid());
 	pageheap_free(t);
 	EXPECT_EQ(0, pageheap_trim(0));
-	/* and is used again, not taken for zero */
+	/* and is used again, without being taken for zero */
 	s = pageheap_alloc(100, 1);
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* Some pages of a block in use are refused: they are as they were left. */
+/* Some pages of a block in use are refused: they keep their content. */
 TEST(refused_pages_are_not_zero)
 {
 	struct span *s, *t;
@@ -77,7 +77,10 @@ TEST(refused_pages_are_not_zero)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* A span that grows over what somebody has left is not zero, nor is it lost. */
+/*
+ * A span grows over pages that hold old data: they are neither taken for zero
+ * nor lost.
+ */
 TEST(zero_after_growing)
 {
 	struct span *s, *t;
@@ -91,7 +94,7 @@ TEST(zero_after_growing)
 	pageheap_free(t);
 	ASSERT_TRUE(pageheap_resize(s, 15));
 	EXPECT_FALSE(s->flags & SPAN_ZERO);
-	/* what nobody has had is */
+	/* pages that were never used are zero */
 	ASSERT_TRUE(pageheap_resize(s, 20));
 	ASSERT_TRUE(pageheap_resize(s, 30));
 	EXPECT_TRUE(s->flags & SPAN_ZERO);
@@ -116,7 +119,7 @@ TEST(refused_once_is_not_lost)
 	fake.refuse_release = false;
 	pageheap_free(t);
 	EXPECT_TRUE(pageheap_is_valid());
-	/* its memory serves whole blocks before new memory does */
+	/* its memory serves whole blocks before new memory is taken */
 	mapped = fake.grown;
 	s = pageheap_alloc(BLOCK_PAGES, 1);
 	EXPECT_EQ(0, stat_now().free);
@@ -129,7 +132,7 @@ TEST(refused_once_is_not_lost)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* What was freed just now is young, however old the block around it is. */
+/* Memory that was just freed is young, however old the block around it is. */
 TEST(age_begins_with_the_free)
 {
 	struct span *s = pageheap_alloc(40, 1), *t = pageheap_alloc(1, 1);
@@ -152,7 +155,7 @@ TEST(age_begins_with_the_free)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* A span grows into the run behind it, to its last block and no further. */
+/* A span grows into the run behind it, up to its last block and no further. */
 TEST(grows_into_all_of_a_run)
 {
 	struct span *s, *hole, *wall;
@@ -171,7 +174,7 @@ TEST(grows_into_all_of_a_run)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* What is idle goes when the limit would refuse otherwise: so much, and no more. */
+/* Idle memory goes when the limit would refuse otherwise: just enough of it. */
 TEST(idle_memory_makes_room_below_a_hard_limit)
 {
 	struct span *s[4];
@@ -184,13 +187,15 @@ TEST(idle_memory_makes_room_below_a_hard_limit)
 	for (i = 0; i < 4; i++) {
 		s[i] = pageheap_alloc(12 * MIB / PAGE_SIZE, 1);
 		ASSERT_NE(NULL, s[i]);
-		/* in use, so that what is freed is no run of all */
+		/*
+		 * in use, so that not everything that is freed becomes one run
+		 */
 		ASSERT_NE(NULL, pageheap_alloc(BLOCK_PAGES, 1));
 	}
 	for (i = 0; i < 4; i++)
 		pageheap_free(s[i]);
 	EXPECT_LE(48 * MIB, stat_now().free);
-	/* more than two of them were, less than is idle */
+	/* more than two of them were used, but less than is idle */
 	s[0] = pageheap_alloc(40 * MIB / PAGE_SIZE, 1);
 	ASSERT_NE(NULL, s[0]);
 	EXPECT_GE(64 * MIB, stat_now().inuse + stat_now().free);
@@ -210,7 +215,7 @@ TEST(locked_page_keeps_one_block)
 	shim_conf.scavenger = false;
 	outgrow();
 	pageheap_trim(0);
-	fake.jump = true;	/* runs that do not touch */
+	fake.jump = true;	/* runs that are not adjacent */
 	for (i = 0; i < 8; i++) {
 		s[i] = pageheap_alloc(64 * BLOCK_PAGES, 1);
 		ASSERT_NE(NULL, s[i]);
@@ -222,14 +227,14 @@ TEST(locked_page_keeps_one_block)
 	pageheap_trim(0);
 	EXPECT_EQ(BLOCK_SIZE, stat_now().free);
 	EXPECT_TRUE(pageheap_is_valid());
-	/* tried again each time it is asked for */
+	/* tried again each time somebody asks for it */
 	EXPECT_EQ(0, pageheap_trim(0));
 	fake.locked = 0;
 	EXPECT_EQ(BLOCK_SIZE, pageheap_trim(0));
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* A run that was refused, and one that joins it on this side or on that. */
+/* A run that was refused, and one that joins it in front or behind. */
 static uint64_t calls_for_joined(bool refused_is_right)
 {
 	struct span *left, *right;
@@ -253,7 +258,7 @@ static uint64_t calls_for_joined(bool refused_is_right)
 	return pageheap_trim(0) == 4 * BLOCK_SIZE ? calls : UINT64_MAX;
 }
 
-/* That a run was refused says nothing of the block it is used for later. */
+/* A run's refusal says nothing about the block that later uses its memory. */
 TEST(refused_once_is_not_for_ever)
 {
 	struct span *s, *t;
@@ -283,7 +288,7 @@ TEST(what_joins_a_refused_run_waits_with_it)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* Where all is locked, little is tried. */
+/* Where everything is locked, little is tried. */
 TEST(locked_heap_is_left_alone)
 {
 	uint64_t calls;
@@ -331,7 +336,7 @@ static void free_meanwhile(void)
 		pageheap_free(of_joined[i]);
 }
 
-/* A block of which pages were refused becomes empty while it is joined. */
+/* A block some of whose pages were refused becomes empty while it is joined. */
 static void empty_meanwhile(struct __test_metadata *_metadata, bool join_fails)
 {
 	shim_conf.scavenger = false;
@@ -367,7 +372,9 @@ TEST(empty_while_a_join_fails)
 	empty_meanwhile(_metadata, true);
 }
 
-/* One thread gives pages of a block back while another is about to join it. */
+/*
+ * One thread gives back pages of a block while another one is about to join it.
+ */
 TEST(what_is_being_released_is_not_joined)
 {
 	struct span *a, *b, *c;
@@ -381,7 +388,7 @@ TEST(what_is_being_released_is_not_joined)
 	pageheap_free(b);
 	pageheap_trim(0);
 	ASSERT_LT(0, stat_now().nr_split);
-	/* nearly full again: to be joined */
+	/* nearly full again, so that it is to be joined */
 	b = pageheap_alloc(30, 1);
 	ASSERT_EQ(block_of(a), block_of(b));
 	pageheap_free(c);
@@ -431,7 +438,7 @@ static void purge_meanwhile(void)
 	purged_meanwhile = pageheap_purge(in_joined, 0xf0);
 }
 
-/* The reverse: pages that are copied into a block do not go back meanwhile. */
+/* The reverse: pages being copied into a block do not go back meanwhile. */
 TEST(what_is_being_joined_is_not_purged)
 {
 	struct span *b, *c;

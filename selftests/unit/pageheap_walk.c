@@ -41,7 +41,9 @@ static uint64_t *page_word(const struct span *s, size_t page)
 	return (uint64_t *)(s->start + page * PAGE_SIZE);
 }
 
-/* The first pages of a span carry its number; more would only take time. */
+/*
+ * The first pages of a span carry its number; more pages would only take time.
+ */
 static void fill(const struct slot *t, size_t from)
 {
 	size_t i;
@@ -197,7 +199,7 @@ static void walk(struct __test_metadata *_metadata, unsigned long n)
 			op_free(_metadata, t);
 		if (op % TRIM_EACH == 0)
 			pageheap_trim(rng(2) ? 0 : rng(1u << 28));
-		/* ebb and flow: whole blocks must come free */
+		/* ebb and flow, so that whole blocks become free */
 		if (op % 100000 == 99999)
 			for (i = 0; i < SLOTS; i++)
 				if (slots[i].s && rng(10))
@@ -231,7 +233,7 @@ TEST_F_TIMEOUT(walk, million, 300)
 	nothing_left(_metadata);
 }
 
-/* Address space in pieces that never touch. */
+/* The address space comes in pieces that never touch. */
 TEST_F_TIMEOUT(walk, pieces, 300)
 {
 	rng_state = 2;
@@ -240,7 +242,7 @@ TEST_F_TIMEOUT(walk, pieces, 300)
 	nothing_left(_metadata);
 }
 
-/* The module's backend first: each fresh block may fail. */
+/* The module's backend is the first: each fresh block may fail. */
 TEST_F_TIMEOUT(walk, other_backend, 300)
 {
 	rng_state = 3;

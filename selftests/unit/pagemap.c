@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pagemap: knows what it was told, and nothing of anything else. */
+/* pagemap: it knows what it was told, and nothing about any other address. */
 #include "../lib/patience.h"
 
 #include "base/pagemap.h"
@@ -77,7 +77,9 @@ TEST(large_span)
 	EXPECT_EQ(NULL, pagemap_owner(at(s.start, 350, 0)));
 }
 
-/* Areas inside a span have no map; its owner is found nevertheless. */
+/*
+ * Areas inside a span have no map of their own; the span is found nevertheless.
+ */
 TEST(owner_over_many_areas)
 {
 	struct span s = span(BASE + 100 * PAGE_SIZE, 5 * AREA_PAGES);
@@ -101,7 +103,7 @@ TEST(owner_over_many_areas)
 	pagemap_clear(&next);
 }
 
-/* Lower addresses need a longer root; what was entered before stays. */
+/* Lower addresses need a longer root; earlier entries stay. */
 TEST(a_longer_root)
 {
 	struct span high = span(((uintptr_t)0x7f00 << 32) + PAGE_SIZE, 1);

@@ -75,7 +75,10 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-/* A span somewhere in the slot's area; its map is made with the first one. */
+/*
+ * Make a span somewhere in the slot's area; the area's map is made with the
+ * first.
+ */
 static struct known *span_make(unsigned int slot, unsigned int *seed)
 {
 	static struct span spans[SLOTS];	/* descriptors are used again */

@@ -23,7 +23,7 @@
 #define KEEP	300
 
 static unsigned char owned[SIZECLASS_COUNT + 1][FAKE_OBJS];
-static unsigned long twice;	/* objects that two had at a time */
+static unsigned long twice;	/* objects that two threads had at once */
 static volatile bool stop;
 
 FIXTURE(mode) {
@@ -96,14 +96,17 @@ TEST_F(mode, what_is_put_is_got_again)
 	EXPECT_EQ(0, cached());
 }
 
-/* Where no stack may grow, each object comes from below and goes there. */
+/*
+ * Where no stack may grow, each object comes from the layer below and goes back
+ * there.
+ */
 TEST_F(mode, no_room_is_no_failure)
 {
 	unsigned int cls, i;
 	void *p[3];
 
 	percpu.limit = PERCPU_MAX_CPUS;
-	percpu.capacity = SIZE_MAX / 2;		/* the others have it all */
+	percpu.capacity = SIZE_MAX / 2;		/* others have it all */
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
 		for (i = 0; i < 3; i++) {
 			p[i] = take(cls);
@@ -112,7 +115,7 @@ TEST_F(mode, no_room_is_no_failure)
 		while (i--)
 			give(cls, p[i]);
 	}
-	/* 1 KiB of a class is always granted */
+	/* 1 KiB is always granted to a class */
 	EXPECT_GE(SIZECLASS_COUNT * 1024, cached());
 	EXPECT_EQ(0, twice);
 	percpu_flush();
@@ -176,7 +179,7 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-/* Preempted, migrated and signalled, while somebody empties the caches. */
+/* Preempted, migrated and signalled while another thread empties the caches. */
 TEST_F(mode, threads_never_share_an_object)
 {
 	struct itimerval every = { { 0, 1000 }, { 0, 1000 } };
@@ -258,7 +261,7 @@ TEST_F(mode, what_is_wanted_is_recalled)
 	EXPECT_EQ(0, fake_transfer.bad);
 }
 
-/* One thread that visits every CPU: one slab, which follows it. */
+/* One thread that visits every CPU uses one slab, which follows it. */
 TEST(a_lone_thread_has_one_slab)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -277,7 +280,9 @@ TEST(a_lone_thread_has_one_slab)
 		CPU_SET(i % cpus, &set);
 		ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
 		give(1, take(1));
-		/* steals are rare unless they come fast */
+		/*
+		 * slabs are rarely taken from a CPU unless it happens quickly
+		 */
 		usleep(20000);
 	}
 	percpu_get_stat(&st);
@@ -288,7 +293,7 @@ TEST(a_lone_thread_has_one_slab)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
-/* A CPU that nobody uses any more loses its objects after some looks. */
+/* A CPU that is not used any more loses its objects after some looks. */
 TEST(idle_cpus_are_drained)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -323,7 +328,7 @@ TEST(idle_cpus_are_drained)
 	percpu_get_stat(&st);
 	EXPECT_EQ(1, st.attached);
 	EXPECT_LE(1, st.drains);
-	/* and when all sleep, somebody else looks */
+	/* and when all threads sleep, another one looks */
 	for (i = 0; i < 10; i++) {
 		percpu.tick = 1;
 		percpu_idle();
@@ -362,8 +367,8 @@ static void *pair(void *data)
 }
 
 /*
- * The tops of a slab's stacks, as a number.  Not slab_shape(): that counts
- * misses too, which a thread notes in the slab that its CPU had when it missed,
+ * The tops of a slab's stacks as one number.  Not slab_shape(), which includes
+ * the misses: a thread notes a miss in the slab that its CPU had at the time,
  * whichever CPU has it by then.
  */
 static uint64_t tops(const struct percpu_slab *slab)
@@ -378,8 +383,8 @@ static uint64_t tops(const struct percpu_slab *slab)
 }
 
 /*
- * One CPU is in a sequence nearly all the time, another takes its slab again and
- * again: what the sequence had loaded before must not be written after.
+ * One CPU is in a sequence nearly all the time, and another keeps taking its
+ * slab: what the sequence loaded before that must not be written afterwards.
  */
 TEST(a_slab_is_taken_from_a_busy_cpu)
 {
@@ -442,8 +447,8 @@ static void *owner(void *data)
 }
 
 /*
- * Taken from another CPU, or owned by a thread of its own: never both, and in the
- * end it is where it was.
+ * A slab is either taken by another CPU or owned by a thread: never both, and
+ * in the end it is back.
  */
 TEST(a_slab_is_taken_or_owned)
 {
@@ -612,7 +617,7 @@ TEST_F(mode, double_free_aborts)
 	EXPECT_TRUE(dies(free_twice));
 }
 
-/* The stack of class 255 and that of class 0 have no room on any CPU. */
+/* The stacks of class 255 and of class 0 get no room on any CPU. */
 TEST(no_object_is_of_class_0_or_255)
 {
 	percpu_boot(true);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * percpu on machines that are not here: thousands of CPUs, ids with gaps.
+ * percpu on machines that this one is not: thousands of CPUs, ids with gaps.
  *
- * The layer learns where a thread runs from the thread's rseq area, so that an
- * area of the test's own says what the test likes.  The kernel does not look at
- * that one: only one thread at a time may say that it is on a CPU.
+ * The layer learns from the thread's rseq area where it runs, so that with an
+ * area of its own a test can say what it likes.  The kernel does not read that
+ * one, so only one thread at a time may claim to be on a CPU.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ FIXTURE_SETUP(many)
 	percpu.limit = PERCPU_MAX_CPUS;
 	percpu.mm_cid = false;
 	percpu.node_id = true;
-	/* no CPU is idle before a test says so, however long it takes */
+	/* no CPU is idle until a test says so, however long it takes */
 	percpu.tick = UINT64_MAX;
 	percpu_open(true);
 }
@@ -110,7 +110,7 @@ TEST_F(many, ids_with_gaps)
 	for (i = 0; i < n; i++) {
 		ASSERT_FALSE(percpu_is_closed(slab_of(ids[i])));
 		EXPECT_EQ((int)ids[i], slab_of(ids[i])->cpu);
-		/* what is cached here is cached nowhere else */
+		/* objects that are cached here are cached nowhere else */
 		for (k = 0; k < n; k++)
 			EXPECT_EQ(i == k, !!slab_count(slab_of(ids[i]), 1 + k));
 	}
@@ -138,7 +138,7 @@ TEST_F(many, every_cpu_of_8192_works_and_is_drained)
 	EXPECT_EQ(0, st.attached);
 	EXPECT_EQ(0, percpu.capacity);
 	EXPECT_EQ(0, fake_transfer.out);
-	/* one of them goes to the next CPU that needs one, and counts again */
+	/* a slab goes to the next CPU that needs one, and counts again */
 	be_on(3);
 	give(1, take(1));
 	percpu_get_stat(&st);
@@ -147,7 +147,7 @@ TEST_F(many, every_cpu_of_8192_works_and_is_drained)
 	EXPECT_EQ(st.capacity, percpu.capacity);
 }
 
-/* As if a check for idle CPUs were due, on a CPU that does not exist. */
+/* Claim that a check for idle CPUs is due, from a CPU that does not exist. */
 static void look_around(void)
 {
 	be_on(4000);
@@ -156,7 +156,7 @@ static void look_around(void)
 	percpu.tick = UINT64_MAX;
 }
 
-/* Two looks in a row without a miss in between, and no two others. */
+/* Two looks without a miss between them, and only two such. */
 TEST_F(many, idle_is_who_was_it_twice_in_a_row)
 {
 	unsigned int i;
@@ -179,7 +179,7 @@ TEST_F(many, idle_is_who_was_it_twice_in_a_row)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
-/* Who has no slab gets that of the CPU that has not missed for longest. */
+/* A CPU without a slab gets that of the CPU that has not missed for longest. */
 TEST_F(many, the_oldest_slab_is_stolen)
 {
 	unsigned int i;
@@ -189,7 +189,7 @@ TEST_F(many, the_oldest_slab_is_stolen)
 		be_on(i);
 		swing(1, 1);
 	}
-	/* 16 misses and more: CPU 0 is not the one any more */
+	/* after 16 misses CPU 0 is not that CPU any more */
 	be_on(0);
 	swing(2, 1000);
 	be_on(9);
@@ -232,8 +232,8 @@ TEST_F(many, many_steals_are_worth_one_slab)
 }
 
 /*
- * 256 CPUs, a heap of 16 MiB: all caches together stay near half of it, and the
- * last CPU has no less than the first.
+ * With 256 CPUs and a heap of 16 MiB, all caches together stay near half of it,
+ * and the last CPU gets no less than the first.
  */
 TEST_F(many, caches_have_a_total)
 {
@@ -252,11 +252,16 @@ TEST_F(many, caches_have_a_total)
 	percpu_get_stat(&st);
 	EXPECT_EQ(CPUS, st.attached);
 	EXPECT_EQ(st.capacity, percpu.capacity);
-	/* the total for who comes first, fair shares of it for the others */
+	/*
+	 * the first ones may take the total, the others get their fair shares
+	 */
 	EXPECT_GE(16 * MIB, st.capacity);
 	EXPECT_LE(4 * MIB, st.capacity);
 	EXPECT_GE(st.capacity, st.bytes);
-	/* an eighth of the fair share, as stacks grow by half at a time */
+	/*
+	 * at least an eighth of the fair share, as stacks grow by half at a
+	 * time
+	 */
 	for (i = 0; i < CPUS; i++)
 		least += slab_of(i)->bytes < 8 * MIB / CPUS / 8;
 	EXPECT_EQ(0, least);
@@ -264,7 +269,7 @@ TEST_F(many, caches_have_a_total)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
-/* What is not scarce is not shared out: two CPUs have what they always had. */
+/* What is not scarce is not divided: two CPUs get what they always got. */
 TEST_F(many, two_cpus_do_not_feel_it)
 {
 	unsigned int i, round;
@@ -280,7 +285,9 @@ TEST_F(many, two_cpus_do_not_feel_it)
 		EXPECT_LE(2 * MIB * 2 / 3, slab_of(i)->bytes);
 }
 
-/* 256 CPUs on 4 nodes: what a node gives away goes to where it looks first. */
+/*
+ * 256 CPUs on 4 nodes: objects freed on a node go where that node looks first.
+ */
 TEST_F(many, a_node_has_a_domain)
 {
 	unsigned int node, i;
@@ -296,7 +303,7 @@ TEST_F(many, a_node_has_a_domain)
 			EXPECT_EQ(i == node, !!fake_transfer.dom_puts[i]);
 		}
 	}
-	/* an older kernel does not say */
+	/* an older kernel does not tell */
 	percpu.node_id = false;
 	fake_transfer = (struct fake_transfer){ 0 };
 	swing(3, 1000);
@@ -313,8 +320,8 @@ static void *grows(void *data)
 }
 
 /*
- * Whoever holds the percpu lock, a cache on another CPU grows and is tidied.
- * A thread that waited would wait for ever.
+ * Whoever holds the percpu lock, a cache on another CPU can grow and be
+ * trimmed.  If a thread waited for the lock, it would wait for ever.
  */
 TEST_F(many, growth_waits_for_nobody)
 {
@@ -348,7 +355,7 @@ static void *looks(void *data)
 	p = percpu_get(2);
 	*wrong += !p;
 	percpu_put(2, p);
-	/* nor does anybody take it, or think it his to replace */
+	/* nor does anybody take the slab, or replace it */
 	shim_lock_acquire(&percpu.lock);
 	*wrong += !!own_take(5);
 	shim_lock_release(&percpu.lock);
@@ -357,8 +364,8 @@ static void *looks(void *data)
 }
 
 /*
- * While one thread owns its CPU's slab, another on that CPU continues without
- * one.
+ * While a thread owns its CPU's slab, another thread on that CPU goes on
+ * without one.
  */
 TEST_F(many, a_slab_has_one_owner)
 {

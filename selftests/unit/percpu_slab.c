@@ -37,7 +37,10 @@ TEST(zeroes_are_a_valid_slab)
 	EXPECT_TRUE(slab_is_valid(slab_make()));
 }
 
-/* Every stack against an array, as they move each other about. */
+/*
+ * Every stack is compared with an array, while the stacks move each other
+ * about.
+ */
 TEST(random_against_a_model)
 {
 	static struct model m;

@@ -44,7 +44,7 @@ TEST(doubles_up_to_a_batch)
 			ASSERT_EQ(last * 2, slab->cap[CLS]);
 		last = slab->cap[CLS];
 	}
-	/* in one direction only: no deeper than that */
+	/* in one direction only: it gets no deeper than that */
 	EXPECT_EQ(BATCH, slab->cap[CLS]);
 }
 
@@ -130,7 +130,7 @@ TEST(a_surplus_is_shed)
 	EXPECT_FALSE(stack_is_deep(slab));
 }
 
-/* Once in each direction is one step: the miss that made it is used up by it. */
+/* One miss in each direction makes one step, which uses the misses up. */
 TEST(a_step_takes_two_misses)
 {
 	struct percpu_slab *slab = slab_make();
@@ -139,7 +139,7 @@ TEST(a_step_takes_two_misses)
 	while (slab->cap[CLS] < BATCH)
 		miss(slab, CLS, PERCPU_UNDERFLOW);
 	cap = slab->cap[CLS];
-	/* the direction that is known already counts for the first */
+	/* the known direction already counts for the first one */
 	miss(slab, CLS, PERCPU_OVERFLOW);
 	EXPECT_LT(cap, slab->cap[CLS]);
 	for (i = 0; i < 8; i++) {
@@ -169,7 +169,7 @@ TEST(classes_share_the_budget)
 		miss(slab, cls, PERCPU_UNDERFLOW);
 		ASSERT_LT(0, slab->cap[cls]);
 	}
-	/* one class alone: it gets room from those that miss no more */
+	/* one class alone gets room from those that do not miss any more */
 	for (i = 0; i < 4000; i++)
 		miss(slab, CLS, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
 	EXPECT_LT(400, slab->cap[CLS]);
@@ -200,13 +200,13 @@ TEST(budget_follows_the_heap)
 	struct percpu_slab *slab = slab_make();
 	unsigned int i;
 
-	/* it grows by half: the budget is filled to two thirds or more */
+	/* it grows by half, so that the budget is at least two thirds full */
 	for (i = 0; i < 2000; i++)
 		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :
 						    PERCPU_UNDERFLOW);
 	EXPECT_GE((size_t)256 << 10, slab->bytes);
 	EXPECT_LE(((size_t)256 << 10) * 2 / 3, slab->bytes);
-	/* and more where threads run side by side */
+	/* and fuller where threads run side by side */
 	percpu.limit = 2;
 	for (i = 0; i < 2000; i++)
 		miss(slab, SIZECLASS_COUNT, i % 2 ? PERCPU_OVERFLOW :

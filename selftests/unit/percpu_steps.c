@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * percpu, a step at a time: before any sequence of one thread others do what
- * they may do then.  They take and give objects on this CPU, fill its stacks or
- * empty them, move the thread to another CPU, look at what is idle, take its
- * slab away.  No object is lost, none is had by two, and no slab is lost.
+ * percpu, step by step: before any sequence of one thread, others do what they
+ * may do at that moment.  They take and give objects on this CPU, fill its
+ * stacks or empty them, move the thread to another CPU, check what is idle,
+ * take its slab away.  No object is lost, none is handed out twice, and no slab
+ * is lost.
  *
- * The sequences are fake_rseq's: what is random here is so from a seed.
+ * The sequences are fake_rseq's; everything random follows from a seed.
  */
 #include "fake_rseq.h"
 
@@ -27,10 +28,10 @@ struct keeper {
 };
 
 static unsigned char owned[SIZECLASS_COUNT + 1][FAKE_OBJS];
-static unsigned long twice;	/* objects that two had at a time */
+static unsigned long twice;	/* objects that two threads had at once */
 static struct keeper mine, others;
 static uint64_t rng_state;
-static unsigned int meddles;	/* of 100 steps, before how many */
+static unsigned int meddles;	/* before how many steps of 100 */
 
 static unsigned int rng(unsigned int below)
 {
@@ -70,7 +71,7 @@ static void give(struct keeper *k, unsigned int cls)
 		percpu_put(cls, p);
 }
 
-/* Others' fast paths only: they run on this CPU and hold no lock. */
+/* Only the fast paths of others: they run on this CPU and hold no lock. */
 static void others_fill(unsigned int cls)
 {
 	while (others.n[cls]) {
@@ -96,14 +97,14 @@ static void others_empty(unsigned int cls)
 	}
 }
 
-/* What needs the lock, when nobody has it. */
+/* What needs the lock, while nobody has it. */
 static void others_locked(unsigned int what)
 {
 	unsigned int cls = 1 + rng(CLASSES);
 	struct percpu_slab *slab;
 	int was = fake_rseq.cpu;
 
-	/* who detaches has a lock of the same rank */
+	/* a thread that detaches holds a lock of the same rank */
 	if (shim_lock_is_held(&percpu.lock) || fake_rseq.detaching)
 		return;
 	switch (what) {
@@ -117,13 +118,13 @@ static void others_locked(unsigned int what)
 	case 2:
 		percpu_tidy(true);
 		break;
-	case 3:				/* another CPU has missed: it steals */
+	case 3:				/* another CPU takes the slab */
 		fake_rseq.cpu = (was + 1) % CPUS;
 		if (others.n[cls] < KEEP)
 			take(&others, cls);
 		fake_rseq.cpu = was;
 		break;
-	case 4:				/* somebody reads the numbers */
+	case 4:				/* another thread reads the numbers */
 		shim_lock_acquire(&percpu.lock);
 		slab = own_take((unsigned int)was);
 		if (slab)
@@ -147,7 +148,7 @@ static void meddle(void)
 		others_empty(cls);
 		break;
 	case 4:
-		/* a slab that is on its way back goes where it came from */
+		/* a slab on its way back goes to where it came from */
 		if (!shim_lock_is_held(&percpu.lock))
 			fake_rseq.cpu = (int)rng(CPUS);
 		break;
@@ -156,7 +157,7 @@ static void meddle(void)
 	}
 }
 
-/* Every slab there is: on a CPU, or on the list. */
+/* Counts every slab: those on a CPU and those on the list. */
 static bool slabs_are_all_there(void)
 {
 	struct percpu_slab *slab;
@@ -209,7 +210,7 @@ FIXTURE_VARIANT_ADD(steps, little_room) {
 FIXTURE_SETUP(steps)
 {
 	percpu_boot(true);
-	/* whatever this system has: the sequences are our own */
+	/* whatever this system has, the sequences are our own */
 	percpu.rseq = true;
 	percpu.mm_cid = true;
 	percpu.ncpus = CPUS;
@@ -231,7 +232,7 @@ TEST_F(steps, nothing_is_lost)
 	unsigned int cls;
 
 	for (i = 0; i < 400000; i++) {
-		/* waves: stacks run empty and run full */
+		/* in waves, so that stacks run empty and full */
 		bool more = i / 400 % 2 ? rng(10) < 3 : rng(10) < 7;
 
 		cls = 1 + rng(CLASSES);
@@ -259,7 +260,7 @@ TEST_F(steps, nothing_is_lost)
 	EXPECT_EQ(0, twice);
 }
 
-/* The slab of a CPU that nobody uses goes to the next that needs one. */
+/* The slab of an idle CPU goes to the next one that needs a slab. */
 TEST_F(steps, a_slab_that_was_idle_is_used_again)
 {
 	unsigned int i;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prof: samples are as frequent as chance says, and counted where they belong.
+ * prof: samples are as frequent as chance demands, and counted where they
+ * belong.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -31,7 +32,7 @@ FIXTURE_TEARDOWN(prof)
 {
 }
 
-/* exp(-x), the first terms of its series: no library for it is linked. */
+/* exp(-x) by the first terms of its series, since libm is not linked. */
 static double exp_minus(double x)
 {
 	double sum = 1, term = 1;
@@ -56,7 +57,7 @@ static unsigned int samples(size_t size, unsigned int n)
 
 /*
  * Binomial: DRAWS * p on average, with a standard deviation below its square
- * root.  Five of them are exceeded once in two million runs.
+ * root.  Five of those are exceeded once in two million runs.
  */
 TEST_F(prof, chance_by_size)
 {
@@ -78,7 +79,7 @@ TEST_F(prof, chance_by_size)
 	}
 }
 
-/* Sizes in turn do not disturb each other. */
+/* Alternating sizes do not disturb each other. */
 TEST_F(prof, chance_of_a_mix)
 {
 	unsigned int small = 0, large = 0, i;
@@ -122,7 +123,7 @@ TEST_F(prof, a_record_for_each_stack_and_size)
 {
 	static const size_t sizes[] = { 100, 100, 1000 };
 	struct prof_stack *a[3], *b, *c;
-	volatile int n = 3;	/* one call, not three of them */
+	volatile int n = 3;	/* one call site, not three */
 	int i;
 
 	for (i = 0; i < n; i++)
@@ -138,7 +139,7 @@ TEST_F(prof, a_record_for_each_stack_and_size)
 	EXPECT_EQ(1, b->live.objects);
 	EXPECT_LE(3, a[0]->nframes);
 	EXPECT_GE(PROF_FRAMES, a[0]->nframes);
-	/* 100 is counted up to a bound not far away */
+	/* at 100 the bound is not far away */
 	EXPECT_LE(100, a[0]->size);
 	EXPECT_GE(115, a[0]->size);
 	EXPECT_EQ(3, shim_prof.nstacks);
@@ -151,7 +152,7 @@ TEST_F(prof, what_is_freed_is_not_live)
 	struct prof_stack *s = take_here(5000), *l;
 
 	ASSERT_NE(NULL, s);
-	/* it is counted among those of its size of today */
+	/* it is counted among objects of its current size */
 	l = prof_resize(s, 5000, 6000);
 	EXPECT_NE(s, l);
 	EXPECT_EQ(0, s->live.objects);
@@ -164,7 +165,7 @@ TEST_F(prof, what_is_freed_is_not_live)
 	prof_drop(s, 4999);
 	EXPECT_EQ(0, s->live.objects);
 	EXPECT_EQ(0, s->live.bytes);
-	/* allocated ever: one object, what it had at most */
+	/* allocated in all: one object, with the largest size it had */
 	EXPECT_EQ(0, s->total.objects);
 	EXPECT_EQ(1, l->total.objects);
 	EXPECT_EQ(6000, l->total.bytes);
@@ -181,7 +182,7 @@ static void *keeps(void *arg)
 	return NULL;
 }
 
-/* A thread that has never sampled shortens another's object. */
+/* A thread that has never sampled shrinks another one's object. */
 TEST_F(prof, chance_in_a_new_thread)
 {
 	int kept = 0;
@@ -190,7 +191,7 @@ TEST_F(prof, chance_in_a_new_thread)
 	shim_conf.profile = 512 << 10;
 	ASSERT_EQ(0, pthread_create(&t, NULL, keeps, &kept));
 	ASSERT_EQ(0, pthread_join(t, NULL));
-	/* (1 - e^-1) / (1 - e^-2) is 0.73, its deviation 14 of 1,000 */
+	/* (1 - e^-1) / (1 - e^-2) is 0.73, with a deviation of 14 in 1,000 */
 	EXPECT_LT(630, kept);
 	EXPECT_GT(830, kept);
 }
@@ -210,14 +211,16 @@ TEST_F(prof, the_peak_stays)
 	EXPECT_EQ(shim_prof.peak_bytes, s[0]->peak.bytes);
 }
 
-/* And it is what was live then, not what there ever was. */
+/* The peak is what was live at the time, not the sum of all there was. */
 TEST_F(prof, the_peak_is_of_what_was_live)
 {
 	struct prof_stack *s[40];
-	volatile int rounds = 2;	/* one call, not two */
+	volatile int rounds = 2;	/* one call site, not two */
 	int round, i, n;
 
-	/* the first ten are gone when forty more come, by the same call */
+	/*
+	 * the first ten are gone when forty more come from the same call site
+	 */
 	for (round = 0; round < rounds; round++) {
 		n = round ? 40 : 10;
 		for (i = 0; i < n; i++)
@@ -286,7 +289,7 @@ TEST_F(prof, a_child_goes_on)
 	EXPECT_EQ(1, shim_prof.live.objects);
 }
 
-/* The content of PREFIX.PID.NAME, or that of what others made there. */
+/* The content of PREFIX.PID.NAME, or of a file that others put there. */
 static const char *file_of(const char *name)
 {
 	static char text[1 << 16];
@@ -304,7 +307,9 @@ static const char *file_of(const char *name)
 	return text;
 }
 
-/* At each moment a file of its own, whole, and nobody else's is written to. */
+/*
+ * Each moment has a file of its own, complete, and no other file is written to.
+ */
 TEST_F(prof, files)
 {
 	char dir[] = "/tmp/prof-XXXXXX", trap[300], other[300];
@@ -327,7 +332,7 @@ TEST_F(prof, files)
 	prof_dump(PROF_AT_SIGNAL);
 	EXPECT_EQ(0, strncmp(file_of("1.heap"), "heap profile: ", 14));
 	EXPECT_EQ(0, strncmp(file_of("2.heap"), "heap profile: ", 14));
-	/* a link that waits is replaced, not followed */
+	/* a link planted there is replaced, not followed */
 	snprintf(other, sizeof(other), "%s/other", dir);
 	snprintf(trap, sizeof(trap), "%s.%d.exit.heap.new",
 		 shim_conf.profile_file, getpid());

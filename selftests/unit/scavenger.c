@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scavenger: memory goes back in the calls that free it, what swings
- * stays, and there is no other thread in the process.  Nothing here depends on
- * how fast the machine is: each test waits for what must happen, and fails
+ * The scavenger: memory goes back within the calls that free it, the swing of a
+ * heap stays, and the process gets no other thread.  Nothing here depends on
+ * the speed of the machine: each test waits for what must happen, and fails
  * only if it never does.
  */
 #include <dirent.h>
@@ -52,7 +52,7 @@ static void fill(int n)
 			s[i] = pageheap_alloc(8, 1);
 }
 
-/* Keep one in @each. */
+/* Free all but one in @each. */
 static void drop(int n, int each)
 {
 	int i;
@@ -97,7 +97,7 @@ static int tasks(void)
 /* A sanitizer has threads of its own. */
 static int tasks_before;
 
-/* A 16th of what is in use may stay, a 32nd of slack, and 4 MiB. */
+/* A 16th of what is in use may stay, plus a 32nd as slack, plus 4 MiB. */
 static bool is_lean(void)
 {
 	struct pageheap_stat st = stat_now();
@@ -105,7 +105,7 @@ static bool is_lean(void)
 	return st.free <= st.inuse / 16 + st.inuse / 32 + 4 * MIB;
 }
 
-/* No time has to pass, no call to be made: a process that sleeps is lean. */
+/* Neither time nor a call is needed: a process that sleeps is lean. */
 TEST_F_TIMEOUT(scavenger, goes_back_in_the_call, 120)
 {
 	tasks_before = tasks();
@@ -114,11 +114,11 @@ TEST_F_TIMEOUT(scavenger, goes_back_in_the_call, 120)
 	EXPECT_TRUE(is_lean());
 	EXPECT_LT(0, stat_now().nr_split);
 	EXPECT_LT(0, stat_now().scavenger_drains);
-	/* free runs go as one range, and parts of some had gone before */
+	/* free runs go as one range, and some went in parts before */
 	EXPECT_LE(stat_now().released, fake_now().released);
 	EXPECT_TRUE(pageheap_is_valid());
 	EXPECT_EQ(0, fake_now().bad);
-	/* a process with one thread stays one */
+	/* a single-threaded process stays one */
 	EXPECT_EQ(tasks_before, tasks());
 }
 
@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(scavenger, whole_blocks_first, 120)
 	EXPECT_LT(200 * MIB, fake_now().released);
 }
 
-/* One call frees all: one call gives it back. */
+/* One call frees everything: one call gives it back. */
 TEST_F_TIMEOUT(scavenger, one_large_span, 120)
 {
 	struct span *big = pageheap_alloc(256 * MIB / PAGE_SIZE, 1);
@@ -164,7 +164,7 @@ TEST_F_TIMEOUT(scavenger, switched_off, 120)
 	EXPECT_EQ(0, stat_now().free);
 }
 
-/* Fisher and Yates, the same order each time. */
+/* The shuffle of Fisher and Yates, with the same order each time. */
 static void shuffle(struct span **a, size_t n)
 {
 	uint64_t state = 42;
@@ -180,7 +180,7 @@ static void shuffle(struct span **a, size_t n)
 	}
 }
 
-/* What the calls to the kernel take, by pageheap_int.h. */
+/* The cost of the calls to the kernel, by the figures of pageheap_int.h. */
 static size_t cost_now(void)
 {
 	struct fake_backend now = fake_now();
@@ -189,8 +189,8 @@ static size_t cost_now(void)
 }
 
 /*
- * Who frees everything in no order pays for giving back in proportion to what is
- * freed, and has it all back in the end.
+ * A thread that frees everything in random order pays for giving back in
+ * proportion to what it frees, and in the end everything went back.
  */
 TEST_F_TIMEOUT(scavenger, no_order_no_ruin, 120)
 {
@@ -203,19 +203,19 @@ TEST_F_TIMEOUT(scavenger, no_order_no_ruin, 120)
 	shuffle(one, N);
 	for (i = 0; i < N * 9 / 10; i++)
 		pageheap_free(one[i]);
-	/* not lean: single pages are the dearest there are */
+	/* not all of it: single pages are the dearest to give back */
 	EXPECT_GT(stat_now().inuse, stat_now().free);
 	EXPECT_TRUE(pageheap_is_valid());
 	for (; i < N; i++)
 		pageheap_free(one[i]);
 	EXPECT_GT(16 * MIB, stat_now().free);
-	/* what is owed, a last call, and what goes because of time */
+	/* what is owed, one last call, and what goes with time */
 	EXPECT_GT(N * 800 + 5 * 300000 +
 		  stat_now().scavenger_looks * 8 * 300000, cost_now());
 	EXPECT_EQ(0, fake_now().bad);
 }
 
-/* A huge page of which a part is given back is split later, or for trim(). */
+/* A huge page of which a part is given back is split later, or by trim(). */
 TEST_F_TIMEOUT(scavenger, huge_pages_are_owed, 120)
 {
 	struct pageheap_stat st;
@@ -226,7 +226,7 @@ TEST_F_TIMEOUT(scavenger, huge_pages_are_owed, 120)
 	EXPECT_LT(32 * MIB, stat_now().owed);
 	EXPECT_GT(fake_now().split, fake_now().paid);
 	EXPECT_TRUE(pageheap_is_valid());
-	/* used again, they would take twice the memory */
+	/* if they were used again, they would take twice the memory */
 	paid = fake_now().paid;
 	fill(SPANS);
 	st = stat_now();
@@ -239,7 +239,9 @@ TEST_F_TIMEOUT(scavenger, huge_pages_are_owed, 120)
 	EXPECT_EQ(0, fake_now().bad);
 }
 
-/* Free pages around what is given back go with it: a range for a free run. */
+/*
+ * Free pages next to what is given back go with it: one range for a free run.
+ */
 TEST_F_TIMEOUT(scavenger, a_free_run_is_one_range, 120)
 {
 	struct span *t[256];
@@ -247,7 +249,7 @@ TEST_F_TIMEOUT(scavenger, a_free_run_is_one_range, 120)
 	int i;
 
 	shim_conf.scavenger = false;
-	fill(32 * 16);		/* 32 MiB: blocks from then on */
+	fill(32 * 16);		/* 32 MiB: it consists of blocks from then on */
 	for (i = 0; i < 256; i++)
 		t[i] = pageheap_alloc(1, 1);
 	for (i = 0; i < 128; i += 2)
@@ -263,7 +265,7 @@ TEST_F_TIMEOUT(scavenger, a_free_run_is_one_range, 120)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
-/* A heap that has swung keeps what it will take again. */
+/* A heap that has swung keeps what it will need again. */
 TEST_F_TIMEOUT(scavenger, what_swings_stays, 120)
 {
 	size_t released;
@@ -275,10 +277,10 @@ TEST_F_TIMEOUT(scavenger, what_swings_stays, 120)
 	released = fake_now().released;
 	drop(SPANS, 10);
 	EXPECT_LT(100 * MIB, stat_now().demand);
-	/* but for what was more than before */
+	/* except for what was more than before */
 	EXPECT_GT(released + 16 * MIB, fake_now().released);
 	EXPECT_LT(100 * MIB, stat_now().free);
-	/* but it goes when it is asked for */
+	/* but it goes when somebody asks for it */
 	pageheap_trim(0);
 	EXPECT_EQ(0, stat_now().free);
 }
@@ -288,7 +290,9 @@ static bool has_gone(void)
 	return stat_now().released >= 8 * MIB;
 }
 
-/* What is too little to go at once goes when nobody has wanted it for a while. */
+/*
+ * Memory too little to go at once goes when nobody has needed it for a while.
+ */
 TEST_F_TIMEOUT(scavenger, with_time_the_rest_goes, 120)
 {
 	fill(SPANS);
@@ -355,7 +359,7 @@ TEST_F_TIMEOUT(scavenger, join_may_fail, 120)
 }
 
 /*
- * The layers above are asked now and then, and limited in how long they work.
+ * The layers above are asked now and then, and the time they work is limited.
  */
 TEST_F_TIMEOUT(scavenger, tells_the_layers_above, 120)
 {
@@ -372,7 +376,7 @@ TEST_F_TIMEOUT(scavenger, tells_the_layers_above, 120)
 	pageheap_free(big);
 }
 
-/* The child of a fork gives back as its parent would. */
+/* A forked child gives back as its parent would. */
 TEST_F_TIMEOUT(scavenger, child_of_fork, 120)
 {
 	int status;
@@ -401,7 +405,7 @@ TEST_F_TIMEOUT(scavenger, child_of_fork, 120)
 	EXPECT_TRUE(is_lean());
 }
 
-/* Allocate and free against it: memory that is given back is not in use. */
+/* Allocates and frees meanwhile: memory that is given back is not in use. */
 TEST_F_TIMEOUT(scavenger, against_allocation, 120)
 {
 	uint64_t state = 7;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * scavenger_time: what the scavenger does as time goes by, with a clock that the
- * test winds: nothing goes before it has its age, everything goes after, and
- * what a heap has learned is forgotten after a minute.
+ * scavenger_time: what the scavenger does as time passes, with a clock that the
+ * test sets: nothing goes before it has the age, everything goes after that,
+ * and what a heap has learned is forgotten after a minute.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@
 #include "pageheap/scavenger.h"
 
 #define MIB	((size_t)1 << 20)
-#define TICK	160000000u	/* a little more than one */
+#define TICK	160000000u	/* a little more than a tick */
 #define SPANS	4096		/* of 64 KiB: 256 MiB */
 
 static struct span *s[SPANS];
@@ -37,7 +37,7 @@ static void fill(int n)
 			s[i] = pageheap_alloc(8, 1);
 }
 
-/* From @from up to @to, all but one in @each. */
+/* Free all but one in @each, from @from up to @to. */
 static void drop(int from, int to, int each)
 {
 	int i;
@@ -78,7 +78,10 @@ FIXTURE_TEARDOWN(scavenger)
 	EXPECT_EQ(0, fake.bad);
 }
 
-/* Whole blocks, less than goes at once: not in the next tick, but in the tenth. */
+/*
+ * Whole blocks, too few to go at once: they go in the tenth tick, not in the
+ * next.
+ */
 TEST_F(scavenger, blocks_go_when_they_have_their_age)
 {
 	size_t before;
@@ -95,12 +98,12 @@ TEST_F(scavenger, blocks_go_when_they_have_their_age)
 	EXPECT_EQ(before, stat_now().released);
 	for (i = 0; i < 8; i++)
 		tick();
-	/* all but what is slack, a 32nd of what is in use */
+	/* all but the slack, a 32nd of what is in use */
 	EXPECT_LE(before + 14 * MIB, stat_now().released);
 	EXPECT_GE(stat_now().inuse / 32 + 4 * MIB, stat_now().free);
 }
 
-/* The same for pages of blocks that are in use. */
+/* The same for free pages of blocks that are in use. */
 TEST_F(scavenger, pages_go_when_they_have_their_age)
 {
 	size_t before;
@@ -119,7 +122,7 @@ TEST_F(scavenger, pages_go_when_they_have_their_age)
 	EXPECT_LT(0, stat_now().nr_split);
 }
 
-/* Without a call there is no work, however long it has been. */
+/* Without a call no work is done, however much time has passed. */
 TEST_F(scavenger, nothing_happens_by_itself)
 {
 	uint64_t looks = stat_now().scavenger_looks;
@@ -128,7 +131,7 @@ TEST_F(scavenger, nothing_happens_by_itself)
 	EXPECT_EQ(looks, stat_now().scavenger_looks);
 }
 
-/* What swings stays for a minute after its last swing, and goes then. */
+/* A heap's swing stays for a minute after the last one, and then goes. */
 TEST_F(scavenger, demand_is_forgotten)
 {
 	int i;
@@ -138,7 +141,7 @@ TEST_F(scavenger, demand_is_forgotten)
 	drop(0, SPANS, 10);
 	EXPECT_LT(100 * MIB, stat_now().demand);
 	EXPECT_LT(100 * MIB, stat_now().free);
-	/* 29 s: it is still to come back */
+	/* 29 s: it is still expected back */
 	for (i = 0; i < 180; i++)
 		tick();
 	EXPECT_LT(100 * MIB, stat_now().demand);
@@ -150,7 +153,7 @@ TEST_F(scavenger, demand_is_forgotten)
 	EXPECT_GT(20 * MIB, stat_now().free);
 }
 
-/* Blocks that filled up again are joined, some in each look. */
+/* Blocks that are full again are joined, some of them in each look. */
 TEST_F(scavenger, full_blocks_are_joined)
 {
 	int i;
@@ -159,7 +162,7 @@ TEST_F(scavenger, full_blocks_are_joined)
 	for (i = 0; i < 20; i++)
 		tick();
 	EXPECT_LT(10, stat_now().blocks_split);
-	/* holes are filled a block's worth in a tick, and no faster */
+	/* holes are filled at a block's worth in a tick, and no faster */
 	for (i = 0; i < SPANS; i += 32) {
 		fill(i + 32);
 		tick();
@@ -196,7 +199,9 @@ TEST_F(scavenger, who_is_in_a_hurry_is_paid_for)
 	shim_lock_release(&ph.lock);
 }
 
-/* Every other tick one caller is asked to do the work of the layers above. */
+/*
+ * In every other tick one caller is asked to do the work of the layers above.
+ */
 TEST_F(scavenger, the_layers_above_are_told)
 {
 	int i, told = 0;

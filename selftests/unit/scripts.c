@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is run by others: bash completion, commands for gdb, helpers for drgn.
- * Each is tried by its interpreter; where that is not installed, it is skipped.
+ * Scripts that other programs run: bash completion, commands for gdb, helpers
+ * for drgn.  Each is tried in its interpreter, and skipped where that is not
+ * installed.
  */
 #include <glob.h>
 #include <libgen.h>
@@ -17,7 +18,7 @@
 static char out[1 << 18];
 static char build[PATH_MAX];	/* build/, which has hugearena and libshim */
 
-/* Run a line of shell; its exit status, and what it said in @out. */
+/* Run a line of shell; its exit status, and in @out what it printed. */
 static int shell(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 static int shell(const char *format, ...)
@@ -60,7 +61,7 @@ FIXTURE_TEARDOWN(scripts)
 {
 }
 
-/* What bash offers behind "hugearena WORDS": a line each. */
+/* What bash completes after "hugearena WORDS": a line each. */
 static void complete(const char *words)
 {
 	shell("bash -c '. $SOURCE/tools/dist/hugearena.bash-completion; "
@@ -86,14 +87,14 @@ TEST_F(scripts, completion_of_subcommands)
 		snprintf(want, sizeof(want), "<%s>", name);
 		complete("\"\"");
 		EXPECT_NE(NULL, strstr(out, want));
-		/* its options: all that its help has, and no other */
+		/* a command's options: all those in its help, and no other */
 		snprintf(words, sizeof(words), "%s --", name);
 		complete(words);
 		EXPECT_NE(NULL, strstr(out, "<--json>")) {
 			TH_LOG("%s: %s", name, out);
 		}
 		EXPECT_NE(NULL, strstr(out, "<--help>"));
-		/* a part of its name is enough */
+		/* a part of the name is enough */
 		snprintf(words, sizeof(words), "%.3s", name);
 		complete(words);
 		EXPECT_NE(NULL, strstr(out, want));
@@ -130,7 +131,7 @@ TEST_F(scripts, gdb_sees_the_heap)
 {
 	if (shell("command -v gdb"))
 		SKIP(return, "no gdb");
-	/* 100 objects of 300,000 bytes and the memory of its input */
+	/* 100 objects of 300,000 bytes and the buffer of its input */
 	EXPECT_EQ(0, shell("LD_PRELOAD=$BUILD/libshim.so.0 "
 		"SHIM_OPTIONS=backend=thp gdb -batch -nx -iex 'set startup-with-shell off' "
 		"-iex 'set debuginfod enabled off' "

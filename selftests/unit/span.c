@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* span: objects in and out against a model, and what is no object. */
+/*
+ * span: objects in and out against a model, and pointers that are no objects.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +97,9 @@ TEST(random_against_a_model)
 	EXPECT_EQ(0, fake_pageheap.spans);
 }
 
-/* What an object is filled with: never zero, its neighbours have another. */
+/*
+ * What an object is filled with: never zero, and different from its neighbours.
+ */
 static int mark(unsigned int idx)
 {
 	return (int)(idx % 251 + 1);
@@ -113,7 +117,7 @@ static bool has_mark(const struct span *s, unsigned int idx, int value)
 	return true;
 }
 
-/* The OS pages of a span of which no byte is an object's that somebody has. */
+/* The OS pages of a span on which no object in use has a byte. */
 static uint32_t free_pages(const struct span *s, const bool *taken)
 {
 	uint32_t pages = 0xffffffffu >> (32 - s->npages * 2);
@@ -142,7 +146,9 @@ TEST(purge_takes_free_pages_and_no_others)
 		for (round = 0; round < 24; round++) {
 			for (i = 0, nfree = 0; i < n; i++) {
 				memset(objs[i], mark(i), s->size);
-				/* from nearly all in use to nearly none */
+				/*
+				 * from nearly all objects in use to nearly none
+				 */
 				taken[i] = rand() % 24 >= (int)round;
 				if (!taken[i])
 					ASSERT_EQ(SPAN_OK, put(s, objs[i]));
@@ -227,7 +233,7 @@ TEST(a_wrong_count_is_noticed)
 	EXPECT_FALSE(span_is_valid(s));
 }
 
-/* What is before the first bad one is put back, and nothing behind it. */
+/* The objects before the first bad one are put back, and none after it. */
 TEST(several_at_once)
 {
 	struct span *s = span_make(1);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * transfer: what one thread puts another one gets, and what is not used goes
- * down.
+ * transfer: what one thread puts, another one gets; what is not used goes down.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +71,7 @@ TEST(fewer_than_wanted_are_not_topped_up)
 	EXPECT_EQ(1, fake_central.gets);
 }
 
-/* What is given away on one node is had there again, and nowhere else. */
+/* What is given away on one node can be had there again, and nowhere else. */
 TEST(domains_keep_what_is_theirs)
 {
 	void *objs[BATCH], *other[BATCH], *again[BATCH];
@@ -88,7 +87,7 @@ TEST(domains_keep_what_is_theirs)
 	EXPECT_EQ(0, memcmp(objs, again, sizeof(objs)));
 	EXPECT_EQ(3, fake_central.gets);
 	transfer_put_at(2, CLS, other, BATCH);
-	/* the numbers are of all, and so is what is given back */
+	/* the numbers are over all nodes, and so is what is given back */
 	EXPECT_EQ(2 * BATCH, held(CLS));
 	transfer_plunder();
 	transfer_plunder();
@@ -101,13 +100,13 @@ TEST(domains_keep_what_is_theirs)
 	EXPECT_TRUE(transfer_is_valid(CLS));
 }
 
-/* Give away in every domain more than any takes; how much stays. */
+/* Give away in every domain more than any holds; how much stays. */
 static size_t domains_fill(unsigned int cls)
 {
 	void *objs[BATCH];
 	unsigned int dom, i, n = sizeclass_info[cls].batch;
 
-	/* each there is, before any is full */
+	/* each domain in turn, before any of them is full */
 	for (dom = 0; dom < TRANSFER_DOMAINS; dom++) {
 		n = transfer_get_at(dom, cls, objs, n);
 		transfer_put_at(dom, cls, objs, n);
@@ -120,7 +119,10 @@ static size_t domains_fill(unsigned int cls)
 	return transfer_is_valid(cls) ? held(cls) : 0;
 }
 
-/* However many there are, a class has no more than in one, or two batches each. */
+/*
+ * However many domains there are, a class holds no more than one would, or two
+ * batches in each.
+ */
 TEST(domains_share_the_limit)
 {
 	unsigned int cls;
@@ -152,7 +154,7 @@ TEST(domains_and_fork)
 	EXPECT_EQ(0, fake_central.out);
 }
 
-/* Every class: no more than its limit stays, whatever is put. */
+/* In every class no more than its limit stays, whatever is put. */
 TEST(limits_hold)
 {
 	static void *objs[64][BATCH];
@@ -199,7 +201,7 @@ TEST(overfull_spills)
 	EXPECT_EQ(0, fake_central.bad);
 }
 
-/* Room that was outgrown is room for others: no more is in use than there is. */
+/* Room that was outgrown serves others: no more is in use than exists. */
 TEST(growing_leaks_nothing)
 {
 	enum { N = 64 };
@@ -295,7 +297,9 @@ TEST(a_recall_gives_back_all_of_a_class)
 	EXPECT_EQ(0, fake_central.bad);
 }
 
-/* What was there before all was given back is no low mark of what came since. */
+/*
+ * The level before everything was given back is no low mark of what came later.
+ */
 TEST(plunder_after_a_flush)
 {
 	void *a[BATCH], *b[BATCH];

@@ -3,9 +3,9 @@
  * transit: a fork while memory is on its way to or from the backend.
  *
  * One thread is inside of a call, with the heap's lock dropped, and stays there
- * until the child of another's fork has been looked at: what was on its way is
- * back where it was, in every sum, and can be used.  And a fork by that very
- * thread, as in a signal handler: it continues in the child, too.
+ * until the child that another thread forked was examined: what was on its way
+ * is back in its place, in every sum, and can be used.  Also a fork by that
+ * very thread, as in a signal handler: it continues in the child, too.
  */
 #include <pthread.h>
 #include <string.h>
@@ -97,7 +97,10 @@ static void work(void)
 	}
 }
 
-/* A block of four parts, some of whose pages are idle; and a run, if wanted. */
+/*
+ * A block of four parts, some of whose pages are idle, and a free run if
+ * wanted.
+ */
 FIXTURE_SETUP(transit)
 {
 	struct span *run;
@@ -150,9 +153,7 @@ FIXTURE_TEARDOWN(transit)
 	EXPECT_EQ(0, fake.bad);
 }
 
-/*
- * In the child: every page is in use, free or unmapped, and can be allocated.
- */
+/* In the child every page is in use, free or unmapped, and can be allocated. */
 static int child_is_well(size_t inuse, size_t mapped)
 {
 	struct pageheap_stat st = stat_now();
@@ -165,7 +166,7 @@ static int child_is_well(size_t inuse, size_t mapped)
 		return 2;
 	if (ph.moving || !pageheap_is_valid())
 		return 3;
-	/* what was about to lose its memory has it still, for all we know */
+	/* memory that was about to go may still be there */
 	if (what == GIVE && st.free != 8 * BLOCK_SIZE)
 		return 4;
 	if (what == GIVE_PAGES && st.free != 80 * PAGE_SIZE)
@@ -242,7 +243,7 @@ TEST_F(transit, of_another_thread)
 	pageheap_fork_prepare();
 	pid = fork();
 	if (!pid) {
-		alarm(60);	/* what never comes back */
+		alarm(60);	/* memory that never comes back */
 		pageheap_fork_child();
 		_exit(child_is_well(self->inuse, self->mapped));
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module cannot be unloaded while anybody uses it, can be when nobody
- * does, and can be loaded again.  Every test ends with the module loaded, as
- * it was given.
+ * The module cannot be unloaded while somebody uses it, can be when nobody
+ * does, and can be loaded again.  Every test leaves the module loaded, as it
+ * was before.
  */
 #include "harness.h"
 #include <fcntl.h>
@@ -11,7 +11,10 @@
 #include <sys/stat.h>
 #include "module.h"
 
-/* What an ordinary check does of it; a soak sets CYCLES= to the whole. */
+/*
+ * The part of it that an ordinary check does; a soak sets CYCLES= for the
+ * whole.
+ */
 static int cycles(void)
 {
 	const char *n = getenv("CYCLES");
@@ -200,9 +203,9 @@ TEST_F(unload, bad_parameters_are_refused)
 }
 
 /*
- * The module's file, with another list of tested series of the same length in
- * place of its own: nothing that begins with a 6.  NULL and a reason if there
- * is no such list.  The caller frees it.
+ * The module's file with another list of tested series, of the same length, in
+ * which nothing begins with a 6.  NULL and a reason if there is no such list.
+ * The caller frees it.
  */
 static char *module_image_for_others(size_t *len)
 {
@@ -229,7 +232,7 @@ static char *module_image_for_others(size_t *len)
 	return image;
 }
 
-/* Has the kernel's log, read from @kmsg on, a line with @text? */
+/* Does the kernel's log, read from @kmsg on, have a line with @text? */
 static bool log_has(int kmsg, const char *text)
 {
 	char line[8192];
@@ -301,7 +304,7 @@ TEST_F(unload, clean_cycles)
 	EXPECT_EQ(1, wait_for(memfree_read() > before - n * 1024 - 4 * 1024, 1));
 }
 
-/* Without a word from the administrator some memory stays out of reach. */
+/* Unless the administrator allows it, some memory cannot be reached. */
 TEST_F(unload, loaded_without_a_limit_it_leaves_an_eighth)
 {
 	long long all_mb = meminfo_read("MemTotal") / 1024;

@@ -15,11 +15,11 @@
 static const char *const functions[] = {
 	/* a page is chosen, then locked and mapped */
 	"ha_cow_page", "ha_cow_writable", "ha_source_block", "ha_block_fill",
-	/* what is shared is waited for, unmapped, copied */
+	/* shared blocks are waited for, unmapped, copied */
 	"ha_cow_clone", "ha_cow_clean", "ha_cow_fold", "ha_block_settle",
 	"ha_arena_zap", "ha_arena_zap_page", "ha_block_copy",
 	"ha_block_rehome", "ha_arena_replace",
-	/* what is released is given back */
+	/* released memory is given back */
 	"ha_release", "ha_block_put_gone", "ha_source_block_put", "ha_pool_put",
 	/* mappings are replaced by others */
 	"ha_map_uncow", "ha_arena_retire", "ha_arena_put",

@@ -45,7 +45,7 @@ static int list(int n)
 	return sum;
 }
 
-/* free(p) does nothing in every second turn: p is NULL, and q is kept. */
+/* free(p) does nothing in every second turn, where p is NULL and q is kept. */
 static int not_each_turn(int n)
 {
 	struct node *old = NULL;

@@ -22,7 +22,7 @@ static jmp_buf env;
 static volatile int zero;
 static struct shim_region *hidden;
 
-/* As gcc sees it, this may do anything; as it does. */
+/* For all that gcc can see, this may do anything; and it does. */
 extern void stranger(void *p);
 extern void (*volatile strange)(void);
 
@@ -141,7 +141,7 @@ static void really_strange(void)
 	shim_region_reset(hidden);
 }
 
-/* Whoever is called knows the region as well. */
+/* The function that is called has the region, too. */
 static int reset_by_stranger(struct shim_region *r, int n)
 {
 	int *p = malloc(n * sizeof(*p)), v; /*: kept reset */
@@ -154,7 +154,7 @@ static int reset_by_stranger(struct shim_region *r, int n)
 	return v;
 }
 
-/* Of the turn before. */
+/* The object of the turn before is still used. */
 static int reset_in_loop(int n)
 {
 	struct shim_region *r = shim_region_new(0, 0);
@@ -259,7 +259,7 @@ static int each_call(struct shim_region *r, int n)
 	return sum;
 }
 
-/* Whoever calls this from elsewhere frees it. */
+/* Its other callers free the object. */
 struct node *for_all(struct shim_region *r, int n);
 struct node *for_all(struct shim_region *r, int n)
 {
@@ -283,7 +283,7 @@ static struct node *by_pointer(struct shim_region *r, int n)
 
 static struct node *(*volatile make)(struct shim_region *, int) = by_pointer;
 
-/* Its region ends here. */
+/* Its region ends in this function. */
 static struct node *outlives_it(int n)
 {
 	struct shim_region *r = shim_region_new(0, 0);
@@ -308,7 +308,7 @@ static void list_free(struct node *n)
 	}
 }
 
-/* list_free() has others to free as well. */
+/* list_free() frees other objects as well. */
 static struct node *list_of(struct shim_region *r, int n)
 {
 	struct node *head = NULL;
@@ -340,7 +340,7 @@ static int list_twice(struct shim_region *r, int n)
 	return sum;
 }
 
-/* A part of what is made is kept. */
+/* A part of what it makes is kept. */
 static struct node *pair_of(struct shim_region *r, int n)
 {
 	struct node *a = malloc(sizeof(*a)); /*: kept outlives */
@@ -388,7 +388,7 @@ static int jumps(struct shim_region *r, int n)
 	return v;
 }
 
-/* The region frees it, by the function that it calls in the end. */
+/* The region would free it, by a function that is called when it ends. */
 static int on_release(int n)
 {
 	struct shim_region *r = shim_region_new(0, 0);

@@ -21,7 +21,7 @@ struct request {
 	int nr;
 };
 
-/* A buffer of any size, of a function that has been handed the region. */
+/* A buffer of any size, in a function that was handed the region. */
 static int buffer(struct shim_region *r, int n)
 {
 	char *p = malloc(n + 1);	/*: moved */
@@ -37,7 +37,7 @@ static int buffer(struct shim_region *r, int n)
 	return sum;
 }
 
-/* Of its own region, more of it in each turn. */
+/* Uses its own region, which grows with each turn. */
 static int list(int n)
 {
 	struct shim_region *r = shim_region_new(0, 0);
@@ -98,7 +98,7 @@ static void tree_free(struct node *n)
 	}
 }
 
-/* Handed back, with all that hangs on it, and given up in the middle. */
+/* Returned, with everything that hangs on it, and given up half-way. */
 static struct node *tree_make(struct shim_region *r, int depth, int fail)
 {
 	struct node *n = malloc(sizeof(*n)), *c; /*: moved */
@@ -152,7 +152,7 @@ static int tree(struct shim_region *r, int depth)
 	return sum;
 }
 
-/* A region that is found in what was handed. */
+/* The region is found in an argument. */
 static int found(const struct request *req)
 {
 	struct shim_region *r = req->region;

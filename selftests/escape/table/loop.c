@@ -182,7 +182,7 @@ void list_lost(int n)
 	sink = head;
 }
 
-/* A closure is a function and what it works on. */
+/* A closure is a function and the data it works on. */
 struct closure {
 	int (*f)(struct closure *c);
 	int *x;
@@ -221,7 +221,7 @@ int closure_called(void)
 
 extern int **slots;
 
-/* Where the store goes is only known at the end of the turn before. */
+/* Where the store goes is known only at the end of the turn before. */
 void by_back_edge(int n)
 {
 	int *mine = NULL, **to = &mine;
@@ -233,7 +233,7 @@ void by_back_edge(int n)
 	}
 }
 
-/* Memory of which gcc does not see who reads it. */
+/* Memory whose readers gcc does not see. */
 void by_assembly(void)
 {
 	int *p = NEW(int);	/*: heap */
@@ -270,7 +270,9 @@ char *by_library_part(void)
 	return strchr(c, 'x');
 }
 
-/* A fence has no argument, a counter one that is read and written. */
+/*
+ * A fence has no argument; a counter is an argument that is read and written.
+ */
 long by_atomics(void)
 {
 	long *n = NEW(long);	/*: stays */

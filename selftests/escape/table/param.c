@@ -275,7 +275,7 @@ void array_by_value(struct bar4 { int *x[4]; } b)
 	sink = b.x[1];
 }
 
-/* Recursion: as far as it goes, it does what one call does. */
+/* Recursion does what one call does, as far as that can be followed. */
 int depth(struct node *n)	/*: n keeps */
 {
 	return n ? 1 + depth(n->p) : 0;
