@@ -14,7 +14,7 @@ o := $(abspath $(O))
 
 # Kernels to build for: every release with headers, or those that KERNELS
 # names; "6.12" stands for any 6.12 release, "new" for the newest that Debian's
-# archive serves, which is fetched into the cache, as all of another machine's.
+# archive serves, which is fetched into the cache, as are another machine's.
 installed := $(sort $(patsubst /lib/modules/%/build,%,$(wildcard /lib/modules/*/build)))
 ifneq ($(ARCH),)
 kernels := $(foreach k,$(or $(KERNELS),6.12),$(shell ARCH=$(ARCH) selftests/vm/kernel list $(k)))
@@ -33,7 +33,7 @@ run := O=$(o) selftests/vm/run
 export ACCEL APPEND BACKEND BENCH KERNEL KEYS MEM NATIVE SCALE SECONDS TESTS VM
 MAKEFLAGS += --no-print-directory
 
-# What does not want the module: no kernel headers are needed then.
+# Targets without the module, which need no kernel headers.
 without_module := $(filter thp,$(BACKEND))$(filter 0,$(VM))
 
 # One sentence that names the fix, before anything fails for a lesser reason.
@@ -67,7 +67,7 @@ $(o)/%/hugearena.ko: $(kmod_files) $(wildcard kmod/uapi/*.h) \
 	@touch $@
 	@echo "  KMOD    $@"
 
-# An O= of ours is not one for kbuild.  Debian's headers have no vmlinux to
+# Our O= must not reach kbuild, which has one, too.  Debian's headers have no vmlinux to
 # take BTF from, which is no news.
 kbuild = MAKEFLAGS="$(filter-out O=%,$(MAKEFLAGS))" $(MAKE) \
 	-C $(call kdir,$*) M=$(@D) CONFIG_DEBUG_INFO_BTF_MODULES=

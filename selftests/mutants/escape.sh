@@ -7,8 +7,8 @@
 # what is wrong, and then:
 #	Killed-by: escape:SCRIPT...	one of these parts of selftests/escape must fail
 #
-# The plugin is built once in a tree of its own; a bug costs one of its files to
-# compile, and the part of the tests.  Without gcc's plugin headers there is no plugin:
+# The plugin is built once in a tree of its own, so that a bug costs the compilation
+# of one file and a part of the tests.  Without gcc's plugin headers there is no plugin:
 # that is a failure here.
 
 # escape_try MUTANT: what killed it, or that nothing did

@@ -7,13 +7,13 @@
 # is wrong, and then:
 #	Killed-by: TOPIC:TEST...	one of these programs of selftests/TOPIC
 #					must fail: unit shim box co gc
-#					a race's is named more than once: it is
-#					tried again
+#					a test of a race is named more than
+#					once, and so is tried again
 #
 # What BUILD has is copied once, sources and objects, and once more for each
 # CPU.  A bug is planted in such a tree, which make then brings up to date as
 # far as the tests that are named need it; afterwards what has changed is put
-# back.  So a bug costs a file to compile, and its tests.
+# back.  So a bug costs the compilation of a file, and its tests.
 
 # A bug may well make a test hang.
 host_limit=60
@@ -116,8 +116,8 @@ host_build()
 host_test()
 {
 	at=$1/build/selftests/${3%%:*}
-	# a session of its own: what it leaves behind is found by that
-	# and a shell that may say how it died
+	# a session of its own, by which what it leaves behind is found,
+	# and a shell, which reports how it died
 	(
 		(cd "$at" && exec setsid -w sh -c 'echo $$ >"$1"; shift; exec "$@"' \
 			sh "$2.session" timeout -k 5 "$host_limit" \
@@ -143,7 +143,7 @@ host_session()
 		/proc/[0-9]*/stat 2>/dev/null
 }
 
-# host_undo TREE: what the last bug has changed is again as it is in base
+# host_undo TREE: restore what the last bug has changed from base
 host_undo()
 {
 	find "$1" -newer "$1/stamp" -type f ! -name '*.d' | while read -r f; do
@@ -244,7 +244,7 @@ host_tries()
 	done
 }
 
-# host_sound LANE TEST...: do they pass without a bug?
+# host_sound LANE TEST...: do they pass without any bug?
 host_sound()
 {
 	shift

@@ -3,11 +3,11 @@
 #
 # Sourced by run: mutants of the module, in VMs.
 #
-# To boot a VM takes longer than most tests, so it tries one mutant after the
-# other, see series, as long as its kernel is as it was.  The last of a series is
+# Booting a VM takes longer than most tests, so that a VM tries one mutant after
+# the other, see series, as long as its kernel stays healthy.  The last of a series is
 # the module without a bug, with all the tests of that series: that it passes
-# them says that the tests are right, and that no bug before it has left
-# something behind that would have killed the others.  Only then the verdicts
+# them shows that the tests are right, and that no bug before it has left
+# something behind that would have killed the others.  Only then do the verdicts
 # count.  Those that do not are tried again; the first of a VM needs no such
 # proof, so that each VM gets on.  One of which it is known that no kernel
 # survives it has a VM to itself at once.  Two lanes, as a VM keeps a CPU busy,
@@ -16,7 +16,7 @@
 # The tests of one module; the slowest take a minute on a busy machine.  A bug
 # may well make them hang.
 kmod_limit=400
-# so many to a VM: more share its boot, and fall together if the kernel does
+# mutants in a VM: more of them share its boot, and are lost if its kernel dies
 kmod_series=6
 
 # kernel_of MUTANT: the release it is to be tried on
@@ -24,7 +24,7 @@ kernel_of()
 {
 	series=$(field Kernel "$1")
 	series=${series:-${MUTANTS_KERNEL:-}}
-	# to ask takes a while
+	# asking takes a while
 	[ -s "$work/kernel-$series" ] ||
 		"$here/../vm/kernel" list "$series" | tail -n 1 \
 			>"$work/kernel-$series"
@@ -76,7 +76,7 @@ prepare()
 	cp "$tree/hugearena.ko" "$dir/"
 }
 
-# verdict ok|FAIL MUTANT TEXT: this one is done
+# verdict ok|FAIL MUTANT TEXT: record the result of a mutant
 verdict()
 {
 	result "$1" "$2: $3"
@@ -191,7 +191,7 @@ tried()
 	fi
 }
 
-# is_whole LOG NAME: it came to its end, and the kernel is as it was
+# is_whole LOG NAME: its tests ended, and the kernel is healthy
 is_whole()
 {
 	grep -q '^## series: end ' "$1/$2.log" 2>/dev/null &&
@@ -228,13 +228,13 @@ series_judge()
 		done
 		return
 	fi
-	# the first came to a kernel that was new
+	# the first mutant met a fresh kernel
 	say_verdict "$at" "$1"
 	{ cat "$at/owed"; field Killed-by "$1" | tr ' ' '\n'; } | owed "$nr" add
 	first=$1
 	shift
 	if is_whole "$at" sound || { [ -f "$at/sound.log" ] && [ $# = 0 ]; }; then
-		# all went well but these tests: once more, on a new kernel
+		# everything passed except these tests: try again, on a fresh kernel
 		series_run "$at-sound" "$machine"
 		if [ "$(tried "$at-sound" sound)" = pass ]; then
 			queue_again "$nr" alone "$@"
@@ -305,12 +305,12 @@ kmod_half()
 		fi
 	done
 	sort -o "$work/all" "$work/all"
-	# alike machines and tests beside each other: less for the sound module
+	# sort by machine and tests, so that the sound module has fewer to run
 	cut -f1 "$work/all" | uniq >"$work/machines"
 	awk -F'\t' 'NR == FNR { nr[$1] = FNR; next }
 		{ print nr[$1], $3, $4 ? "alone" : "" }' \
 		"$work/machines" "$work/all" >"$work/queue"
-	# one that is not built for otherwise
+	# a kernel that nothing was built for so far
 	for k in $(cut -d'|' -f1 "$work/machines" | sort -u); do
 		[ -f "$o/$k/hugearena.ko" ] ||
 			MAKEFLAGS='' make -s -C "$top" O="$o" \
@@ -320,7 +320,7 @@ kmod_half()
 	kmod_lane 1 &
 	kmod_lane 2
 	wait
-	# tests that no series has come to the end of
+	# tests that no series has completed
 	for f in "$work"/owed-*; do
 		[ -f "$f" ] || continue
 		nr=${f##*-}

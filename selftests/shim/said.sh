@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What libshim says on standard error: nothing, unless it is asked to, or asked
-# for a backend that cannot be had; and that once.
+# What libshim writes to standard error: nothing, unless it is asked to, or asked
+# for a backend that is not available; and that once.
 
 dir=$(cd "$(dirname "$0")" && pwd)
 n=0 failed=0
@@ -13,7 +13,7 @@ unset SHIM_OPTIONS
 echo "TAP version 13"
 echo "1..4"
 
-# says NAME LINES PATTERN VARIABLE...: so many lines, of which one is that
+# says NAME LINES PATTERN VARIABLE...: it writes LINES lines, one of them PATTERN
 says()
 {
 	n=$((n + 1)) name=$1 lines=$2 pattern=$3

@@ -24,7 +24,7 @@ define newline
 
 endef
 
-# What is rendered for the places it will lie in.
+# Files that contain the paths they are installed to.
 fill = sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@LIBDIR@,$(LIBDIR),g' \
 	-e 's,@VERSION@,$(VERSION),g' -e 's/@TESTED@/$(tested_re)/g'
 
@@ -91,8 +91,8 @@ install-device:
 		$(DESTDIR)$(SYSLIB)/modprobe.d/hugearena.conf
 
 ## install-kmod: the module, built for every kernel with headers
-# A module that DKMS has built there comes later in depmod's order or before it,
-# depending on the machine: never both.
+# Whether depmod prefers this module or one that DKMS built depends on the machine:
+# never install both.
 install-kmod: kmod
 	@for k in $(kernels); do \
 		if [ -e "$(DESTDIR)$(MODLIB)/$$k/updates/dkms/hugearena.ko" ]; \
