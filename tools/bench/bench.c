@@ -283,7 +283,8 @@ static void bench_rows_apps(struct bench *bench)
 
 /*
  * Before every run, not once: a host takes free 2 MiB pages back within two
- * seconds, and who uses them would pay for what nobody else has to.
+ * seconds, and an allocator that uses them would pay for what the others do not
+ * have to.
  */
 static void bench_warm_up(const struct table_row *row)
 {

@@ -145,7 +145,7 @@ void body::add_assign(gassign *a)
 			return;
 		}
 		flow(&g, dst, n1, 0, a);
-		/* a piece of an address is a look at it */
+		/* a piece of an address: the address was looked at */
 		if (holds_address(TREE_TYPE(op1)) &&
 		    !holds_address(TREE_TYPE(lhs)))
 			look_at(n1, NO_NODE, a);
@@ -183,7 +183,10 @@ void body::add_assign(gassign *a)
 		case TRUNC_DIV_EXPR:
 		case EXACT_DIV_EXPR:
 		case TRUNC_MOD_EXPR:
-			/* no address is made of this, but it says something */
+			/*
+			 * no address is made of it, but the address was looked
+			 * at
+			 */
 			look_at(n1, NO_NODE, a);
 			look_at(n2, NO_NODE, a);
 			return;
@@ -291,7 +294,7 @@ void body::add_statement(gimple *stmt)
 		add_asm(as_a<gasm *>(stmt));
 		break;
 	case GIMPLE_GOTO:
-		/* a computed one: any label may come after it */
+		/* a computed goto: any label may come next */
 		untouchable = "a computed goto";
 		break;
 	case GIMPLE_LABEL:
@@ -344,7 +347,7 @@ void body::analyse()
 		}
 	}
 	g.solve();
-	/* addresses that came from nowhere are of the world */
+	/* addresses of unknown origin belong to the world */
 	for (node_id n : from_int)
 		if (g.holds(n).empty())
 			g.copy(n, graph::world, 0, NULL);

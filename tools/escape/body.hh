@@ -2,9 +2,8 @@
 /*
  * body.hh: the graph of one function, made from its statements.
  *
- * Whatever a statement does that is not known here counts as a leak: the word that
- * a verdict may be trusted by is "does not escape", so it is the one that must be
- * earned.
+ * Whatever a statement does that is not understood here counts as a leak:
+ * readers rely on "does not escape", so this verdict must be earned.
  */
 #ifndef ESCAPE_BODY_HH
 #define ESCAPE_BODY_HH

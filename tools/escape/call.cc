@@ -58,7 +58,7 @@ void body::add_release(gcall *c, unsigned int arg, int how, const char *name)
 	releases.push_back(r);
 }
 
-/* Nothing is known of the function: it may do all that can be done. */
+/* Nothing is known of the function: it may do anything. */
 void body::add_unknown(gcall *c)
 {
 	tree lhs = gimple_call_lhs(c);
@@ -82,7 +82,7 @@ void body::add_unknown(gcall *c)
 
 /*
  * Does a format print addresses?  It is the last argument that has a name.  One
- * that is not written out may.
+ * that is not a literal may.
  */
 static bool prints_addresses(gcall *c, const tags &t)
 {
@@ -218,7 +218,7 @@ void body::add_tagged(gcall *c, const tags &t, const char *name)
 		write(lhs, out, c);
 }
 
-/* What works on *p for all threads, in whatever form. */
+/* Builtins that change *p atomically, in whatever form. */
 static void add_atomic(body *b, gcall *c, node_id out)
 {
 	/* a fence has no argument */
@@ -386,7 +386,7 @@ bool body::add_pair(gcall *c)
 		return false;
 	size = m->second.size;
 	count = m->second.count;
-	/* of one argument or two it is clear what they are */
+	/* with one argument or two their meaning is clear */
 	if (!size && (nr == 1 || nr == 2)) {
 		size = 1;
 		count = nr == 2 ? 2 : 0;
@@ -406,8 +406,8 @@ bool body::add_pair(gcall *c)
 }
 
 /*
- * Where gcc knows that a function only computes: its arguments do not leak, but
- * may be the result.
+ * Functions of which gcc knows that they only compute: arguments do not leak,
+ * but may be the result.
  */
 static tags tags_of_pure(gcall *c, bool looks_at_memory)
 {

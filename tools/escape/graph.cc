@@ -12,7 +12,7 @@ namespace escape {
 
 /* bytes in a word; a pointer is stored in one, or in two if it is not aligned */
 static const long word_size = 8;
-/* so many addresses in one object, and the byte is taken to be unknown */
+/* with more addresses in one object than this, the byte counts as unknown */
 static const size_t max_bytes = 8;
 
 static bool in_order(const fact &a, const fact &b)
@@ -301,7 +301,8 @@ void graph::difference(node_id dst, node_id a, node_id b, const void *why)
 }
 
 /*
- * late: all else is known.  Before that, a side that holds nothing may do so yet.
+ * at the end, when all else is known: a side that holds nothing might have got
+ * something until then
  */
 bool graph::check_pair(node_id n, size_t nr, bool late)
 {

@@ -68,7 +68,9 @@ struct target {
 
 const long ANY_BYTE = 1024;
 
-/* That a node may hold a target, and why: the edge it came by. */
+/*
+ * Records that a node may hold a target, and why: the edge by which that came.
+ */
 struct fact {
 	target to;
 	node_id from;		/* NO_NODE: by an edge of weight -1 */

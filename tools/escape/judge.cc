@@ -98,7 +98,7 @@ static std::string edge_text(const fact &f)
 	switch (gimple_code(stmt)) {
 	case GIMPLE_ASSIGN:
 		text = text_of(gimple_assign_lhs(stmt));
-		/* of a variable into itself: gcc's, nobody wrote it */
+		/* a copy of a variable to itself is gcc's: nobody wrote it */
 		if (f.w == COPY &&
 		    text == text_of(gimple_assign_rhs1(stmt)))
 			return "";
@@ -229,7 +229,10 @@ static std::string life_of(const body &b, const site &s)
 	if (maybe)
 		return "freed" + by + " at " + list(at) +
 			", perhaps not each time";
-	/* of an object a turn of a loop, a path to the end says nothing */
+	/*
+	 * if each turn of a loop makes an object, a path to the end proves
+	 * nothing
+	 */
 	if (path_exists(b, s.call, s.call, sure, NULL_TREE, NULL))
 		return "freed" + by + " at " + list(at);
 	return "freed" + by + " at " + list(at) +

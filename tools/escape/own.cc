@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * own.cc: see own.hh.  Paths are walked one by one, with what their branches said:
- * a condition that comes again has the answer of before.  A state that was in a
- * block already is not followed again.
+ * own.cc: see own.hh.  Paths are walked one by one, with what their branches
+ * have decided: a condition that comes again gets the same answer.  A state
+ * that was seen at a block before is not followed again.
  */
 #include "own.hh"
 
@@ -13,7 +13,7 @@ namespace escape {
 
 bool own_seen;
 
-/* statements looked at for one object, before it is let go */
+/* statements looked at for one object before it is given up */
 static const unsigned int max_work = 20000;
 
 enum role { NONE, TAKES, BORROWS };
@@ -76,7 +76,7 @@ static role mark_of(tree fn, unsigned int nr)
 		it->second[nr] : NONE;
 }
 
-/* What a call does with an argument; *known: whether that is all it does. */
+/* What a call does with an argument; *known: whether it does nothing else. */
 static role role_of(const body &b, gcall *c, unsigned int nr, bool *known)
 {
 	tree fn = gimple_call_fndecl(c);
@@ -187,7 +187,7 @@ void follower::tell(const walk &w, const gimple *at, const char *rule,
 	f.function = function_text(b.fun->decl);
 	f.rule = rule;
 	f.what = text;
-	/* once a place, whatever the path */
+	/* report each place once, whatever the path */
 	if (!told.insert(rule + f.at.text()).second)
 		return;
 	f.path = w.trail;
@@ -248,7 +248,7 @@ bool follower::step_over(walk *w, gimple *stmt)
 {
 	tree lhs, rhs;
 
-	/* what is computed anew in a loop has no answers of before */
+	/* a condition computed anew in a loop has no answer from before */
 	if (gimple_get_lhs(stmt) &&
 	    TREE_CODE(gimple_get_lhs(stmt)) == SSA_NAME) {
 		unsigned long v = SSA_NAME_VERSION(gimple_get_lhs(stmt));
@@ -296,7 +296,7 @@ bool follower::step_over(walk *w, gimple *stmt)
 			w->names.insert(SSA_NAME_VERSION(lhs));
 		return true;
 	}
-	/* stored: to others, who do with it what they want */
+	/* stored: it belongs to others now, who may do anything with it */
 	if (w->owned > 0)
 		return false;
 	tell(*w, stmt, "own-use-after", origin + " is stored in " +
@@ -306,8 +306,8 @@ bool follower::step_over(walk *w, gimple *stmt)
 }
 
 /*
- * A condition as numbers: what, how, and with what it is compared.  One of two that
- * are each other's opposite stands for both, and *yes is turned.
+ * A condition as numbers: the operation, its operand, and what it is compared
+ * with.  Of two opposite conditions one stands for both, and *yes is inverted.
  */
 std::vector<unsigned long> follower::condition(gimple *stmt, bool *yes)
 {
@@ -381,7 +381,7 @@ void follower::run(walk w, gimple_stmt_iterator i)
 	edge e;
 
 	for (; !gsi_end_p(i); gsi_next(&i)) {
-		/* the one return that all paths share is nobody's place */
+		/* the one return that all paths share is no useful place */
 		if (gimple_has_location(gsi_stmt(i)) &&
 		    gimple_code(gsi_stmt(i)) != GIMPLE_RETURN)
 			w.last = gimple_location(gsi_stmt(i));
@@ -406,7 +406,7 @@ void follower::run(walk w, gimple_stmt_iterator i)
 			bool answer = yes;
 			std::vector<unsigned long> k = condition(cond, &answer);
 
-			/* nothing to own where there is no object */
+			/* there is nothing to own where there is no object */
 			if (is(w, gimple_cond_lhs(cond)) &&
 			    integer_zerop(gimple_cond_rhs(cond)) &&
 			    ((gimple_cond_code(cond) == EQ_EXPR) == yes))
@@ -465,7 +465,7 @@ static tree borrowed(tree name)
 		!has_mark(var, "shim_takes") ? var : NULL_TREE;
 }
 
-/* A field or variable with a reference of its own gets one that is not. */
+/* A field or variable that must own a reference gets a borrowed one. */
 static void check_store(const body &b, gimple *stmt, std::vector<finding> *all)
 {
 	tree lhs = gimple_assign_lhs(stmt), decl, var;
@@ -512,7 +512,10 @@ static void check_borrowed(const body &b, gcall *c, std::vector<finding> *all)
 	}
 }
 
-/* A result that is ours to release: not one more reference to what we follow. */
+/*
+ * A result that the caller must release, unless it is one more reference to the
+ * object that is followed.
+ */
 static bool is_origin(const body &b, gcall *c)
 {
 	tree lhs = gimple_call_lhs(c);

@@ -25,7 +25,9 @@ bool same_pointer(tree a, tree b)
 		pointer_origin(a) == pointer_origin(b);
 }
 
-/* Is this the way that is only taken where the pointer is NULL; or is not? */
+/*
+ * Is this edge taken only where the pointer is NULL, or only where it is not?
+ */
 static bool null_edge(edge e, tree pointer, bool null)
 {
 	gimple *last = last_stmt(e->src);
@@ -47,7 +49,7 @@ static bool null_edge(edge e, tree pointer, bool null)
 		(e->flags & (null ? EDGE_FALSE_VALUE : EDGE_TRUE_VALUE));
 }
 
-/* true: the walk over the block's rest comes to to */
+/* true: the walk over the rest of the block arrives at its target */
 static bool walk(gimple_stmt_iterator i, gimple *to,
 		 const std::set<gimple *> &without, bool *stopped)
 {

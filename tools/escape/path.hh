@@ -8,11 +8,11 @@
 namespace escape {
 
 /*
- * Is there a way from behind one statement (NULL: the function's entry) to
+ * Is there a path from behind one statement (NULL: the function's entry) to
  * another (NULL: its exit) that passes none of these statements, and on which
- * pointer, an SSA name or NULL_TREE, is not NULL?  *last is set to a statement
- * near the end of it.  Ways that do not end, by exit() or abort(), do not count.
- * null: on which pointer may be NULL instead.
+ * pointer, an SSA name or NULL_TREE, is not NULL? *last is set to a statement
+ * near the end of it.  Paths that end in exit() or abort() do not count. null:
+ * look for paths on which pointer may be NULL instead.
  */
 bool path_exists(const body &b, gimple *from, gimple *to,
 		 const std::set<gimple *> &without, tree pointer,
@@ -20,7 +20,7 @@ bool path_exists(const body &b, gimple *from, gimple *to,
 
 /* Are two SSA names one pointer: copies of each other? */
 bool same_pointer(tree a, tree b);
-/* What a pointer is a copy of, at the end. */
+/* The pointer that this one is a copy of, in the end. */
 tree pointer_origin(tree name);
 
 /* The releases that free this object, and nothing else, each time. */

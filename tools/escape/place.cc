@@ -8,9 +8,9 @@
 namespace escape {
 
 /*
- * Pieces of an address are carried by what copies memory byte for byte, which
- * the language allows to character types only; a field of a struct that is
- * smaller than an address is never a piece of one.
+ * Pieces of an address are carried only by what copies memory byte by byte,
+ * which the language allows for character types only; a field of a struct that
+ * is smaller than an address is never a piece of one.
  */
 static bool piece_of_address(tree ref)
 {

@@ -64,7 +64,7 @@ void fail(const std::string &text)
 	fatal_error(UNKNOWN_LOCATION, "shimcc: %s", text.c_str());
 }
 
-/* One sentence why there is no report for this unit, or NULL. */
+/* One sentence that says why there is no report for this unit, or NULL. */
 const char *no_analysis()
 {
 	if (strcmp(lang_hooks.name, "GNU C11") &&

@@ -87,7 +87,7 @@ static long object_bound(const site &s)
 	return size < 0 || count < 0 ? -1 : size * count;
 }
 
-/* Does a function come back to itself, by direct calls in this unit? */
+/* Can a function call itself, by direct calls in this unit? */
 static bool calls_itself(cgraph_node *node)
 {
 	std::vector<cgraph_node *> todo(1, node);
@@ -155,7 +155,10 @@ std::string obstacle(const body &b, const site &s, cgraph_node *node,
 			return "what is freed at " + where(r.stmt).text() +
 				" may be something else";
 		p->releases.push_back(r);
-		/* another pointer may be NULL, and the object stay */
+		/*
+		 * the pointer that is freed may be another, and the object stay
+		 * alive
+		 */
 		if (same_pointer(r.arg, lhs))
 			sure.insert(r.stmt);
 	}
@@ -181,7 +184,7 @@ static tree make_variable(function *fun, unsigned long size)
 	SET_DECL_ALIGN(var, MAX(MALLOC_ABI_ALIGNMENT,
 				2 * (unsigned int)POINTER_SIZE));
 	DECL_USER_ALIGN(var) = 1;
-	/* what gcc says of variables is not what somebody wrote */
+	/* gcc must not warn about this variable, which nobody wrote */
 	suppress_warning(var);
 	add_local_decl(fun, var);
 	return var;
@@ -216,7 +219,7 @@ static void promote_one(function *fun, const promotion &p)
 		gimple_set_location(zero, gimple_location(p.call));
 		gsi_insert_before(&i, zero, GSI_SAME_STMT);
 	}
-	/* the name must not be that of the call when it goes */
+	/* copy the name, which goes with the call */
 	gimple_call_set_lhs(p.call, NULL_TREE);
 	replace_call(p.call, gimple_build_assign(lhs, fold_convert(
 					TREE_TYPE(lhs), address)));

@@ -22,7 +22,10 @@ void region_note_function(tree fndecl)
 	if ((strcmp(name, "shim_region_alloc") &&
 	     strcmp(name, "shim_region_calloc")) || TREE_PUBLIC(fndecl))
 		return;
-	/* gcc drops what nothing calls, and we do so later */
+	/*
+	 * gcc drops functions that nothing calls; these are dropped later, if
+	 * they are still unused
+	 */
 	TREE_USED(fndecl) = 1;
 	DECL_PRESERVE_P(fndecl) = 1;
 }
@@ -53,7 +56,7 @@ bool regions::keep(cell_id c, const std::string &why)
 	return true;
 }
 
-/* Is the region of a function there whenever it is called? */
+/* Does the region of a function exist whenever the function is called? */
 bool regions::never_null(cgraph_node *node, std::set<cgraph_node *> *seen) const
 {
 	if (!seen->insert(node).second)
@@ -90,7 +93,9 @@ bool regions::comes_again(cgraph_node *node, std::set<cgraph_node *> *seen) cons
 	return false;
 }
 
-/* Do all callers of the function that returns an object treat it well? */
+/*
+ * Do all callers of the function that returns an object use it as they should?
+ */
 bool regions::judge_callers(cell_id id)
 {
 	cgraph_node *in = cells[id].in;
@@ -136,7 +141,7 @@ bool regions::judge_makers(cell_id id)
 	return changed;
 }
 
-/* Parameters to what callers pass, until there are none. */
+/* Replace parameters by what callers pass, until none is left. */
 void regions::expand(cgraph_node *in, const region_origin &of,
 		     region_origin *all,
 		     std::set<std::pair<cgraph_node *,
@@ -155,7 +160,7 @@ void regions::expand(cgraph_node *in, const region_origin &of,
 		for (const region_pass &r : passes)
 			if (r.to == in && r.arg == p.first)
 				expand(r.in, p.second ? r.deep : r.at, all, seen);
-		/* a call that no pass tells of */
+		/* a call that no pass reports */
 		for (cgraph_edge *e = in->callers; e; e = e->next_caller) {
 			bool found = false;
 
@@ -166,7 +171,9 @@ void regions::expand(cgraph_node *in, const region_origin &of,
 	}
 }
 
-/* A free() goes with all that it may free, or stays with it. */
+/*
+ * A free() is removed if everything that it may free is in a region, or stays.
+ */
 bool regions::judge_free(const region_free &f)
 {
 	std::set<std::pair<cgraph_node *, std::pair<unsigned int, bool>>> seen;

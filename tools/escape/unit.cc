@@ -7,7 +7,10 @@
 
 namespace escape {
 
-/* how often a function that calls itself is looked at until nothing changes */
+/*
+ * how often a function that calls itself is analysed, at most, until nothing
+ * changes
+ */
 static const int max_rounds = 8;
 /* how deep calls are followed */
 static const size_t max_depth = 100;
@@ -102,7 +105,10 @@ const tags *unit::analyse(cgraph_node *node)
 	case FAILED:
 		return NULL;
 	case BUSY:
-		/* itself; others that call each other are not seen through */
+		/*
+		 * itself; functions that call each other in a circle are not
+		 * seen through
+		 */
 		if (stack.back() != node)
 			return NULL;
 		e.calls_itself = true;

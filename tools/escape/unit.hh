@@ -12,7 +12,7 @@ namespace escape {
 
 class body;
 
-/* Hears of each function when its analysis is complete. */
+/* Is told of each function when its analysis is complete. */
 struct listener {
 	/* t: NULL if it may do anything */
 	virtual void body_done(body &b, cgraph_node *node, const tags *t) = 0;

@@ -107,7 +107,7 @@ static bool surely_there(const body &b, tree region, gimple *stmt)
 		     gsi_next(&i))
 			if (needs_region(gsi_stmt(i), region))
 				uses.insert(gsi_stmt(i));
-	/* used before, whatever the way; or afterwards */
+	/* used before on every path, or used afterwards */
 	return !path_exists(b, def, stmt, uses, region, NULL, true) ||
 		(!uses.empty() &&
 		 !path_exists(b, stmt, NULL, uses, NULL_TREE, NULL));
@@ -179,7 +179,10 @@ static std::set<gimple *> resets_of(const body &b, tree region)
 	node_id n = b.node_of(region);
 	bool ours = n != NO_NODE && !b.g.holds(n).empty();
 
-	/* of a region that is known here only, strangers know nothing */
+	/*
+	 * if the region is known only here, unknown functions can do nothing to
+	 * it
+	 */
 	if (ours)
 		for (const fact &f : b.g.holds(n)) {
 			object_kind k = b.g.get(f.to.object).kind;
@@ -296,7 +299,9 @@ static bool grows(const body &b, const region_cell &c)
 		!path_exists(b, call, call, sure, gimple_call_lhs(call), NULL);
 }
 
-/* Who frees an object, other than free() and functions of this unit? */
+/*
+ * Is an object freed by anything other than free() and functions of this unit?
+ */
 static std::string freed_by_strangers(const body &b, object_id o)
 {
 	for (const release &r : b.releases) {
@@ -449,7 +454,7 @@ void regions::add_cell(const body &b, region_cell *c)
 	}
 }
 
-/* What an address may be of. */
+/* Which objects an address may belong to. */
 static void add_origin(const body &b, node_id n,
 		       const std::map<object_id, cell_id> &ids,
 		       region_origin *to)

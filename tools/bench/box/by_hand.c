@@ -93,7 +93,7 @@ struct shim_heap *shim_heap_new(unsigned int flags)
 	return heap;
 }
 
-/* None is kept: that is for nothing here. */
+/* Limits are not implemented here. */
 void shim_heap_set_limit(struct shim_heap *heap, size_t bytes)
 {
 	(void)heap;

@@ -37,7 +37,7 @@ static long field(const char *path, const char *key)
 	return kb;
 }
 
-/* KiB that are free, or would be without the page cache. */
+/* KiB of memory that is free, or would be without the page cache. */
 static long machine(void)
 {
 	return field("/proc/meminfo", "MemFree") +
@@ -76,7 +76,10 @@ static void memory(long (*make)(long n), long n)
 {
 	long before, mine, got, after, maps;
 
-	/* what it needs once is not what each needs */
+	/*
+	 * make one first: what the process needs once is not what each one
+	 * needs
+	 */
 	make(100);
 	before = machine();
 	mine = own();
@@ -173,6 +176,6 @@ int peer_main(const struct peer *peer, int argc, char **argv)
 			argv[0]);
 		return 2;
 	}
-	/* a million of anything is not taken down one by one */
+	/* end without taking a million of them down one by one */
 	_exit(0);
 }
