@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hugearena doctor and adopt: every cause is named, with what fixes it. */
+/* hugearena doctor: every cause is named, with what fixes it. */
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "tool.h"
+#include "unit.h"
 
 /* The finding of that name, or NULL. */
 static json_t *finding(json_t *root, const char *id)
@@ -424,36 +425,6 @@ TEST(preloaded_and_not_used)
 	json_decref(root);
 }
 
-/*
- * systemd need not run here: a stand-in for systemctl prints a unit's
- * properties.  It is found first, since its directory comes first in PATH.
- */
-#define STAND_IN	"/tmp/doctor-bin"
-
-static void unit_says(const char *lines)
-{
-	static char path[4096];
-	FILE *f;
-
-	mkdir(STAND_IN, 0755);
-	f = fopen(STAND_IN "/systemctl", "we");
-	fprintf(f, "#!/bin/sh\ncat <<EOF\n%sEOF\n", lines);
-	fclose(f);
-	chmod(STAND_IN "/systemctl", 0755);
-	if (!strncmp(getenv("PATH"), STAND_IN, strlen(STAND_IN)))
-		return;
-	snprintf(path, sizeof(path), STAND_IN ":%s", getenv("PATH"));
-	setenv("PATH", path, 1);
-}
-
-static void unit_gone(void)
-{
-	unlink(STAND_IN "/systemctl");
-	rmdir(STAND_IN);
-}
-
-#define UNIT	"LoadState=loaded\nMainPID=0\nDevicePolicy=auto\nUser=redis\n"
-
 TEST(a_unit_before_it_runs)
 {
 	json_t *root;
@@ -577,56 +548,6 @@ TEST(a_library_of_another_version)
 	ASSERT_NE(NULL, root);
 	EXPECT_NE(NULL, finding(root, "other_version"));
 	json_decref(root);
-}
-
-TEST(adopted_and_back)
-{
-	static const char dir[] = "/tmp/doctor-root";
-	char text[4096], dropin[256];
-
-	snprintf(dropin, sizeof(dropin),
-		 "%s/etc/systemd/system/redis-server.service.d/50-hugearena.conf",
-		 dir);
-	ASSERT_EQ(0, system("mkdir -p /tmp/doctor-root/etc/systemd/system"));
-	unit_says(UNIT "PrivateDevices=yes\nDeviceAllow=\n"
-		  "Environment=LD_PRELOAD=libother.so\n");
-	EXPECT_EQ(TOOL_OK, tool("adopt --dry-run --root %s redis-server", dir));
-	EXPECT_NE(0, access(dropin, F_OK));
-	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
-	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
-	/* what was shown is what was written */
-	EXPECT_NE(NULL, strstr(tool_out, text));
-	EXPECT_NE(NULL, strstr(text, "LD_PRELOAD=libshim.so.0:libother.so\""));
-	EXPECT_NE(NULL, strstr(text, "PrivateDevices=no"));
-	EXPECT_NE(NULL, strstr(text, "DeviceAllow=/dev/hugearena rw"));
-	EXPECT_NE(NULL, strstr(text, "SupplementaryGroups=hugearena"));
-	/*
-	 * once more: what was preloaded besides libshim stays, and libshim is
-	 * listed once
-	 */
-	unit_says(UNIT "PrivateDevices=yes\nDeviceAllow=\n"
-		  "Environment=\"LD_PRELOAD=libshim.so.0:libother.so:/a/libthird.so\"\n");
-	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
-	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
-	EXPECT_NE(NULL, strstr(text, "LD_PRELOAD=libshim.so.0:libother.so:"
-			       "/a/libthird.so\""));
-	/* a stricter policy is not relaxed */
-	unit_says("LoadState=loaded\nMainPID=0\nDevicePolicy=strict\nUser=redis\n"
-		  "PrivateDevices=no\nDeviceAllow=/dev/null rw\nEnvironment=\n");
-	EXPECT_EQ(TOOL_OK, tool("adopt --root %s redis-server", dir));
-	ASSERT_LT(0, file_read(dropin, text, sizeof(text)));
-	EXPECT_EQ(NULL, strstr(text, "DevicePolicy"));
-	EXPECT_NE(NULL, strstr(text, "DeviceAllow=/dev/hugearena rw"));
-	EXPECT_EQ(TOOL_USAGE, tool("adopt --root %s redis.service.d", dir));
-	EXPECT_EQ(TOOL_OK, tool("adopt --undo --root %s redis-server", dir));
-	EXPECT_NE(0, access(dropin, F_OK));
-	EXPECT_EQ(TOOL_FAILED, tool("adopt --undo --root %s redis-server", dir));
-	/* what a unit file would interpret itself is refused */
-	EXPECT_EQ(TOOL_USAGE, tool("adopt --options 'a\"b' redis-server"));
-	EXPECT_EQ(TOOL_FAILED, tool("adopt --root /nonsense redis-server"));
-	EXPECT_EQ(TOOL_USAGE, tool("adopt"));
-	EXPECT_EQ(0, system("rm -r /tmp/doctor-root"));
-	unit_gone();
 }
 
 TEST(errors)
