@@ -38,7 +38,7 @@ static void here_grow(unsigned int cls, unsigned int cap)
 		own_spare(old);
 }
 
-bool percpu_is_deep(void)
+bool percpu_here_is_deep(void)
 {
 	const struct percpu_slab *slab;
 

@@ -49,6 +49,10 @@ struct percpu_hot {
 
 extern struct percpu_hot percpu_hot __attribute__((visibility("hidden")));
 
+/* Some stack has had more than its budget; never reset.  For percpu_is_deep(). */
+extern bool percpu_deep __attribute__((visibility("hidden")));
+bool percpu_here_is_deep(void);
+
 /**
  * struct percpu_stat - all CPUs' caches
  * @slabs: slabs made
@@ -179,7 +183,12 @@ void percpu_open(bool open);
  *
  * A hint, and false for a thread without sequences.
  */
-bool percpu_is_deep(void);
+static inline bool percpu_is_deep(void)
+{
+	return __builtin_expect(__atomic_load_n(&percpu_deep,
+						__ATOMIC_RELAXED), 0) &&
+	       percpu_here_is_deep();
+}
 
 /**
  * percpu_shed - give the layers below what the heap would otherwise grow for
