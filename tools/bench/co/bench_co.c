@@ -21,6 +21,7 @@
 #include "bench_co.h"
 
 #define ROUNDS	7
+#define ROUND_NS	3e8	/* a round of what is slow has fewer turns */
 
 static long field(const char *path, const char *key)
 {
@@ -101,7 +102,12 @@ static void timed(const char *what, void (*fn)(long n), long n, int parts)
 	double best = 0, t;
 	int i;
 
-	fn(n / 10);
+	fn(n / 100);
+	t = cpu_ns();
+	fn(n / 100);
+	t = cpu_ns() - t;
+	if (t * 100 > ROUND_NS)
+		n = (long)((double)n / 100 * (t < ROUND_NS ? ROUND_NS / t : 1));
 	for (i = 0; i < ROUNDS; i++) {
 		t = cpu_ns();
 		fn(n);
