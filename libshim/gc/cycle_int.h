@@ -9,6 +9,7 @@
 
 #include "cycle.h"
 #include "gcinspect.h"
+#include "gcspan.h"
 #include "pacer.h"
 
 /* What the current collection has found, for the pacer. */
@@ -40,6 +41,13 @@ void cycle_unlock_all(void);
  *	not hand out
  */
 void cycle_mark_caches(void);
+
+/**
+ * cycle_each_span - visit every span to scan marked objects again
+ * @fn: called with each; objects that were not handed out have neither bit set
+ * @arg: for it
+ */
+void cycle_each_span(void (*fn)(struct gcspan *s, void *arg), void *arg);
 
 /**
  * cycle_mark_roots - shade what roots point to

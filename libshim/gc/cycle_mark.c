@@ -82,6 +82,33 @@ void cycle_mark_roots(uintptr_t sp)
 	roots_each(mark_root, true, sp);
 }
 
+/*
+ * Memory that was not handed out has its old contents, and is not an object
+ * yet: its last word may be anything, where the type of a typed object is.
+ */
+static void hide_cached(struct gcspan *s, unsigned int first, unsigned int n)
+{
+	for (; n; n--, first++) {
+		s->alloc[first / 64] &= ~(1ull << (first % 64));
+		s->mark[first / 64] &= ~(1ull << (first % 64));
+	}
+}
+
+static void show_cached(struct gcspan *s, unsigned int first, unsigned int n)
+{
+	for (; n; n--, first++) {
+		s->alloc[first / 64] |= 1ull << (first % 64);
+		s->mark[first / 64] |= 1ull << (first % 64);
+	}
+}
+
+void cycle_each_span(void (*fn)(struct gcspan *s, void *arg), void *arg)
+{
+	each_cached(hide_cached);
+	gcalloc_each_span(fn, arg);
+	each_cached(show_cached);
+}
+
 static void rescan(struct gcspan *s, void *arg)
 {
 	mark_rescan(arg, s);
@@ -95,7 +122,7 @@ static void mark_all(void)
 {
 	mark_run(cycle_marker);
 	while (mark_overflowed()) {
-		gcalloc_each_span(rescan, cycle_marker);
+		cycle_each_span(rescan, cycle_marker);
 		mark_run(cycle_marker);
 	}
 }
@@ -107,7 +134,7 @@ void cycle_mark_all(void)
 		special_after_mark(cycle_marker);
 		if (!mark_overflowed())
 			break;
-		gcalloc_each_span(rescan, cycle_marker);
+		cycle_each_span(rescan, cycle_marker);
 		mark_all();
 	}
 }
@@ -171,26 +198,6 @@ static void check_span(struct gcspan *s, void *arg)
 	for (i = 0; i < s->nobjs; i++)
 		if (gcspan_bit(s->mark, i))
 			check_object(s, gcspan_object(s, i), arg);
-}
-
-/*
- * Memory that was not handed out has its old contents, and is not an object
- * yet.
- */
-static void hide_cached(struct gcspan *s, unsigned int first, unsigned int n)
-{
-	for (; n; n--, first++) {
-		s->alloc[first / 64] &= ~(1ull << (first % 64));
-		s->mark[first / 64] &= ~(1ull << (first % 64));
-	}
-}
-
-static void show_cached(struct gcspan *s, unsigned int first, unsigned int n)
-{
-	for (; n; n--, first++) {
-		s->alloc[first / 64] |= 1ull << (first % 64);
-		s->mark[first / 64] |= 1ull << (first % 64);
-	}
 }
 
 unsigned int cycle_check_marks(void)

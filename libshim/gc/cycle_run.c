@@ -310,7 +310,7 @@ static void finish(size_t since, size_t assisted)
 	marked.gc_ns = beside_ns + assist_ns(assisted);
 	marked.all_ns = cycle_cpu() - begun_cpu;
 	if (mode == SHIM_GC_DIRTY)
-		gcalloc_each_span(rescan_span, NULL);
+		cycle_each_span(rescan_span, NULL);
 	if (sees_roots_again())
 		cycle_mark_roots(0);
 	cycle_mark_all();
