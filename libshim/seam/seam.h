@@ -25,7 +25,7 @@
  * Changes whenever this file changes in a way that a library above would
  * notice.
  */
-#define SEAM_VERSION	2u
+#define SEAM_VERSION	3u
 
 #ifdef SEAM_CORE		/* seam itself */
 #define SEAM_API	__attribute__((visibility("default")))
@@ -194,6 +194,24 @@ SEAM_API int seam_arena_fd(const struct seam_arena *a);
 SEAM_API unsigned int seam_release(const struct seam_arena *a,
 				   const struct seam_range *r,
 				   unsigned int nr);
+
+/**
+ * seam_dirty - which pages of an arena were written to, and forget it
+ * @a: from seam_arena(), of HUGEARENA_KIND_PAGES
+ * @offset: first byte, a multiple of 4 KiB
+ * @len: bytes, the same
+ * @bitmap: out: a bit for each 4 KiB, in (@len / 4096 + 63) / 64 words
+ *
+ * Since the last call.  Writes that happen meanwhile are in this answer or in
+ * the next.  errno is left alone.
+ *
+ * Return: pages that were written to, or a negative errno with @bitmap undefined
+ * and nothing forgotten: EBUSY while a parent or a child by fork() shares the
+ * arena, EOPNOTSUPP or ENOTTY from a module without dirty bits, EBADF if the
+ * application has closed the file.
+ */
+SEAM_API long seam_dirty(const struct seam_arena *a, uint64_t offset,
+			 uint64_t len, uint64_t *bitmap);
 
 /**
  * struct seam_usage - the process's heap, a cheap estimate

@@ -135,3 +135,21 @@ SEAM_EXPORT unsigned int seam_release(const struct seam_arena *a,
 		return remove_each(a, r, nr);
 	return nr;
 }
+
+SEAM_EXPORT long seam_dirty(const struct seam_arena *a, uint64_t offset,
+			    uint64_t len, uint64_t *bitmap)
+{
+	struct hugearena_dirty dirty;
+	int fd = seam_arena_fd(a);
+	long ret;
+
+	if (fd < 0)
+		return -EBADF;
+	memset(&dirty, 0, sizeof(dirty));
+	dirty.offset = offset;
+	dirty.len = len;
+	dirty.bitmap = (uint64_t)(uintptr_t)bitmap;
+	dirty.flags = HUGEARENA_DIRTY_CLEAR;
+	ret = sys_call3(SYS_ioctl, fd, HUGEARENA_IOC_DIRTY, (long)&dirty);
+	return ret ? ret : (long)dirty.dirty;
+}
