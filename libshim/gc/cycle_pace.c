@@ -11,6 +11,7 @@
 #include "cycle_int.h"
 #include "dirty.h"
 #include "gcalloc.h"
+#include "gcarena.h"
 #include "gcpages.h"
 #include "gcspan.h"
 #include "limiter.h"
@@ -128,6 +129,7 @@ void cycle_ended(enum cycle_reason reason, uint64_t gc_ns)
 	cycle_round.live = cycle_stat.live;
 	cycle_round.heap = gcspan_pages() * GC_PAGE;
 	cycle_round.took_ns = sys_clock(CLOCK_MONOTONIC) - cycle_round.begun_ns;
+	gcarena_trim();
 	gcpages_look();
 	look(0);
 	gcinspect_phase(GC_PHASE_IDLE);

@@ -12,6 +12,7 @@
  * these are scanned again.  The same holds with dirty pages, once marked
  * objects on pages that were written to have been scanned again.
  */
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,6 +40,8 @@
  */
 #define FEW		64
 #define ROUNDS		4
+/* Pages of 4 KiB that the second stop can scan: 8 MiB, a few milliseconds. */
+#define FEW_PAGES	2048
 #define OS_PAGE		((uintptr_t)4096)
 
 static unsigned int mode = SHIM_GC_STOP;
@@ -68,7 +71,7 @@ static bool can_watch(void)
 	bool is_zero, ok;
 	void *handle, *page;
 
-	page = gcpages_get(1, NULL, &handle, &is_zero);
+	page = gcpages_get(1, true, NULL, &handle, &is_zero);
 	if (!page)
 		return false;
 	ok = dirty_init(page, gcpages_are_own());
@@ -84,7 +87,7 @@ static void set_mode(unsigned int m)
 
 void cycle_set_mode(unsigned int m)
 {
-	if (m == SHIM_GC_DIRTY && !can_watch())
+	if (m == SHIM_GC_DIRTY && !dirty_by_module() && !can_watch())
 		m = SHIM_GC_STOP;
 	set_mode(m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m);
 }
@@ -197,17 +200,45 @@ static void rescan_pages(uintptr_t low, uintptr_t high, void *arg)
 
 static void rescan_span(struct gcspan *s, void *arg)
 {
+	uintptr_t end = s->start + s->npages * GC_PAGE;
+
 	(void)arg;
-	if (s->kind != GC_SCAN && s->kind != GC_TYPED)
+	if (!gc_has_pointers(s->kind))
 		return;
-	dirty_each(s->start, s->start + s->npages * GC_PAGE, rescan_pages, s);
+	if (s->late)
+		rescan_pages(s->start, end, s);
+	else
+		dirty_each(s->start, end, rescan_pages, s);
+	s->late = false;
+}
+
+/*
+ * The same without any lock, while the program runs: until the mark ends no span
+ * leaves the map.  Typed objects have to wait, since here nobody can tell which
+ * of them were handed out and so have a type.
+ */
+static void rescan_found(uintptr_t low, uintptr_t high, void *arg)
+{
+	struct gcspan *s;
+	uintptr_t end;
+
+	(void)arg;
+	for (; low < high; low = end) {
+		end = (low | (GC_PAGE - 1)) + 1;
+		end = end < high ? end : high;
+		s = gcspan_of(low);
+		if (s && s->kind == GC_SCAN)
+			rescan_pages(low, end, s);
+		else if (s && s->kind == GC_TYPED)
+			s->late = true;
+	}
 }
 
 static void clear_span(struct gcspan *s, void *arg)
 {
 	bool *ok = arg;
 
-	if (s->kind == GC_SCAN || s->kind == GC_TYPED)
+	if (gc_has_pointers(s->kind))
 		*ok &= dirty_clear_range(s->start,
 					 s->start + s->npages * GC_PAGE);
 }
@@ -288,6 +319,29 @@ static void mark_beside(void)
 }
 
 /*
+ * Look at pages that were written to while the program runs, so that few are
+ * left for the second stop: until there are few, or no fewer than before.
+ */
+static void look_again(void)
+{
+	long pages, before = LONG_MAX;
+	uintptr_t low, high;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		pages = dirty_read();
+		if (pages < 0)
+			return;
+		dirty_range(&low, &high);
+		dirty_each(low, high, rescan_found, NULL);
+		mark_beside();
+		if (pages <= FEW_PAGES || pages > before / 2)
+			return;
+		before = pages;
+	}
+}
+
+/*
  * Processor time of threads that helped with marking, assuming our own speed.
  */
 static uint64_t assist_ns(size_t assisted)
@@ -309,8 +363,10 @@ static void finish(size_t since, size_t assisted)
 	marked.scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
 	marked.gc_ns = beside_ns + assist_ns(assisted);
 	marked.all_ns = cycle_cpu() - begun_cpu;
-	if (mode == SHIM_GC_DIRTY)
+	if (mode == SHIM_GC_DIRTY) {
+		dirty_read();
 		cycle_each_span(rescan_span, NULL);
+	}
 	if (sees_roots_again())
 		cycle_mark_roots(0);
 	cycle_mark_all();
@@ -399,6 +455,8 @@ bool cycle_run_locked(void)
 	__atomic_store_n(&marking, true, __ATOMIC_RELAXED);
 	do {
 		mark_beside();
+		if (mode == SHIM_GC_DIRTY && dirty_can_read())
+			look_again();
 		event(SHIM_GC_EVENT_MARKED);
 	} while (!stop_again(++round, since, assisted));
 	pacer_marked(marked.allocated, marked.scanned, marked.gc_ns,

@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "dirty.h"
+#include "gcarena.h"
 
 #define OS_PAGE		((uintptr_t)4096)
 #define SOFT_DIRTY	(1ull << 55)	/* of a word of pagemap */
@@ -140,6 +141,13 @@ static bool has_uffd(uintptr_t page)
 	return false;
 }
 
+bool dirty_by_module(void)
+{
+	if (gcarena_make())
+		source = DIRTY_MODULE;
+	return source == DIRTY_MODULE;
+}
+
 /*
  * A kernel without soft-dirty bits may accept the write all the same, so test
  * whether it works.
@@ -201,49 +209,77 @@ bool dirty_clear_range(uintptr_t low, uintptr_t high)
 	return scan(low, high, SCAN_PROTECT, NULL, &end) >= 0 && end == high;
 }
 
+/*
+ * While a child or a parent shares the module's arena, nothing is cleared and
+ * everything counts as written to, which is right if slow.
+ */
 bool dirty_clear(void)
 {
-	return write_4();
+	long n;
+
+	if (source != DIRTY_MODULE)
+		return write_4();
+	n = gcarena_read_dirty();
+	return n >= 0 || n == -EBUSY;
 }
 
-static long each_written(uintptr_t low, uintptr_t high,
+bool dirty_can_read(void)
+{
+	return source == DIRTY_MODULE;
+}
+
+long dirty_read(void)
+{
+	long n = source == DIRTY_MODULE ? gcarena_read_dirty() : -1;
+
+	return n < 0 ? -1 : n;
+}
+
+void dirty_range(uintptr_t *low, uintptr_t *high)
+{
+	gcarena_range(low, high);
+}
+
+static void each_written(uintptr_t low, uintptr_t high,
 			 void (*fn)(uintptr_t low, uintptr_t high, void *arg),
 			 void *arg)
 {
 	struct region region[REGIONS];
-	long n, i, pages = 0;
 	uintptr_t end;
+	long n, i;
 
 	while (low < high) {
 		n = scan(low, high, 0, region, &end);
 		if (n < 0 || end <= low) {
 			fn(low, high, arg);
-			return -1;
+			return;
 		}
-		for (i = 0; i < n; i++) {
+		for (i = 0; i < n; i++)
 			fn(region[i].start, region[i].end, arg);
-			pages += (long)((region[i].end - region[i].start) /
-					OS_PAGE);
-		}
 		low = end;
 	}
-	return pages;
 }
 
-long dirty_each(uintptr_t low, uintptr_t high,
+void dirty_each(uintptr_t low, uintptr_t high,
 		void (*fn)(uintptr_t low, uintptr_t high, void *arg),
 		void *arg)
 {
 	uint64_t word[WORDS];
 	uintptr_t from = 0, p;
-	long fd, n, i, pages = 0;
+	long fd, n, i;
 
-	if (uffd >= 0)
-		return each_written(low, high, fn, arg);
+	if (source == DIRTY_MODULE) {
+		gcarena_each_dirty(low, high, fn, arg);
+		return;
+	}
+	if (uffd >= 0) {
+		each_written(low, high, fn, arg);
+		return;
+	}
 	fd = open_pagemap();
 	if (fd < 0) {
 		fn(low, high, arg);
-		return -1;
+		return;
 	}
 	for (p = low; p < high;) {
 		n = (long)((high - p) / OS_PAGE);
@@ -256,13 +292,11 @@ long dirty_each(uintptr_t low, uintptr_t high,
 		if (n <= 0) {
 			fn(from ? from : p, high, arg);
 			from = 0;
-			pages = -1;
 			break;
 		}
 		for (i = 0; i < n; i++, p += OS_PAGE) {
 			if (word[i] & SOFT_DIRTY) {
 				from = from ? from : p;
-				pages++;
 			} else if (from) {
 				fn(from, p, arg);
 				from = 0;
@@ -272,7 +306,6 @@ long dirty_each(uintptr_t low, uintptr_t high,
 	if (from)
 		fn(from, high, arg);
 	sys_call3(SYS_close, fd, 0, 0);
-	return pages;
 }
 
 bool dirty_fork_child(void)

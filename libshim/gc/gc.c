@@ -7,6 +7,7 @@
 
 #include "barrier.h"
 #include "cycle.h"
+#include "dirty.h"
 #include "finalizer.h"
 #include "gcstart.h"
 #include "gcalloc.h"
@@ -355,6 +356,10 @@ void shim_gc_find_leaks(void (*fn)(const void *p, size_t size))
 	__atomic_store_n(&sweep_on_leak, fn, __ATOMIC_RELAXED);
 }
 
+_Static_assert((int)SHIM_GC_DIRTY_MODULE == (int)DIRTY_MODULE &&
+	       (int)SHIM_GC_DIRTY_SOFT == (int)DIRTY_SOFT &&
+	       (int)SHIM_GC_DIRTY_UFFD == (int)DIRTY_UFFD, "the same numbers");
+
 void shim_gc_get_stat(struct shim_gc_stat *out, size_t size)
 {
 	struct special_stat special;
@@ -390,6 +395,7 @@ void shim_gc_get_stat(struct shim_gc_stat *out, size_t size)
 	st.pins = special.pins;
 	st.periodic = cycle_stat.reason[CYCLE_PERIOD];
 	st.limited = limiter_count();
+	st.dirty = dirty_source();
 	memset(out, 0, size);
 	memcpy(out, &st, size < sizeof(st) ? size : sizeof(st));
 }

@@ -5,11 +5,13 @@
  * Pages come from libshim's page heap through the seam, so that collected
  * memory and that of malloc() share blocks, limits and statistics.  In a
  * process with another malloc() they come from the kernel, which merges
- * neighbouring mappings.  Short runs that were put back are kept for the next,
+ * neighbouring mappings.  In mode dirty those whose writes must be known come
+ * from an arena of their own, see gcarena.h.  Short runs that were put back are kept for the next,
  * 2 MiB and a quarter of what is out at most: a sweep frees what is wanted
  * again right after it.
  */
 #include "base/lock.h"
+#include "gcarena.h"
 #include "gcmeta.h"
 #include "gcpages.h"
 #include "seam/seam.h"
@@ -106,11 +108,18 @@ static void *kernel_get(size_t len)
 	return (void *)start;
 }
 
-void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero)
+void *gcpages_get(size_t npages, bool watched, void *owner, void **handle,
+		  bool *is_zero)
 {
 	struct seam_span *span;
 	void *p;
 
+	if (watched && gcarena_is_there()) {
+		*handle = NULL;
+		p = gcarena_get(npages, is_zero);
+		if (p)
+			return p;
+	}
 	if (!has_core()) {
 		*handle = NULL;
 		p = kept_get(npages);
@@ -131,6 +140,8 @@ void gcpages_put(void *handle, void *p, size_t npages)
 {
 	if (handle)
 		seam_span_put(handle);
+	else if (gcarena_has((uintptr_t)p))
+		gcarena_put(p, npages);
 	else if (!kept_put(p, npages))
 		sys_munmap((uintptr_t)p, npages * PAGE);
 }
@@ -144,7 +155,7 @@ void gcpages_room(size_t *limit, size_t *left, size_t *over, size_t *free)
 	*limit = u.limit;
 	*left = u.left;
 	*over = u.over;
-	*free = u.free;
+	*free = u.free + gcarena_free();
 }
 
 void gcpages_look(void)
@@ -156,9 +167,11 @@ void gcpages_look(void)
 void gcpages_fork_prepare(void)
 {
 	shim_lock_acquire(&lock);
+	gcarena_fork_prepare();
 }
 
 void gcpages_fork_done(void)
 {
+	gcarena_fork_done();
 	shim_lock_release(&lock);
 }

@@ -16,13 +16,16 @@ bool gcpages_are_own(void);
 /**
  * gcpages_get - get pages of 8 KiB
  * @npages: how many
+ * @watched: writes to them should be known: they come from the arena of
+ *	gcarena, if there is one and it has memory
  * @owner: a value that the page heap keeps with them
  * @handle: out: the page heap's handle
  * @is_zero: out: all of it reads as zero
  *
  * Return: the first byte, aligned to a page, or NULL.
  */
-void *gcpages_get(size_t npages, void *owner, void **handle, bool *is_zero);
+void *gcpages_get(size_t npages, bool watched, void *owner, void **handle,
+		  bool *is_zero);
 
 /**
  * gcpages_put - give pages back

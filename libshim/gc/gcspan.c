@@ -43,7 +43,8 @@ struct gcspan *gcspan_get(size_t npages, size_t bytes, unsigned int nobjs,
 		if (!s)
 			return NULL;
 	}
-	s->start = (uintptr_t)gcpages_get(npages, s, &s->seam, &s->is_zero);
+	s->start = (uintptr_t)gcpages_get(npages, gc_has_pointers(kind), s,
+					  &s->seam, &s->is_zero);
 	if (!s->start) {
 		shim_lock_acquire(&map_lock);
 		s->next = unused;
@@ -60,6 +61,7 @@ struct gcspan *gcspan_get(size_t npages, size_t bytes, unsigned int nobjs,
 	s->kind = kind;
 	s->cls = cls;
 	s->asked = bytes;
+	s->late = false;
 	memset(s->alloc, 0, sizeof(s->alloc));
 	memset(s->mark, 0, sizeof(s->mark));
 	__atomic_add_fetch(&nr_pages, npages, __ATOMIC_RELAXED);

@@ -35,6 +35,11 @@ enum gc_kind {
 	GC_KINDS
 };
 
+static inline bool gc_has_pointers(enum gc_kind kind)
+{
+	return kind == GC_SCAN || kind == GC_TYPED;
+}
+
 /**
  * struct gcspan - a run of pages of objects of one size and kind
  * @start: first byte
@@ -51,6 +56,7 @@ enum gc_kind {
  * @sweepgen: cycle in which it was last swept
  * @nfree: objects whose alloc bit is clear, as of its place on a list
  * @is_zero: all of it reads as zero: nothing was handed out yet
+ * @late: the end of this mark has to scan all of it again
  * @born: cycle in which it was made
  * @asked: large: bytes the caller asked for
  * @alloc: bit set: the object is in use, or in a thread's cache
@@ -71,6 +77,7 @@ struct gcspan {
 	uint32_t sweepgen;
 	uint16_t nfree;
 	bool is_zero;
+	bool late;
 	uint32_t born;
 	size_t asked;
 	uint64_t alloc[GC_WORDS] __attribute__((aligned(64)));

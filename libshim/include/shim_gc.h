@@ -411,6 +411,23 @@ struct shim_gc_ephemeron *shim_gc_ephemeron_new(const void *key, void *value);
 void *shim_gc_ephemeron_get(struct shim_gc_ephemeron *e, void **key);
 
 /**
+ * enum shim_gc_dirty - who reports the pages that were written to
+ * @SHIM_GC_DIRTY_NOBODY: mode DIRTY was not asked for, or is not to be had
+ * @SHIM_GC_DIRTY_MODULE: hugearena.ko, for an arena of the collector's; needs
+ *	libshim
+ * @SHIM_GC_DIRTY_SOFT: soft-dirty bits of the kernel
+ * @SHIM_GC_DIRTY_UFFD: userfaultfd (Linux 6.7), without libshim only
+ *
+ * The first of them that works is taken.
+ */
+enum shim_gc_dirty {
+	SHIM_GC_DIRTY_NOBODY,
+	SHIM_GC_DIRTY_MODULE,
+	SHIM_GC_DIRTY_SOFT,
+	SHIM_GC_DIRTY_UFFD,
+};
+
+/**
  * struct shim_gc_stat - numbers
  * @heap: bytes of spans
  * @live: bytes that the last collection reached
@@ -442,6 +459,7 @@ void *shim_gc_ephemeron_get(struct shim_gc_ephemeron *e, void **key);
  * @periodic: collections because the last was long ago
  * @limited: times that collecting for a limit took more than half of the time,
  *	so that the limit was exceeded
+ * @dirty: enum shim_gc_dirty: who reports written pages in mode DIRTY
  */
 struct shim_gc_stat {
 	uint64_t heap;
@@ -472,6 +490,7 @@ struct shim_gc_stat {
 	uint64_t pins;
 	uint64_t periodic;
 	uint64_t limited;
+	uint64_t dirty;
 };
 
 /**

@@ -10,70 +10,7 @@
  * new, so black; B is an old object that is not scanned yet.  Stored by plain
  * assignments, C is lost with a barrier that the program does not call.
  */
-#include <semaphore.h>
-
-#include "gctest.h"
-
-struct node {
-	struct node *next;
-	uint64_t check;
-};
-
-#define CHECK	0x1122334455667788ull
-
-static sem_t reached, go_on, ended;
-static struct node *root_b[SOME], *root_a[SOME];
-static struct shim_gc_weak *weak[SOME];
-static bool hold;
-
-static void wait_for(sem_t *sem)
-{
-	while (sem_wait(sem))
-		;
-}
-
-static void on_event(enum shim_gc_event event)
-{
-	if (!hold)
-		return;
-	if (event == SHIM_GC_EVENT_MARK) {
-		sem_post(&reached);
-		wait_for(&go_on);
-	} else if (event == SHIM_GC_EVENT_END) {
-		sem_post(&ended);
-	}
-}
-
-static __attribute__((noinline)) void prepare(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < SOME; i++) {
-		root_b[i] = shim_gc_alloc(sizeof(struct node));
-		root_b[i]->next = shim_gc_alloc(sizeof(struct node));
-		root_b[i]->next->check = CHECK;
-		weak[i] = shim_gc_weak_new(root_b[i]->next, SHIM_GC_SHORT);
-	}
-}
-
-/* Do what the drawing shows, with the barrier or without it. */
-static __attribute__((noinline)) void move_edges(bool barrier)
-{
-	struct node *a;
-	unsigned int i;
-
-	for (i = 0; i < SOME; i++) {
-		a = shim_gc_alloc(sizeof(*a));
-		if (barrier) {
-			shim_gc_store(&a->next, root_b[i]->next);
-			shim_gc_store(&root_b[i]->next, NULL);
-		} else {
-			*(struct node *volatile *)&a->next = root_b[i]->next;
-			*(struct node *volatile *)&root_b[i]->next = NULL;
-		}
-		root_a[i] = a;
-	}
-}
+#include "edges.h"
 
 static __attribute__((noinline)) void drop_edges(void)
 {
@@ -81,44 +18,6 @@ static __attribute__((noinline)) void drop_edges(void)
 
 	for (i = 0; i < SOME; i++)
 		shim_gc_store(&root_b[i]->next, NULL);
-}
-
-/* How many of the objects C are intact. */
-static __attribute__((noinline)) unsigned int count_whole(void)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < SOME; i++)
-		n += shim_gc_base(root_a[i]->next) == root_a[i]->next &&
-		     root_a[i]->next->check == CHECK;
-	return n;
-}
-
-static int init(unsigned int mode)
-{
-	struct shim_gc_opts opts = { .mode = mode };
-
-	sem_init(&reached, 0, 0);
-	sem_init(&go_on, 0, 0);
-	sem_init(&ended, 0, 0);
-	return shim_gc_init(&opts);
-}
-
-/* One collection, with @fn in the middle. */
-static int run_cycle(void (*fn)(bool arg), bool arg)
-{
-	shim_gc_on_event(on_event);
-	hold = true;
-	clear_stack();
-	if (shim_gc_begin())
-		return -1;
-	wait_for(&reached);
-	fn(arg);
-	clear_stack();
-	sem_post(&go_on);
-	wait_for(&ended);
-	hold = false;
-	return 0;
 }
 
 FIXTURE(colours) {
