@@ -64,6 +64,90 @@ TEST_F(colours, kept_with_the_barrier)
 	EXPECT_EQ(0, shim_gc_verify());
 }
 
+static __attribute__((noinline)) void move_back(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++)
+		shim_gc_store(&root_b[i]->next, root_a[i]->next);
+}
+
+static void nothing(bool arg)
+{
+	(void)arg;
+}
+
+static uint64_t live_now(void)
+{
+	struct shim_gc_stat st;
+
+	shim_gc_get_stat(&st, sizeof(st));
+	return st.live;
+}
+
+/* What barriers have marked counts in that collection, and in no other. */
+TEST_F(colours, counted_once)
+{
+	const uint64_t some = SOME * sizeof(struct node);
+	uint64_t live;
+	int i;
+
+	ASSERT_EQ(0, run_cycle(move_edges, true));
+	ASSERT_EQ(0, run_cycle(nothing, true));
+	live = live_now();
+	EXPECT_LE(some, live);
+	for (i = 0; i < 20; i++) {
+		move_back();
+		ASSERT_EQ(0, run_cycle(move_edges, true));
+	}
+	ASSERT_EQ(0, run_cycle(nothing, true));
+	EXPECT_GE(live + 4 * some, live_now());
+	EXPECT_EQ(SOME, count_whole());
+}
+
+static uint64_t meta_grown;
+
+static uint64_t meta_now(void)
+{
+	struct shim_gc_stat st;
+
+	shim_gc_get_stat(&st, sizeof(st));
+	return st.meta;
+}
+
+static void *stores(void *arg)
+{
+	shim_gc_store(&root_b[0]->next, root_b[0]->next);
+	return arg;
+}
+
+/* One after the other, each with a barrier of its own to pass. */
+static void threads_store(bool arg)
+{
+	uint64_t before = 0;
+	pthread_t t;
+	int i;
+
+	(void)arg;
+	for (i = 0; i < 2000; i++) {
+		if (pthread_create(&t, NULL, stores, NULL))
+			return;
+		pthread_join(t, NULL);
+		if (!i)
+			before = meta_now();
+	}
+	meta_grown = meta_now() - before;
+}
+
+/* The queue of a thread that ends is there for the next. */
+TEST_F(colours, queues_are_used_again)
+{
+	meta_grown = UINT64_MAX;
+	ASSERT_EQ(0, run_cycle(threads_store, true));
+	/* its head alone has 300 bytes: it would be 600 KB */
+	EXPECT_GE(400000, meta_grown);
+}
+
 /* A test of the test. */
 TEST_F(colours, lost_without)
 {
@@ -192,11 +276,6 @@ static __attribute__((noinline)) void make_wide(void)
 			wide[i][k]->check = CHECK;
 		}
 	}
-}
-
-static void nothing(bool arg)
-{
-	(void)arg;
 }
 
 TEST_F(colours, a_large_graph_is_marked_whole)

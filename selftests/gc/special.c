@@ -302,6 +302,33 @@ static __attribute__((noinline)) void leak_some(void)
 	}
 }
 
+/* What is forgotten makes room for the next, in every table. */
+TEST_F(special, tables_use_their_records_again)
+{
+	struct shim_gc_stat st;
+	uint64_t before;
+	void *p;
+	int i;
+
+	p = shim_gc_alloc(40);
+	ASSERT_EQ(0, shim_gc_pin(p));
+	ASSERT_EQ(0, shim_gc_unpin(p));
+	shim_gc_finalizer(p, on_final, NULL, SHIM_GC_UNORDERED);
+	shim_gc_get_stat(&st, sizeof(st));
+	before = st.meta;
+	for (i = 0; i < 100000; i++) {
+		ASSERT_EQ(0, shim_gc_pin(p));
+		ASSERT_EQ(0, shim_gc_unpin(p));
+		shim_gc_finalizer(p, NULL, NULL, SHIM_GC_UNORDERED);
+		shim_gc_finalizer(p, on_final, NULL, SHIM_GC_UNORDERED);
+	}
+	shim_gc_get_stat(&st, sizeof(st));
+	/* a record has some 50 bytes: it would be 10 MB */
+	EXPECT_GE(before + (1 << 20), st.meta);
+	EXPECT_EQ(0, st.pins);
+	EXPECT_EQ(1, st.finalizers);
+}
+
 TEST_F(special, leaks_are_reported)
 {
 	collect();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* error: the formatter, and how reports look. */
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -192,6 +193,28 @@ TEST(a_signal_loses_nothing)
 	EXPECT_STREQ("libshim: said\n", text);
 	ASSERT_EQ(pid, waitpid(pid, &i, 0));
 	EXPECT_EQ(0, i);
+}
+
+static sigjmp_buf out;
+
+static void jumps_out(int sig)
+{
+	(void)sig;
+	siglongjmp(out, 1);
+}
+
+/* Who jumps out of abort() goes on as before: the next report is a whole one. */
+TEST(a_handler_may_jump_out)
+{
+	volatile int i;
+
+	signal(SIGABRT, jumps_out);
+	for (i = 0; i < 2; i++) {
+		if (!sigsetjmp(out, 1))
+			shim_bug("no mistake, but a test", NULL);
+		EXPECT_FALSE(shim_is_dying());
+	}
+	EXPECT_EQ(2, i);
 }
 
 TEST_HARNESS_MAIN

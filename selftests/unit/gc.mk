@@ -14,3 +14,6 @@ ifneq ($(shell echo '\#include <urcu/lfstack.h>' | $(CC) -E - 2>/dev/null),)
 PROGRAMS += mark_queue
 mark_queue := mark_queue lock
 endif
+
+PROGRAMS += gcspan
+gcspan := gcspan gcmeta gcpages lock
