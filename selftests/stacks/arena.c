@@ -9,6 +9,7 @@
 #include <shim_stack.h>
 
 #include "harness.h"
+#include "mappings.h"
 
 #define STACKS	3000
 
@@ -31,18 +32,6 @@ static long resident(int *arenas)
 	if (f)
 		fclose(f);
 	return sum;
-}
-
-static long mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	long n = 0;
-	int c;
-
-	while ((c = fgetc(f)) != EOF)
-		n += c == '\n';
-	fclose(f);
-	return n;
 }
 
 TEST(guarded_and_given_back)

@@ -2,8 +2,8 @@
 /*
  * How many mappings this process has.
  */
-#ifndef SELFTESTS_CO_MAPPINGS_H
-#define SELFTESTS_CO_MAPPINGS_H
+#ifndef SELFTESTS_LIB_MAPPINGS_H
+#define SELFTESTS_LIB_MAPPINGS_H
 
 #include <stdio.h>
 
@@ -19,4 +19,4 @@ static long mappings(void)
 	return n;
 }
 
-#endif /* SELFTESTS_CO_MAPPINGS_H */
+#endif /* SELFTESTS_LIB_MAPPINGS_H */
