@@ -41,7 +41,8 @@ static long device_info(void __user *arg)
 		.features = HUGEARENA_FEAT_RELEASE | HUGEARENA_FEAT_JOIN |
 			    HUGEARENA_FEAT_BLOCKS | HUGEARENA_FEAT_RESERVE |
 			    HUGEARENA_FEAT_VIEW | HUGEARENA_FEAT_MESH |
-			    HUGEARENA_FEAT_SHARED | HUGEARENA_FEAT_MOVE,
+			    HUGEARENA_FEAT_SHARED | HUGEARENA_FEAT_MOVE |
+			    HUGEARENA_FEAT_SPLIT,
 		.block_size = HA_BLOCK_SIZE,
 		.max_size = MAX_SIZE,
 		.kinds = 1 << HUGEARENA_KIND_BLOCKS |
@@ -242,8 +243,9 @@ static long arena_release_ranges(struct ha_family *f, struct ha_arena *a,
 	return err;
 }
 
-static long arena_join(struct ha_family *f, struct ha_arena *a,
-		       void __user *user)
+/* Join the blocks of a range, or split them. */
+static long arena_remake(struct ha_family *f, struct ha_arena *a,
+			 void __user *user, bool join)
 {
 	struct hugearena_join j;
 	unsigned long index;
@@ -259,7 +261,8 @@ static long arena_join(struct ha_family *f, struct ha_arena *a,
 	index = j.offset >> HA_BLOCK_SHIFT;
 	end = (j.offset + j.len) >> HA_BLOCK_SHIFT;
 	while (xa_find(&a->table, &index, end - 1, XA_PRESENT)) {
-		int ret = ha_join_block(a, index, false);
+		int ret = join ? ha_join_block(a, index, false) :
+				 ha_split_block(a, index);
 
 		if (ret > 0)
 			j.joined++;
@@ -271,10 +274,22 @@ static long arena_join(struct ha_family *f, struct ha_arena *a,
 			break;
 		cond_resched();
 	}
-	if (j.joined)
+	if (join && j.joined)
 		ha_remap(a, j.offset >> HA_BLOCK_SHIFT,
 			 j.len >> HA_BLOCK_SHIFT);
 	return copy_to_user(user, &j, sizeof(j)) ? -EFAULT : 0;
+}
+
+static long arena_join(struct ha_family *f, struct ha_arena *a,
+		       void __user *user)
+{
+	return arena_remake(f, a, user, true);
+}
+
+static long arena_split(struct ha_family *f, struct ha_arena *a,
+			void __user *user)
+{
+	return arena_remake(f, a, user, false);
 }
 
 /* Pages @pgoff to @pgoff + @n - 1, piece by piece, to words at @user. */
@@ -361,6 +376,9 @@ static long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case HUGEARENA_IOC_RELEASE:
 		op = arena_release_ranges;
+		break;
+	case HUGEARENA_IOC_SPLIT:
+		op = arena_split;
 		break;
 	case HUGEARENA_IOC_JOIN:
 		op = arena_join;

@@ -280,3 +280,38 @@ out:
 		trace_join(a->id, index, ret);
 	return ret;
 }
+
+int ha_split_block(struct ha_arena *a, pgoff_t index)
+{
+	struct mutex *lock = ha_arena_lock(a, index);
+	struct ha_block *b, *s;
+	int ret = 0;
+
+	down_read(&a->rw);
+	mutex_lock(lock);
+	b = ha_entry_block(xa_load(&a->table, index));
+	if (!b || !b->folio)
+		goto out;
+	if (ha_block_shared(b) || b->tainted) {
+		ret = -EBUSY;
+		goto out;
+	}
+	ha_block_settle(b);
+	ha_arena_zap(a, index, 1);
+	if (ha_block_pinned(b, NULL)) {
+		ret = -EBUSY;
+		goto out;
+	}
+	s = block_split(a, b, 0, 0);
+	if (!s) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	ha_arena_replace(a, index, b, s);
+	ha_stat_inc(HA_SPLITS);
+	ret = 1;
+out:
+	mutex_unlock(lock);
+	up_read(&a->rw);
+	return ret;
+}

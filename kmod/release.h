@@ -29,4 +29,14 @@ int ha_release(struct ha_arena *a, u64 offset, u64 len, u64 *released);
  */
 int ha_join_block(struct ha_arena *a, pgoff_t index, bool full);
 
+/**
+ * ha_split_block() - have the content of a whole block in 4 KiB pages
+ * @a: arena
+ * @index: which
+ *
+ * Return: 1 when it became split, 0 when there was nothing to do, -EBUSY when
+ * it is pinned or shared, -ENOMEM without pages to copy it to.
+ */
+int ha_split_block(struct ha_arena *a, pgoff_t index);
+
 #endif /* _HUGEARENA_RELEASE_H */

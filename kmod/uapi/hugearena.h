@@ -39,6 +39,7 @@
 #define HUGEARENA_FEAT_MESH	(1ULL << 7)	/* HUGEARENA_IOC_MESH */
 #define HUGEARENA_FEAT_SHARED	(1ULL << 8)	/* HUGEARENA_CREATE_SHARED, _SEAL */
 #define HUGEARENA_FEAT_MOVE	(1ULL << 9)	/* HUGEARENA_IOC_MOVE */
+#define HUGEARENA_FEAT_SPLIT	(1ULL << 10)	/* HUGEARENA_IOC_SPLIT */
 
 /**
  * struct hugearena_info - what the module offers
@@ -157,13 +158,18 @@ struct hugearena_release {
 };
 
 /**
- * struct hugearena_join - make split blocks whole again
+ * struct hugearena_join - make split blocks whole again, or split whole ones
  * @offset: byte offset, a multiple of the block size
  * @len: bytes, a multiple of the block size
  * @flags: must be 0
- * @joined: out: blocks that are whole now and were not
- * @busy: out: blocks left split because a page is pinned or shared
- * @failed: out: blocks left split for want of memory or quota
+ * @joined: out: blocks that are whole now and were not; for HUGEARENA_IOC_SPLIT:
+ *	that are split now and were not
+ * @busy: out: blocks left as they are because a page is pinned or shared
+ * @failed: out: blocks left as they are for want of memory or quota
+ *
+ * HUGEARENA_IOC_SPLIT has the content of blocks in 4 KiB pages, as
+ * HUGEARENA_IOC_MESH needs it, and gives nothing back.  A block that is full may
+ * be joined again in the background, unless a page of it is meshed.
  */
 struct hugearena_join {
 	__u64 offset;
@@ -360,8 +366,9 @@ struct hugearena_move {
  * @nr_moves: how many of the array of moves are this pair's
  * @result: out: 0, or a negative errno: EBUSY where a page of @src is pinned or
  *	a relative by fork is or was about; ENOENT where a page is not there or
- *	belongs to a whole block; EEXIST where they have one page already; EMLINK
- *	where a page of @dst is had by 256 already; EHWPOISON where memory failed
+ *	belongs to a whole block (see HUGEARENA_IOC_SPLIT); EEXIST where they have
+ *	one page already; EMLINK where a page of @dst is had by 256 already;
+ *	EHWPOISON where memory failed
  * @pad: must be 0
  */
 struct hugearena_pair {
@@ -498,6 +505,8 @@ struct hugearena_move_to {
 				      struct hugearena_dirty)
 #define HUGEARENA_IOC_MOVE	_IOWR(HUGEARENA_IOC_MAGIC, 0x17, \
 				      struct hugearena_move_to)
+#define HUGEARENA_IOC_SPLIT	_IOWR(HUGEARENA_IOC_MAGIC, 0x18, \
+				      struct hugearena_join)
 #define HUGEARENA_IOC_SEAL	_IOW(HUGEARENA_IOC_MAGIC, 0x16, \
 				     struct hugearena_seal)
 

@@ -35,7 +35,7 @@ static const unsigned long commands[] = {
 	HUGEARENA_IOC_INFO, HUGEARENA_IOC_CREATE, HUGEARENA_IOC_VIEW,
 	HUGEARENA_IOC_RELEASE, HUGEARENA_IOC_JOIN, HUGEARENA_IOC_BLOCKS,
 	HUGEARENA_IOC_STAT, HUGEARENA_IOC_DIRTY, HUGEARENA_IOC_MESH,
-	HUGEARENA_IOC_SEAL, HUGEARENA_IOC_MOVE,
+	HUGEARENA_IOC_SEAL, HUGEARENA_IOC_MOVE, HUGEARENA_IOC_SPLIT,
 };
 
 struct fuzz {
@@ -173,6 +173,7 @@ static void argument_valid(struct fuzz *f, unsigned long cmd)
 		r->nr = 1 + below(f, 8);
 		break;
 	case HUGEARENA_IOC_JOIN:
+	case HUGEARENA_IOC_SPLIT:
 		j->offset = below(f, BLOCKS) * BLOCK_LEN;
 		j->len = BLOCK_LEN;
 		break;

@@ -167,8 +167,8 @@ long arena_dirty(const struct arena *a, size_t offset, size_t len, __u64 *bits)
 	return d.dirty;
 }
 
-int arena_join(const struct arena *a, size_t offset, size_t len,
-	       struct hugearena_join *join)
+static int arena_remake(const struct arena *a, unsigned long cmd, size_t offset,
+			size_t len, struct hugearena_join *join)
 {
 	struct hugearena_join j = {
 		.offset = offset,
@@ -176,10 +176,22 @@ int arena_join(const struct arena *a, size_t offset, size_t len,
 	};
 	int ret;
 
-	ret = ioctl(a->fd, HUGEARENA_IOC_JOIN, &j);
+	ret = ioctl(a->fd, cmd, &j);
 	if (join)
 		*join = j;
 	return ret;
+}
+
+int arena_join(const struct arena *a, size_t offset, size_t len,
+	       struct hugearena_join *join)
+{
+	return arena_remake(a, HUGEARENA_IOC_JOIN, offset, len, join);
+}
+
+int arena_apart(const struct arena *a, size_t offset, size_t len,
+		struct hugearena_join *join)
+{
+	return arena_remake(a, HUGEARENA_IOC_SPLIT, offset, len, join);
 }
 
 int arena_join_wait(const struct arena *a, size_t offset, size_t len)

@@ -72,6 +72,10 @@ long arena_dirty(const struct arena *a, size_t offset, size_t len,
 int arena_join(const struct arena *a, size_t offset, size_t len,
 	       struct hugearena_join *join);
 
+/* HUGEARENA_IOC_SPLIT; @join may be NULL. */
+int arena_apart(const struct arena *a, size_t offset, size_t len,
+		struct hugearena_join *join);
+
 /*
  * HUGEARENA_IOC_JOIN over and over, for up to a minute, until no block is busy.
  */

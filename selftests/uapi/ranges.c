@@ -38,8 +38,12 @@ FIXTURE_TEARDOWN(ranges)
 	EXPECT_ERRNO(_errno, ioctl(self->a.fd, HUGEARENA_IOC_RELEASE, \
 				   &self->release))
 #define JOIN_ERRNO(_errno) \
+do { \
 	EXPECT_ERRNO(_errno, ioctl(self->a.fd, HUGEARENA_IOC_JOIN, \
-				   &self->join))
+				   &self->join)); \
+	EXPECT_ERRNO(_errno, ioctl(self->a.fd, HUGEARENA_IOC_SPLIT, \
+				   &self->join)); \
+} while (0)
 #define BLOCKS_ERRNO(_errno) \
 	EXPECT_ERRNO(_errno, ioctl(self->a.fd, HUGEARENA_IOC_BLOCKS, \
 				   &self->blocks))
@@ -150,6 +154,7 @@ TEST_F(ranges, release_touching_is_disjoint)
 TEST_F(ranges, join_bad_address_is_efault)
 {
 	EXPECT_ERRNO(EFAULT, ioctl(self->a.fd, HUGEARENA_IOC_JOIN, 16));
+	EXPECT_ERRNO(EFAULT, ioctl(self->a.fd, HUGEARENA_IOC_SPLIT, 16));
 }
 
 TEST_F(ranges, join_every_flag_is_unknown)
