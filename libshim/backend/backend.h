@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mesh.h"
+
 enum backend_id {
 	BACKEND_THP,
 	BACKEND_KMOD,
@@ -69,6 +71,12 @@ struct backend_range {
  * @release: give ranges back; what is released reads as zero afterwards.
  *	Returns how many ranges, from the first, were released
  * @join: make a block whole again; return true if it is
+ * @can_mesh: after @open: does @mesh work here
+ * @apart: have a block in 4 KiB pages without giving any of it back; return true
+ *	if it is; NULL with @mesh
+ * @fill: get memory for OS pages that have none; NULL with @mesh
+ * @mesh: give pairs of ranges one range's memory, the bytes in @moves being
+ *	copied; fills in the result of each pair, see pageheap_mesh(); may be NULL
  * @remap: move memory to unused addresses of this backend, leaving address
  *	space without memory behind; whole 4 KiB pages; may be NULL
  */
@@ -83,6 +91,11 @@ struct backend_ops {
 	void (*split)(uintptr_t page);
 	unsigned int (*release)(const struct backend_range *r, unsigned int nr);
 	bool (*join)(uintptr_t block);
+	bool (*can_mesh)(void);
+	bool (*apart)(uintptr_t block);
+	bool (*fill)(uintptr_t start, size_t len);
+	void (*mesh)(struct mesh_pair *pairs, unsigned int nr,
+		     const struct mesh_move *moves);
 	enum backend_remap (*remap)(uintptr_t from, uintptr_t to, size_t len);
 };
 

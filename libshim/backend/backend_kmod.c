@@ -16,8 +16,10 @@
  * Protected by the PAGEHEAP lock where state changes (open, window, map,
  * fork_child); the other calls only read it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "../../kmod/uapi/hugearena.h"
@@ -38,6 +40,7 @@ struct arena {
 static struct arena arenas[ARENAS_MAX];
 static unsigned int nr_arenas;		/* release: entries are complete */
 static uint64_t max_size;
+static uint64_t features;
 
 static int device_open(void)
 {
@@ -92,6 +95,7 @@ static bool kmod_open(void)
 	     (info.kinds & 1ULL << HUGEARENA_KIND_BLOCKS);
 	sys_call3(SYS_close, fd, 0, 0);
 	max_size = info.max_size;
+	features = info.features;
 	return ok;
 }
 
@@ -228,6 +232,93 @@ static bool kmod_join(uintptr_t block)
 	       !join.busy && !join.failed;
 }
 
+static bool kmod_can_mesh(void)
+{
+	const uint64_t need = HUGEARENA_FEAT_MESH | HUGEARENA_FEAT_SPLIT;
+
+	return (features & need) == need;
+}
+
+static bool kmod_apart(uintptr_t block)
+{
+	struct hugearena_join join;
+	struct arena *a = arena_of(block);
+	int fd;
+
+	if (!a)
+		return false;
+	fd = arena_fd(a);
+	if (fd < 0)
+		return false;
+	memset(&join, 0, sizeof(join));
+	join.offset = block - a->base;
+	join.len = BLOCK_SIZE;
+	return !sys_call3(SYS_ioctl, fd, HUGEARENA_IOC_SPLIT, (long)&join) &&
+	       !join.busy && !join.failed;
+}
+
+_Static_assert(sizeof(struct mesh_move) == sizeof(struct hugearena_move) &&
+	       offsetof(struct mesh_move, len) ==
+	       offsetof(struct hugearena_move, len),
+	       "moves are handed to the module as they are");
+_Static_assert(sizeof(char[MESH_PAIRS]) <= HUGEARENA_MESH_MAX &&
+	       sizeof(char[MESH_MOVES]) <= HUGEARENA_MESH_MOVES_MAX,
+	       "it takes as many");
+
+/* Pairs of one arena. */
+static void arena_mesh(const struct arena *a, struct mesh_pair *p,
+		       unsigned int nr, const struct mesh_move *moves)
+{
+	struct hugearena_pair pairs[MESH_PAIRS];
+	struct hugearena_mesh mesh;
+	unsigned int i;
+	long ret;
+
+	memset(&mesh, 0, sizeof(mesh));
+	memset(pairs, 0, nr * sizeof(pairs[0]));
+	for (i = 0; i < nr; i++) {
+		pairs[i].dst = p[i].dst - a->base;
+		pairs[i].src = p[i].src - a->base;
+		pairs[i].len = p[i].len;
+		pairs[i].nr_moves = p[i].nr_moves;
+		mesh.nr_moves += p[i].nr_moves;
+	}
+	mesh.pairs = (uint64_t)(uintptr_t)pairs;
+	mesh.moves = (uint64_t)(uintptr_t)moves;
+	mesh.nr = nr;
+	ret = sys_call3(SYS_ioctl, arena_fd(a), HUGEARENA_IOC_MESH,
+			(long)&mesh);
+	for (i = 0; i < nr; i++)
+		p[i].result = ret ? (int32_t)ret : pairs[i].result;
+}
+
+static void kmod_mesh(struct mesh_pair *pairs, unsigned int nr,
+		      const struct mesh_move *moves)
+{
+	unsigned int i, n;
+
+	for (i = 0; i < nr; i += n) {
+		const struct arena *a = arena_of(pairs[i].src);
+		unsigned int nr_moves = 0;
+
+		for (n = 0; i + n < nr; n++) {
+			const struct mesh_pair *p = &pairs[i + n];
+
+			if (arena_of(p->src) != a || arena_of(p->dst) != a)
+				break;
+			nr_moves += p->nr_moves;
+		}
+		if (n) {
+			arena_mesh(a, pairs + i, n, moves);
+		} else {
+			pairs[i].result = -EXDEV;
+			nr_moves = pairs[i].nr_moves;
+			n = 1;
+		}
+		moves += nr_moves;
+	}
+}
+
 const struct backend_ops backend_kmod = {
 	.name = "kmod",
 	.open = kmod_open,
@@ -237,4 +328,8 @@ const struct backend_ops backend_kmod = {
 	.thin = kmod_thin,
 	.release = kmod_release,
 	.join = kmod_join,
+	.can_mesh = kmod_can_mesh,
+	.apart = kmod_apart,
+	.fill = kmod_whole,
+	.mesh = kmod_mesh,
 };

@@ -46,6 +46,7 @@ static const struct option options[] = {
 	OPTION(guard, KIND_COUNT),
 	OPTION(limit, KIND_BYTES),
 	OPTION(limit_hard, KIND_BOOL),
+	OPTION(mesh, KIND_BOOL),
 	OPTION(populate, KIND_BOOL),
 	OPTION(populate_max, KIND_BYTES),
 	OPTION(profile, KIND_BYTES),

@@ -34,6 +34,7 @@ struct shim_conf {
 	size_t profile;		/* mean bytes between samples, 0: none */
 	size_t cache;		/* bytes for each CPU, 0: follow the heap's size */
 	bool limit_hard;
+	bool mesh;
 	bool populate;
 	bool scavenger;
 	bool check;

@@ -27,6 +27,7 @@ enum shim_rank {
 	SHIM_RANK_ENTRY,	/* guard, profile, boot: above every layer */
 	SHIM_RANK_PERCPU,
 	SHIM_RANK_TRANSFER,
+	SHIM_RANK_MESH,		/* central's: one mesher at a time */
 	SHIM_RANK_CENTRAL,
 	SHIM_RANK_SPAN,
 	SHIM_RANK_PAGEHEAP,

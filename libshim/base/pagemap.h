@@ -58,6 +58,7 @@ enum span_state {
 #define SPAN_ZERO	(1 << 0)	/* memory reads as zero */
 #define SPAN_SAMPLED	(1 << 1)	/* large: bitmap[0] is its prof_stack */
 #define SPAN_OWNED	(1 << 2)	/* a layer above has it: see seam.c */
+#define SPAN_ALIAS	(1 << 3)	/* has another one's memory: see span_mesh.h */
 
 /**
  * struct span - a run of pages with one purpose
@@ -76,8 +77,11 @@ enum span_state {
  * @least: central: the smallest @nfree, and
  * @most: the largest, with which it belongs on @list
  * @bytes: large: bytes asked for
+ * @mesh: span: an alias's survivor, a survivor's first alias: see span_mesh.h
  * @seen: central: @nfree when it was last looked at for purging
  * @purged: span: OS pages whose memory was given back and not used since
+ * @rot: span: the object with which taking begins
+ * @shared: span, an alias: OS pages that are its survivor's
  * @bitmap: central: one bit for each object, or a pointer to a longer one
  *
  * Made by pageheap_alloc(), freed by pageheap_free().  Descriptors are never
@@ -100,9 +104,16 @@ struct span {
 	uint32_t recip;
 	uint16_t least;
 	uint16_t most;
-	size_t bytes;
+	union {
+		size_t bytes;
+		struct span *mesh;
+	};
 	uint16_t seen;
 	uint16_t purged;
+	union {
+		uint16_t rot;
+		uint16_t shared;
+	};
 	uint64_t bitmap[8];
 };
 

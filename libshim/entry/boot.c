@@ -17,6 +17,7 @@
 #include "backend/backend.h"
 #include "boot.h"
 #include "span/central.h"
+#include "span/central_mesh.h"
 #include "base/conf.h"
 #include "entry.h"
 #include "base/error.h"
@@ -84,6 +85,7 @@ void entry_idle(void)
 	percpu_idle();
 	large_idle();
 	central_purge();
+	central_mesh_tick();
 }
 
 /*
@@ -102,14 +104,16 @@ static void page_check(void)
 	abort();
 }
 
-/* Says what was chosen if asked to, and that kmod was asked for in vain. */
-static void say_ready(void)
+/* Says what was chosen if asked to, and what was asked for in vain. */
+static void say_ready(const char *no_mesh)
 {
 	/* by pageheap_boot(), for good */
 	enum backend_id backend = backend_first();
 
 	if (shim_conf.backend == SHIM_BACKEND_KMOD && backend != BACKEND_KMOD)
 		shim_say("backend=kmod: /dev/hugearena does not open: see 'hugearena doctor'");
+	if (no_mesh)
+		shim_say("mesh=1: spans are not meshed: %s", no_mesh);
 	if (shim_conf.verbose)
 		shim_say("ready: caches use %s, blocks from backend %s",
 			 percpu_has_rseq() ? "restartable sequences" : "locks",
@@ -118,6 +122,7 @@ static void say_ready(void)
 
 void entry_first(void)
 {
+	const char *no_mesh = NULL;
 	bool alone;
 
 	shim_lock_acquire(&boot_lock);
@@ -135,6 +140,8 @@ void entry_first(void)
 		transfer_set_limit(0);
 	if (shim_conf.guard)
 		guard_boot();
+	if (shim_conf.mesh)
+		no_mesh = central_mesh_enable(true);
 	alone = !shim_conf.guard && !shim_conf.check;
 	percpu_open(alone && !shim_conf.profile);
 	shim_prof.counted_max = alone && shim_conf.profile ? SIZECLASS_MAX : 0;
@@ -144,7 +151,7 @@ void entry_first(void)
 	/* This may allocate; there is no other thread yet. */
 	fork_register();
 	prof_dump_boot();
-	say_ready();
+	say_ready(no_mesh);
 }
 
 /*

@@ -67,6 +67,23 @@ static const struct item items[] = {
 	ITEM("cache.drains", cache.drains),
 	ITEM("cache.sheds", cache.sheds),
 	ITEM("cache.resizes", cache.resizes),
+	ITEM("mesh.aliases", spans.aliases),
+	ITEM("mesh.bytes", mesh.bytes),
+	ITEM("mesh.spans", spans.spans),
+	ITEM("mesh.left", spans.left),
+	ITEM("mesh.meshes", mesh.meshes),
+	ITEM("mesh.moved", mesh.moved),
+	ITEM("mesh.unmeshed", mesh.unmeshed),
+	ITEM("mesh.apart", mesh.apart),
+	ITEM("mesh.rounds", spans.rounds),
+	ITEM("mesh.probes", spans.probes),
+	ITEM("mesh.changed", spans.changed),
+	ITEM("mesh.waits", spans.waits),
+	ITEM("mesh.busy", mesh.busy),
+	ITEM("mesh.absent", mesh.absent),
+	ITEM("mesh.whole", mesh.whole),
+	ITEM("mesh.failed", mesh.failed),
+	ITEM("mesh.stuck", mesh.stuck),
 	ITEM("large.kept", large.bytes),
 	ITEM("large.hits", large.hits),
 	ITEM("guard.sampled", guard.sampled),
@@ -108,11 +125,14 @@ void stat_get(struct shim_stat *st)
 	guard_get_stat(&st->guard);
 	large_get_stat(&st->large);
 	pageheap_get_stat(&st->heap);
+	pageheap_mesh_get_stat(&st->mesh);
+	central_mesh_get_stat(&st->spans);
 	idle = st->cache.bytes + st->transfer_bytes + st->central_free +
-	       st->large.bytes;
+	       st->large.bytes + st->spans.span_bytes;
 	if (st->heap.inuse > idle)
 		st->allocated = st->heap.inuse - idle;
-	st->resident = st->heap.inuse + st->heap.free + st->heap.metadata;
+	st->resident = st->heap.inuse - st->mesh.bytes + st->heap.free +
+		       st->heap.metadata;
 }
 
 const char *stat_name(unsigned int i)

@@ -13,9 +13,11 @@
 #include <stdint.h>
 
 #include "span/central.h"
+#include "span/central_mesh.h"
 #include "base/guard.h"
 #include "span/large.h"
 #include "pageheap/pageheap.h"
+#include "pageheap/pageheap_mesh.h"
 #include "cache/percpu.h"
 #include "cache/transfer.h"
 
@@ -25,6 +27,8 @@
  * @cache: cpu caches
  * @guard: the sampler
  * @large: freed large spans that are kept
+ * @mesh: meshing, the page heap's part
+ * @spans: meshing, the central lists' part
  * @transfer_bytes: bytes of free objects in transfer caches
  * @transfer_hits: batches they served
  * @transfer_misses: batches they could not serve
@@ -34,7 +38,8 @@
  * @central_made: spans made, ever
  * @central_destroyed: spans given back, ever
  * @allocated: bytes in live objects, sizes rounded up
- * @resident: bytes with memory: heap in use and free, and metadata
+ * @resident: bytes with memory: heap in use and free, less what meshing saves, and
+ *	metadata
  *
  * Each layer's numbers are consistent.  The layers are asked one after the
  * other, so sums over several of them are exact only while no thread allocates.
@@ -44,6 +49,8 @@ struct shim_stat {
 	struct percpu_stat cache;
 	struct guard_stat guard;
 	struct large_stat large;
+	struct pageheap_mesh_stat mesh;
+	struct central_mesh_stat spans;
 	uint64_t transfer_bytes;
 	uint64_t transfer_hits;
 	uint64_t transfer_misses;

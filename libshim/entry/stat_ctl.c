@@ -62,7 +62,7 @@ enum knob_kind {
 
 enum knob_id {
 	KNOB_VERSION, KNOB_NAMES, KNOB_BACKEND, KNOB_CONFIG,
-	KNOB_LIMIT, KNOB_CACHE,
+	KNOB_LIMIT, KNOB_CACHE, KNOB_MESH, KNOB_MESH_STATE,
 	KNOB_FLUSH, KNOB_IDLE, KNOB_PRINT, KNOB_TRIM,
 };
 
@@ -79,6 +79,8 @@ static const struct knob knobs[] = {
 	{ "config", KNOB_TEXT, KNOB_CONFIG },
 	{ "limit", KNOB_NUMBER, KNOB_LIMIT },
 	{ "cache", KNOB_NUMBER, KNOB_CACHE },
+	{ "mesh.enabled", KNOB_NUMBER, KNOB_MESH },
+	{ "mesh.state", KNOB_TEXT, KNOB_MESH_STATE },
 	{ "flush", KNOB_COMMAND, KNOB_FLUSH },
 	{ "idle", KNOB_COMMAND, KNOB_IDLE },
 	{ "print", KNOB_COMMAND, KNOB_PRINT },
@@ -119,6 +121,20 @@ static int give_names(void *oldp, size_t *oldlenp)
 	return give_text(buf, oldp, oldlenp);
 }
 
+/* "on", "off", or "off: ..." where it cannot be on. */
+static int give_mesh_state(void *oldp, size_t *oldlenp)
+{
+	const char *why = central_mesh_why_not();
+	char buf[128] = "off: ";
+
+	if (central_mesh_is_on())
+		return give_text("on", oldp, oldlenp);
+	if (!why)
+		return give_text("off", oldp, oldlenp);
+	strncat(buf, why, sizeof(buf) - strlen(buf) - 1);
+	return give_text(buf, oldp, oldlenp);
+}
+
 static int knob_read(const struct knob *k, void *oldp, size_t *oldlenp)
 {
 	struct pageheap_stat heap;
@@ -140,6 +156,10 @@ static int knob_read(const struct knob *k, void *oldp, size_t *oldlenp)
 		return give_number(shim_conf.limit, oldp, oldlenp);
 	case KNOB_CACHE:
 		return give_number(shim_conf.cache, oldp, oldlenp);
+	case KNOB_MESH:
+		return give_number(central_mesh_is_on(), oldp, oldlenp);
+	case KNOB_MESH_STATE:
+		return give_mesh_state(oldp, oldlenp);
 	}
 	return fail(EPERM);
 }
@@ -164,8 +184,13 @@ static int knob_write(const struct knob *k, uint64_t n)
 	case KNOB_PRINT:
 		stat_print();
 		return 0;
+	case KNOB_MESH:
+		if (n > 1)
+			return fail(EINVAL);
+		return central_mesh_enable(n) ? fail(EOPNOTSUPP) : 0;
 	case KNOB_TRIM:
-		percpu_flush();
+		percpu_squeeze();
+		central_mesh_all();
 		large_reclaim(n);
 		return 0;
 	}

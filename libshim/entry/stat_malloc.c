@@ -129,7 +129,8 @@ SHIM_EXPORT void malloc_stats(void)
 
 SHIM_EXPORT int malloc_trim(size_t pad)
 {
-	percpu_flush();
+	percpu_squeeze();
+	central_mesh_all();
 	return large_reclaim(pad) != 0;
 }
 

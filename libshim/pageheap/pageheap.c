@@ -310,15 +310,21 @@ fail:
 	return NULL;
 }
 
+/* The descriptor of a span whose pages are in no span any more. Lock held. */
+void pageheap_drop(struct span *s)
+{
+	credit_earn(s->npages);
+	ph.spans--;
+	span_drop(s);
+}
+
 void pageheap_free(struct span *s)
 {
 	if (s->state != SPAN_INUSE)
 		shim_bug("span freed that is not in use", s);
 	shim_lock_acquire(&ph.lock);
 	segment_free(s->start, s->start + s->npages * PAGE_SIZE);
-	credit_earn(s->npages);
-	ph.spans--;
-	span_drop(s);
+	pageheap_drop(s);
 	scavenger_work();
 	shim_lock_release(&ph.lock);
 }

@@ -178,6 +178,7 @@ void block_init_part(struct block *b, enum run_kind from, bool whole)
 	b->state = BLOCK_PART;
 	b->whole = whole;
 	b->stuck = false;
+	b->want = 0;
 	b->age_tick = ph.tick - 1;
 	b->nused = 0;
 	b->longest = BLOCK_PAGES;

@@ -27,7 +27,7 @@ void pageheap_broken(const char *what)
 #define CHECK(x) ((x) ? (void)0 : pageheap_broken(#x))
 
 struct sums {
-	size_t inuse, idle, part, part_pages, span_whole, owed;
+	size_t inuse, idle, part, part_pages, span_whole, owed, meshed;
 	size_t fill[PAGEHEAP_FILL_BUCKETS];
 	size_t runs[RUN_KINDS][BACKEND_NR];
 	size_t covered;		/* blocks of address space accounted for */
@@ -68,6 +68,8 @@ static void check_part(const struct block *b, struct sums *sum)
 	CHECK(used || idle);
 	CHECK(used || !b->whole);
 	CHECK(!b->owed || !b->whole);
+	CHECK(!b->nmeshed || !b->whole);
+	sum->meshed += b->nmeshed;
 	sum->owed += b->owed;
 	sum->inuse += used;
 	sum->idle += idle;
@@ -203,6 +205,8 @@ static void check_heap(void)
 	}
 	CHECK(sum.inuse == ph.inuse);
 	CHECK(sum.idle == ph.idle);
+	/* once for each of the two blocks */
+	CHECK(sum.meshed == 2 * ph.meshed);
 	CHECK(sum.part == ph.part);
 	CHECK(sum.part_pages == ph.part_pages);
 	CHECK(sum.span_whole == ph.span_whole);

@@ -25,6 +25,7 @@
 #include "base/lock.h"
 #include "pageheap.h"
 #include "pageheap_bits.h"
+#include "pageheap_mesh.h"
 
 enum block_state {
 	BLOCK_NONE,		/* record not in use */
@@ -75,6 +76,9 @@ enum run_kind {
  * @owed: PART, 4 KiB memory: pages of it were given back, and the kernel keeps a
  *	huge page for them until it is split: on ph.owed
  * @releasing: threads that give pages of it back, without the lock
+ * @apart: on ph.wanted
+ * @want: OS pages of it that could have been meshed, if it were not @whole
+ * @nmeshed: OS pages of it that are meshed, on either side: it is not joined then
  * @join_next: the next on ph.joins
  * @owed_next: @owed: the next on ph.owed
  * @owed_prev: the same
@@ -102,6 +106,9 @@ struct block {
 	bool joining;
 	bool owed;
 	uint8_t releasing;
+	bool apart;
+	uint16_t want;
+	uint16_t nmeshed;
 	struct block *join_next;
 	struct block *owed_next, *owed_prev;
 	uint32_t age_tick;
@@ -162,6 +169,8 @@ struct runs {
 	size_t blocks;
 };
 
+#define PAGEHEAP_WANTED	8u	/* blocks that wait for pageheap_mesh_apart() */
+
 struct pageheap {
 	struct shim_lock lock;
 	bool started;
@@ -199,6 +208,10 @@ struct pageheap {
 	uint64_t nr_grow, nr_fail, nr_fallback, nr_populate_fail;
 	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
 	uint64_t nr_remap, nr_refused;
+	size_t meshed;		/* of inuse: OS pages of aliases, see pageheap_mesh.c */
+	unsigned int nr_wanted;
+	struct block *wanted[PAGEHEAP_WANTED];
+	struct pageheap_mesh_stat mesh;
 	struct filler filler[FILLERS];	/* last, since a small heap touches few of them */
 };
 
@@ -215,6 +228,12 @@ extern struct pageheap ph;
  * Without a limit: bytes until the names of the groups are read again, in 5 us.
  */
 #define LIMIT_STEP_NONE	((size_t)16 << 20)
+
+/* Bytes that have memory, as far as we know. */
+static inline size_t heap_bytes(void)
+{
+	return (ph.inuse + ph.idle) * PAGE_SIZE - ph.meshed * 4096;
+}
 
 /* Pages without memory are about to be touched. */
 static inline void fresh_add(size_t bytes)
@@ -348,6 +367,9 @@ static inline void credit_spend(size_t ns)
 	if (ph.credit < -4 * COST_SPLIT)
 		ph.credit = -4 * COST_SPLIT;
 }
+
+/* pageheap.c */
+void pageheap_drop(struct span *s);
 
 /* pageheap_transit.c: memory in transit while the lock is not held */
 

@@ -356,8 +356,8 @@ bool pageheap_join_one(void)
 		ph.joins = b->join_next;
 		b->queued = false;
 	} while (b->state != BLOCK_PART || b->whole || b->releasing ||
-		 b->nused < JOIN_PAGES ||
-		 !limit_allows((ph.inuse + ph.idle) * PAGE_SIZE, BLOCK_SIZE));
+		 b->nused < JOIN_PAGES || b->nmeshed ||
+		 !limit_allows(heap_bytes(), BLOCK_SIZE));
 	b->joining = true;
 	of.what = TRANSIT_JOIN;
 	of.block = b;

@@ -87,7 +87,7 @@ bool room_leaves_much(size_t npages)
 bool room_wants_whole(size_t len)
 {
 	return ph.whole && limit_pressure() != LIMIT_OVER &&
-	       limit_allows((ph.inuse + ph.idle) * PAGE_SIZE, len);
+	       limit_allows(heap_bytes(), len);
 }
 
 /**
@@ -99,7 +99,7 @@ bool room_wants_whole(size_t len)
  */
 bool room_allows(size_t npages)
 {
-	size_t heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+	size_t heap = heap_bytes();
 
 	if (!shim_conf.limit_hard || limit_allows(heap, npages * PAGE_SIZE))
 		return true;
@@ -107,7 +107,7 @@ bool room_allows(size_t npages)
 		if (!pageheap_release_runs(npages / BLOCK_PAGES + 1, 1) &&
 		    !pageheap_release_idlest(0, true))
 			break;
-		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+		heap = heap_bytes();
 	}
 	return limit_allows(heap, npages * PAGE_SIZE);
 }
@@ -175,5 +175,6 @@ size_t pageheap_spare(void)
 size_t pageheap_usage(void)
 {
 	return (__atomic_load_n(&ph.inuse, __ATOMIC_RELAXED) +
-		__atomic_load_n(&ph.idle, __ATOMIC_RELAXED)) * PAGE_SIZE;
+		__atomic_load_n(&ph.idle, __ATOMIC_RELAXED)) * PAGE_SIZE -
+	       __atomic_load_n(&ph.meshed, __ATOMIC_RELAXED) * 4096;
 }

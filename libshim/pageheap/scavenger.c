@@ -174,7 +174,7 @@ static void look(void)
 	tick(now);
 	scav.stat.looks++;
 	if (ph.tick % LIMIT_TICKS == 0 && limit_wanted()) {
-		heap = (ph.inuse + ph.idle) * PAGE_SIZE;
+		heap = heap_bytes();
 		shim_lock_release(&ph.lock);
 		limit_update(heap);
 		shim_lock_acquire(&ph.lock);

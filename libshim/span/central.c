@@ -11,104 +11,24 @@
  * One lock for each class protects the lists and every span on them.  The page
  * heap is called without it, so two threads that need a span may each make one
  * at the same time.  Called by transfer.
+ *
+ *   central.c		objects in and out, purging
+ *   central_mesh.c	spans that are to share memory
+ *   central_alias.c	those that do
+ *   central_list.c	the lists
+ *
+ * Calls go down this list only.
  */
 #include <stddef.h>
 
-#include "central.h"
 #include "base/error.h"
 #include "base/lock.h"
 #include "base/pagemap.h"
 #include "base/sizeclass.h"
+#include "central_int.h"
 #include "span.h"
+#include "span_mesh.h"
 #include "base/usage.h"
-
-/* Full eighths: list 7 holds spans of which more than 7/8 are in use. */
-#define NR_LISTS	8
-#define LIST_NONE	NR_LISTS
-
-struct central {
-	struct shim_lock lock;
-	uint32_t lists;			/* bit n: list n is not empty */
-	struct span *head[NR_LISTS];
-	size_t spans;
-	size_t nfree;
-	uint64_t made;
-	uint64_t destroyed;
-	size_t peak;			/* most objects in use since the last burst */
-	size_t valley;			/* the same, as of that burst */
-	uint32_t swings;		/* how often they came back after a burst */
-	bool burst;			/* spans are being purged, from @at on */
-	bool wanted;			/* see central_wants(); atomic */
-	struct span *at;
-	uint8_t at_list;
-} __attribute__((aligned(64)));
-
-static struct central central[SIZECLASS_COUNT + 1] = {
-	[0 ... SIZECLASS_COUNT] = {
-		.lock = SHIM_LOCK_INIT(SHIM_RANK_CENTRAL)
-	}
-};
-
-static unsigned int fullness(const struct span *s)
-{
-	return (unsigned int)(s->nobjs - s->nfree) * NR_LISTS / s->nobjs;
-}
-
-static void list_add(struct central *c, struct span *s, unsigned int list)
-{
-	shim_lock_assert(&c->lock);
-	s->list = list;
-	s->prev = NULL;
-	s->next = c->head[list];
-	if (s->next)
-		s->next->prev = s;
-	c->head[list] = s;
-	c->lists |= 1u << list;
-}
-
-static void list_del(struct central *c, struct span *s)
-{
-	shim_lock_assert(&c->lock);
-	if (s->prev)
-		s->prev->next = s->next;
-	else
-		c->head[s->list] = s->next;
-	if (s->next)
-		s->next->prev = s->prev;
-	if (!c->head[s->list])
-		c->lists &= ~(1u << s->list);
-	s->list = LIST_NONE;
-}
-
-/* The largest number of free objects with which a span belongs on that list. */
-static unsigned int most_free(const struct span *s, unsigned int list)
-{
-	unsigned int used = (list * s->nobjs + NR_LISTS - 1) / NR_LISTS;
-
-	return s->nobjs - used;
-}
-
-/*
- * Move a span whose count has changed to the list where it belongs; it was on
- * @s->list.  The span's limits tell that most changes leave it there, without a
- * division for each object.
- */
-static void list_update(struct central *c, struct span *s)
-{
-	if (__builtin_expect(s->nfree >= s->least && s->nfree <= s->most, 1))
-		return;
-	if (s->list != LIST_NONE)
-		list_del(c, s);
-	if (!s->nfree) {
-		s->least = 0;
-		s->most = 0;
-		return;
-	}
-	list_add(c, s, fullness(s));
-	s->most = (uint16_t)most_free(s, s->list);
-	s->least = s->list == NR_LISTS - 1 ? 1 :
-		   (uint16_t)(most_free(s, s->list + 1) + 1);
-}
 
 /* The objects that are not in spans, but in caches or in use. */
 static size_t objects_used(const struct central *c)
@@ -140,7 +60,7 @@ static unsigned int central_take(struct central *c, void **objs,
 		struct span *s = c->head[31 - __builtin_clz(c->lists)];
 
 		got += span_take(s, objs + got, n - got);
-		list_update(c, s);
+		central_list_update(c, s);
 	}
 	c->nfree -= got;
 	return got;
@@ -169,7 +89,7 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 		c->made++;
 		c->spans++;
 		c->nfree += s->nfree;
-		list_update(c, s);
+		central_list_update(c, s);
 		burst_rise(c);
 		shim_lock_release(&c->lock);
 	}
@@ -217,13 +137,18 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 		shim_lock_release(&c->lock);
 		put_failed(err, cls, objs[done]);
 	}
-	if (s->nfree < s->nobjs) {
+	if (__builtin_expect(span_is_alias(s), 0)) {
+		central_alias_put(c, s, run);
+		return run;
+	}
+	if (s->nfree < s->nobjs || s->mesh) {
 		c->nfree += run;
-		list_update(c, s);
+		central_list_update(c, s);
+		c->dying |= s->nfree == s->nobjs;
 		return run;
 	}
 	if (s->list != LIST_NONE)
-		list_del(c, s);
+		central_list_del(c, s);
 	c->spans--;
 	c->destroyed++;
 	c->nfree -= s->nobjs - run;
@@ -231,20 +156,21 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 	return run;
 }
 
-/*
- * Limits while the lock is held: 0.3 ms of system calls, or 40 us of searching.
- */
-#define PURGE_SPANS	32
-#define PURGE_LOOKS	4096
-/* Among objects this small, hardly any page has none in use. */
-#define PURGE_SIZE	256
-#define PURGE_DONE	0x8000		/* a flag in span.seen, above any count */
+#define PURGE_SPANS	32	/* while the lock is held: 0.3 ms of system calls */
 /*
  * A burst must free this much to be worth it.  A class that came back this
  * often is left alone.
  */
 #define BURST_BYTES	((size_t)1 << 20)
 #define BURST_SWINGS	2u
+#define BURST_AGAIN	8u
+/*
+ * What was freed pays for it, as in the page heap, in ns for 8 KiB; a purged span
+ * is a system call, more or less.  At most what 32 MiB earn.
+ */
+#define CREDIT_PAGE	800u
+#define COST_PURGE	1500
+#define CREDIT_MAX	3200000
 
 enum purge {
 	PURGE_QUIET,		/* spans that have not changed since the last visit */
@@ -255,14 +181,19 @@ enum purge {
 static bool purge_span(struct span *s, enum purge how)
 {
 	unsigned int last = s->seen;
+	bool refused, done;
 
-	if (last == (s->nfree | PURGE_DONE) && how != PURGE_NOW)
+	if (last == (s->nfree | CENTRAL_QUIET) && how != PURGE_NOW)
 		return false;
 	s->seen = s->nfree;
 	if (last != s->nfree && how == PURGE_QUIET)
 		return false;
-	s->seen |= PURGE_DONE;
-	return span_purge(s);
+	s->seen |= CENTRAL_QUIET;
+	done = span_purge(s, &refused);
+	/* its block is whole, which may be different the next time */
+	if (refused)
+		s->seen = s->nfree;
+	return done;
 }
 
 /*
@@ -281,35 +212,42 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 		s = s->next;
 	else
 		s = c->head[list];
-	for (; s && looks < PURGE_LOOKS && purges < PURGE_SPANS; s = s->next) {
+	for (; s && looks < CENTRAL_LOOKS && purges < PURGE_SPANS; s = s->next) {
 		looks++;
 		purges += purge_span(s, how);
 		*at = s;
 	}
+	c->credit -= (int64_t)purges * COST_PURGE;
+	if (c->credit < -CREDIT_MAX)
+		c->credit = -CREDIT_MAX;
 	return s;
 }
 
 /*
- * Half of what was in use is free again: give its memory back, one step with
- * each batch that is freed, and ask for what the caches have.  A process that
+ * Half of what was in use is free again, or after that another eighth: give its
+ * memory back, one step with each batch that is freed, and ask for what the caches
+ * have.  A process that
  * sleeps afterwards makes no calls in which a tick could do it.  A class that
  * needed the memory again is left to the ticks.
  */
-static void burst_fall(struct central *c)
+static void burst_fall(struct central *c, unsigned int n)
 {
-	size_t used = objects_used(c);
 	size_t size = sizeclass_info[c - central].size;
+	size_t used = objects_used(c), less = c->peak;
 
-	if (used < c->peak / 2 && c->nfree * size >= BURST_BYTES &&
+	if (c->credit < CREDIT_MAX)
+		c->credit += (int64_t)(n * size * CREDIT_PAGE / PAGE_SIZE);
+	less -= c->valley ? less / BURST_AGAIN : less / 2;
+	if (used < less && c->nfree * size >= BURST_BYTES &&
 	    c->swings < BURST_SWINGS) {
 		c->peak = used;
 		c->valley = used + 1;
 		__atomic_store_n(&c->wanted, true, __ATOMIC_RELAXED);
-		c->burst = size >= PURGE_SIZE;
+		c->burst = size >= CENTRAL_PURGE_SIZE;
 		c->at = NULL;
 		c->at_list = 0;
 	}
-	if (!c->burst || !scavenger_may_spend() ||
+	if (!c->burst || (c->credit <= 0 && !scavenger_may_spend()) ||
 	    purge_some(c, c->at_list, &c->at, PURGE_BURST))
 		return;
 	c->at = NULL;
@@ -325,7 +263,7 @@ void central_purge(void)
 	for (i = 0; i < SIZECLASS_COUNT; i++) {
 		cls = 1 + __atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) %
 			  SIZECLASS_COUNT;
-		if (sizeclass_info[cls].size < PURGE_SIZE)
+		if (sizeclass_info[cls].size < CENTRAL_PURGE_SIZE)
 			continue;
 		for (list = 0; list < LIST_NONE; list++) {
 			struct central *c = &central[cls];
@@ -350,7 +288,7 @@ void central_squeeze(void)
 	for (cls = SIZECLASS_COUNT; cls; cls--) {
 		struct central *c = &central[cls];
 
-		if (sizeclass_info[cls].size < PURGE_SIZE)
+		if (sizeclass_info[cls].size < CENTRAL_PURGE_SIZE)
 			continue;
 		for (list = 0; list < LIST_NONE; list++) {
 			struct span *at = NULL;
@@ -367,8 +305,9 @@ void central_squeeze(void)
 
 static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
-	struct span *span[SIZECLASS_BATCH_MAX], *dead = NULL, *s;
+	struct span *span[SIZECLASS_BATCH_MAX], *gone = NULL, *dead = NULL, *s;
 	struct central *c = &central[cls];
+	bool meshes, mesh;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -385,13 +324,17 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 			dead = s;
 		}
 	}
-	burst_fall(c);
+	burst_fall(c, n);
+	if (__builtin_expect(c->dying || c->nunused >= CENTRAL_UNUSED, 0))
+		central_reap(c, &gone, &dead);
+	meshes = c->mesh_from;
+	mesh = meshes && c->nfree >= c->mesh_from;
 	shim_lock_release(&c->lock);
-	while (dead) {
-		s = dead;
-		dead = s->next;
-		span_destroy(s);
-	}
+	central_bury(gone, dead);
+	if (meshes)
+		central_mesh_earn(n);
+	if (mesh)
+		central_mesh_burst(cls);
 }
 
 void central_put(unsigned int cls, void **objs, unsigned int n)
@@ -451,7 +394,7 @@ void central_get_stat(unsigned int cls, struct central_stat *st)
 	struct central *c = &central[cls];
 
 	shim_lock_acquire(&c->lock);
-	st->spans = c->spans;
+	st->spans = c->spans + c->aliases;
 	st->free = c->nfree;
 	st->made = c->made;
 	st->destroyed = c->destroyed;
@@ -476,7 +419,8 @@ bool central_is_valid(unsigned int cls)
 			nfree += s->nfree;
 			ok = ok && s->prev == prev && s->list == i &&
 			     s->sizeclass == cls && s->nfree &&
-			     s->nfree < s->nobjs && fullness(s) == i &&
+			     (s->nfree < s->nobjs || s->mesh) &&
+			     !span_is_alias(s) && central_fullness(s) == i &&
 			     span_is_valid(s);
 		}
 	}
@@ -489,6 +433,7 @@ void central_fork_prepare(void)
 {
 	unsigned int i;
 
+	central_mesh_fork_prepare();
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
 		shim_lock_fork_prepare(&central[i].lock);
 }
@@ -499,6 +444,7 @@ void central_fork_parent(void)
 
 	for (i = SIZECLASS_COUNT; i; i--)
 		shim_lock_fork_parent(&central[i].lock);
+	central_mesh_fork_parent();
 }
 
 void central_fork_child(void)
@@ -507,4 +453,5 @@ void central_fork_child(void)
 
 	for (i = SIZECLASS_COUNT; i; i--)
 		shim_lock_fork_child(&central[i].lock);
+	central_mesh_fork_child();
 }

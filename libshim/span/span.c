@@ -16,7 +16,9 @@
 #include "pageheap/pageheap.h"
 #include "base/probe.h"
 #include "base/sizeclass.h"
+#include "pageheap/pageheap_mesh.h"
 #include "span.h"
+#include "span_mesh.h"
 
 #define OS_PAGE	4096u
 
@@ -27,6 +29,21 @@ _Static_assert(PAGE_SIZE / 16 == SPAN_WORDS * 64, "bitmap fits 16 bytes");
 static unsigned int span_index(const struct span *s, const void *p)
 {
 	return (uint64_t)((uintptr_t)p - s->start) * s->recip >> 32;
+}
+
+static size_t random_size;	/* atomic */
+
+void span_set_random(size_t size)
+{
+	__atomic_store_n(&random_size, size, __ATOMIC_RELAXED);
+}
+
+/* By the span's address, which is different in each process. */
+static unsigned int random_object(const struct span *s)
+{
+	uint32_t hash = (uint32_t)(s->start >> PAGE_SHIFT) * 0x9e3779b1u;
+
+	return (uint64_t)hash * s->nobjs >> 32;
 }
 
 struct span *span_make(unsigned int cls)
@@ -47,44 +64,84 @@ struct span *span_make(unsigned int cls)
 		s->bitmap[i] = ~(uint64_t)0;
 	if (left)
 		s->bitmap[i] = ((uint64_t)1 << left) - 1;
+	if (s->size <= __atomic_load_n(&random_size, __ATOMIC_RELAXED))
+		s->rot = (uint16_t)random_object(s);
 	pagemap_set(s, cls);
 	PROBE(span_make, cls, s->start);
 	return s;
 }
 
-void span_destroy(struct span *s)
+static void span_leave(struct span *s)
 {
-	if (s->nfree != s->nobjs)
+	if (s->nfree != s->nobjs || s->mesh)
 		shim_bug("span_destroy: objects in use", (void *)s->start);
 	PROBE(span_destroy, s->sizeclass, s->start);
 	pagemap_clear(s);
+}
+
+void span_destroy(struct span *s)
+{
+	span_leave(s);
 	pageheap_free(s);
+}
+
+void span_destroy_purged(struct span *s)
+{
+	span_leave(s);
+	pageheap_free_purged(s);
+}
+
+/* OS pages that objects are in. */
+static uint32_t pages_of(const struct span *s, void *const *objs,
+			 unsigned int n)
+{
+	uint32_t pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		unsigned int at = (unsigned int)((uintptr_t)objs[i] - s->start);
+
+		pages |= (2u << (at + s->size - 1) / OS_PAGE) -
+			 (1u << at / OS_PAGE);
+	}
+	return pages;
+}
+
+/* What was given back of the memory of objects that are taken is there again. */
+static void pages_retaken(struct span *s, void *const *objs, unsigned int n)
+{
+	uint32_t pages = pages_of(s, objs, n) & s->purged;
+
+	if (!pages)
+		return;
+	pageheap_retaken((size_t)__builtin_popcount(pages) * OS_PAGE);
+	s->purged &= (uint16_t)~pages;
 }
 
 unsigned int span_take(struct span *s, void **objs, unsigned int n)
 {
-	unsigned int words = (s->nobjs + 63u) / 64;
+	unsigned int words = (s->nobjs + 63u) / 64, i = s->rot / 64, k;
+	uint64_t from = ~(uint64_t)0 << (s->rot % 64);
 	unsigned int got = 0;
-	unsigned int i;
 
-	for (i = 0; i < words && got < n; i++) {
-		uint64_t bits = s->bitmap[i];
+	/* the word with which it begins is also the last, for what is below */
+	for (k = 0; k <= words && got < n; k++, from = ~(uint64_t)0) {
+		uint64_t bits = span_group_word(s, i) & from, left = bits;
 
-		while (bits && got < n) {
-			unsigned int bit = __builtin_ctzll(bits);
+		while (left && got < n) {
+			unsigned int bit = __builtin_ctzll(left);
 
-			bits &= bits - 1;
+			left &= left - 1;
 			objs[got++] = (void *)(s->start + (uintptr_t)s->size *
 					       (i * 64 + bit));
 		}
-		s->bitmap[i] = bits;
+		s->bitmap[i] &= ~(bits ^ left);
+		if (++i == words)
+			i = 0;
 	}
 	s->nfree -= got;
-	if (s->purged) {
-		pageheap_retaken((unsigned int)__builtin_popcount(s->purged) *
-				 OS_PAGE);
-		s->purged = 0;
-	}
+	if (__builtin_expect(s->purged, 0))
+		pages_retaken(s, objs, got);
 	return got;
 }
 
@@ -131,7 +188,7 @@ unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 	return i;
 }
 
-/* Are all objects that touch this OS page free? */
+/* Are all objects that touch this OS page free, in all of the group? */
 static bool page_is_free(const struct span *s, unsigned int page)
 {
 	unsigned int i = page * OS_PAGE / s->size;
@@ -140,17 +197,18 @@ static bool page_is_free(const struct span *s, unsigned int page)
 	if (last >= s->nobjs)
 		last = s->nobjs - 1u;
 	for (; i <= last; i++)
-		if (!(s->bitmap[i / 64] >> (i % 64) & 1))
+		if (!(span_group_word(s, i / 64) >> (i % 64) & 1))
 			return false;
 	return true;
 }
 
-size_t span_purge(struct span *s)
+size_t span_purge(struct span *s, bool *refused)
 {
 	unsigned int n = s->npages * (PAGE_SIZE / OS_PAGE), i;
 	uint32_t pages = 0;
 	size_t bytes;
 
+	*refused = false;
 	if (s->nfree * s->size < OS_PAGE || n > 16)
 		return 0;
 	for (i = 0; i < n; i++)
@@ -159,8 +217,12 @@ size_t span_purge(struct span *s)
 	if (!pages)
 		return 0;
 	bytes = pageheap_purge(s, pages);
-	if (bytes)
-		s->purged |= (uint16_t)pages;
+	*refused = !bytes;
+	if (!bytes)
+		return 0;
+	s->purged |= (uint16_t)pages;
+	if (s->mesh)
+		span_mesh_purge(s, pages);
 	return bytes;
 }
 
@@ -173,8 +235,8 @@ bool span_is_valid(const struct span *s)
 	if (s->state != SPAN_INUSE || s->nfree > s->nobjs)
 		return false;
 	for (i = 0; i < SPAN_WORDS; i++)
-		nfree += __builtin_popcountll(s->bitmap[i]);
-	if (nfree != s->nfree)
+		nfree += __builtin_popcountll(span_group_word(s, i));
+	if (nfree != s->nfree || !span_mesh_is_valid(s))
 		return false;
 	for (i = s->nobjs; i < SPAN_WORDS * 64; i++)
 		if (s->bitmap[i / 64] >> (i % 64) & 1)

@@ -42,8 +42,23 @@ struct span *span_make(unsigned int cls);
 void span_destroy(struct span *s);
 
 /**
- * span_take - take free objects out, lowest address first
- * @s: the span
+ * span_destroy_purged - the same for one without memory
+ * @s: what span_unmesh() has put on the list of those that are gone
+ */
+void span_destroy_purged(struct span *s);
+
+/**
+ * span_set_random - in spans made from now on, begin with any object
+ * @size: for objects of up to that many bytes; 0 for none
+ *
+ * Otherwise all spans would begin with their first object, and the objects that
+ * live longest would lie at the same places in all of them.
+ */
+void span_set_random(size_t size);
+
+/**
+ * span_take - take free objects out, by rising address from @rot on
+ * @s: the span, no alias
  * @objs: filled in
  * @n: how many at most
  *
@@ -76,10 +91,12 @@ enum span_error span_check(const struct span *s, const void *p);
 /**
  * span_purge - give the memory of free objects back, page by page
  * @s: the span
+ * @refused: out: there would be some, but the page heap does not find it
+ *	worthwhile now
  *
  * Return: bytes given back.
  */
-size_t span_purge(struct span *s);
+size_t span_purge(struct span *s, bool *refused);
 
 /**
  * span_is_valid - check a span's invariants

@@ -11,10 +11,13 @@ PROGRAMS += sizeclass
 sizeclass := sizeclass
 
 PROGRAMS += span
-span := span fake_pageheap $(side)
+span := span span_mesh fake_pageheap $(side)
 
 PROGRAMS += central
-central := central span fake_pageheap $(side)
+central := central central_alias central_list central_mesh span span_mesh fake_pageheap $(side)
+
+PROGRAMS += mesh
+mesh := $(central)
 
 PROGRAMS += transfer
 transfer := transfer fake_central $(side)

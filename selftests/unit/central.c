@@ -303,6 +303,68 @@ TEST(a_fall_gives_back_at_once)
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 
+/* Calls in which what is due can be done. */
+static void calls(unsigned int cls, unsigned int n)
+{
+	void *p;
+
+	while (n--) {
+		if (central_get(cls, &p, 1) != 1)
+			abort();
+		central_put(cls, &p, 1);
+	}
+}
+
+/* An eighth less, and it goes again: who frees the last does not come back. */
+TEST(a_fall_goes_on)
+{
+	unsigned int cls = 1, i;
+	unsigned long half;
+
+	while (sizeclass_info[cls].size < 1024)
+		cls++;
+	srand(9);
+	some_get(cls, 8192 / sizeclass_info[cls].nobjs);
+	some_put(3);
+	calls(cls, 2000);
+	half = fake_pageheap.purged;
+	/* a fifth of the third that is left: more than a quarter stays */
+	for (i = 0; i < some.n; i++)
+		if (some.taken[i] && rand() % 5 == 0) {
+			some.taken[i] = false;
+			central_put(cls, &some.objs[i], 1);
+		}
+	calls(cls, 2000);
+	EXPECT_LT(half + 8 * 4096, fake_pageheap.purged);
+	EXPECT_TRUE(some_intact());
+	some_put(0);
+	EXPECT_EQ(0, fake_pageheap.spans);
+}
+
+/* What is refused because its block is whole is tried again. */
+TEST(what_was_refused_is_purged_later)
+{
+	unsigned int cls = 1;
+
+	while (sizeclass_info[cls].size < 1024)
+		cls++;
+	srand(10);
+	some_get(cls, 50);
+	some_put(8);
+	fake_pageheap.whole = 1;
+	central_purge();
+	central_purge();
+	central_purge();
+	EXPECT_EQ(0, fake_pageheap.purged);
+	fake_pageheap.whole = 0;
+	central_purge();
+	central_purge();
+	EXPECT_LT(16 * 4096, fake_pageheap.purged);
+	EXPECT_TRUE(some_intact());
+	some_put(0);
+	EXPECT_EQ(0, fake_pageheap.spans);
+}
+
 /* After a fall the caches are asked for what they have, once. */
 TEST(a_fall_wants_what_is_cached)
 {

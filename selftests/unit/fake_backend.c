@@ -216,6 +216,59 @@ static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len)
 	return how;
 }
 
+static bool fake_can_mesh(void)
+{
+	return !fake.no_mesh;
+}
+
+static bool fake_apart(uintptr_t block)
+{
+	shim_lock_acquire(&lock);
+	if (block % BLOCK_SIZE || find(block, BLOCK_SIZE) < 0)
+		fake.bad++;
+	fake.apart++;
+	shim_lock_release(&lock);
+	return true;
+}
+
+static bool fake_fill(uintptr_t start, size_t len)
+{
+	shim_lock_acquire(&lock);
+	mark(start, len, 0);
+	fake.filled += len;
+	shim_lock_release(&lock);
+	return true;
+}
+
+static void fake_mesh(struct mesh_pair *pairs, unsigned int nr,
+		      const struct mesh_move *moves)
+{
+	unsigned int i, k;
+
+	if (fake.on_mesh)
+		fake.on_mesh();
+	shim_lock_acquire(&lock);
+	if (!nr || nr > MESH_PAIRS)
+		fake.bad++;
+	for (i = 0; i < nr; i++) {
+		struct mesh_pair *p = &pairs[i];
+
+		if (p->result || !p->len || p->len % OS_PAGE ||
+		    p->dst % OS_PAGE || p->src % OS_PAGE)
+			fake.bad++;
+		for (k = 0; k < p->nr_moves; k++, moves++) {
+			if (moves->at + moves->len > p->len)
+				fake.bad++;
+			if (!fake.mesh_result)
+				fake.moved_by_mesh += moves->len;
+		}
+		p->result = fake.mesh_result;
+		if (!p->result)
+			fake.meshed += p->len;
+	}
+	shim_lock_release(&lock);
+}
+
 static const struct backend_ops ops = {
 	.name = "fake",
 	.whole = fake_whole,
@@ -224,6 +277,10 @@ static const struct backend_ops ops = {
 	.split = fake_split,
 	.release = fake_release,
 	.join = fake_join,
+	.can_mesh = fake_can_mesh,
+	.apart = fake_apart,
+	.fill = fake_fill,
+	.mesh = fake_mesh,
 	.remap = fake_remap,
 };
 

@@ -30,6 +30,9 @@
  * @on_release: called by release while the heap's lock is dropped, or NULL
  * @on_join: the same for join
  * @on_whole: the same for whole
+ * @on_mesh: the same for mesh
+ * @no_mesh: can_mesh says no
+ * @mesh_result: what each pair gets
  * @room: bytes of address space left
  * @calls: calls that may fail, ever
  * @grown: bytes of address space given
@@ -41,6 +44,10 @@
  * @split: blocks that are to be pages
  * @paid: huge pages split
  * @joined: blocks joined
+ * @apart: blocks cut
+ * @filled: bytes that fill was asked for
+ * @meshed: bytes meshed
+ * @moved_by_mesh: bytes of the moves
  * @bad: calls that no backend should get; always 0
  */
 struct fake_backend {
@@ -58,6 +65,9 @@ struct fake_backend {
 	void (*on_release)(void);
 	void (*on_join)(void);
 	void (*on_whole)(void);
+	void (*on_mesh)(void);
+	bool no_mesh;
+	int mesh_result;
 	size_t room;
 	unsigned long calls;
 	size_t grown;
@@ -69,6 +79,10 @@ struct fake_backend {
 	size_t split;
 	size_t paid;
 	size_t joined;
+	size_t apart;
+	size_t filled;
+	size_t meshed;
+	size_t moved_by_mesh;
 	unsigned long bad;
 };
 

@@ -2,15 +2,23 @@
 /*
  * fake_pageheap: spans cut from one map of 256 MiB, first fit.
  *
+ * The map is of a file, so that two addresses can have one page.  A page that is
+ * given back gets a new one of the file, as it does from the module: others that
+ * had the old one keep it.
+ *
  * Has a lock of the page heap's rank, so that the rank checker sees who calls.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "fake_pageheap.h"
 #include "base/lock.h"
 #include "pageheap/pageheap.h"
+#include "pageheap/pageheap_mesh.h"
 #include "pageheap/scavenger.h"
 
 #define PAGES	(AREA_PAGES * 4)
@@ -23,15 +31,57 @@ static struct span spans[PAGES];
 static uintptr_t base;
 static size_t lowest;		/* nothing is free below */
 
+#define OS_PAGE		4096ul
+#define OS_PAGES	(PAGES * (PAGE_SIZE / OS_PAGE))
+#define FILE_PAGES	(OS_PAGES * 64)
+
+static int fd;
+static size_t page_of[OS_PAGES];	/* of the file */
+static size_t next_page;		/* new ones */
+static unsigned short refs[FILE_PAGES];	/* addresses that a page of the file has */
+
 static void map(void)
 {
-	void *p = mmap(NULL, AREA_SIZE * 5, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t i;
+	void *p;
 
-	if (p == MAP_FAILED)
+	p = mmap(NULL, AREA_SIZE * 5, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	fd = memfd_create("fake_pageheap", MFD_CLOEXEC);
+	if (p == MAP_FAILED || fd < 0 || ftruncate(fd, FILE_PAGES * OS_PAGE))
 		abort();
 	base = ((uintptr_t)p + AREA_SIZE - 1) & ~(AREA_SIZE - 1);
-	if (!pagemap_add(base, AREA_SIZE * 4))
+	p = mmap((void *)base, AREA_SIZE * 4, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fd, 0);
+	if (p == MAP_FAILED || !pagemap_add(base, AREA_SIZE * 4))
+		abort();
+	for (i = 0; i < OS_PAGES; i++) {
+		page_of[i] = i;
+		refs[i] = 1;
+	}
+	next_page = OS_PAGES;
+}
+
+static size_t number(uintptr_t p)
+{
+	return (p - base) / OS_PAGE;
+}
+
+/* Have a page of the file at an address. */
+static void page_put(uintptr_t p, size_t page)
+{
+	size_t was = page_of[number(p)];
+
+	if (page >= FILE_PAGES)
+		abort();
+	if (!--refs[was] &&
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      was * OS_PAGE, OS_PAGE))
+		abort();
+	refs[page]++;
+	page_of[number(p)] = page;
+	if (mmap((void *)p, OS_PAGE, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fd, page * OS_PAGE) == MAP_FAILED)
 		abort();
 }
 
@@ -74,6 +124,18 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 	return s;
 }
 
+/* Does any other address of the map have a page of this span? */
+static bool pages_are_shared(const struct span *s)
+{
+	size_t first = number(s->start), n = s->npages * (PAGE_SIZE / OS_PAGE);
+	size_t i;
+
+	for (i = first; i < first + n; i++)
+		if (refs[page_of[i]] != 1)
+			return true;
+	return false;
+}
+
 void pageheap_free(struct span *s)
 {
 	size_t at = s - spans;
@@ -84,6 +146,8 @@ void pageheap_free(struct span *s)
 		fake_pageheap.bad++;
 	else
 		memset(used + at, 0, s->npages);
+	if (pages_are_shared(s))
+		fake_pageheap.bad++;
 	if (at < lowest)
 		lowest = at;
 	s->state = SPAN_DEAD;
@@ -102,9 +166,13 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 
 	if (s->state != SPAN_INUSE || pages >> (s->npages * 2))
 		fake_pageheap.bad++;
-	for (i = 0; i < s->npages * 2; i++)
-		if (pages >> i & 1)
-			memset((char *)s->start + i * 4096ul, 0, 4096);
+	if (fake_pageheap.whole)
+		return 0;
+	for (i = 0; i < s->npages * 2; i++) {
+		if (!(pages >> i & 1))
+			continue;
+		page_put(s->start + i * OS_PAGE, next_page++);
+	}
 	fake_pageheap.purged += __builtin_popcount(pages) * 4096ul;
 	return __builtin_popcount(pages) * 4096ul;
 }
@@ -119,7 +187,124 @@ bool scavenger_has_time(void)
 	return true;
 }
 
+/* Which of them it does not say: those that have been written to, all else is 0. */
 void pageheap_retaken(size_t bytes)
 {
 	fake_pageheap.retaken += bytes;
+}
+
+const char *pageheap_mesh_why_not(void)
+{
+	return fake_pageheap.why_not;
+}
+
+bool pageheap_can_mesh(const struct span *s)
+{
+	(void)s;
+	return true;
+}
+
+static bool wanted;
+
+/* How many pages of a range had no memory.  They have it then. */
+static unsigned int touch(uintptr_t p, size_t len)
+{
+	unsigned char in[16];
+	unsigned int i, n = 0;
+
+	if (len > sizeof(in) * OS_PAGE || mincore((void *)p, len, in))
+		abort();
+	for (i = 0; i < len / OS_PAGE; i++) {
+		if (in[i] & 1)
+			continue;
+		*(volatile char *)(p + i * OS_PAGE);
+		n++;
+	}
+	return n;
+}
+
+static int pair_mesh(const struct mesh_pair *p, const struct mesh_move *moves)
+{
+	static unsigned int turn;
+	unsigned int i;
+
+	if (fake_pageheap.mesh_whole) {
+		wanted = true;
+		return -EAGAIN;
+	}
+	if (fake_pageheap.mesh_fail && ++turn % fake_pageheap.mesh_fail == 0)
+		return fake_pageheap.mesh_errno;
+	if (touch(p->dst, p->len) || touch(p->src, p->len))
+		return -ENOENT;
+	for (i = 0; i < p->nr_moves; i++) {
+		if (!moves[i].len || moves[i].at + moves[i].len > p->len)
+			fake_pageheap.bad++;
+		memcpy((char *)p->dst + moves[i].at,
+		       (char *)p->src + moves[i].at, moves[i].len);
+	}
+	for (i = 0; i < p->len / OS_PAGE; i++) {
+		size_t dst = number(p->dst) + i, src = number(p->src) + i;
+
+		/* the module refuses what is one already */
+		if (page_of[dst] == page_of[src])
+			return -EEXIST;
+		page_put(p->src + i * OS_PAGE, page_of[dst]);
+	}
+	fake_pageheap.meshed += p->len / OS_PAGE;
+	fake_pageheap.pairs++;
+	return 0;
+}
+
+unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
+			   struct mesh_move *moves)
+{
+	unsigned int i, done = 0;
+
+	shim_lock_acquire(&lock);
+	if (nr > MESH_PAIRS)
+		fake_pageheap.bad++;
+	for (i = 0; i < nr; moves += pairs[i++].nr_moves) {
+		pairs[i].result = pair_mesh(&pairs[i], moves);
+		done += !pairs[i].result;
+	}
+	shim_lock_release(&lock);
+	return done;
+}
+
+bool pageheap_mesh_apart(void)
+{
+	bool was = wanted;
+
+	wanted = false;
+	if (was)
+		fake_pageheap.mesh_whole = 0;
+	return was;
+}
+
+void pageheap_unshare(const struct mesh_alias *a)
+{
+	fake_pageheap.meshed -= __builtin_popcount(a->shared);
+}
+
+unsigned int pageheap_unmesh(const struct mesh_alias *v, unsigned int nr)
+{
+	unsigned int i, k;
+
+	if (fake_pageheap.unmesh_fail)
+		return 0;
+	shim_lock_acquire(&lock);
+	for (i = 0; i < nr; i++) {
+		if (i && v[i - 1].span->start >= v[i].span->start)
+			fake_pageheap.bad++;
+		for (k = 0; k < v[i].span->npages * 2; k++)
+			page_put(v[i].span->start + k * OS_PAGE, next_page++);
+		pageheap_unshare(&v[i]);
+	}
+	shim_lock_release(&lock);
+	return nr;
+}
+
+void pageheap_free_purged(struct span *s)
+{
+	pageheap_free(s);
 }

@@ -12,17 +12,34 @@
  * @fail_after: spans that may still be had; negative: any number
  * @spare: what pageheap_spare() says
  * @spans: spans handed out now
+ * @whole: purging is refused, as in blocks that are whole
  * @purged: bytes inside of spans given back, ever; they read as zero then
  * @retaken: of these, told to be in use again
- * @bad: frees of what is no span, or still in the pagemap; always 0
+ * @bad: frees of what is no span, or still in the pagemap, or what has another
+ *	one's memory; always 0
+ * @why_not: what pageheap_mesh_why_not() says
+ * @mesh_fail: pairs that are refused: one in as many; 0: none
+ * @mesh_errno: with what, negative
+ * @mesh_whole: all blocks are whole until pageheap_mesh_apart()
+ * @unmesh_fail: pageheap_unmesh() gives nothing back
+ * @meshed: OS pages of which the memory is another span's
+ * @pairs: ranges meshed, ever
  */
 struct fake_pageheap {
 	long fail_after;
 	size_t spare;
 	unsigned long spans;
+	int whole;
 	unsigned long purged;
 	unsigned long retaken;
 	unsigned long bad;
+	const char *why_not;
+	unsigned int mesh_fail;
+	int mesh_errno;
+	int mesh_whole;
+	int unmesh_fail;
+	long meshed;
+	unsigned long pairs;
 };
 
 extern struct fake_pageheap fake_pageheap;

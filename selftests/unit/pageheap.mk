@@ -4,7 +4,7 @@
 heap := pageheap pageheap_bits pageheap_move pageheap_block \
 	pageheap_filler pageheap_room pageheap_runs pageheap_segment pageheap_taken \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
-	pageheap_transit \
+	pageheap_transit pageheap_mesh \
 	scavenger limit lock clock meta pagemap fake_error
 
 PROGRAMS += lock
@@ -37,6 +37,9 @@ pageheap_refused := $(heap) fake_backend fake_conf
 
 PROGRAMS += pageheap_grow
 pageheap_grow := $(heap) fake_backend fake_conf
+
+PROGRAMS += pageheap_mesh
+pageheap_mesh := $(heap) fake_backend fake_conf
 
 PROGRAMS += pageheap_walk
 pageheap_walk := $(heap) fake_backend fake_conf
