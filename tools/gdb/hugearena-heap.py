@@ -20,6 +20,7 @@ AREA_SHIFT = 26
 AREA_PAGES = 1 << (AREA_SHIFT - PAGE_SHIFT)
 LARGE = 255
 STATES = ["dead", "in use", "kept"]
+ALIAS = 8                       # of struct span.flags, SPAN_ALIAS
 
 
 def address_bits():
@@ -47,9 +48,12 @@ def span_text(span):
         return text
     if int(span["sizeclass"]) == LARGE:
         return text + ", one object of %d bytes" % int(span["bytes"])
-    return text + ", class %d: %d of %d objects of %d bytes free" % (
+    text += ", class %d: %d of %d objects of %d bytes free" % (
         int(span["sizeclass"]), int(span["nfree"]), int(span["nobjs"]),
         int(span["size"]))
+    if int(span["flags"]) & ALIAS:
+        text += ", has the memory of span %#x" % int(span["mesh"])
+    return text
 
 
 def areas():
@@ -131,6 +135,8 @@ class InfoHeap(gdb.Command):
             elif int(span["sizeclass"]) == LARGE:
                 large += int(span["bytes"])
                 nr_large += 1
+            elif int(span["flags"]) & ALIAS:
+                continue        # its objects are in its survivor's counts
             else:
                 s = sums.setdefault(int(span["size"]), [0, 0, 0])
                 s[0] += 1

@@ -86,7 +86,8 @@ struct shim_object {
  * @nr_large: large objects
  * @kept: bytes of large objects that were freed, whose spans are kept
  * @tails: bytes of spans behind their last object
- * @inuse: bytes in spans
+ * @inuse: bytes in spans that have memory of their own
+ * @meshed: bytes in spans that have another one's: see libshim's span_mesh.h
  * @idle: bytes free in the page heap that have memory
  * @demand: of @idle, kept because the last minute has shown it comes back
  * @demand_seconds: until this is forgotten at the latest
@@ -103,7 +104,7 @@ struct shim_object {
  */
 struct shim_heap {
 	uint64_t allocated, cached, central, large, nr_large;
-	uint64_t kept, tails, inuse, idle, mapped;
+	uint64_t kept, tails, inuse, meshed, idle, mapped;
 	uint64_t demand, slack, limit;
 	double demand_seconds;
 	struct shim_class cls[SIZECLASS_COUNT + 1];

@@ -80,6 +80,9 @@ static int span_note(struct walk *w, const struct span *sp)
 		h->nr_large++;
 		h->large += sp->bytes;
 		h->allocated += sp->bytes;
+	} else if (sp->flags & SPAN_ALIAS) {
+		/* its memory, and its objects, are in its survivor's counts */
+		h->meshed += len;
 	} else {
 		struct shim_class *c = &h->cls[sp->sizeclass];
 
@@ -422,6 +425,8 @@ static void sums_make(struct shim_heap *heap)
 		heap->central += heap->cls[i].free * heap->size[i];
 	}
 	heap->inuse = heap->heap.inuse * PAGE_SIZE;
+	/* both were read while the process ran on */
+	heap->inuse -= heap->meshed < heap->inuse ? heap->meshed : heap->inuse;
 	heap->idle = heap->heap.idle * PAGE_SIZE;
 	heap->mapped = heap->heap.mapped;
 }
