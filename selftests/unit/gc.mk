@@ -7,7 +7,7 @@ PROGRAMS += pacer
 pacer := pacer limiter lock error sizeclass
 
 PROGRAMS += gcpages
-gcpages := gcpages lock
+gcpages := gcpages fake_gcarena lock
 
 # where the compiler finds liburcu's headers, as for pagemap_readers
 ifneq ($(shell echo '\#include <urcu/lfstack.h>' | $(CC) -E - 2>/dev/null),)
@@ -16,4 +16,4 @@ mark_queue := mark_queue lock
 endif
 
 PROGRAMS += gcspan
-gcspan := gcspan gcmeta gcpages lock
+gcspan := gcspan gcmeta gcpages fake_gcarena lock

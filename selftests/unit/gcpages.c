@@ -17,7 +17,7 @@
 
 static void *get(size_t npages, bool *is_zero)
 {
-	void *handle, *p = gcpages_get(npages, NULL, &handle, is_zero);
+	void *handle, *p = gcpages_get(npages, false, NULL, &handle, is_zero);
 
 	if (!p || handle || (uintptr_t)p % PAGE)
 		return NULL;
