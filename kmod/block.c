@@ -16,11 +16,11 @@
 #include <linux/uaccess.h>
 
 #include "block.h"
+#include "block_mesh.h"
 #include "compat.h"
 #include "tally.h"
 
 static struct kmem_cache *cache;
-static DEFINE_SPINLOCK(mesh_lock);	/* private of all 4 KiB folios */
 
 static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
 {
@@ -82,20 +82,6 @@ static struct folio **slot_get(struct ha_block *b, int i)
 	return *leaf ? *leaf + i % HA_LEAF : NULL;
 }
 
-/* The next slot from @i on that holds a folio, or HA_BLOCK_PAGES. */
-static int slot_next(const struct ha_block *b, int i)
-{
-	while (i < HA_BLOCK_PAGES) {
-		if (!b->leaf[i / HA_LEAF])
-			i = round_down(i, HA_LEAF) + HA_LEAF;
-		else if (!ha_block_slot(b, i))
-			i++;
-		else
-			break;
-	}
-	return i;
-}
-
 struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 			      pgoff_t index, unsigned int how,
 			      enum ha_counter *from)
@@ -120,39 +106,14 @@ struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
 	return b;
 }
 
-static u64 mesh_read(const struct folio *folio)
-{
-	return (unsigned long)READ_ONCE(folio->private);
-}
-
-static void mesh_write(struct folio *folio, u64 value)
-{
-	WRITE_ONCE(folio->private, (void *)(unsigned long)value);
-}
-
-/* A slot loses its folio.  Return: false if it was the last one that had it. */
-static bool mesh_drop(struct folio *folio)
-{
-	bool shared;
-
-	if (!ha_folio_aliases(folio))
-		return false;
-	spin_lock(&mesh_lock);
-	shared = ha_folio_aliases(folio);
-	if (shared)
-		mesh_write(folio, mesh_read(folio) - 1);
-	spin_unlock(&mesh_lock);
-	return shared;
-}
-
 /* No slot has it any more: remove what meshing left in it. */
 static void mesh_end(struct folio *folio)
 {
 	struct inode *inode = NULL;
 
-	if (mesh_read(folio) & HA_MESH_INODE)
+	if (ha_folio_mesh(folio) & HA_MESH_INODE)
 		inode = folio->mapping->host;
-	mesh_write(folio, 0);
+	WRITE_ONCE(folio->private, NULL);
 	folio_detach(folio);
 	iput(inode);
 }
@@ -161,11 +122,11 @@ static void mesh_end(struct folio *folio)
 static int page_free(struct ha_block *b, struct folio *folio)
 {
 	b->nslots--;
-	if (mesh_drop(folio)) {
+	if (ha_folio_mesh_drop(folio)) {
 		folio_put(folio);
 		return HA_SHARE;
 	}
-	if (mesh_read(folio))
+	if (ha_folio_mesh(folio))
 		mesh_end(folio);
 	else
 		folio_detach(folio);
@@ -187,8 +148,8 @@ static unsigned int block_free_memory(struct ha_block *b, struct ha_source *src,
 				    b->folio, b->pooled, gone);
 		return 0;
 	}
-	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
-	     i = slot_next(b, i + 1))
+	for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES;
+	     i = ha_block_next(b, i + 1))
 		shares += page_free(b, ha_block_slot(b, i)) == HA_SHARE;
 	for (i = 0; i < HA_LEAVES; i++)
 		kfree(b->leaf[i]);
@@ -283,7 +244,7 @@ unsigned int ha_block_meshed(const struct ha_block *b)
 
 	if (b->folio)
 		return 0;
-	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
+	for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES; i = ha_block_next(b, i + 1))
 		n += !!ha_folio_aliases(ha_block_slot(b, i));
 	return n;
 }
@@ -299,99 +260,15 @@ struct folio *ha_block_unshare(struct ha_block *b, int i, struct ha_source *src)
 	return folio;
 }
 
-/* One more slot gets @folio, which belongs to a block that only we use. */
-static void mesh_add(struct folio *folio)
-{
-	u64 value;
-
-	spin_lock(&mesh_lock);
-	value = mesh_read(folio) + 1;
-	if (!(value & HA_MESH_INODE))
-		ihold(folio->mapping->host);
-	mesh_write(folio, value | HA_MESH_INODE);
-	spin_unlock(&mesh_lock);
-	folio_get(folio);
-}
-
 int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j)
 {
 	struct folio *folio = ha_block_slot(from, j);
 	struct folio *old = ha_block_slot(to, i);
 
-	mesh_add(folio);
+	ha_folio_mesh_add(folio);
 	to->leaf[i / HA_LEAF][i % HA_LEAF] = folio;
 	to->nslots++;
 	return page_free(to, old);
-}
-
-void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n)
-{
-	int i;
-
-	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1)) {
-		struct folio *folio = ha_block_slot(b, i);
-
-		if (!ha_folio_aliases(folio))
-			continue;
-		spin_lock(&mesh_lock);
-		n->slots++;
-		n->pages += !(mesh_read(folio) & HA_MESH_COUNTED);
-		mesh_write(folio, mesh_read(folio) + HA_MESH_ONE);
-		spin_unlock(&mesh_lock);
-	}
-}
-
-/* How many slots of a folio ha_block_mesh_claim() has counted. */
-static u64 mesh_counted(u64 value)
-{
-	return (value & HA_MESH_COUNTED) / HA_MESH_ONE;
-}
-
-void ha_block_mesh_check(const struct ha_block *b)
-{
-	int i;
-
-	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1)) {
-		struct folio *folio = ha_block_slot(b, i);
-		u64 value;
-
-		if (!mesh_counted(mesh_read(folio)))
-			continue;
-		spin_lock(&mesh_lock);
-		value = mesh_read(folio);
-		if (mesh_counted(value) < (value & HA_MESH_ALIASES) + 1)
-			mesh_write(folio, value | HA_MESH_FOREIGN);
-		spin_unlock(&mesh_lock);
-	}
-}
-
-void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
-			  void (*fn)(struct ha_block *b, int i, void *arg),
-			  void *arg)
-{
-	int i;
-
-	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1)) {
-		struct folio *folio = ha_block_slot(b, i);
-		u64 value;
-		bool foreign, last;
-
-		if (!mesh_counted(mesh_read(folio)))
-			continue;
-		spin_lock(&mesh_lock);
-		value = mesh_read(folio) - HA_MESH_ONE;
-		foreign = value & HA_MESH_FOREIGN;
-		last = !mesh_counted(value);
-		if (last)
-			value &= ~HA_MESH_FOREIGN;
-		mesh_write(folio, value);
-		spin_unlock(&mesh_lock);
-		if (!foreign)
-			continue;
-		n->slots--;
-		n->pages -= last;
-		fn(b, i, arg);
-	}
 }
 
 struct page *ha_block_page(struct ha_block *b, int i)
@@ -440,7 +317,7 @@ void ha_block_settle_range(struct ha_block *b, int start, int end)
 			folio_settle(b->folio);
 			continue;
 		}
-		for (i = slot_next(b, start); i < end; i = slot_next(b, i + 1))
+		for (i = ha_block_next(b, start); i < end; i = ha_block_next(b, i + 1))
 			folio_settle(ha_block_slot(b, i));
 	}
 }
@@ -493,8 +370,8 @@ bool ha_block_pinned(const struct ha_block *b, const struct folio *held)
 
 	if (b->folio)
 		return folio_pinned(b->folio, held);
-	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
-	     i = slot_next(b, i + 1))
+	for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES;
+	     i = ha_block_next(b, i + 1))
 		if (page_pinned(ha_block_slot(b, i), held))
 			return true;
 	return false;
@@ -504,7 +381,7 @@ bool ha_block_pinned(const struct ha_block *b, const struct folio *held)
 static void page_rehome(struct folio *folio, struct inode *home)
 {
 	struct inode *old = folio->mapping->host;
-	bool holds = mesh_read(folio) & HA_MESH_INODE;
+	bool holds = ha_folio_mesh(folio) & HA_MESH_INODE;
 
 	if (holds)
 		ihold(home);
@@ -527,8 +404,8 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 		if (b->folio != locked)
 			folio_unlock(b->folio);
 	} else {
-		for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
-		     i = slot_next(b, i + 1)) {
+		for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES;
+		     i = ha_block_next(b, i + 1)) {
 			struct folio *folio = ha_block_slot(b, i);
 
 			if (folio != locked)

@@ -29,31 +29,6 @@
 /* A slot that reads as zero whatever the base holds: released, not resident. */
 #define HA_HOLE		((struct folio *)1UL)
 
-/*
- * Meshing: two slots may have one 4 KiB folio.  Its private field says so:
- *
- *	bits 0-31	slots that have it beyond the first one
- *	bits 32-61	slots counted so far, by ha_block_mesh_claim() only
- *	bit 62		it holds a reference to the inode of its mapping: the
- *			slots' blocks may have other homes
- *	bit 63		an arena found that not all of its slots are its own
- *
- * Written under one lock of the module; 0 for a folio that was never meshed.
- * The owner of a slot may read it without the lock: a folio without aliases
- * gets none in the meantime.
- */
-#define HA_MESH_ALIASES	GENMASK_ULL(31, 0)
-#define HA_MESH_ONE	BIT_ULL(32)
-#define HA_MESH_COUNTED	GENMASK_ULL(61, 32)
-#define HA_MESH_INODE	BIT_ULL(62)
-#define HA_MESH_FOREIGN	BIT_ULL(63)
-
-/* How many slots beyond the first have this 4 KiB folio. */
-static inline unsigned int ha_folio_aliases(const struct folio *folio)
-{
-	return (unsigned long)READ_ONCE(folio->private) & HA_MESH_ALIASES;
-}
-
 /**
  * struct ha_block - content of one block
  * @users: arena tables and overlays that refer to it
@@ -112,6 +87,20 @@ static inline struct folio *ha_block_slot(const struct ha_block *b, int i)
 	struct folio *folio = ha_block_raw(b, i);
 
 	return folio == HA_HOLE ? NULL : folio;
+}
+
+/* The next slot from @i on that holds a folio, or HA_BLOCK_PAGES. */
+static inline int ha_block_next(const struct ha_block *b, int i)
+{
+	while (i < HA_BLOCK_PAGES) {
+		if (!b->leaf[i / HA_LEAF])
+			i = round_down(i, HA_LEAF) + HA_LEAF;
+		else if (!ha_block_slot(b, i))
+			i++;
+		else
+			break;
+	}
+	return i;
 }
 
 /* 4 KiB pages that a table entry makes resident, the base's included. */
@@ -226,29 +215,6 @@ struct folio *ha_block_unshare(struct ha_block *b, int i,
 int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j);
 
 /**
- * struct ha_mesh_count - what one arena has of meshed pages
- * @slots: slots whose page has aliases
- * @pages: pages they have between them
- */
-struct ha_mesh_count {
-	unsigned long slots;
-	unsigned long pages;
-};
-
-/*
- * Do all slots of a page belong to one arena?  Three walks over the blocks of
- * an arena that shares none of them; one arena at a time (see
- * ha_mesh_claim()).
- */
-void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n);
-void ha_block_mesh_check(const struct ha_block *b);
-
-/* The last one.  @fn is called for slots whose page others have, too. */
-void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
-			  void (*fn)(struct ha_block *b, int i, void *arg),
-			  void *arg);
-
-/**
  * ha_block_page() - find the page that holds a slot's content
  * @b: block
  * @i: slot
@@ -270,7 +236,7 @@ int ha_block_copy(struct ha_block *to, struct ha_block *from);
  *
  * A fault hands its folio to the kernel locked, and the kernel unlocks it when
  * the mapping is in place.  After this, a zap finds every mapping made before
- * the caller took the block's lock.  Pairs with the folio_lock() in ha_fault().
+ * the caller took the block's lock.  Pairs with the folio_lock() in fault_page().
  */
 void ha_block_settle(struct ha_block *b);
 

@@ -17,16 +17,6 @@
 
 #include "arena.h"
 
-/**
- * ha_cow_clone() - an arena for a forked child
- * @parent: the forking process's arena, all its VMAs copy-on-write
- * @mm: the child's mm; the mmap_locks of both are held for writing
- *
- * Return: the child's arena, published, with one reference, or NULL without
- * memory (the parent is as it was).
- */
-struct ha_arena *ha_cow_clone(struct ha_arena *parent, struct mm_struct *mm);
-
 /* How ha_cow_page() is asked. */
 #define HA_COW_WRITE	1	/* it will be written */
 #define HA_COW_SHOW	2	/* reads are mapped read-only: show shared pages */
@@ -65,6 +55,18 @@ struct ha_cow_page {
  */
 int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 		struct ha_cow_page *out);
+
+/**
+ * ha_cow_dup() - copy a block for an arena that cannot share it
+ * @to: arena whose quota and memory cgroup pay for the copy
+ * @index: block
+ * @from: the block, which nobody writes to in the meantime
+ *
+ * Return: a block without a base, with one user; -EDQUOT, -ENOMEM or
+ * -EHWPOISON.
+ */
+struct ha_block *ha_cow_dup(struct ha_arena *to, pgoff_t index,
+			    struct ha_block *from);
 
 /**
  * ha_cow_peek() - what may be mapped read-only beside a page that is read

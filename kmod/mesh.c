@@ -16,6 +16,7 @@
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 
+#include "block_mesh.h"
 #include "mesh.h"
 #include "trace.h"
 
