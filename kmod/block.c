@@ -477,7 +477,7 @@ struct ha_block *ha_block_fold(struct ha_block *b, unsigned int *shares)
 	int n;
 
 	if (base->folio) {
-		if (ha_block_is_bad(base->folio) || fold_whole(base, b))
+		if (ha_folio_is_bad(base->folio) || fold_whole(base, b))
 			return NULL;
 	} else {
 		for (n = 0; n < HA_LEAVES; n++)

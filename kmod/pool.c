@@ -5,10 +5,9 @@
  * Keeps true: a block on a clean list is zero and has one reference; clean,
  * dirty and out of a node together are what the pool owns there.  Every list
  * and number is guarded by its node's lock, a spinlock that nests in nothing
- * and inside which nothing is called.  Called by source, block, arena and
+ * and inside which nothing is called.  Called by source, arena and
  * empty, and by who writes the parameters.
  */
-#include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/moduleparam.h>
 #include <linux/oom.h>
@@ -64,19 +63,6 @@ static unsigned long node_held(const struct pool_node *p)
 	       HA_BLOCK_PAGES;
 }
 
-bool ha_block_is_bad(struct folio *folio)
-{
-	struct page *page = folio_page(folio, 0);
-	int i;
-
-	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		return false;
-	for (i = 0; i < HA_BLOCK_PAGES; i++)
-		if (unlikely(PageHWPoison(page + i)))
-			return true;
-	return false;
-}
-
 void ha_pool_bad(struct folio *folio)
 {
 	struct pool_node *p = &nodes[folio_nid(folio)];
@@ -89,27 +75,12 @@ void ha_pool_bad(struct folio *folio)
 	ha_stat_inc(HA_BAD);
 }
 
-void ha_block_free(struct folio *folio)
+void ha_pool_free(struct folio *folio)
 {
-	if (unlikely(ha_block_is_bad(folio)))
+	if (unlikely(ha_folio_is_bad(folio)))
 		ha_pool_bad(folio);
 	else
 		folio_put(folio);
-}
-
-bool ha_block_zero(struct folio *folio)
-{
-	int i;
-
-	/* writing to memory that failed may take the machine down */
-	if (ha_block_is_bad(folio))
-		return false;
-	for (i = 0; i < HA_BLOCK_PAGES; i++) {
-		clear_highpage(folio_page(folio, i));
-		if (!(i % 32))
-			cond_resched();
-	}
-	return !ha_block_is_bad(folio);
 }
 
 static bool node_wants(const struct pool_node *p)
@@ -186,7 +157,7 @@ void ha_pool_put(struct folio *folio)
 		ha_stat_inc(HA_RECYCLED);
 		wake_up(&worker_wait);
 	} else {
-		ha_block_free(folio);
+		ha_pool_free(folio);
 	}
 }
 
@@ -247,7 +218,7 @@ static unsigned long node_drain(struct pool_node *p, unsigned long nr,
 		spin_unlock(&p->lock);
 		if (!folio)
 			break;
-		ha_block_free(folio);
+		ha_pool_free(folio);
 		n++;
 		cond_resched();
 	}
@@ -268,7 +239,7 @@ static bool node_clean_one(int nid)
 	spin_unlock(&p->lock);
 	if (!folio)
 		return false;
-	clean = ha_block_zero(folio);
+	clean = ha_folio_zero(folio);
 	trace_zero(nid, 1);
 	spin_lock(&p->lock);
 	p->dirty--;
@@ -302,7 +273,7 @@ static void node_check(int nid)
 		folio = first_or_null(&p->clean_list);
 		if (folio) {
 			list_move_tail(&folio->lru, &p->clean_list);
-			bad = ha_block_is_bad(folio);
+			bad = ha_folio_is_bad(folio);
 			if (bad) {
 				list_del_init(&folio->lru);
 				p->clean--;

@@ -12,13 +12,7 @@
 #ifndef _HUGEARENA_POOL_H
 #define _HUGEARENA_POOL_H
 
-#include <linux/mm.h>
-
-#define HA_BLOCK_SHIFT	PMD_SHIFT
-#define HA_BLOCK_SIZE	PMD_SIZE
-#define HA_BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
-#define HA_MB_PER_BLOCK	(HA_BLOCK_SIZE >> 20)
-#define HA_BLOCK_PAGES	((int)(HA_BLOCK_SIZE / PAGE_SIZE))
+#include "folio.h"
 
 /*
  * For a block in a fault the free lists are searched, without stalling: there
@@ -84,19 +78,8 @@ void ha_pool_forget(struct folio *folio);
  */
 void ha_pool_bad(struct folio *folio);
 
-/**
- * ha_block_is_bad() - did memory fail in any page of a block?
- * @folio: the block
- *
- * The kernel marks the page that failed, not the block: all 512 are checked,
- * some two thousand instructions.  It asks no driver before it does so, and may
- * do so at any time; so a block is checked whenever it changes hands and
- * whenever its content is about to be read or cleared.
- */
-bool ha_block_is_bad(struct folio *folio);
-
 /* Give a block back to the page allocator, unless memory failed in it. */
-void ha_block_free(struct folio *folio);
+void ha_pool_free(struct folio *folio);
 
 /**
  * ha_pool_shortage() - is any node short of memory?
@@ -105,15 +88,6 @@ void ha_block_free(struct folio *folio);
  * are called for page cache, too (scarcity.h).
  */
 bool ha_pool_shortage(void);
-
-/**
- * ha_block_zero() - clear a block
- * @folio: the block
- *
- * Sleeps between pieces, for a thread that has time.  Return: false when memory
- * failed in it; it is not to be used then.
- */
-bool ha_block_zero(struct folio *folio);
 
 void ha_pool_info(int node, struct ha_pool_info *info);
 

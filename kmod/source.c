@@ -200,7 +200,7 @@ static void source_work(struct work_struct *work)
 	old = set_active_memcg(memcg);
 	spare_fill(src);
 	while ((folio = dirty_take(src))) {
-		if (!ha_block_zero(folio)) {
+		if (!ha_folio_zero(folio)) {
 			dirty_lose(src, folio);
 			continue;
 		}
@@ -270,7 +270,7 @@ static unsigned long source_trim(struct ha_source *src, unsigned int keep,
 		spin_unlock(&src->lock);
 		if (!folio)
 			break;
-		ha_block_free(folio);
+		ha_pool_free(folio);
 	}
 	return n;
 }
@@ -352,7 +352,7 @@ static struct folio *dirty_use(struct ha_source *src, unsigned int how)
 	struct folio *folio;
 
 	while ((folio = dirty_take(src))) {
-		if (how & HA_ZERO && !ha_block_zero(folio)) {
+		if (how & HA_ZERO && !ha_folio_zero(folio)) {
 			dirty_lose(src, folio);
 			continue;
 		}
@@ -455,7 +455,7 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 			 struct folio *folio, bool pooled,
 			 struct ha_gone *gone)
 {
-	bool bad = ha_block_is_bad(folio);
+	bool bad = ha_folio_is_bad(folio);
 	bool clean = !bad && folio_reclaim_flags(folio);
 
 	/*
