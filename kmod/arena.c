@@ -135,10 +135,16 @@ void ha_arena_retire(struct ha_arena *a)
 	list_for_each_entry(s, &f->arenas, sibling) {
 		if (s->parent == a->id)
 			s->parent = a->parent;
-		/* what it shared with us may now belong to it exclusively */
+		/*
+		 * a block that it shared with us may now belong to it
+		 * exclusively
+		 */
 		ha_arena_upkeep_soon(s);
 	}
-	/* not to be found any more, and yet it has its share: see ha_cow_claim() */
+	/*
+	 * it cannot be found any more, and still has its share: see
+	 * ha_cow_claim()
+	 */
 	f->leaving++;
 	mutex_unlock(&f->lock);
 	WRITE_ONCE(a->retired, true);
@@ -186,7 +192,7 @@ bool ha_arena_unmap(struct ha_arena *a)
 	if (!atomic_dec_and_test(&a->nvma))
 		return false;
 	if (a == a->family->first) {
-		/* the file keeps it, and its maker may map it again */
+		/* the file keeps the arena, and its maker may map it again */
 		down_write(&a->rw);
 		ha_arena_empty(a);
 		a->cow = false;
@@ -269,8 +275,8 @@ static void family_name(struct ha_family *f, const char *name)
 		name = get_task_comm(comm, current);
 	strscpy(f->name, name, sizeof(f->name));
 	/*
-	 * reports are split at blanks: one word, whatever the task calls
-	 * itself
+	 * reports are split at blanks: make it one word, whatever the task is
+	 * called
 	 */
 	for (p = f->name; *p; p++)
 		if (!isascii(*p) || !isgraph(*p))

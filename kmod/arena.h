@@ -21,10 +21,10 @@
  *	6  i_mmap_rwsem, page table locks	inside a zap
  *	7  ha_source.lock, pool and quota spinlocks
  *
- * fork() takes the parent's rw when it has the child's, which nobody can hold who
- * waits for the parent's; two arenas are never locked together otherwise.  fork()
- * holds the mmap_lock of both for writing, so that no other one can get in
- * between.
+ * fork() takes the parent's rw while it holds the child's, which no task holds
+ * while it waits for the parent's; two arenas are never locked together
+ * otherwise.  fork() holds the mmap_lock of both for writing, so that no other
+ * fork can come between.
  */
 #ifndef _HUGEARENA_ARENA_H
 #define _HUGEARENA_ARENA_H
@@ -39,8 +39,8 @@
 #include "uapi/hugearena.h"
 
 /*
- * Mark of the table: dirty bits of the block's PTEs were lost to a zap, and all
- * of its pages count as written to.  Set only in arenas that are tracked.
+ * Mark in the table: a zap lost dirty bits of the block's PTEs, so that all of
+ * its pages count as written to.  Set only in arenas that are tracked.
  */
 #define HA_MARK_DIRTY	XA_MARK_0
 
@@ -64,7 +64,7 @@ enum ha_arena_counter {
 	HA_A_COUNTERS
 };
 
-/* So many that 16 threads rarely share a lock for different blocks. */
+/* Enough that 16 threads rarely share a lock for different blocks. */
 #define HA_LOCKS	64
 
 /**
@@ -114,8 +114,8 @@ struct ha_family {
 };
 
 /*
- * Is it a shared arena?  Then @first is everybody's, at any address, and there
- * is no other: no fork copies it, and it has neither upkeep nor a reserve.
+ * Is it a shared arena?  Then @first is the only arena, and every process's, at
+ * any address: no fork copies it, and it has neither upkeep nor a reserve.
  */
 static inline bool ha_family_is_common(const struct ha_family *f)
 {
@@ -354,8 +354,9 @@ void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
 		      struct ha_block *new);
 
 /*
- * Have upkeep run in about a second; cheap if that is planned already.  Never for a
- * shared arena: whose mmap_lock, and whose memory cgroup, would that be?
+ * Have upkeep run in about a second; cheap if that is planned already.  Never
+ * for a shared arena: it is unclear whose mmap_lock and whose memory cgroup
+ * upkeep would use.
  */
 void ha_arena_upkeep_soon(struct ha_arena *a);
 

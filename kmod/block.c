@@ -28,14 +28,16 @@ static void folio_attach(struct folio *folio, struct inode *home, pgoff_t index)
 	folio->mapping = home->i_mapping;
 	folio->index = index;
 	__folio_mark_uptodate(folio);
-	/* the page is dirty in any case, so that the fault has less to do */
+	/*
+	 * the page will be dirty in any case; set here, it saves the fault work
+	 */
 	folio_set_dirty(folio);
 }
 
-/* The folio is not mapped; a pin may be all that is left besides us. */
+/* The folio is not mapped; at most a pin holds it besides us. */
 static void folio_detach(struct folio *folio)
 {
-	/* 6.1 walks all 512 pages of a block for this */
+	/* on 6.1 this walks all 512 pages of a block */
 	VM_WARN_ON_ONCE_FOLIO(folio_mapped(folio), folio);
 	folio_lock(folio);
 	folio->mapping = NULL;
@@ -72,7 +74,7 @@ struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
 	return b;
 }
 
-/* Where slot @i is kept, or NULL without memory for its leaf. */
+/* The place of slot @i, or NULL without memory for its leaf. */
 static struct folio **slot_get(struct ha_block *b, int i)
 {
 	struct folio ***leaf = &b->leaf[i / HA_LEAF];
@@ -118,7 +120,7 @@ static void mesh_end(struct folio *folio)
 	iput(inode);
 }
 
-/* The folio of a slot goes.  Return: HA_FREED or HA_SHARE. */
+/* A slot gives up its folio.  Return: HA_FREED or HA_SHARE. */
 static int page_free(struct ha_block *b, struct folio *folio)
 {
 	b->nslots--;
@@ -253,7 +255,7 @@ struct folio *ha_block_unshare(struct ha_block *b, int i, struct ha_source *src)
 {
 	struct folio *old = ha_block_slot(b, i), *folio;
 
-	/* fill replaces what is in the slot: the old one is dropped by hand */
+	/* ha_block_fill() overwrites the slot, so drop the old page here */
 	folio = ha_block_fill(b, i, src, folio_page(old, 0), true);
 	if (!IS_ERR(folio))
 		page_free(b, old);
@@ -340,9 +342,10 @@ static bool folio_pinned(struct folio *folio, const struct folio *held)
 }
 
 /*
- * A folio with aliases has a reference a slot, and one a mapping.  The lock
- * keeps faults out between their reference and their mapping; an unmap drops
- * the mapping before the reference, which is why references are read first.
+ * A folio with aliases has one reference for each slot and one for each
+ * mapping.  The lock keeps out faults that have a reference and no mapping yet;
+ * an unmap drops the mapping before the reference, which is why references are
+ * read first.
  */
 static bool page_pinned(struct folio *folio, const struct folio *held)
 {
@@ -461,10 +464,10 @@ static unsigned int fold_leaf(struct ha_block *base, struct ha_block *b, int n)
 			base->nslots++;
 			b->nslots--;
 		}
-		/* with nothing below, a hole is as good as no page */
+		/* with nothing below it, a hole is the same as no page */
 		from[i] = new == HA_HOLE && !base->base ? NULL : new;
 	}
-	/* the overlay's leaf has it all now: no memory is needed for this */
+	/* the overlay's leaf has everything now, so that no memory is needed */
 	base->leaf[n] = from;
 	b->leaf[n] = NULL;
 	kfree(to);
@@ -524,7 +527,9 @@ bool ha_block_flatten(struct ha_block *b, struct ha_source *src)
 
 int ha_block_init(void)
 {
-	/* reading a block without its lock is safe, but may be out of date */
+	/*
+	 * a block read without its lock is valid memory, but may be out of date
+	 */
 	cache = kmem_cache_create("hugearena_block", sizeof(struct ha_block), 0,
 				  SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU, NULL);
 	return cache ? 0 : -ENOMEM;

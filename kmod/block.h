@@ -61,9 +61,9 @@ struct ha_block {
 };
 
 /*
- * Has it more than one user?  Who hears that it has not may read what the others
- * left: acquire order, pairs with the release in ha_block_put_gone()'s
- * refcount_dec_and_test().
+ * Has it more than one user?  A caller for whom the answer is no may read what
+ * the other users left: acquire order, pairs with the release in
+ * ha_block_put_gone()'s refcount_dec_and_test().
  */
 static inline bool ha_block_shared(const struct ha_block *b)
 {
@@ -149,7 +149,7 @@ struct ha_block *ha_block_new_split(struct ha_source *src, struct inode *home,
  * @gone: gather here what is to be freed, or NULL
  *
  * The last user's put frees the memory, and drops the base.  Return: how many
- * slots went without their page, which other slots have.
+ * slots ended without freeing their page, because other slots have it.
  */
 unsigned int ha_block_put_gone(struct ha_block *b, struct ha_source *src,
 			       struct ha_gone *gone);
@@ -168,8 +168,8 @@ static inline unsigned int ha_block_put(struct ha_block *b,
  * @from: page to copy, or NULL for zero
  * @spare: a page of the stock will do for a copy: one at a time, in a fault
  *
- * A copy outside a fault is upkeep, which rather fails than has a process killed
- * at the limit of its memory cgroup.
+ * A copy outside a fault is upkeep, which fails rather than have a process
+ * killed at the limit of its memory cgroup.
  *
  * Return: the folio, -EDQUOT, -ENOMEM, or -EHWPOISON where memory failed in
  * @from.
@@ -224,9 +224,9 @@ int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j);
 struct page *ha_block_page(struct ha_block *b, int i);
 
 /*
- * Copy the whole content of @from into the folio of @to, a whole block.  Return:
- * 0, or -EHWPOISON where memory failed in what was to be read; that takes down
- * neither the copier nor the machine where the kernel has copy_mc_to_kernel().
+ * Copy the whole content of @from into the folio of @to, a whole block.
+ * Return: 0, or -EHWPOISON where memory failed in the source; where the kernel
+ * has copy_mc_to_kernel(), that takes down neither the copier nor the machine.
  */
 int ha_block_copy(struct ha_block *to, struct ha_block *from);
 
@@ -278,7 +278,7 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
  * ha_block_fold() - merge an overlay into its base
  * @b: overlay with one user, settled, zapped, not pinned, whose base has one
  *	user and no pins
- * @shares: slots that went without their page are added here
+ * @shares: slots that ended without freeing their page are added here
  *
  * Return: the base, which takes the place of @b; @b is gone.  NULL when memory
  * failed in either; then @b is what it was.

@@ -56,13 +56,13 @@ struct ha_mesh_count {
 
 /*
  * Do all slots of a page belong to one arena?  Three walks over the blocks of
- * an arena that shares none of them; one arena at a time (see
+ * an arena that shares none of them find out, for one arena at a time (see
  * ha_mesh_claim()).
  */
 void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n);
 void ha_block_mesh_check(const struct ha_block *b);
 
-/* The last one.  @fn is called for slots whose page others have, too. */
+/* The last walk.  @fn is called for slots whose page other arenas have, too. */
 void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
 			  void (*fn)(struct ha_block *b, int i, void *arg),
 			  void *arg);

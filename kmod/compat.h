@@ -23,9 +23,9 @@
 #endif
 
 /*
- * Series that the selftests passed on, and the only ones the module loads on
- * unasked: the module relies on how core mm behaves, which a series may change
- * without a compiler error.  dkms.conf is made from this too.
+ * The series on which the selftests passed, and the only ones on which the
+ * module loads unasked: it relies on the behaviour of core mm, which a series
+ * may change without a compiler error. dkms.conf is made from this list, too.
  */
 #define HA_TESTED	"6.1 6.12 7.2"
 
@@ -48,7 +48,10 @@ static inline int ha_folio_mapcount(struct folio *folio)
 	if (!folio_test_large(folio))
 		return atomic_read(&folio->_mapcount) + 1;
 	whole = folio_entire_mapcount(folio);
-	/* by PMD, once, and by nothing else: the usual case needs no sum */
+	/*
+	 * mapped once, by a PMD, and by nothing else: the usual case needs no
+	 * sum
+	 */
 	if (whole <= 1 && folio_ref_count(folio) == 1 + whole)
 		return whole;
 	sum = whole - whole * folio_nr_pages(folio);
@@ -170,7 +173,7 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 }
 #endif
 
-/* What get_policy() of a VMA is given. */
+/* The arguments of a VMA's get_policy(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define HA_POLICY_ARGS	struct vm_area_struct *vma, unsigned long addr
 #else
@@ -185,9 +188,8 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 #endif
 
 /*
- * May a task be traced by another one with the same ids?  Until 7.2 its mm
- * says so, and since then what is kept of its last exec.  rcu_read_lock()
- * held.
+ * May a task be traced by another one with the same ids?  Until 7.2 the task's
+ * mm tells; since then, a copy that the last exec made. rcu_read_lock() held.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
 static inline bool ha_task_dumpable(struct task_struct *task,
@@ -224,7 +226,9 @@ static inline void put_pages_list(struct list_head *folios)
 }
 #endif
 
-/* Since 6.17 no entry of a page table says that what it maps is a device's. */
+/*
+ * Until 6.17 an entry of a page table says whether it maps a device's memory.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 static inline int pmd_devmap(pmd_t pmd)
 {

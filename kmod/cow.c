@@ -70,7 +70,7 @@ static struct ha_block *block_populate(struct ha_arena *a, pgoff_t index,
 	b = block_new(a, index, HA_ZERO, source);
 	if (!b)
 		return NULL;
-	/* xa_store(), less what it does for other users of it */
+	/* what xa_store() does, without the part for its other users */
 	do {
 		xas_lock(&xas);
 		xas_store(&xas, b);
@@ -96,8 +96,9 @@ bool ha_cow_clean(struct ha_arena *a, pgoff_t index, struct ha_block *b,
 }
 
 /*
- * Layers of overlays, the base included.  A service that always has a child
- * would add one with every fork, and what is hidden below them is not freed.
+ * Layers of overlays, the base included.  Without a bound, a service that
+ * always has a child would add one with every fork, and what is hidden in them
+ * is not freed.
  */
 #define DEPTH_MAX	4
 
@@ -201,7 +202,7 @@ static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
-	/* for the stock's decay; a full block can be joined */
+	/* the stock has to decay, and a block that is full can be joined */
 	if (from || b->nslots == HA_BLOCK_PAGES)
 		ha_arena_upkeep_soon(a);
 	ha_arena_count(a, HA_A_RESIDENT, 1);
@@ -210,7 +211,7 @@ static int slot_fill(struct ha_arena *a, struct ha_block *b, int i,
 	return 0;
 }
 
-/* May a page of an overlay's base be mapped, and not the rest of the base? */
+/* Can a page of an overlay's base be mapped without the rest of the base? */
 static bool base_can_show(unsigned int how)
 {
 	return HA_MAPS_ALONE || (HA_TABLES_STAY && (how & HA_COW_TABLE));
@@ -246,7 +247,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	if (entry && !b)
 		return -EFAULT;
 	if (!b) {
-		/* a core dump leaves holes where there are holes */
+		/* a core dump must leave holes where there are holes */
 		if (current->flags & PF_DUMPCORE)
 			return -EFAULT;
 		b = block_populate(a, index, &out->source);
@@ -279,7 +280,7 @@ int ha_cow_page(struct ha_arena *a, pgoff_t index, int i, unsigned int how,
 	if (!from && (current->flags & PF_DUMPCORE))
 		return -EFAULT;
 	err = slot_fill(a, b, i, from, out);
-	/* refused: leave no empty block, the next fault may get 2 MiB */
+	/* refused: leave no empty block, since the next fault may get 2 MiB */
 	if (err && !b->nslots && !b->base)
 		ha_arena_replace(a, index, b, NULL);
 	return err;
@@ -345,7 +346,7 @@ int ha_cow_fold(struct ha_arena *a, pgoff_t index, bool whole)
 	return cow_fold(a, index, whole, NULL);
 }
 
-/* Does a table entry lead to @b, by way of overlays perhaps? */
+/* Does a table entry lead to @b, perhaps by way of overlays? */
 static bool block_leads_to(const struct ha_block *from,
 			   const struct ha_block *b)
 {
@@ -364,7 +365,7 @@ static bool blocks_meet(const struct ha_block *b, const struct ha_block *with)
 	return false;
 }
 
-/* Take a block away from @c if it keeps us from writing to @b. */
+/* Take a block away from @c if sharing it keeps us from writing to @b. */
 static bool block_take(struct ha_arena *c, pgoff_t index,
 		       const struct ha_block *b)
 {
@@ -391,7 +392,7 @@ static bool block_take(struct ha_arena *c, pgoff_t index,
 }
 
 /*
- * What relatives may have of our block, with a reference so that it stays what
+ * What relatives may share of our block, with a reference so that it stays as
  * it is, or NULL.  A block that only we use gets no reference: a fork at this
  * moment would take it for shared, and leave it writable.
  */
@@ -435,7 +436,7 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 	bool gained = false, leaving;
 	unsigned long left;
 
-	/* one at a time, or each takes the references of the others for pins */
+	/* one at a time, or each takes the others' references for pins */
 	mutex_lock(&f->lock);
 	b = shared_get(a, index);
 	if (b) {
@@ -458,6 +459,6 @@ bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 	mutex_unlock(&f->lock);
 	if (gained || !leaving)
 		return gained;
-	/* who is on his way out takes his share off the block in a moment */
+	/* a relative that is ending drops its share of the block in a moment */
 	return !wait_event_killable(f->gone, READ_ONCE(f->left) != left);
 }

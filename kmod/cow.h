@@ -17,8 +17,8 @@
 
 #include "arena.h"
 
-/* How ha_cow_page() is asked. */
-#define HA_COW_WRITE	1	/* it will be written */
+/* Flags for ha_cow_page(). */
+#define HA_COW_WRITE	1	/* the page will be written */
 #define HA_COW_SHOW	2	/* reads are mapped read-only: show shared pages */
 #define HA_COW_TABLE	4	/* a table of PTEs is in place: no PMD will be */
 
@@ -91,7 +91,7 @@ struct page *ha_cow_peek(struct ha_arena *a, pgoff_t index, int i);
  * from its parent.  Waits for a relative that is about to end, if nothing else
  * helps: it has left the family's list and still has its share of the blocks.
  *
- * Return: whether anything was gained, and the fault is worth another try.
+ * Return: true if anything was gained, so that the fault is worth another try.
  */
 bool ha_cow_claim(struct ha_arena *a, pgoff_t index, int i,
 		  const struct folio *held);
@@ -126,8 +126,8 @@ bool ha_cow_writable(struct ha_arena *a, pgoff_t index, int i,
  * @index: block
  * @b: the table's block, which relatives use
  *
- * Return: the overlay, which the table has now, without a page; or NULL
- * without memory or where there are as many layers as there may be.
+ * Return: the overlay, which is in the table now and has no page yet; or NULL
+ * without memory, or when the block has as many layers as are allowed.
  */
 struct ha_block *ha_cow_overlay(struct ha_arena *a, pgoff_t index,
 				struct ha_block *b);

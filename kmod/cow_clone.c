@@ -115,9 +115,9 @@ struct ha_arena *ha_cow_clone(struct ha_arena *p, struct mm_struct *mm)
 	c->cow = true;
 
 	/*
-	 * Who is kept from writing looks for the child (ha_cow_claim()).  It is to
-	 * be found before it has a share of anything; he waits for its rw, and with
-	 * it until the table is complete.
+	 * A writer without quota looks for the child (ha_cow_claim()), and must
+	 * find it before it shares anything.  The writer then waits for the
+	 * child's rw, and so until the child's table is complete.
 	 */
 	mutex_lock(&p->family->lock);
 	down_write(&c->rw);

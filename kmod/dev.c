@@ -32,7 +32,7 @@
 #include "remap.h"
 #include "upkeep.h"
 
-/* Half of what a process can address; far more than there is memory. */
+/* Half of the address space of a process; far more than there is memory. */
 #define MAX_SIZE	BIT_ULL(46)
 
 static long device_info(void __user *arg)
@@ -196,8 +196,8 @@ static int ranges_are_valid(const struct ha_family *f,
 }
 
 /*
- * May the caller take content away?  It reads as zero then, which is a write.
- * A seal that comes while a release runs comes after it.
+ * May the caller remove content?  It reads as zero then, so that this is a
+ * write.  A seal added while a release runs takes effect after it.
  */
 static bool release_is_allowed(const struct ha_family *f)
 {
@@ -227,7 +227,7 @@ static long arena_release_ranges(struct ha_family *f, struct ha_arena *a,
 	for (i = 0; !err && i < r.nr; i++) {
 		u64 offset = ranges[i].offset, len = ranges[i].len;
 
-		/* adjacent ranges are joined, and cost one flush */
+		/* adjacent ranges are joined, so that they cost one flush */
 		while (i + 1 < r.nr && ranges[i + 1].offset == offset + len)
 			len += ranges[++i].len;
 		ret = ha_release(a, offset, len, &r.released);
@@ -292,7 +292,7 @@ static long arena_split(struct ha_family *f, struct ha_arena *a,
 	return arena_remake(f, a, user, false);
 }
 
-/* Pages @pgoff to @pgoff + @n - 1, piece by piece, to words at @user. */
+/* Report pages @pgoff to @pgoff + @n - 1, piece by piece, in words at @user. */
 static long dirty_pieces(struct ha_arena *a, pgoff_t pgoff, u64 n,
 			 u64 __user *user, u64 *dirty)
 {

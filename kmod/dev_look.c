@@ -18,7 +18,7 @@
 /* BLOCKS fills a kernel buffer of this many entries at a time. */
 #define LOOK_PIECE	256
 
-/* One block as the table has it; @admin may know where in memory it is. */
+/* One block as the table has it; @admin may see its physical address. */
 static void block_describe(struct ha_arena *a, pgoff_t index, bool admin,
 			   struct hugearena_block *out)
 {
@@ -97,8 +97,8 @@ long ha_dev_blocks(struct ha_family *f, struct ha_arena *a, void __user *user)
 }
 
 /*
- * Block by block: held over all of a large table, rw would keep out a fork, and
- * with it the faults that come after that.
+ * Block by block: if rw were held over all of a large table, a fork would wait
+ * for it, and the faults after that for the fork.
  */
 static u64 count_shared(struct ha_arena *a)
 {

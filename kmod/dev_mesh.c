@@ -68,7 +68,7 @@ long ha_dev_mesh(struct ha_family *f, struct ha_arena *a, void __user *user)
 	long err = -EINVAL;
 	u32 i;
 
-	/* futexes that processes share are known by their pages */
+	/* futexes that processes share are identified by their pages */
 	if (a->common)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&m, user, sizeof(m)))

@@ -49,8 +49,8 @@ static void marks_take(struct ha_arena *a, pgoff_t pgoff, unsigned long n,
 /*
  * Does anybody but @a map the family, or did so before the last upkeep?  The
  * family's lock is held, so that the answer stays true.  A file that a child
- * inherited keeps its maker's arena, which does not count while it maps
- * nothing.
+ * inherited keeps its maker's arena, which does not count while nothing maps
+ * it.
  */
 static bool arena_is_alone(struct ha_arena *a)
 {

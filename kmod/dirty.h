@@ -10,9 +10,9 @@
 #define HA_DIRTY_PIECE	4096
 
 /*
- * Does this kernel have what is needed?  The kernel's helper is built only if
- * some drivers are, and what a zap of a relative takes from our page tables
- * leaves no mark.
+ * Does this kernel have what is needed?  The kernel's helper is built only
+ * together with certain drivers, and a zap by a relative must leave a mark in
+ * place of the dirty bits that it takes from our page tables.
  */
 static inline bool ha_dirty_is_offered(void)
 {
@@ -26,7 +26,7 @@ static inline bool ha_dirty_is_offered(void)
  * @n: pages, up to HA_DIRTY_PIECE
  * @bits: @n bits, zeroed and filled in
  *
- * The TLB is flushed on return: who writes after that sets the bit again.
+ * The TLB is flushed on return: a write after that sets the bit again.
  *
  * Return: how many bits are set; -EOPNOTSUPP where blocks may be mapped by
  * PMDs; -EBUSY while the arena has relatives, or shares with one that is gone.

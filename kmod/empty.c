@@ -31,7 +31,7 @@ static struct ha_arena *arena_after_get_maybe_null(u64 id)
 	list_for_each_entry_rcu(a, &ha_arenas, all)
 		if (a->id > id && (!next || a->id < next->id))
 			next = a;
-	/* one that goes just now empties itself */
+	/* one that is being freed empties itself */
 	if (next && !kref_get_unless_zero(&next->ref))
 		next = NULL;
 	rcu_read_unlock();
@@ -91,7 +91,7 @@ static int empty_node_set(const char *val, const struct kernel_param *kp)
 	if (nid != NUMA_NO_NODE && (nid < 0 || nid >= nr_node_ids ||
 				    !node_state(nid, N_MEMORY)))
 		return -ENODEV;
-	/* where would it all go? */
+	/* there is no other node for its memory */
 	if (nid != NUMA_NO_NODE && num_node_state(N_MEMORY) < 2)
 		return -EBUSY;
 	ha_node_empty(nid);

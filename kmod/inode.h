@@ -23,7 +23,7 @@ struct inode *ha_inode_new(loff_t size);
 void ha_inode_put(struct inode *inode);
 
 /*
- * Drop only the hold on the mount: the reference to the inode went with its
+ * Drop only the hold on the mount: the reference to the inode went with the
  * file.
  */
 void ha_inode_unpin(void);

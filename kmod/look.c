@@ -51,7 +51,7 @@ pgoff_t ha_look_find_table(struct ha_arena *a, struct vm_area_struct *vma,
 	return found ? index : end;
 }
 
-/* Entries of Arm's that share a translation share the bits, too: see ptep_get(). */
+/* PTEs of Arm that share a translation share the bits, too: see ptep_get(). */
 #ifdef CONFIG_X86_64
 /* what the kernel's function does, which is not exported */
 static bool pte_take_young(struct vm_area_struct *vma, unsigned long addr,

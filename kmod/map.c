@@ -118,14 +118,14 @@ static void ha_vm_close(struct vm_area_struct *vma)
 	if (!a)
 		return;
 	if (READ_ONCE(a->remapper) == current) {
-		a->remap_hole = true;	/* its equal comes at once */
+		a->remap_hole = true;	/* its replacement comes at once */
 		return;
 	}
 	if (ha_arena_unmap(a))
 		return;
 	/*
-	 * A part was unmapped: release it.  Not when the process exits, where
-	 * everything goes at once, and not for a VMA that a failed mremap or
+	 * A part was unmapped: release it.  Not when the process exits, which
+	 * drops everything at once, and not for a VMA that a failed mremap or
 	 * split has made.
 	 */
 	if (size && atomic_read(&vma->vm_mm->mm_users) &&
@@ -133,7 +133,7 @@ static void ha_vm_close(struct vm_area_struct *vma)
 		ha_release(a, offset, size, &released);
 }
 
-/* fork() and a split: one memory for all of them. */
+/* A fork or a split: all VMAs map the same memory. */
 static void common_open(struct vm_area_struct *vma)
 {
 	struct ha_arena *a = vma->vm_private_data;
@@ -141,7 +141,7 @@ static void common_open(struct vm_area_struct *vma)
 	atomic_inc(&a->nvma);
 }
 
-/* What is in it stays: others have it, and the file keeps it. */
+/* The content stays: others map it, and the file keeps it. */
 static void common_close(struct vm_area_struct *vma)
 {
 	struct ha_arena *a = vma->vm_private_data;
@@ -309,8 +309,8 @@ static bool arena_shares(struct ha_arena *a)
 
 /*
  * A plain VMA makes pages writable without asking us.  So what was shared must
- * first be clean, and carry the arena's own inode, as nobody will rehome it
- * later.
+ * be clean first, and must carry the arena's own inode, since no fault will
+ * rehome it later.
  */
 static bool arena_clean(struct ha_arena *a)
 {
@@ -328,7 +328,7 @@ static bool arena_clean(struct ha_arena *a)
 		else if (b->home != a->inode)
 			ha_block_rehome(b, a->inode, NULL);
 	}
-	/* nor may pages be written of which a relative has an alias */
+	/* nor may a page be written of which a relative has an alias */
 	return clean && ha_mesh_claim(a);
 }
 

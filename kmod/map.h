@@ -19,7 +19,7 @@
  * @f: the family
  * @vma: as the kernel prepared it
  *
- * An executable one is the file system's to refuse (inode.c).
+ * Executable mappings are refused by the file system (inode.c).
  *
  * Return: 0; -EINVAL for a private mapping, one past the end, or one at an address
  * below its offset (unless the arena is shared); -EPERM for a

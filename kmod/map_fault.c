@@ -34,8 +34,8 @@ static bool pmd_is_table(pmd_t pmd)
 }
 
 /*
- * A debugger, or process_vm_writev(), faults in another process: whose memory it
- * is pays for it, not who looks.
+ * A debugger, or process_vm_writev(), faults in another process.  The process
+ * whose memory it is pays for it, not the one that looks.
  */
 struct payer {
 	struct mem_cgroup *memcg;	/* NULL for a task's own fault */
@@ -63,7 +63,8 @@ static void payer_end(const struct payer *p)
 
 /*
  * Hand a page to the kernel, locked until it is mapped: see ha_block_settle().
- * Where a page of its folio failed, the kernel may map all of it but by a PMD.
+ * If another page of its folio failed, the kernel may map all of the folio's
+ * good pages, but not by a PMD.
  */
 static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 			     pgoff_t index, bool write, struct page *page)
@@ -71,7 +72,10 @@ static vm_fault_t fault_page(struct vm_fault *vmf, struct ha_arena *a,
 	struct folio *folio = page_folio(page);
 
 	if (unlikely(PageHWPoison(page))) {
-		/* so that the kernel maps no PMD over it for a neighbour */
+		/*
+		 * so that a neighbour's fault does not have the kernel map a
+		 * PMD over it
+		 */
 		if (folio_test_large(folio))
 			folio_set_has_hwpoisoned(folio);
 		return VM_FAULT_HWPOISON;
@@ -99,7 +103,7 @@ static vm_fault_t fault_alone(struct vm_fault *vmf, struct ha_arena *a,
 	return fault_page(vmf, a, index, false, page);
 }
 
-/* Whose memory a fault got, where that counts. */
+/* Count a fault, and the source that served it. */
 static void fault_count(struct vm_fault *vmf, struct ha_arena *a, int err,
 			enum ha_counter source, u64 start)
 {
@@ -116,8 +120,8 @@ static void fault_count(struct vm_fault *vmf, struct ha_arena *a, int err,
 
 /*
  * Pages mapped at once where a block is mapped by PTEs and read: as many as the
- * kernel maps of a file around a fault (64 KiB), and eight times that for who goes
- * on where the last one ended.
+ * kernel maps of a file around a fault (64 KiB), and eight times that for a
+ * reader that continues where the last range ended.
  */
 #define AROUND		16
 #define AROUND_MORE	128
@@ -178,7 +182,7 @@ again:
 	payer = payer_begin(vmf->vma);
 	err = ha_cow_page(a, index, vmf->pgoff % HA_BLOCK_PAGES, how, &p);
 	payer_end(&payer);
-	/* for reading, what was there, and by PTEs */
+	/* a read fault found memory that exists, and PTEs map it */
 	if (!err && p.source == HA_FAULT_MAP &&
 	    (how & (HA_COW_WRITE | HA_COW_SHOW)) == HA_COW_SHOW &&
 	    (p.alone || (how & HA_COW_TABLE) || !PageCompound(p.page)))
@@ -213,10 +217,10 @@ static bool block_fits(const struct vm_fault *vmf)
 
 /*
  * The kernel asks here before it makes a table of PTEs, which costs more than
- * all the rest and which a PMD leaves unused; .fault gets all that is not the
- * common case.  The block is mapped under its lock, so that nobody has to wait for
- * a locked folio; and as if for reading, which in a plain VMA is writable: the
- * CPU sets the bits.
+ * all the rest and which a PMD does not use; .fault handles all that is not the
+ * common case.  The block is mapped under its lock, so that nobody has to wait
+ * for a locked folio, and as if for reading, which is writable in a plain VMA:
+ * the CPU sets the bits.
  */
 vm_fault_t ha_map_fault_huge(struct vm_fault *vmf, unsigned int order)
 {
@@ -251,7 +255,10 @@ vm_fault_t ha_map_fault_huge(struct vm_fault *vmf, unsigned int order)
 	}
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
-	/* a fallback counts what it finds; memory that is new is new here */
+	/*
+	 * .fault counts what it finds after a fallback, but not that memory was
+	 * new
+	 */
 	if (ret != VM_FAULT_FALLBACK || p.source != HA_FAULT_MAP)
 		fault_count(vmf, a, err, p.source, start);
 	return ret;
@@ -259,9 +266,9 @@ vm_fault_t ha_map_fault_huge(struct vm_fault *vmf, unsigned int order)
 #endif /* HA_INSERTS_BLOCKS */
 
 /*
- * Make the copy now and unmap the page it is of.  The copy cannot be left to
- * the next fault: an instruction that reads the page before it writes to it
- * would bring the old one back each time, and never make progress.
+ * Make the copy now and unmap the original.  The copy cannot be left to the
+ * next fault: an instruction that reads the page before it writes to it would
+ * bring the original back each time, and never make progress.
  */
 static int mkwrite_copy(struct vm_fault *vmf, struct ha_arena *a, pgoff_t index)
 {

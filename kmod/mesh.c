@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Meshing; see mesh.h, and block.h for what a meshed folio carries.
+ * Meshing; see mesh.h, and block_mesh.h for what a meshed folio carries.
  *
  * Keeps true: a folio that two slots share is written through them only while
  * all of its slots belong to one arena, which is not copy-on-write.  In the
@@ -30,7 +30,7 @@ static DEFINE_MUTEX(claim_lock);	/* under ha_arena.rw for writing */
  */
 #define ALIASES_MAX	255
 
-/* Where a range is: a block, and slots from @i on. */
+/* The place of a range: a block, and its slots from @i on. */
 struct mesh_range {
 	struct ha_block *b;
 	int i;
@@ -51,8 +51,8 @@ static int range_find(struct ha_arena *a, u64 offset, struct mesh_range *r)
 }
 
 /*
- * Are all pages of both ranges there, none of them in both, bad, or shared by
- * too many slots?
+ * Check that all pages of both ranges exist, and that none is in both ranges,
+ * is bad, or has too many slots.
  */
 static int ranges_check(const struct mesh_range *dst,
 			const struct mesh_range *src, int n)
@@ -67,7 +67,9 @@ static int ranges_check(const struct mesh_range *dst,
 			return -ENOENT;
 		if (to == from)
 			return -EEXIST;
-		/* it is neither read by us, nor given to further slots */
+		/*
+		 * a bad page is neither read by us nor given to further slots
+		 */
 		if (PageHWPoison(folio_page(to, 0)) ||
 		    PageHWPoison(folio_page(from, 0)))
 			return -EHWPOISON;
@@ -87,7 +89,7 @@ static bool range_is_pinned(const struct mesh_range *r, int n)
 	return false;
 }
 
-/* The bytes of one move, page by page. */
+/* Copy the bytes of one move, page by page. */
 static void bytes_move(const struct mesh_range *dst,
 		       const struct mesh_range *src,
 		       const struct hugearena_move *move)
@@ -147,10 +149,7 @@ u64 ha_mesh_pairs(struct ha_arena *a, struct hugearena_pair *pairs,
 
 	down_write(&a->rw);
 	for (i = 0; i < nr; i++) {
-		/*
-		 * while there is a relative, a page may get a slot of the
-		 * relative's
-		 */
+		/* a relative might get a slot of the shared page */
 		int ret = a->cow ? -EBUSY : pair_mesh(a, &pairs[i], moves);
 
 		moves += pairs[i].nr_moves;

@@ -31,7 +31,7 @@ static unsigned long vma_last(struct vm_area_struct *vma)
 }
 
 /*
- * The tree is that of the kernel's mm/interval_tree.c; only its look-ups are
+ * The tree is the one of the kernel's mm/interval_tree.c; only its look-ups are
  * used.
  */
 INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
@@ -48,7 +48,7 @@ void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 		ha_mmu_zap_all(mapping, first, nr);
 		return;
 	}
-	/* as in unmap_mapping_range(): it keeps the VMAs as they are */
+	/* as in unmap_mapping_range(): it keeps the VMAs from changing */
 	i_mmap_lock_read(mapping);
 	for (vma = ha_vma_tree_iter_first(&mapping->i_mmap, first, last); vma;
 	     vma = ha_vma_tree_iter_next(vma, first, last)) {
@@ -82,7 +82,9 @@ pmd_t *ha_mmu_pmd_get_maybe_null(struct mm_struct *mm, unsigned long addr)
 }
 
 #if HA_MMU_BITS
-/* Arm may have one translation for 16 entries, which are only changed at once. */
+/*
+ * Arm may have one translation for 16 entries, which must be changed together.
+ */
 static bool pte_is_grouped(pte_t pte)
 {
 #ifdef CONFIG_ARM64
@@ -141,8 +143,8 @@ bool ha_mmu_protect(struct vm_area_struct *vma, unsigned long start,
 	unsigned long addr, next;
 
 	/*
-	 * those with page tables of their own (KVM) hear of a zap, not of the
-	 * flush
+	 * users with page tables of their own (KVM) are told of a zap, not of
+	 * the flush
 	 */
 	if (mm_has_notifiers(mm))
 		return false;

@@ -26,7 +26,7 @@
 void ha_mmu_zap(struct address_space *mapping, struct mm_struct *mm,
 		pgoff_t first, unsigned long nr);
 
-/* The same, of everybody who maps it. */
+/* The same for everybody who maps it. */
 void ha_mmu_zap_all(struct address_space *mapping, pgoff_t first,
 		    unsigned long nr);
 

@@ -33,7 +33,7 @@ static bool block_has_to_go(const struct ha_block *b, int from, int to)
 	return false;
 }
 
-/* Any of its folios: who paid for the first one pays for the copy of all. */
+/* Any of its folios: the group that paid for it pays for the whole copy. */
 static struct folio *block_folio(const struct ha_block *b)
 {
 	int i;
@@ -107,7 +107,9 @@ static struct ha_block *block_copy_at(struct ha_arena *a, struct ha_block *b,
 		ha_block_put(new, NULL);
 	if (err)
 		return ERR_PTR(err);
-	/* it was src, which ends here; the memory cgroup is the old one's */
+	/*
+	 * it was src, whose life ends here; the memory cgroup is the old one's
+	 */
 	new->payer = b->payer;
 	return new;
 }
@@ -119,7 +121,9 @@ static int block_move(struct ha_arena *a, pgoff_t index, int from, int to)
 
 	if (!b)
 		return 0;
-	/* bases may be there, too: who folds will have it in one place */
+	/*
+	 * a base may have memory there, too, which a later fold brings together
+	 */
 	if (b->base)
 		return -EBUSY;
 	if (!block_has_to_go(b, from, to))

@@ -36,7 +36,7 @@ void ha_node_empty(int nid)
 
 int ha_node_emptied(void)
 {
-	return smp_load_acquire(&emptied);	/* others is set before */
+	return smp_load_acquire(&emptied);	/* others is set before it */
 }
 
 nodemask_t *ha_node_mask(void)

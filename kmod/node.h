@@ -13,8 +13,8 @@
 #include <linux/types.h>
 
 /*
- * A node that the administrator empties, or NUMA_NO_NODE.  No task gets memory of
- * it but one whose policy binds it there.
+ * A node that the administrator empties, or NUMA_NO_NODE.  No task gets memory
+ * of it, except one whose policy binds it there.
  */
 void ha_node_empty(int nid);
 int ha_node_emptied(void);
@@ -25,8 +25,8 @@ static inline bool ha_node_is_emptied(int nid)
 }
 
 /*
- * May the current task have memory of @nid?  True for kernel threads, but for a
- * node that is emptied.
+ * May the current task have memory of @nid?  True for kernel threads, except
+ * for a node that is being emptied.
  */
 bool ha_node_is_allowed(int nid);
 

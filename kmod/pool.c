@@ -31,10 +31,10 @@ struct pool_node {
 	unsigned long out;
 	unsigned long failed;
 	unsigned long bad;
-	unsigned long target;	/* the administrator's word */
+	unsigned long target;	/* what the administrator asked for */
 	unsigned long lent;	/* of target: given up until there is memory */
 	unsigned long floor;
-	bool full;	/* the last try to fill found no huge page */
+	bool full;	/* the last attempt to fill it found no huge page */
 } ____cacheline_aligned_in_smp;
 
 static struct pool_node *nodes;		/* nr_node_ids of them */
@@ -56,7 +56,7 @@ static unsigned long node_goal(const struct pool_node *p)
 	return p->target - p->lent;
 }
 
-/* What is set aside of a node, and is not available to others. */
+/* How much of a node is set aside, and not available to others. */
 static unsigned long node_held(const struct pool_node *p)
 {
 	return (READ_ONCE(p->clean) + READ_ONCE(p->dirty) + READ_ONCE(p->out)) *
@@ -254,8 +254,8 @@ static bool node_clean_one(int nid)
 }
 
 /*
- * Memory also fails while it waits in the pool.  A GiB is checked each time:
- * little work for an idle thread, and every block has its turn soon.
+ * Memory also fails while it waits in the pool.  A GiB is checked each time,
+ * which is little work for an idle thread, and reaches every block soon.
  */
 #define CHECK_BLOCKS	512
 
@@ -387,7 +387,7 @@ static int pool_thread(void *unused)
 	return 0;
 }
 
-/* What a node that is short of memory may have of its pool. */
+/* How many blocks a node that is short of memory may take from its pool. */
 static unsigned long node_spendable(int nid)
 {
 	struct pool_node *p = &nodes[nid];
@@ -429,8 +429,8 @@ static unsigned long node_give(int nid, unsigned long nr)
 }
 
 /*
- * The kernel calls this all the time, for page cache as well; scarcity.h says
- * when that is a reason to give anything.
+ * The kernel calls this all the time, also for page cache; scarcity.h says when
+ * that is a reason to give anything.
  */
 static unsigned long pool_count(struct shrinker *s, struct shrink_control *sc)
 {

@@ -54,7 +54,10 @@ struct ha_pool_info {
  */
 struct folio *ha_pool_get(int node);
 
-/* The same of one node, whatever the task may have; no failure is counted. */
+/*
+ * The same on one node only, whatever the task's policy; failures are not
+ * counted.
+ */
 struct folio *ha_pool_get_at(int node);
 
 /**

@@ -106,7 +106,7 @@ static int stat_show(struct seq_file *m, void *v)
 	show_count(m, "Reserve", reserve);
 	for (i = 0; i < HA_COUNTERS; i++) {
 		if (i >= HA_BAD)
-			break;	/* added later than Spare, hence behind it */
+			break;	/* added later than Spare, hence at the end */
 		if (i == HA_RELEASED_PAGES)
 			show_kb(m, counter_names[i],
 				s->counter[i] << PAGE_SHIFT);
@@ -131,7 +131,7 @@ static bool sees_all(struct seq_file *m)
 }
 
 /*
- * The times of faults tell what other processes do, and they are not kept by
+ * The times of faults tell what other processes do, and are not kept for each
  * process.
  */
 static int latency_show(struct seq_file *m, void *v)
@@ -197,8 +197,8 @@ static pid_t arena_pid(const struct ha_arena *a, struct seq_file *m)
 }
 
 /*
- * May the reader see the arena?  The rule is that of ptrace: all ids are the
- * same, or the reader may trace everybody.
+ * May the reader see the arena?  As in ptrace: all ids must be the same, or the
+ * reader may trace everybody.
  */
 static bool arena_visible(const struct ha_arena *a, struct seq_file *m)
 {

@@ -34,9 +34,10 @@ struct ha_quota {
 
 /*
  * Unless the administrator says otherwise, all arenas together may have seven
- * eighths of memory.  It cannot be swapped; the last eighth is left for
- * logging in and putting things right.  Which arenas are too large is for the
- * OOM killer and the memory cgroups to decide, as with any other memory.
+ * eighths of memory.  They cannot be swapped, and the last eighth allows an
+ * administrator to log in and put things right.  Which arenas are too large is
+ * for the OOM killer and the memory cgroups to decide, as with any other
+ * memory.
  */
 #define MAX_MB_UNSET	ULONG_MAX
 static ulong max_mb = MAX_MB_UNSET;
@@ -109,9 +110,9 @@ static void quota_put(struct ha_quota *q)
 
 /*
  * The user who is responsible for the task: the owner of the outermost user
- * namespace that it is in, whatever ids are mapped in there.  Namespaces of
- * the superuser (a container manager's) do not count: it would be limited by
- * what it sets up for others, whose ids differ already.
+ * namespace that it is in, whatever ids are mapped there.  Namespaces that the
+ * superuser made (a container manager's) do not count: their maker would be
+ * limited by what it sets up for others, whose ids differ already.
  */
 static u64 user_id(void)
 {
@@ -124,7 +125,7 @@ static u64 user_id(void)
 	return from_kuid(&init_user_ns, uid);
 }
 
-/* The cgroup that counts: the task's own, or an ancestor of it. */
+/* The cgroup that is charged: the task's own, or an ancestor of it. */
 static u64 cgroup_of_current(void)
 {
 	u64 id = 0;
@@ -173,7 +174,7 @@ void ha_account_put(struct ha_account *acct)
 	kfree(acct);
 }
 
-/* A limit in MiB, in pages; 0 and what would overflow mean no limit. */
+/* A limit in MiB as pages; 0, and what would overflow, mean no limit. */
 static unsigned long limit_pages(ulong mb)
 {
 	if (!mb || mb > (ULONG_MAX >> (20 - PAGE_SHIFT)))
@@ -225,10 +226,7 @@ int ha_account_charge(struct ha_account *acct, unsigned long pages, bool force)
 {
 	if (account_try(acct, pages, true))
 		return 0;
-	/*
-	 * a worker has all capabilities, but the process it works for may have
-	 * none
-	 */
+	/* a worker has all capabilities, but its process may have none */
 	if (force && !(current->flags & PF_KTHREAD) &&
 	    ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE) &&
 	    account_try(acct, pages, false))

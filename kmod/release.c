@@ -14,7 +14,7 @@
 #include "release.h"
 #include "trace.h"
 
-/* Blocks that are released under one write lock, while faults wait. */
+/* Blocks released under one write lock, for which faults wait. */
 #define RUN_MAX		64
 
 /* Whole blocks @first to @first + @n - 1 go at once. */
@@ -78,12 +78,14 @@ static struct ha_block *block_split(struct ha_arena *a, struct ha_block *b,
 	return s;
 }
 
-/* Last resort for a block that only we use: keep its memory, and clear it. */
+/*
+ * The last resort for a block that only we use: keep its memory, and clear it.
+ */
 static void block_clear(struct ha_block *b, int start, int end)
 {
 	int i;
 
-	/* not where memory failed, which nobody reads again */
+	/* except where memory failed, which nobody reads again */
 	for (i = start; i < end; i++)
 		if (!PageHWPoison(folio_page(b->folio, i)))
 			clear_highpage(folio_page(b->folio, i));
@@ -131,7 +133,7 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 		goto out;
 	}
 	/*
-	 * relatives keep all of it: an overlay hides the part, and nothing is
+	 * relatives keep all of it: an overlay hides this part, and nothing is
 	 * copied
 	 */
 	if (ha_block_shared(b)) {
@@ -144,8 +146,8 @@ static int release_part(struct ha_arena *a, pgoff_t index, int start, int end,
 	ha_block_settle(b);
 	ha_arena_zap(a, index, 1);
 	/*
-	 * clear what we pinned; a pin that a relative left must not see it
-	 * cleared
+	 * clear the block that we pinned; a pin that a relative left must not
+	 * see that
 	 */
 	if (b->folio && !ha_block_shared(b) && !b->tainted &&
 	    ha_block_pinned(b, NULL)) {
@@ -216,7 +218,7 @@ int ha_release(struct ha_arena *a, u64 offset, u64 len, u64 *released)
 	return err;
 }
 
-/* The lock is held and @b is split, not an overlay, and ours alone. */
+/* The lock is held; @b is split, not an overlay, and only we use it. */
 static int join_copy(struct ha_arena *a, pgoff_t index, struct ha_block *b)
 {
 	enum ha_counter source;

@@ -18,7 +18,10 @@
 #include "look.h"
 #include "remap.h"
 
-/* What mmap(PROT_READ | PROT_WRITE, MAP_SHARED) and we make of a VMA. */
+/*
+ * The flags of a VMA made by mmap(PROT_READ | PROT_WRITE, MAP_SHARED) and by
+ * us.
+ */
 #define PLAIN_FLAGS	(VM_READ | VM_WRITE | VM_SHARED | VM_MAYREAD | \
 			 VM_MAYWRITE | VM_MAYSHARE | VM_DONTEXPAND)
 
@@ -89,7 +92,7 @@ static void candidate_set(const struct ha_arena *a, struct vm_area_struct *vma,
 	c->offset = c->start - a->base;
 }
 
-/* The first one with blocks from *@index to @end; *@index moves past it. */
+/* The first window with blocks from *@index to @end; *@index moves past it. */
 static bool candidate_find(struct ha_arena *a, pgoff_t *index, pgoff_t end,
 			   struct candidate *c)
 {
@@ -141,13 +144,16 @@ unsigned int ha_remap(struct ha_arena *a, pgoff_t first, unsigned long n)
 		unsigned int personality = current->personality;
 		unsigned long ret;
 
-		/* else what is read is executable, and we map no such thing */
+		/*
+		 * with READ_IMPLIES_EXEC, readable means executable, and we map
+		 * no such thing
+		 */
 		current->personality &= ~READ_IMPLIES_EXEC;
 
 		/*
-		 * Between unmapping and mapping the kernel allocates; failing
-		 * there leaves a hole, so the reserves are open, and a hole is
-		 * filled at once.
+		 * Between unmapping and mapping the kernel allocates, and a
+		 * failure would leave a hole.  So the reserves are opened, and
+		 * a hole is filled at once.
 		 */
 		WRITE_ONCE(a->remapper, current);
 		ret = vm_mmap(c.file, c.start, c.len, PROT_READ | PROT_WRITE,

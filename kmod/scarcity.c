@@ -11,7 +11,7 @@
 
 #include "scarcity.h"
 
-/* The part of a node that is too little to have left: see scarcity.h. */
+/* A node is short when less than this part of it is left: see scarcity.h. */
 #define SHORT_PART	16
 
 struct node_room {

@@ -2,10 +2,10 @@
 /*
  * How much memory a NUMA node has left for those who really need it.
  *
- * A shrinker is called whenever the kernel looks for free pages, and it looks
- * for them all day long when files are read: page cache fills whatever is
- * free.  Memory that was set aside must not be spent on that.  A node is short
- * only when it has little free memory and little page cache: then there is
+ * A shrinker is called whenever the kernel looks for free pages, which it does
+ * all the time while files are read, since page cache fills whatever is free.
+ * Memory that was set aside must not be spent on that.  A node is short only
+ * when it has little free memory and little page cache, because then there is
  * nowhere else to take memory from.  A side file: it only reads the kernel's
  * counters.
  */

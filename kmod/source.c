@@ -25,8 +25,7 @@ MODULE_PARM_DESC(reserve_max,
 		 "blocks an arena may keep zeroed ahead of demand (default 8)");
 
 /*
- * The stock of spare pages grows from the first number to the second, which is
- * as much as a block.
+ * The bounds of the stock of spare pages; the upper one is as much as a block.
  */
 #define SPARE_MIN	16
 #define SPARE_MAX	512
@@ -36,21 +35,21 @@ static int source_node(const struct ha_source *src)
 	return src->here ? src->node : ha_node_prefer(src->node);
 }
 
-/* For the page allocator: where else it may look. */
+/* Flags for the page allocator: may it look on other nodes? */
 static gfp_t source_gfp(const struct ha_source *src)
 {
 	return src->here ? __GFP_THISNODE : 0;
 }
 
 /*
- * Charged to the memory cgroup of the caller, or to the active one if there is
- * one.
+ * Charged to the memory cgroup of the caller, or to the active one if one is
+ * set.
  */
 static struct folio *block_alloc(int node, unsigned int how, gfp_t where)
 {
 	gfp_t gfp = how & HA_WAIT ? HA_GFP_WAIT : HA_GFP_FAULT;
 
-	/* with init_on_alloc, clearing it ourselves would clear it twice */
+	/* with init_on_alloc, a loop of ours would clear the memory twice */
 	if (how & HA_ZERO)
 		gfp |= __GFP_ZERO;
 	return __folio_alloc(gfp | where | __GFP_ACCOUNT, HA_BLOCK_ORDER, node,
@@ -63,8 +62,8 @@ static struct folio *block_alloc(int node, unsigned int how, gfp_t where)
 /*
  * A block ahead of demand, if the memory cgroup has some room left after it.  A
  * cgroup at its limit kills for its next page, which may be a page table's, and
- * nothing tells us that it wants the reserve back; so a reserve may not be what
- * fills it.
+ * nothing tells us that it wants the reserve back.  So the reserve must not be
+ * what fills the cgroup.
  */
 static struct folio *block_ahead(int node)
 {
@@ -152,7 +151,7 @@ static bool wants_spare(struct ha_source *src)
 	return more;
 }
 
-/* Without memory or quota there is no stock, until faults ask again. */
+/* Without memory or quota there is no stock until faults ask again. */
 static void spare_fail(struct ha_source *src)
 {
 	spin_lock(&src->lock);
@@ -161,7 +160,7 @@ static void spare_fail(struct ha_source *src)
 }
 
 /*
- * Nobody waits for these pages, so they are no reason to reclaim much, or to
+ * Nobody waits for these pages, so that they justify neither much reclaim nor a
  * kill.
  */
 #define SPARE_GFP	(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_NOWARN | \
@@ -316,7 +315,7 @@ void ha_source_exit(struct ha_source *src)
 	spare_trim(src, 0);
 }
 
-/* A block went to a fault: more may be wanted soon. */
+/* A block goes to a fault: more may be wanted soon. */
 static struct folio *reserve_take(struct ha_source *src)
 {
 	unsigned int max = READ_ONCE(reserve_max);
@@ -343,8 +342,8 @@ static struct folio *reserve_take(struct ha_source *src)
 }
 
 /*
- * There is no memory, or the memory cgroup has no room: a released block that
- * waits to be cleared is paid for already.  The alternative is small pages, for
+ * There is no memory, or the memory cgroup has no room.  A released block that
+ * waits to be cleared is paid for already; the alternative is small pages, for
  * which a cgroup at its limit kills.
  */
 static struct folio *dirty_use(struct ha_source *src, unsigned int how)
@@ -439,8 +438,8 @@ static bool reserve_keep(struct ha_source *src, struct folio *folio)
 }
 
 /*
- * Free before uncharging, so that the quota holds at every moment, and not too
- * much at a time.
+ * Free before uncharging, so that the quota holds at every moment, and only so
+ * many at a time.
  */
 #define GONE_MAX	64
 
@@ -459,9 +458,9 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 	bool clean = !bad && folio_reclaim_flags(folio);
 
 	/*
-	 * A block with a bad page in it that was freed would be handed out
-	 * again, since the page allocator looks for bad pages among single
-	 * ones only.  So the last reference is kept.
+	 * If a block with a bad page in it was freed, it would be handed out
+	 * again, since the page allocator looks for bad pages only among single
+	 * ones.  So the last reference is kept.
 	 */
 	if (bad) {
 		folio_get(folio);
@@ -577,7 +576,7 @@ unsigned int ha_source_reserve(struct ha_source *src, int nid)
 {
 	unsigned int n;
 
-	/* mostly there is none */
+	/* usually there is none */
 	if (!READ_ONCE(src->nr_clean) && !READ_ONCE(src->nr_dirty))
 		return 0;
 	spin_lock(&src->lock);

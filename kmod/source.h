@@ -84,7 +84,7 @@ void ha_source_init_at(struct ha_source *src, const struct ha_source *like,
 /* Stop the worker and free the reserve.  May sleep. */
 void ha_source_exit(struct ha_source *src);
 
-/* How a block is asked for. */
+/* Flags that say how a block is asked for. */
 #define HA_ZERO		1	/* cleared; otherwise it may hold anything */
 #define HA_WAIT		2	/* may compact memory first: not in a fault */
 #define HA_TRY		4	/* fails before anybody is killed for it */
@@ -191,9 +191,10 @@ int ha_source_setup(void);
 void ha_source_teardown(void);
 
 /*
- * The module's workqueues, unbound, for work that takes its time.  What may wait
- * for a lock that a user holds (mmap_lock, for as long as he makes a page fault
- * last) has one of its own, so that nobody else's reserve waits for him.
+ * The module's workqueues, unbound, for work that takes its time.  Work that
+ * may wait for a lock under a user's control (mmap_lock, held while a user
+ * makes a page fault last) has a queue of its own, so that nobody else's
+ * reserve waits for that user.
  */
 extern struct workqueue_struct *ha_wq;
 extern struct workqueue_struct *ha_wq_mm;

@@ -12,7 +12,7 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
-/* The order is that of /proc/hugearena/stat; FAULT_* come first, as sources. */
+/* In the order of /proc/hugearena/stat; the FAULT_* come first, as sources. */
 enum ha_counter {
 	HA_FAULT_RESERVE,	/* block from the arena's reserve */
 	HA_FAULT_POOL,		/* block from the pool */

@@ -25,7 +25,9 @@ static void tally_add(int nid, struct ha_tally *t)
 	}
 }
 
-/* A read in the midst of a move from CPU to CPU is not shown as less than none. */
+/*
+ * Read while memory moves between CPUs, the sum may be below zero: show none.
+ */
 static void tally_bound(struct ha_tally *t)
 {
 	t->whole = max(0L, t->whole);

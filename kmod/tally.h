@@ -2,8 +2,8 @@
 /*
  * How much memory arenas hold, node by node.
  *
- * Counted per CPU, so that faults on different CPUs write to no line of memory in
- * common; summed up by who reads.  A side file.
+ * Counted per CPU, so that faults on different CPUs share no cache line; the
+ * reader sums up.  A side file.
  */
 #ifndef _HUGEARENA_TALLY_H
 #define _HUGEARENA_TALLY_H
@@ -39,12 +39,10 @@ static inline void ha_tally_split(int n)
 	this_cpu_add(ha_tally[0].split, n);
 }
 
-/*
- * The numbers of a node; one that changes while it is read may be slightly off.
- */
+/* A node's numbers; one that changes while it is read may be slightly off. */
 void ha_tally_node(int nid, struct ha_tally *t);
 
-/* What all have. */
+/* The sum over all nodes. */
 void ha_tally_all(struct ha_tally *t);
 
 int ha_tally_init(void);

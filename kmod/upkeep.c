@@ -92,7 +92,7 @@ static void join_round(struct ha_arena *a, struct round *r)
 	}
 }
 
-/* As the service itself would: the worker borrows its address space. */
+/* Join as the service itself would: the worker borrows its address space. */
 static void remap_all(struct ha_arena *a)
 {
 	WRITE_ONCE(a->tables, false);

@@ -187,7 +187,7 @@ TEST_F(pin_uring, released_while_registered_and_forked)
 static const char *why_not(void)
 {
 	return uring_takes_arenas() ? NULL :
-	       "this kernel registers no memory of files";
+	       "this kernel cannot register memory of files";
 }
 
 TEST_HARNESS_MAIN_UNLESS(why_not)

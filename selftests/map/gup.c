@@ -85,7 +85,7 @@ TEST_F(gup, io_uring_registered_buffer)
 
 	ASSERT_EQ(0, pipe(fds));
 	if (!uring_takes_arenas())
-		SKIP(return, "this kernel registers no memory of files");
+		SKIP(return, "this kernel cannot register memory of files");
 	ASSERT_EQ(0, io_uring_queue_init(URING_ENTRIES, &u, 0));
 	pages_fill(self->a.base, BLOCK_LEN, 1);
 	ASSERT_EQ(0, uring_register(&u, self->a.base, 2 * BLOCK_LEN));

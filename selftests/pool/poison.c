@@ -64,7 +64,7 @@ FIXTURE_SETUP(poison)
 	struct hugearena_block b;
 
 	if (access(OFFLINE, W_OK) || page_flags(0) < 0)
-		SKIP(_exit(255), "this kernel cannot be told of bad memory");
+		SKIP(_exit(255), "this kernel cannot be told of failed memory");
 	ASSERT_EQ(0, params_reset());
 	ASSERT_EQ(0, pool_fill(variant->pool_mb));
 	ASSERT_EQ(0, param_write("reserve_max", variant->reserve));

@@ -149,7 +149,7 @@ TEST_F(pin_uring, a_pinned_block_is_not_joined_away_from_its_buffer)
 static const char *why_not(void)
 {
 	return uring_takes_arenas() ? NULL :
-	       "this kernel registers no memory of files";
+	       "this kernel cannot register memory of files";
 }
 
 TEST_HARNESS_MAIN_UNLESS(why_not)
