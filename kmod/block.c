@@ -16,7 +16,6 @@
 #include <linux/uaccess.h>
 
 #include "block.h"
-#include "block_mesh.h"
 #include "compat.h"
 #include "tally.h"
 
@@ -82,6 +81,20 @@ static struct folio **slot_get(struct ha_block *b, int i)
 	if (!*leaf)
 		*leaf = kcalloc(HA_LEAF, sizeof(**leaf), GFP_KERNEL_ACCOUNT);
 	return *leaf ? *leaf + i % HA_LEAF : NULL;
+}
+
+/* The next slot from @i on that holds a folio, or HA_BLOCK_PAGES. */
+static int slot_next(const struct ha_block *b, int i)
+{
+	while (i < HA_BLOCK_PAGES) {
+		if (!b->leaf[i / HA_LEAF])
+			i = round_down(i, HA_LEAF) + HA_LEAF;
+		else if (!ha_block_slot(b, i))
+			i++;
+		else
+			break;
+	}
+	return i;
 }
 
 struct ha_block *ha_block_new(struct ha_source *src, struct inode *home,
@@ -150,8 +163,7 @@ static unsigned int block_free_memory(struct ha_block *b, struct ha_source *src,
 				    b->folio, b->pooled, gone);
 		return 0;
 	}
-	for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES;
-	     i = ha_block_next(b, i + 1))
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
 		shares += page_free(b, ha_block_slot(b, i)) == HA_SHARE;
 	for (i = 0; i < HA_LEAVES; i++)
 		kfree(b->leaf[i]);
@@ -246,7 +258,7 @@ unsigned int ha_block_meshed(const struct ha_block *b)
 
 	if (b->folio)
 		return 0;
-	for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES; i = ha_block_next(b, i + 1))
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
 		n += !!ha_folio_aliases(ha_block_slot(b, i));
 	return n;
 }
@@ -271,6 +283,33 @@ int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j)
 	to->leaf[i / HA_LEAF][i % HA_LEAF] = folio;
 	to->nslots++;
 	return page_free(to, old);
+}
+
+void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n)
+{
+	int i;
+
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
+		ha_folio_mesh_claim(ha_block_slot(b, i), n);
+}
+
+void ha_block_mesh_check(const struct ha_block *b)
+{
+	int i;
+
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
+		ha_folio_mesh_check(ha_block_slot(b, i));
+}
+
+void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
+			  void (*fn)(struct ha_block *b, int i, void *arg),
+			  void *arg)
+{
+	int i;
+
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
+		if (ha_folio_mesh_settle(ha_block_slot(b, i), n))
+			fn(b, i, arg);
 }
 
 struct page *ha_block_page(struct ha_block *b, int i)
@@ -319,7 +358,7 @@ void ha_block_settle_range(struct ha_block *b, int start, int end)
 			folio_settle(b->folio);
 			continue;
 		}
-		for (i = ha_block_next(b, start); i < end; i = ha_block_next(b, i + 1))
+		for (i = slot_next(b, start); i < end; i = slot_next(b, i + 1))
 			folio_settle(ha_block_slot(b, i));
 	}
 }
@@ -373,8 +412,7 @@ bool ha_block_pinned(const struct ha_block *b, const struct folio *held)
 
 	if (b->folio)
 		return folio_pinned(b->folio, held);
-	for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES;
-	     i = ha_block_next(b, i + 1))
+	for (i = slot_next(b, 0); i < HA_BLOCK_PAGES; i = slot_next(b, i + 1))
 		if (page_pinned(ha_block_slot(b, i), held))
 			return true;
 	return false;
@@ -407,8 +445,8 @@ void ha_block_rehome(struct ha_block *b, struct inode *home,
 		if (b->folio != locked)
 			folio_unlock(b->folio);
 	} else {
-		for (i = ha_block_next(b, 0); i < HA_BLOCK_PAGES;
-		     i = ha_block_next(b, i + 1)) {
+		for (i = slot_next(b, 0); i < HA_BLOCK_PAGES;
+		     i = slot_next(b, i + 1)) {
 			struct folio *folio = ha_block_slot(b, i);
 
 			if (folio != locked)

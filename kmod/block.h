@@ -89,20 +89,6 @@ static inline struct folio *ha_block_slot(const struct ha_block *b, int i)
 	return folio == HA_HOLE ? NULL : folio;
 }
 
-/* The next slot from @i on that holds a folio, or HA_BLOCK_PAGES. */
-static inline int ha_block_next(const struct ha_block *b, int i)
-{
-	while (i < HA_BLOCK_PAGES) {
-		if (!b->leaf[i / HA_LEAF])
-			i = round_down(i, HA_LEAF) + HA_LEAF;
-		else if (!ha_block_slot(b, i))
-			i++;
-		else
-			break;
-	}
-	return i;
-}
-
 /* 4 KiB pages that a table entry makes resident, the base's included. */
 static inline unsigned long ha_block_pages(const struct ha_block *b)
 {
@@ -213,6 +199,19 @@ struct folio *ha_block_unshare(struct ha_block *b, int i,
  * Return: HA_FREED, or HA_SHARE when another slot still has the old page.
  */
 int ha_block_mesh(struct ha_block *to, int i, struct ha_block *from, int j);
+
+/*
+ * Do all slots of a page belong to one arena?  Three walks over the blocks of
+ * an arena that shares none of them find out, for one arena at a time (see
+ * ha_mesh_claim()).
+ */
+void ha_block_mesh_claim(const struct ha_block *b, struct ha_mesh_count *n);
+void ha_block_mesh_check(const struct ha_block *b);
+
+/* The last walk.  @fn is called for slots whose page other arenas have, too. */
+void ha_block_mesh_settle(struct ha_block *b, struct ha_mesh_count *n,
+			  void (*fn)(struct ha_block *b, int i, void *arg),
+			  void *arg);
 
 /**
  * ha_block_page() - find the page that holds a slot's content

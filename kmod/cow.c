@@ -11,7 +11,6 @@
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 
-#include "block_mesh.h"
 #include "cow.h"
 #include "mmu.h"
 #include "trace.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Meshing; see mesh.h, and block_mesh.h for what a meshed folio carries.
+ * Meshing; see mesh.h, and folio.h for what a meshed folio carries.
  *
  * Keeps true: a folio that two slots share is written through them only while
  * all of its slots belong to one arena, which is not copy-on-write.  In the
@@ -16,7 +16,6 @@
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 
-#include "block_mesh.h"
 #include "mesh.h"
 #include "trace.h"
 
