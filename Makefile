@@ -161,8 +161,9 @@ demo: lib $(if $(without_module),,kmod)
 
 ## bench bench-box bench-pair bench-return bench-tlb: compare allocators on this machine
 ## bench-box-http: the example server under wrk, with libshim-box and by hand
+## bench-services: redis, PostgreSQL, nginx, memcached, Node under load (SERVICES= ROUNDS=3)
 ## bench-gc: compare collectors, ours, libgc's and Go's (ROUNDS=3)
-bench bench-box bench-box-http bench-gc bench-pair bench-return bench-tlb: lib
+bench bench-box bench-box-http bench-gc bench-pair bench-return bench-services bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@
 
 ## bench-return-vm: what stays resident after free() on the module's blocks
@@ -203,6 +204,6 @@ help:
 
 .PHONY: all kmod lib tools selftests check check-dist check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
-	fuzz vm-shell demo bench bench-box bench-box-http bench-gc bench-pair bench-return bench-tlb \
+	fuzz vm-shell demo bench bench-box bench-box-http bench-gc bench-pair bench-return bench-services bench-tlb \
 	bench-vm bench-co bench-co-http bench-co-idle bench-escape overhead docs clean help
 .DELETE_ON_ERROR:
