@@ -177,6 +177,11 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 		p = percpu_pop(sizeclass_mid[last / SIZECLASS_MID_STEP]);
 		if (likely(p))
 			return p;
+	} else if (!size && percpu_hot.small_max) {
+		/* as one byte; the first test of every path stays one compare */
+		p = percpu_pop_small(0);
+		if (likely(p))
+			return p;
 	} else if (last < shim_prof.counted_max) {
 		/* where the fast path goes while there is a profile */
 		prof_left -= (int64_t)size;
