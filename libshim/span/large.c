@@ -11,8 +11,7 @@
  * lengths, so that a program with one buffer at a time does not make a span for
  * each.  Kept spans are SPAN_KEPT, hidden in the pagemap, and protected by
  * keep.lock.  They must not make the heap larger: unless they are a small part
- * of it, a request that finds none of its length, nor as much free memory, first
- * gives all of them back.
+ * of it, a request that finds none of its length first gives all of them back.
  * A request for a length that was just given back shows that this was wrong,
  * because the program uses buffers of several lengths in turn; the next few
  * misses then give nothing back.
@@ -119,8 +118,7 @@ static struct span *keep_take(size_t npages, size_t align)
 		keep.hits++;
 		keep.used = true;
 	} else if (!keep_forgives(npages)) {
-		many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE &&
-		       pageheap_spare() < npages * PAGE_SIZE;
+		many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
 		for (i = 0; many && i < keep.n; i++)
 			keep.gone[keep.ngone++ % KEEP_SPANS] =
 				keep.span[i]->npages;
