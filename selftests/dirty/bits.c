@@ -236,7 +236,8 @@ TEST_F(bits, writers_meanwhile)
 
 	ASSERT_LE(0, take(self));
 	ASSERT_EQ(0, pthread_create(&t, NULL, write_versions, &w));
-	for (round = 0; round < 300; round++) {
+	/* 300 rounds, or more until the writer has had a CPU */
+	for (round = 0; round < 300 || !reported; round++) {
 		ASSERT_LE(0, arena_dirty(&self->a, 0, 512 * OS_PAGE,
 					 self->bits));
 		for (page = self->first; page < self->first + 500; page++) {
@@ -253,7 +254,6 @@ TEST_F(bits, writers_meanwhile)
 	__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(t, NULL);
 	EXPECT_EQ(0, missed);
-	EXPECT_LT(0, reported);
 }
 
 TEST_HARNESS_MAIN

@@ -54,6 +54,15 @@ static bool grow(struct had *had, size_t size)
 	return true;
 }
 
+static bool is_anonymous(void)
+{
+	char text[16] = "";
+	size_t len = sizeof(text);
+
+	shim_ctl("backend", text, &len, NULL, 0);
+	return !strcmp(text, "thp");
+}
+
 static bool small(struct had *had)
 {
 	return keep(had, malloc(1000), 1000);
@@ -133,10 +142,13 @@ TEST_F(limit, holds)
 	} while (variant->more(&self->had));
 	EXPECT_EQ(ENOMEM, errno);
 	/*
-	 * not refused long before the limit; growing by half needs half of it
+	 * Not refused long before the limit; growing by half needs half of it.
+	 * So does an array that has to move because another object lies behind
+	 * it, where memory is copied: the module's cannot move by page tables.
 	 */
 	EXPECT_LE(limit / 2, self->had.live);
-	if (variant->more != grow_half)
+	if (variant->more != grow_half &&
+	    (variant->more != grow_among_others || is_anonymous()))
 		EXPECT_LE(limit * 8 / 10, self->had.live);
 	/* and there is room again once the array is freed */
 	free(self->had.p);
