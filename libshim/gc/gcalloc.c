@@ -309,17 +309,27 @@ uintptr_t gcalloc_base(uintptr_t p, struct gcspan **out)
 {
 	struct gcspan *s = gcmap_root ? gcspan_of(p) : NULL;
 	unsigned int i;
+	uint32_t gen;
+	bool live;
 
 	if (out)
 		*out = s;
 	if (!s)
 		return 0;
 	i = gcspan_index(s, p);
-	/* not swept yet: objects that were not reached are already garbage */
-	if (i >= s->nobjs || !gcspan_bit(s->alloc, i) ||
-	    (s->sweepgen != sweep_generation() && !gcspan_bit(s->mark, i)))
+	if (i >= s->nobjs)
 		return 0;
-	return gcspan_object(s, i);
+	/*
+	 * Not swept yet: objects that were not reached are already garbage.  Ask
+	 * again if it was swept in between, which clears the marks.
+	 */
+	do {
+		gen = __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE);
+		live = gcspan_bit(s->alloc, i) &&
+		       (gen == sweep_generation() || gcspan_bit(s->mark, i));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__atomic_load_n(&s->sweepgen, __ATOMIC_RELAXED) != gen);
+	return live ? gcspan_object(s, i) : 0;
 }
 
 /* Free a large object, unless it is already garbage. Lock held. */

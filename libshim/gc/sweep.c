@@ -65,11 +65,14 @@ void sweep_span(struct gcspan *s)
 		report_leaks(s);
 	for (w = 0; w < GC_WORDS; w++) {
 		s->alloc[w] = s->mark[w];
-		s->mark[w] = 0;
 		n += (unsigned int)__builtin_popcountll(s->alloc[w]);
 	}
 	s->nfree = (uint16_t)(s->nobjs - n);
-	s->sweepgen = sweep_generation();
+	/* in this order: gcalloc_base() reads them without the lock */
+	__atomic_store_n(&s->sweepgen, sweep_generation(), __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (w = 0; w < GC_WORDS; w++)
+		s->mark[w] = 0;
 	__atomic_sub_fetch(&pages_left, s->npages, __ATOMIC_RELAXED);
 }
 
