@@ -134,8 +134,9 @@ static void fork_parent(void)
 
 /*
  * The other threads do not exist here, so what their caches held goes to the
- * lists.  Taking and giving keep a list consistent at every step, and the
- * memory of a thread's cache stays until the child creates a thread.
+ * lists; a batch that was on its way between the two is lost to the child.
+ * Taking and giving keep a list consistent at every step, and the memory of a
+ * thread's cache stays until the child creates a thread.
  */
 static void fork_child(void)
 {
