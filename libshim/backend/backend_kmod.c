@@ -214,7 +214,8 @@ static bool kmod_thin(uintptr_t block, size_t used)
 	return true;
 }
 
-static bool kmod_join(uintptr_t block)
+/* Have a block joined, or split. */
+static bool block_remade(uintptr_t block, unsigned long request)
 {
 	struct hugearena_join join;
 	struct arena *a = arena_of(block);
@@ -228,8 +229,13 @@ static bool kmod_join(uintptr_t block)
 	memset(&join, 0, sizeof(join));
 	join.offset = block - a->base;
 	join.len = BLOCK_SIZE;
-	return !sys_call3(SYS_ioctl, fd, HUGEARENA_IOC_JOIN, (long)&join) &&
+	return !sys_call3(SYS_ioctl, fd, (long)request, (long)&join) &&
 	       !join.busy && !join.failed;
+}
+
+static bool kmod_join(uintptr_t block)
+{
+	return block_remade(block, HUGEARENA_IOC_JOIN);
 }
 
 static bool kmod_can_mesh(void)
@@ -241,20 +247,7 @@ static bool kmod_can_mesh(void)
 
 static bool kmod_apart(uintptr_t block)
 {
-	struct hugearena_join join;
-	struct arena *a = arena_of(block);
-	int fd;
-
-	if (!a)
-		return false;
-	fd = arena_fd(a);
-	if (fd < 0)
-		return false;
-	memset(&join, 0, sizeof(join));
-	join.offset = block - a->base;
-	join.len = BLOCK_SIZE;
-	return !sys_call3(SYS_ioctl, fd, HUGEARENA_IOC_SPLIT, (long)&join) &&
-	       !join.busy && !join.failed;
+	return block_remade(block, HUGEARENA_IOC_SPLIT);
 }
 
 _Static_assert(sizeof(struct mesh_move) == sizeof(struct hugearena_move) &&

@@ -225,10 +225,9 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 
 /*
  * Half of what was in use is free again, or after that another eighth: give its
- * memory back, one step with each batch that is freed, and ask for what the caches
- * have.  A process that
- * sleeps afterwards makes no calls in which a tick could do it.  A class that
- * needed the memory again is left to the ticks.
+ * memory back, one step with each batch that is freed, and ask for what the
+ * caches have.  A process that sleeps afterwards makes no calls in which a tick
+ * could do it.  A class that needed the memory again is left to the ticks.
  */
 static void burst_fall(struct central *c, unsigned int n)
 {

@@ -366,14 +366,19 @@ TEST_F(watch, memory_is_given_back)
 /* Used again in between: it stays. */
 TEST_F(watch, what_is_used_again_is_not_given_back)
 {
-	fill_many();
-	many = NULL;
-	ASSERT_EQ(0, collect());
-	ASSERT_EQ(0, collect());
-	fill_many();
-	ASSERT_EQ(0, collect());
-	ASSERT_EQ(0, collect());
-	EXPECT_EQ(MANY, count_filled());
+	unsigned int i;
+
+	/* which pages are used again depends on when spans are swept */
+	for (i = 0; i < 8; i++) {
+		fill_many();
+		many = NULL;
+		ASSERT_EQ(0, collect());
+		ASSERT_EQ(0, collect());
+		fill_many();
+		ASSERT_EQ(0, collect());
+		ASSERT_EQ(0, collect());
+		EXPECT_EQ(MANY, count_filled());
+	}
 }
 
 static const unsigned int at_0;

@@ -264,6 +264,8 @@ TEST(squeeze_looks_at_every_span)
 		cls++;
 	srand(6);
 	some_get(cls, 200);
+	/* nothing goes while it is freed */
+	fake_pageheap.whole = 1;
 	/* the first object of each span stays */
 	for (i = 0; i < some.n; i++) {
 		s = pagemap_span(some.objs[i]);
@@ -272,6 +274,8 @@ TEST(squeeze_looks_at_every_span)
 		some.taken[i] = false;
 		central_put(cls, &some.objs[i], 1);
 	}
+	ASSERT_EQ(0, fake_pageheap.purged);
+	fake_pageheap.whole = 0;
 	central_squeeze();
 	EXPECT_TRUE(some_intact());
 	n = sizeclass_info[cls].npages * 2 - 1;

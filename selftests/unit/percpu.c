@@ -501,16 +501,13 @@ TEST(a_stack_that_misses_is_no_idle_one)
 {
 	struct percpu_slab *slab;
 	void *p[2 * KEEP];
-	cpu_set_t one;
 	unsigned int i;
 
 	percpu_boot(true);
 	percpu_open(true);
 	if (!percpu_has_rseq())
 		SKIP(return, "no restartable sequences here");
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	pin(sched_getcpu());
 	for (i = 0; i < 2 * KEEP; i++)
 		p[i] = take(3);
 	for (i = 0; i < 2 * KEEP; i++)
@@ -536,16 +533,13 @@ TEST(a_surplus_goes_before_the_heap_grows)
 	static void *p[16 * KEEP];
 	struct percpu_stat st;
 	unsigned int i, round;
-	cpu_set_t one;
 	size_t before;
 
 	percpu_boot(true);
 	percpu_open(true);
 	if (!percpu_has_rseq())
 		SKIP(return, "no restartable sequences here");
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	pin(sched_getcpu());
 	/* nothing is idle, however long this takes */
 	percpu.tick = UINT64_MAX;
 	EXPECT_FALSE(percpu_is_deep());
@@ -581,15 +575,12 @@ TEST(a_slab_is_replaced_by_a_deeper_one)
 	static void *p[48 << 10];
 	struct percpu_slab *first;
 	unsigned int i, round;
-	cpu_set_t one;
 
 	percpu_boot(true);
 	percpu_open(true);
 	if (!percpu_has_rseq())
 		SKIP(return, "no restartable sequences here");
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	pin(sched_getcpu());
 	percpu.tick = UINT64_MAX;
 	give(2, take(2));
 	first = own_here();
