@@ -24,10 +24,6 @@
  * quarter, as much as has to be idle for it to be split.
  */
 #define APART_PAGES	(BLOCK_SIZE / OS_PAGE / 4)
-/*
- * How long that takes: 512 pages are had, and 2 MiB are copied.
- */
-#define COST_APART	400000
 
 const char *pageheap_mesh_why_not(void)
 {
@@ -199,7 +195,6 @@ bool pageheap_mesh_apart(void)
 		ops->apart(b->start);
 		transit_enter(way);
 		b->releasing--;
-		credit_spend(COST_APART);
 		ph.mesh.apart++;
 		runs_insert_unused(b);
 	}

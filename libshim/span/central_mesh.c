@@ -46,7 +46,7 @@
 #define COST_PROBE	20
 #define COST_PAIR	4000
 #define COST_BYTES	4	/* bytes that are copied in one */
-#define COST_APART	400000
+#define COST_APART	400000	/* cutting a block: 512 pages are had, 2 MiB are copied */
 #define FREE_NS		25	/* a free that misses its cache takes as much */
 #define CREDIT_MAX	64000000
 #define TICK_SHARE	100	/* one part of the time in so many */
