@@ -283,31 +283,36 @@ static void add_stack(const void *low, const void *high)
 }
 
 /*
- * How far a stack can be read: to its guard, or its neighbour's, or @end.  When
- * the kernel copies our own memory (process_vm_readv()), it stops there without
- * a signal.
+ * Scan from @p to where it cannot be read, or @end, by copies that the kernel
+ * makes (process_vm_readv()), which stop without a signal.  Where a stack ends is
+ * not known here, and what is mapped behind it may be unmapped while it is
+ * scanned: the collector's own mark queue, for one, which moves when it grows.
  */
-static uintptr_t readable_to(uintptr_t p, uintptr_t end)
+static void report_copies(roots_fn fn, uintptr_t p, uintptr_t end,
+			  enum roots_kind kind)
 {
 	static char buf[65536];	/* under the cycle's lock */
 	struct iovec to = { buf, sizeof(buf) }, from;
 	pid_t self = (pid_t)sys_call3(SYS_getpid, 0, 0, 0);
 	long n;
 
+	p = (p + 7) & ~(uintptr_t)7;
 	do {
 		from.iov_base = (void *)p;
 		from.iov_len = end - p < sizeof(buf) ? end - p : sizeof(buf);
 		n = sys_call6(SYS_process_vm_readv, self, (long)&to, 1,
 			      (long)&from, 1, 0);
-		/* the call is not allowed: assume all of it */
-		if (n < 0 && n != -EFAULT)
-			return end;
-		if (n > 0)
+		if (n > 0) {
+			report(fn, (uintptr_t)buf, (uintptr_t)buf + (size_t)n,
+			       kind);
 			p += (size_t)n;
+		} else if (n < 0 && n != -EFAULT) {
+			/* the call is not allowed: assume all of it */
+			report(fn, p, end, kind);
+		}
 	} while (n == sizeof(buf) && p < end);
 	/* the copy is not a root */
 	memset(buf, 0, sizeof(buf));
-	return p;
 }
 
 /*
@@ -358,7 +363,7 @@ static void add_tls(roots_fn fn, uintptr_t tp)
 
 	if (!tp)
 		return;
-	report(fn, tp, readable_to(tp, tp + MUSL_TCB_BYTES), ROOTS_TLS);
+	report_copies(fn, tp, tp + MUSL_TCB_BYTES, ROOTS_TLS);
 	dtv = ((uintptr_t **)tp)[1];
 	for (i = 0; dtv && i < nmodules; i++) {
 		size_t id = modules[i].id;
@@ -384,9 +389,11 @@ static int add_coroutine(struct shim_co *co, void *arg)
 }
 
 /*
- * Scan the stack from its current top to its base.  A thread that is not on its
- * original stack, or was not made by the C library, is on some mapping: that is
- * scanned as far as it can be read, and then all of the original stack.
+ * Scan the stack from its current top to its base.  A thread that never called us
+ * has its C library's record, which @tp points to, right above its stack.  One
+ * that is not on its original stack, or was not made by the C library, is on some
+ * mapping: that is scanned as far as it can be read, and then all of the original
+ * stack.
  */
 static void add_thread(roots_fn fn, uintptr_t sp, uintptr_t low,
 		       uintptr_t high, uintptr_t tp)
@@ -396,8 +403,11 @@ static void add_thread(roots_fn fn, uintptr_t sp, uintptr_t low,
 	if (low && sp >= low && sp < high) {
 		report(fn, sp, high, ROOTS_STACK);
 	} else {
-		if (maps_find(sp, &start, &end))
-			report(fn, sp, readable_to(sp, end), ROOTS_STACK);
+		if (maps_find(sp, &start, &end)) {
+			if (!low && tp > sp && tp < end)
+				end = tp;
+			report_copies(fn, sp, end, ROOTS_STACK);
+		}
 		if (low && maps_find(high - 1, &start, &end))
 			report(fn, start > low ? start : low, high,
 			       ROOTS_STACK);

@@ -12,6 +12,7 @@
 static void *in_bss[SOME];
 static sem_t go, there;
 static void *_Atomic hand[SOME];
+static pthread_attr_t *attr;
 
 /* Start a thread, and wait until it runs. */
 static int start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
@@ -20,7 +21,7 @@ static int start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
 
 	sem_init(&go, 0, 0);
 	sem_init(&there, 0, 0);
-	err = pthread_create(thread, NULL, fn, arg);
+	err = pthread_create(thread, attr, fn, arg);
 	while (!err && sem_wait(&there))
 		;
 	return err;
@@ -59,6 +60,29 @@ TEST(stacks_of_threads_that_never_called)
 	EXPECT_EQ(SOME, left());
 	end(thread);
 	EXPECT_GE(STRAY, left());
+}
+
+/* A stack lies beside any other memory, which is not scanned with it. */
+TEST(what_lies_behind_such_a_stack)
+{
+	size_t size = 256 << 10;
+	pthread_attr_t small;
+	pthread_t thread;
+	char *p;
+
+	p = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)p);
+	fill((void **)(p + size), 40);
+	pthread_attr_init(&small);
+	ASSERT_EQ(0, pthread_attr_setstack(&small, p, size));
+	attr = &small;
+	ASSERT_EQ(0, start(&thread, holder, NULL));
+	attr = NULL;
+	EXPECT_GE(STRAY, left());
+	end(thread);
+	pthread_attr_destroy(&small);
+	munmap(p, 2 * size);
 }
 
 static void *wait_blocked(void *arg)
