@@ -94,6 +94,7 @@ check:
 ## check-unit: a program per libshim layer, on the host
 check-unit: selftests
 	@selftests/vm/unit $(o) $(KSFT)
+	@[ "$(UNIT)" ] || selftests/skipped $(o) unit
 
 ## check-examples: those in Documentation/examples, built and run
 check-examples: lib tools
