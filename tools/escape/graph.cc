@@ -15,6 +15,8 @@ static const long word_size = 8;
 /* with more addresses in one object than this, the byte counts as unknown */
 static const size_t max_bytes = 8;
 
+static const size_t long_bits = 8 * sizeof(unsigned long);
+
 static bool in_order(const fact &a, const fact &b)
 {
 	return a.to < b.to;
@@ -96,23 +98,39 @@ bool graph::is_word(node_id n, object_id *object) const
 	return true;
 }
 
+/* Most facts that come along an edge are known: this is what is asked first. */
+bool graph::holds_whole(const node &n, object_id object) const
+{
+	size_t nr = object / long_bits;
+
+	return nr < n.whole.size() && n.whole[nr] >> object % long_bits & 1;
+}
+
 /* Insert a fact unless it is known, or says less than one that is. */
 bool graph::add_fact(node_id n, const fact &f)
 {
 	std::vector<fact> &facts = nodes[n].facts;
 	std::vector<fact>::iterator first, it;
 	fact g = f;
-	size_t count = 0;
+	size_t count = 0, nr;
 
+	if (holds_whole(nodes[n], f.to.object))
+		return false;
 	g.to.byte = 0;
 	first = std::lower_bound(facts.begin(), facts.end(), g, in_order);
 	for (it = first; it != facts.end() &&
 	     it->to.object == f.to.object; ++it) {
-		if (it->to.byte == ANY_BYTE || it->to.byte == f.to.byte)
+		if (it->to.byte == f.to.byte)
 			return false;
 		count++;
 	}
 	g.to.byte = count < max_bytes ? f.to.byte : (unsigned int)ANY_BYTE;
+	if (g.to.byte == ANY_BYTE) {
+		nr = g.to.object / long_bits;
+		if (nr >= nodes[n].whole.size())
+			nodes[n].whole.resize(nr + 1);
+		nodes[n].whole[nr] |= 1ul << g.to.object % long_bits;
+	}
 	it = std::lower_bound(first, facts.end(), g, in_order);
 	facts.insert(it, g);
 	nodes[n].fresh.push_back(g);
@@ -176,10 +194,12 @@ void graph::add_edge(node_id dst, node_id src, long bytes, filter only,
 	e.w = w;
 	e.why = why;
 	nodes[src].outs.push_back(e);
-	/* a copy, for dst may be src */
-	known = nodes[src].facts;
-	for (const fact &f : known)
-		pass(src, e, f);
+	/* where dst is src, what is passed on moves what is to be */
+	if (dst == src)
+		known = nodes[src].facts;
+	for (const fact &f : dst == src ? known : nodes[src].facts)
+		if (!holds_whole(nodes[dst], f.to.object))
+			pass(src, e, f);
 }
 
 void graph::copy(node_id dst, node_id src, long bytes, const void *why)
@@ -357,12 +377,11 @@ void graph::step(node_id n)
 	for (const fact &f : fresh) {
 		object_id o = f.to.object;
 
+		/* this adds facts only, to nodes that there are */
+		for (const out &e : nodes[n].outs)
+			if (!holds_whole(nodes[e.dst], o))
+				pass(n, e, f);
 		/* edges may be added meanwhile: by index, by value */
-		for (size_t i = 0; i < nodes[n].outs.size(); i++) {
-			out e = nodes[n].outs[i];
-
-			pass(n, e, f);
-		}
 		for (size_t i = 0; i < nodes[n].loads.size(); i++) {
 			access a = nodes[n].loads[i];
 

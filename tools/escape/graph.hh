@@ -172,6 +172,9 @@ private:
 		bool queued;
 		std::vector<fact> facts;
 		std::vector<fact> fresh;
+		/* a bit for each object that facts have with ANY_BYTE: there
+		 * is no more to know of it */
+		std::vector<unsigned long> whole;
 		std::vector<out> outs;
 		std::vector<access> loads, stores;
 		std::vector<pair> pairs;
@@ -183,6 +186,7 @@ private:
 	std::unordered_set<unsigned long> joined;
 
 	bool add_fact(node_id n, const fact &f);
+	bool holds_whole(const node &n, object_id object) const;
 	void add_edge(node_id dst, node_id src, long bytes, filter only,
 		      weight w, const void *why);
 	void pass(node_id src, const out &e, const fact &f);

@@ -273,3 +273,26 @@ int *through_object(int *x)	/*: x result */
 	m->m[0] = x;
 	return m->m[0];
 }
+
+/* A pointer to either of two fields, of one object: what goes by it is in both. */
+struct two {
+	int *a, *b;
+};
+
+int *either_first(int c)
+{
+	struct two x = { 0 };
+	int **p = c ? &x.a : &x.b;
+
+	*p = NEW(int);		/*: heap */
+	return x.a;
+}
+
+int *either_second(int c)
+{
+	struct two x = { 0 };
+	int **p = c ? &x.a : &x.b;
+
+	*p = NEW(int);		/*: heap */
+	return x.b;
+}
