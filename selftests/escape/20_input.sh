@@ -41,6 +41,19 @@ printf 'f 1>nowhere\n' >"$t/bad.tags"
 	>"$t/out" 2>&1
 [ $? != 0 ] && grep -q "bad.tags:1: '1>nowhere' is no item" "$t/out"
 verdict $? 'a summary that is wrong'
+printf '\n\n# f 1x\n  \n f  1\t*1>r  r=0\nf 1>!\0 2x\n' >"$t/bad.tags"
+"$o/shimcc" -m --shim-summary="$t/bad.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
+	>"$t/out" 2>&1
+[ $? != 0 ] && grep -q 'bad.tags: a byte of it is 0' "$t/out"
+verdict $? 'a summary that is no text'
+printf '\n\n# f 1x\n  \n f  1\t*1>r  r=0\nf 1>! 2x' >"$t/bad.tags"
+"$o/shimcc" -m --shim-summary="$t/bad.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
+	>"$t/out" 2>&1
+[ $? != 0 ] && grep -q "bad.tags:6: '2x' is no item" "$t/out"
+verdict $? 'a summary with empty lines, and none at its end'
+"$o/shimcc" -m --shim-summary="$t" -O2 -c -o "$t/a.o" "$t/a.c" >"$t/out" 2>&1
+[ $? != 0 ] && grep -q "$t: Is a directory" "$t/out"
+verdict $? 'a summary that is a folder'
 "$o/shimcc" -m --shim-summary="$t/none.tags" -O2 -c -o "$t/a.o" "$t/a.c" \
 	>"$t/out" 2>&1
 [ $? != 0 ] && grep -q 'none.tags: No such file' "$t/out"

@@ -4,10 +4,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <fstream>
 #include <sstream>
 
 namespace escape {
@@ -254,49 +254,73 @@ static bool parse_item(const char *s, tags *t)
 	return true;
 }
 
-bool tags_parse(const std::string &items, tags *t, std::string *error)
+/*
+ * The next word of the line *s, ended in place, or NULL.  Every compilation reads the
+ * C library's summary, and streams would take longer for it than for all else.
+ */
+static char *next_word(char **s)
 {
-	std::istringstream s(items);
-	std::string item;
+	static const char blanks[] = " \t\r";
+	char *word = *s + strspn(*s, blanks);
 
-	while (s >> item) {
-		if (parse_item(item.c_str(), t))
-			continue;
-		*error = item;
-		return false;
-	}
-	return true;
+	if (!*word)
+		return NULL;
+	*s = word + strcspn(word, blanks);
+	if (**s)
+		*(*s)++ = '\0';
+	return word;
+}
+
+/* All of a file; empty, or what is wrong. */
+static std::string file_read(const char *path, std::string *text)
+{
+	FILE *f = fopen(path, "r");
+	char buf[16384];
+	std::string error;
+	size_t n;
+
+	if (!f)
+		return std::string(path) + ": " + strerror(errno);
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+		text->append(buf, n);
+	if (ferror(f))
+		error = std::string(path) + ": " + strerror(errno);
+	fclose(f);
+	return error;
 }
 
 std::string summary_read(const char *path, summary *s)
 {
-	std::ifstream f(path);
-	std::string line, name, items, error;
-	std::ostringstream where;
+	std::string text, error = file_read(path, &text);
 	unsigned int nr = 0;
+	char *next;
 
-	if (!f)
-		return std::string(path) + ": " + strerror(errno);
-	while (std::getline(f, line)) {
+	if (!error.empty())
+		return error;
+	if (text.find('\0') != std::string::npos)
+		return std::string(path) + ": a byte of it is 0";
+	for (char *line = &text[0]; *line; line = next) {
+		char *name, *item;
 		tags t;
 
 		nr++;
-		if (line.empty() || line[0] == '#')
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		if (*line == '#')
 			continue;
-		std::istringstream words(line);
-
-		words >> name;
-		std::getline(words, items);
+		name = next_word(&line);
+		if (!name)
+			continue;
 		t.from_file = true;
-		if (tags_parse(items, &t, &error)) {
-			(*s)[name] = t;
-			continue;
-		}
-		where << path << ':' << nr << ": '" << error <<
-			"' is no item of a summary";
-		return where.str();
+		while ((item = next_word(&line)))
+			if (!parse_item(item, &t))
+				return std::string(path) + ':' +
+					std::to_string(nr) + ": '" + item +
+					"' is no item of a summary";
+		(*s)[name] = std::move(t);
 	}
-	return f.bad() ? std::string(path) + ": cannot be read" : "";
+	return "";
 }
 
 } /* namespace escape */

@@ -38,7 +38,7 @@
 #ifndef ESCAPE_TAGS_HH
 #define ESCAPE_TAGS_HH
 
-#include <map>
+#include <unordered_map>
 #include <string>
 #include <vector>
 
@@ -86,10 +86,8 @@ struct tags {
 
 /* as a line of a summary, without the name */
 std::string tags_print(const tags &t);
-/* false: the text is wrong, and *error is at which item */
-bool tags_parse(const std::string &items, tags *t, std::string *error);
 
-typedef std::map<std::string, tags> summary;
+typedef std::unordered_map<std::string, tags> summary;
 
 /*
  * Add a summary file to a summary; what the file says replaces what was known.
