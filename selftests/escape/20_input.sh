@@ -71,3 +71,62 @@ done >"$t/out" 2>&1
 cp "$t/twice.1" "$t/out"
 [ "$(wc -l <"$t/twice.1")" = 1 ] && cmp -s "$t/twice.1" "$t/twice.2"
 verdict $? 'one report a call'
+
+# the command itself: which gcc it runs, and what it hands on
+mkdir -p "$t/path/first" "$t/path/second/gcc" "$t/path/third"
+printf '#!/bin/sh\nPATH=%s\nexec gcc "$@"\n' "$PATH" >"$t/path/third/gcc"
+chmod +x "$t/path/third/gcc"
+ln -f "$t/path/third/gcc" "$t/path/third/gcc-$(gcc -dumpversion | cut -d. -f1)"
+printf '#!/bin/sh\necho "$0"\n' >"$t/path/first/ccache"
+chmod +x "$t/path/first/ccache"
+ln -sf ccache "$t/path/first/gcc"
+cat >"$t/args" <<'END'
+#!/bin/sh
+# a gcc that says what it is given
+[ "$1" = -dumpversion ] && exec gcc -dumpversion
+echo "cache $CCACHE_DISABLE" >&2
+for a; do
+	echo "<$a>"
+done
+END
+chmod +x "$t/args"
+
+# the cache is passed by, a folder is no program, and the gcc itself is started
+env PATH="$t/path/first:$t/path/second:$t/path/third:$PATH" "$o/shimcc" -m \
+	--shim-out="$t/a report" -O1 -c -o "$t/twice.o" "$t/twice.c" \
+	>"$t/out" 2>&1 && cmp "$t/twice.1" "$t/a report" >>"$t/out" 2>&1
+verdict $? 'finds gcc behind a cache; a report with a blank in its name'
+
+SHIMCC_FLAGS=' -mm  --shim-max=64 ' SHIMCC_CC="$t/args" "$o/shimcc" -c 'a b.c' \
+	--shim-promote -o -m32 '' >"$t/out" 2>&1
+cat >"$t/want" <<END
+cache 1
+<-fplugin=PLUGIN>
+<-fplugin-arg-shim_escape-summary=DIR/libc.tags>
+<-fplugin-arg-shim_escape-summary=DIR/shim.tags>
+<-fplugin-arg-shim_escape-m=2>
+<-fplugin-arg-shim_escape-max=64>
+<-fplugin-arg-shim_escape-promote>
+<-D__SHIM_ESCAPE__>
+<-c>
+<a b.c>
+<-o>
+<-m32>
+<>
+END
+sed "s,<-fplugin=.*/shim_escape.so>,<-fplugin=PLUGIN>,
+     s,=[^=]*/\([a-z]*\.tags\)>,=DIR/\1>," "$t/out" | cmp - "$t/want" >>"$t/out" 2>&1
+verdict $? 'what gcc is given, in its order'
+
+sentence 'a size that is no number' "a number of bytes, please: '--shim-max=1k'" 1 \
+	"$o/shimcc" --shim-max=1k -c "$t/a.c"
+sentence 'an option without its value' "unknown option '--shim-out='" 1 \
+	"$o/shimcc" --shim-out= -c "$t/a.c"
+mkdir -p "$t/other/dir"
+sentence 'where no plugin is' 'is gcc .*the plugin is there for only' 1 \
+	env SHIMCC_DIR="$t/other/dir" "$o/shimcc" -c "$t/a.c"
+status=0
+"$o/shimcc" >"$t/help" 2>"$t/out" || status=$?
+[ "$status" = 1 ] && [ ! -s "$t/help" ] && grep -q '^Usage: shimcc' "$t/out" &&
+	"$o/shimcc" --help >"$t/help" && cmp "$t/help" "$t/out"
+verdict $? 'help'
