@@ -187,6 +187,18 @@ static inline void shim_lock_release(struct shim_lock *lock)
 }
 
 /**
+ * shim_lock_is_wanted - may another thread sleep on a lock
+ * @lock: the lock, held by the caller
+ *
+ * True also once in vain, after the caller had to sleep for it.
+ */
+static inline bool shim_lock_is_wanted(const struct shim_lock *lock)
+{
+	return __atomic_load_n(&lock->state, __ATOMIC_RELAXED) &
+	       SHIM_LOCK_WAIT;
+}
+
+/**
  * shim_lock_reset_child - free a lock in the child of a fork
  * @lock: a lock that the forking thread acquired before fork(); the threads
  *	that slept on it do not exist in the child

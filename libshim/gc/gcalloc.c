@@ -14,6 +14,8 @@
 #include "gcmeta.h"
 #include "sweep.h"
 
+#define FULL_MAX	64
+
 struct gcclass gcclass[GC_KINDS][GC_CLASSES];
 
 static uint64_t since;		/* atomic */
@@ -142,12 +144,20 @@ static void claim(struct gcclass *class, struct gccache *c, struct gcspan *s)
 	count(n * s->bytes);
 }
 
-/* Find an existing span with free objects. Lock held. */
+/*
+ * Find an existing span with free objects. Lock held.
+ *
+ * Where most objects live, the next span with a free one may be behind ten
+ * thousand full ones, which would be milliseconds for one allocation, and for
+ * all that want the lock.  After FULL_MAX of them a new span is cheaper, and
+ * the heap grows by no more than one part in FULL_MAX.
+ */
 static struct gcspan *find_span(struct gcclass *class)
 {
 	struct gcspan *s = gcspan_list_pop(&class->partial);
+	unsigned int i;
 
-	while (!s && class->unswept.head) {
+	for (i = 0; !s && class->unswept.head && i < FULL_MAX; i++) {
 		s = gcspan_list_pop(&class->unswept);
 		sweep_span(s);
 		if (!s->nfree) {

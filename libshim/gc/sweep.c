@@ -4,9 +4,13 @@
  */
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "gcalloc.h"
 #include "sweep.h"
+
+/* Spans, of 10 to 500 ns each, after which the lock may change hands. */
+#define GIVE_WAY	16
 
 uint32_t sweep_gen = 1;
 void (*sweep_on_leak)(const void *p, size_t size);
@@ -76,9 +80,25 @@ void sweep_span(struct gcspan *s)
 	__atomic_sub_fetch(&pages_left, s->npages, __ATOMIC_RELAXED);
 }
 
+/*
+ * A sweep of all spans takes as long as several ten thousand allocations.  A
+ * thread that waits for the lock meanwhile gets it after a few spans; whoever
+ * sweeps sleeps that long, since the lock goes to whom asks first.
+ */
+static void give_way(struct gcclass *class)
+{
+	const struct timespec ts = { 0, 50000 };
+
+	if (!shim_lock_is_wanted(&class->lock))
+		return;
+	shim_lock_release(&class->lock);
+	nanosleep(&ts, NULL);
+	shim_lock_acquire(&class->lock);
+}
+
 static size_t sweep_class(struct gcclass *class, size_t pages)
 {
-	size_t done = 0;
+	size_t done = 0, n = 0;
 	struct gcspan *s;
 
 	if (!__atomic_load_n(&class->unswept.head, __ATOMIC_RELAXED))
@@ -96,6 +116,8 @@ static size_t sweep_class(struct gcclass *class, size_t pages)
 			gcspan_list_add(&class->partial, s);
 		else
 			gcspan_put(s);
+		if (++n % GIVE_WAY == 0)
+			give_way(class);
 	}
 	shim_lock_release(&class->lock);
 	return done;

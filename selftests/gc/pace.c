@@ -54,6 +54,52 @@ TEST(sweeping_is_paid_by_allocation)
 	EXPECT_EQ(0, shim_gc_verify());
 }
 
+/*
+ * Full spans are no use to a thread that wants objects.  It does not look at
+ * all of them at once, but in the end it finds what lies behind them.
+ */
+#define OF_A_SPAN	8u
+#define FULL		2000u
+#define EMPTY		16u
+
+static void *volatile held[OF_A_SPAN * (FULL + 100)];
+
+static __attribute__((noinline)) void fill(unsigned int from, unsigned int n,
+					   bool keep_them)
+{
+	unsigned int i;
+	void *p;
+
+	for (i = from; i < from + n; i++) {
+		p = shim_gc_alloc_data(1024);
+		if (!p)
+			abort();
+		held[i] = keep_them ? p : NULL;
+	}
+}
+
+TEST(one_allocation_looks_at_few_spans)
+{
+	const uint64_t span = OF_A_SPAN * 1024;
+	uint64_t before;
+
+	/* spans are swept from the newest to the oldest */
+	shim_gc_disable();
+	fill(0, OF_A_SPAN * EMPTY, false);
+	fill(0, OF_A_SPAN * FULL, true);
+	shim_gc_enable();
+	/* shim_gc_collect() would sweep: another class, past the goal */
+	ASSERT_NE(NULL, shim_gc_alloc_data(3000));
+	ASSERT_EQ(1, stat_now().collections);
+	before = stat_now().heap;
+	/* the last one may have room for some */
+	fill(OF_A_SPAN * FULL, OF_A_SPAN, true);
+	EXPECT_EQ(before + span, stat_now().heap);
+	fill(OF_A_SPAN * (FULL + 2), OF_A_SPAN * 50, true);
+	EXPECT_GE(before + 40 * span, stat_now().heap);
+	EXPECT_EQ(0, shim_gc_verify());
+}
+
 /* A program that hardly allocates is collected all the same. */
 TEST(a_long_time_is_a_reason)
 {
