@@ -53,8 +53,11 @@ static __attribute__((noinline)) bool collect(enum cycle_reason reason,
 		cycle_mark_caches();
 		cycle_mark_roots(sp);
 		cycle_mark_all();
+		cycle_count_stopped(0);
 		sweep_begin();
 		gcalloc_reset_since();
+		/* the locks first: who wakes up may want one at once */
+		cycle_unlock_all();
 		stop_start();
 		cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - begin);
 		cycle_stat.collections++;
@@ -65,14 +68,12 @@ static __attribute__((noinline)) bool collect(enum cycle_reason reason,
 		cycle_seen.scanned = cycle_marker->scanned - roots_bytes();
 		cycle_round.scanned = cycle_marker->scanned;
 		cpu = cycle_cpu() - cpu;
+		cycle_ended(reason, cpu);
 	} else {
 		cycle_give_up();
-	}
-	cycle_unlock_all();
-	if (stopped)
-		cycle_ended(reason, cpu);
-	else
+		cycle_unlock_all();
 		gcinspect_phase(GC_PHASE_IDLE);
+	}
 	return stopped;
 }
 

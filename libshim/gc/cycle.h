@@ -34,6 +34,7 @@ struct cycle_stat {
 	uint64_t pause_ns;
 	uint64_t pause_max_ns;
 	uint64_t pause_sum_ns;
+	uint64_t pause_scanned_max;
 	uint64_t live;
 	uint64_t concurrent;
 	uint64_t missed;

@@ -100,6 +100,12 @@ bool cycle_assist(size_t bytes, size_t since);
 void cycle_count_pause(uint64_t ns);
 
 /**
+ * cycle_count_stopped - count what was scanned in this stop
+ * @before: bytes that the cycle's marker had scanned when it began
+ */
+void cycle_count_stopped(size_t before);
+
+/**
  * cycle_begun - a collection begins
  */
 void cycle_begun(void);

@@ -157,6 +157,14 @@ void cycle_count_pause(uint64_t ns)
 		cycle_stat.pause_max_ns = ns;
 }
 
+void cycle_count_stopped(size_t before)
+{
+	uint64_t bytes = cycle_marker->scanned - before;
+
+	if (bytes > cycle_stat.pause_scanned_max)
+		cycle_stat.pause_scanned_max = bytes;
+}
+
 void cycle_give_up(void)
 {
 	if (!cycle_stat.failed++)

@@ -34,11 +34,15 @@
 
 /* Scanned at a time: some 100 us. */
 #define QUANTUM		((size_t)256 << 10)
+/* What may be scanned with the world stopped, beyond roots: the same. */
+#define LITTLE		((size_t)256 << 10)
 /*
- * If threads have queued fewer objects than this, these are marked with the
- * world stopped.
+ * Where more is found, marking goes on beside the program.  New objects are
+ * black, so there is less to be found each time, but nothing says how much
+ * less: the last stop finishes in any case.
  */
-#define FEW		64
+#define STOPS		16
+/* Questions for pages that were written to, before a stop. */
 #define ROUNDS		4
 /* Pages of 4 KiB that the second stop can scan: 8 MiB, a few milliseconds. */
 #define FEW_PAGES	2048
@@ -54,6 +58,7 @@ static void (*on_event)(unsigned int event);
 static size_t done;			/* atomic: bytes scanned */
 static size_t credit;			/* atomic: of them, by us and not yet */
 					/* taken off what others owe */
+static unsigned int root_scans;		/* in this collection */
 static uint64_t beside_ns;		/* processor time of concurrent marking, */
 static uint64_t stop_ns;		/* of stops */
 /* processor time of the process at the first stop */
@@ -276,15 +281,18 @@ static bool begin(void)
 	}
 	cycle_mark_caches();
 	cycle_mark_roots(0);
+	root_scans = 1;
+	cycle_count_stopped(0);
 	gcalloc_set_black(true);
 	sweep_set_marking(true);
 	barrier_set(barrier_of_mode());
 	begun_cpu = cycle_cpu();
 	stop_ns = begun_cpu - cpu;
+	gcinspect_phase(GC_PHASE_MARK);
+	/* the locks first: who wakes up may want one at once */
+	cycle_unlock_all();
 	stop_start();
 	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
-	gcinspect_phase(GC_PHASE_MARK);
-	cycle_unlock_all();
 	return true;
 }
 
@@ -353,7 +361,29 @@ static uint64_t assist_ns(size_t assisted)
 					   (double)assisted) : 0;
 }
 
-/* The world is stopped, and only what threads have queued is grey. */
+/*
+ * Mark what only a stop can tell: what threads have queued, pages that were
+ * written to since the last question, and in some modes roots.  Return: true if
+ * it leads to little, so that nothing grey is left or will be soon.
+ */
+static bool mark_rest(unsigned int round)
+{
+	bool again = true;
+
+	if (mode == SHIM_GC_DIRTY) {
+		/* all of these pages would be looked at again next time */
+		again = dirty_read() >= 0 && dirty_can_read();
+		cycle_each_span(rescan_span, NULL);
+	}
+	if (sees_roots_again()) {
+		cycle_mark_roots(0);
+		root_scans++;
+	}
+	return mark_drain(cycle_marker, LITTLE) < LITTLE || !again ||
+	       round >= STOPS;
+}
+
+/* The world is stopped, and what is grey leads to little. */
 static void finish(size_t since, size_t assisted)
 {
 	size_t roots;
@@ -363,12 +393,6 @@ static void finish(size_t since, size_t assisted)
 	marked.scanned = __atomic_load_n(&done, __ATOMIC_RELAXED);
 	marked.gc_ns = beside_ns + assist_ns(assisted);
 	marked.all_ns = cycle_cpu() - begun_cpu;
-	if (mode == SHIM_GC_DIRTY) {
-		dirty_read();
-		cycle_each_span(rescan_span, NULL);
-	}
-	if (sees_roots_again())
-		cycle_mark_roots(0);
 	cycle_mark_all();
 	if (__atomic_load_n(&verify, __ATOMIC_RELAXED))
 		cycle_stat.missed += cycle_check_marks();
@@ -380,7 +404,7 @@ static void finish(size_t since, size_t assisted)
 	cycle_round.assisted = assisted;
 	cycle_round.scanned = cycle_marker->scanned;
 	cycle_round.beside = 1;
-	roots = roots_bytes() * (sees_roots_again() ? 2 : 1);
+	roots = roots_bytes() * root_scans;
 	cycle_seen.live = cycle_stat.live;
 	cycle_seen.fresh = gcalloc_since() - since;
 	cycle_seen.roots = roots_bytes();
@@ -393,13 +417,14 @@ static void finish(size_t since, size_t assisted)
 }
 
 /*
- * The second stop.  If threads have queued much, it serves only to get at
- * their queues, and marking goes on.  Return: true at the end.
+ * The second stop.  If it finds much to mark, marking goes on beside the
+ * program, and there is another stop.  Return: true at the end.
  */
 static bool stop_again(unsigned int round, size_t since, size_t assisted)
 {
 	uint64_t start, tried, cpu;
 	struct timespec ts;
+	size_t scanned;
 	bool last;
 
 	cycle_lock_all();
@@ -424,18 +449,20 @@ static bool stop_again(unsigned int round, size_t since, size_t assisted)
 	gcinspect_phase(GC_PHASE_END);
 	__atomic_store_n(&stuck, false, __ATOMIC_RELAXED);
 	barrier_gather(cycle_marker);
-	last = mark_is_done() || round == ROUNDS;
+	scanned = cycle_marker->scanned;
+	last = mark_rest(round);
 	if (last) {
 		__atomic_store_n(&marking, false, __ATOMIC_RELAXED);
 		finish(since, __atomic_load_n(&cycle_stat.assisted,
 					      __ATOMIC_RELAXED) - assisted);
 	}
+	cycle_count_stopped(scanned);
 	stop_ns += cycle_cpu() - cpu;
-	stop_start();
-	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
 	if (!last)
 		gcinspect_phase(GC_PHASE_MARK);
 	cycle_unlock_all();
+	stop_start();
+	cycle_count_pause(sys_clock(CLOCK_MONOTONIC) - start);
 	return last;
 }
 

@@ -378,6 +378,7 @@ void shim_gc_get_stat(struct shim_gc_stat *out, size_t size)
 	st.failed = cycle_stat.failed;
 	st.pause_ns = cycle_stat.pause_ns;
 	st.pause_max_ns = cycle_stat.pause_max_ns;
+	st.pause_scanned_max = cycle_stat.pause_scanned_max;
 	st.pause_sum_ns = cycle_stat.pause_sum_ns;
 	st.threads = stop_stat.last_threads;
 	st.workers = mark_get_workers();

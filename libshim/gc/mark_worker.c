@@ -19,6 +19,9 @@
 #include "stop.h"
 #include "base/sys.h"
 
+/* Bytes that one marker scans in some 100 us. */
+#define ALONE	((size_t)256 << 10)
+
 static struct marker *worker;		/* mapped, so that their queues are not roots */
 static unsigned int wanted;		/* the setting; 0: not set yet */
 static unsigned int started;		/* threads that exist, under the cycle's lock */
@@ -140,6 +143,9 @@ void mark_run(struct marker *m)
 	unsigned int i;
 	uint32_t n;
 
+	/* waking the others takes longer than little work does */
+	if (mark_drain(m, ALONE) < ALONE)
+		return;
 	active = started + 1;
 	mark_idle = 0;
 	__atomic_store_n(&left, started, __ATOMIC_RELAXED);

@@ -460,6 +460,8 @@ enum shim_gc_dirty {
  * @limited: times that collecting for a limit took more than half of the time,
  *	so that the limit was exceeded
  * @dirty: enum shim_gc_dirty: who reports written pages in mode DIRTY
+ * @pause_scanned_max: most bytes that were scanned in one pause: the size of a
+ *	pause on a machine that has nothing else to do
  */
 struct shim_gc_stat {
 	uint64_t heap;
@@ -491,6 +493,7 @@ struct shim_gc_stat {
 	uint64_t periodic;
 	uint64_t limited;
 	uint64_t dirty;
+	uint64_t pause_scanned_max;
 };
 
 /**
