@@ -320,7 +320,6 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 		backend_ops(b->backend)->split(s->start);
 	done = backend_ops(b->backend)->release(r, nr);
 	transit_enter(way);
-	credit_spend(nr * COST_CALL);
 	for (i = 0; i < done; i++)
 		bytes += r[i].len;
 	b->releasing--;

@@ -82,6 +82,13 @@ bool scavenger_may_spend(void)
 	       limit_pressure() == LIMIT_OVER;
 }
 
+void scavenger_spend(size_t ns)
+{
+	shim_lock_acquire(&ph.lock);
+	credit_spend(ns);
+	shim_lock_release(&ph.lock);
+}
+
 static size_t slack(void)
 {
 	return limit_pressure() == LIMIT_FAR ? ph.inuse / SLACK_SHARE : 0;

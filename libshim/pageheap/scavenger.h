@@ -92,6 +92,12 @@ bool scavenger_has_time(void);
 bool scavenger_may_spend(void);
 
 /**
+ * scavenger_spend - a caller has given memory back that it could not pay for
+ * @ns: what that has cost; from the credit of the pages that were freed
+ */
+void scavenger_spend(size_t ns);
+
+/**
  * scavenger_get_stat - take the numbers
  * @st: filled in
  *

@@ -218,8 +218,10 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 		*at = s;
 	}
 	c->credit -= (int64_t)purges * COST_PURGE;
-	if (c->credit < -CREDIT_MAX)
-		c->credit = -CREDIT_MAX;
+	if (c->credit < 0) {
+		scavenger_spend((size_t)-c->credit);
+		c->credit = 0;
+	}
 	return s;
 }
 
