@@ -82,6 +82,7 @@ enum span_state {
  * @purged: span: OS pages whose memory was given back and not used since
  * @rot: span: the object with which taking begins
  * @shared: span, an alias: OS pages that are its survivor's
+ * @wanted: page heap: OS pages that are in block.want
  * @bitmap: central: one bit for each object, or a pointer to a longer one
  *
  * Made by pageheap_alloc(), freed by pageheap_free().  Descriptors are never
@@ -114,6 +115,7 @@ struct span {
 		uint16_t rot;
 		uint16_t shared;
 	};
+	uint16_t wanted;
 	uint64_t bitmap[8];
 };
 

@@ -30,6 +30,8 @@
  * (2 of 16 MiB).
  */
 #define SMALL_HEAP	((size_t)16 << 20)
+/* What spans have of it cannot be meshed: one block, where they are to be. */
+#define SMALL_MESHED	BLOCK_SIZE
 /*
  * Pages given back that may be taken again one by one within a tick, with a
  * fault for each.  A program that needs more than a block of them is better
@@ -63,7 +65,9 @@ static void span_drop(struct span *s)
 
 static void decide_whole(size_t npages)
 {
-	if (ph.inuse + npages > SMALL_HEAP / PAGE_SIZE)
+	size_t small = ph.meshes ? SMALL_MESHED : SMALL_HEAP;
+
+	if (ph.inuse + npages > small / PAGE_SIZE)
 		ph.whole = true;
 }
 
@@ -323,6 +327,8 @@ void pageheap_free(struct span *s)
 	if (s->state != SPAN_INUSE)
 		shim_bug("span freed that is not in use", s);
 	shim_lock_acquire(&ph.lock);
+	if (__builtin_expect(s->wanted, 0))
+		block_unwant(s);
 	segment_free(s->start, s->start + s->npages * PAGE_SIZE);
 	pageheap_drop(s);
 	scavenger_work();

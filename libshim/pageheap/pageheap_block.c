@@ -103,9 +103,46 @@ void block_split(struct block *b)
 	block_detach(b);
 	part_count(b, -1);
 	b->whole = false;
+	b->want = 0;
 	part_count(b, 1);
 	block_attach(b);
 	ph.nr_split++;
+}
+
+/**
+ * block_want - OS pages inside a span would go, if its block were not whole
+ * @b: a PART block that is whole
+ * @s: a span in it
+ * @pages: bit n: OS page n
+ *
+ * Each page counts once, as long as the span exists.
+ *
+ * Return: true if the block is worth being split: a quarter of it is idle, or
+ * would be, and half of that by the split alone.  A block that is being filled is
+ * idle, too, and is left alone.
+ */
+bool block_want(struct block *b, struct span *s, uint32_t pages)
+{
+	uint32_t more = pages & ~(uint32_t)s->wanted;
+
+	s->wanted |= (uint16_t)more;
+	b->want += (uint16_t)__builtin_popcount(more);
+	return b->want >= SPLIT_OS_PAGES / 2 &&
+	       b->want + b->nidle * (PAGE_SIZE / 4096) >= SPLIT_OS_PAGES &&
+	       ph.part_pages < SPLIT_MAX;
+}
+
+/**
+ * block_unwant - a span of which pages count as wanted is no more
+ * @s: the span, whose block may have been split and joined since
+ */
+void block_unwant(struct span *s)
+{
+	struct block *b = block_at(s->start);
+	uint16_t n = (uint16_t)__builtin_popcount(s->wanted);
+
+	b->want -= n < b->want ? n : b->want;
+	s->wanted = 0;
 }
 
 /**

@@ -77,7 +77,8 @@ enum run_kind {
  *	huge page for them until it is split: on ph.owed
  * @releasing: threads that give pages of it back, without the lock
  * @apart: on ph.wanted
- * @want: OS pages of it that could have been meshed, if it were not @whole
+ * @want: @whole: OS pages inside spans that could be given back or meshed, if it
+ *	were not, see block_want()
  * @nmeshed: OS pages of it that are meshed, on either side: it is not joined then
  * @join_next: the next on ph.joins
  * @owed_next: @owed: the next on ph.owed
@@ -156,6 +157,8 @@ _Static_assert(FILLER_WORDS <= 64, "one word summarises the buckets");
  * mapping.
  */
 #define SPLIT_AGE	5u
+/* The same in OS pages, of which some may be in spans: see block_want(). */
+#define SPLIT_OS_PAGES	(BLOCK_SIZE / 4096 / 4)
 /* A block is joined again when seven eighths of it are in use. */
 #define JOIN_PAGES	(BLOCK_PAGES * 7 / 8)
 
@@ -169,12 +172,17 @@ struct runs {
 	size_t blocks;
 };
 
-#define PAGEHEAP_WANTED	8u	/* blocks that wait for pageheap_mesh_apart() */
+/*
+ * Blocks that wait for pageheap_mesh_apart(): as many as a search of 4096 spans
+ * can find, each with spans in a quarter of it.
+ */
+#define PAGEHEAP_WANTED	64u
 
 struct pageheap {
 	struct shim_lock lock;
 	bool started;
 	bool whole;		/* the heap has outgrown 4 KiB memory */
+	bool meshes;		/* and does so early, see pageheap_mesh_begin() */
 	unsigned int first;	/* until then: the first page to use in a block */
 	uint32_t tick;		/* scavenger's clock; read and written relaxed */
 	size_t mapped;		/* in bytes; the rest is in pages */
@@ -295,6 +303,8 @@ size_t block_drop_idle(struct block *b, const struct backend_range *r,
 
 void block_joined(struct block *b);
 void block_split(struct block *b);
+bool block_want(struct block *b, struct span *s, uint32_t pages);
+void block_unwant(struct span *s);
 void block_owe(struct block *b);
 void block_paid(struct block *b);
 

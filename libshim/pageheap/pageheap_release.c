@@ -282,7 +282,7 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	struct transit_of of = { 0 };
 	struct block *b;
 	size_t bytes = 0;
-	bool split;
+	bool split, now;
 	int way;
 
 	for (i = 0; pages >> i; i++) {
@@ -301,22 +301,27 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	}
 	shim_lock_acquire(&ph.lock);
 	b = block_at(s->start);
-	split = b->whole && limit_pressure() == LIMIT_OVER &&
-		ph.part_pages < SPLIT_MAX;
-	if (!nr || b->state != BLOCK_PART || (b->whole && !split) ||
-	    b->joining || b->stuck) {
+	now = limit_pressure() == LIMIT_OVER;
+	if (!nr || b->state != BLOCK_PART || b->joining || b->stuck) {
+		shim_lock_release(&ph.lock);
+		return 0;
+	}
+	split = b->whole;
+	if (split && !block_want(b, s, pages) &&
+	    (!now || ph.part_pages >= SPLIT_MAX)) {
 		shim_lock_release(&ph.lock);
 		return 0;
 	}
 	if (split)
 		block_split(b);
+	s->wanted = 0;
 	b->releasing++;
 	of.what = TRANSIT_PURGE;
 	of.block = b;
 	way = transit_leave(&of);
 	if (split && backend_ops(b->backend)->pages)
 		backend_ops(b->backend)->pages(b->start);
-	if (split && backend_ops(b->backend)->split)
+	if (split && now && backend_ops(b->backend)->split)
 		backend_ops(b->backend)->split(s->start);
 	done = backend_ops(b->backend)->release(r, nr);
 	transit_enter(way);
@@ -328,6 +333,8 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 		ph.nr_refused++;
 		age_update(b);
 	}
+	if (split && !now && done && backend_ops(b->backend)->split)
+		block_owe(b);
 	ph.released += bytes;
 	ph.purged += bytes;
 	shim_lock_release(&ph.lock);

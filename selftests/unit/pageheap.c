@@ -385,6 +385,43 @@ TEST(purge_inside_a_span)
 }
 
 /*
+ * A block in which spans leave a quarter of the pages empty is split, and these
+ * pages go; one with fewer of them stays whole.
+ */
+TEST(purge_splits_what_is_worth_it)
+{
+	struct span *s[128];
+	unsigned int i, gone = 0, n;
+
+	shim_conf.scavenger = false;
+	outgrow();
+	pageheap_free(pageheap_alloc(2 * BLOCK_PAGES, 1));
+	pageheap_trim(0);
+	/* two pages each: all of a block */
+	for (i = 0; i < 128; i++) {
+		s[i] = pageheap_alloc(2, 1);
+		ASSERT_NE(NULL, s[i]);
+	}
+	ASSERT_TRUE(block_at(s[0]->start)->whole);
+	ASSERT_EQ(block_at(s[0]->start), block_at(s[127]->start));
+	for (n = 0; n < 128 && !gone; n++) {
+		/* twice the same counts once */
+		EXPECT_EQ(0, pageheap_purge(s[n], 2));
+		gone = (unsigned int)pageheap_purge(s[n], 6);
+	}
+	/* 64 spans with two pages each are a quarter */
+	EXPECT_EQ(64, n);
+	EXPECT_EQ(2 * 4096, gone);
+	EXPECT_FALSE(block_at(s[0]->start)->whole);
+	EXPECT_EQ(1, stat_now().blocks_split);
+	EXPECT_EQ(2 * 4096, pageheap_purge(s[0], 6));
+	EXPECT_TRUE(pageheap_is_valid());
+	for (i = 0; i < 128; i++)
+		pageheap_free(s[i]);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/*
  * A heap of blocks that only churns does not give back all that it will take
  * again.
  */
