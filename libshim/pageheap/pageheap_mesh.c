@@ -19,12 +19,6 @@
 
 #define OS_PAGE		4096u
 
-/*
- * OS pages of a block that were in pairs, from which on it is worth being cut: a
- * quarter, as much as has to be idle for it to be split.
- */
-#define APART_PAGES	(BLOCK_SIZE / OS_PAGE / 4)
-
 const char *pageheap_mesh_why_not(void)
 {
 	const struct backend_ops *ops;
@@ -43,18 +37,6 @@ bool pageheap_can_mesh(const struct span *s)
 	return backend_ops(block_at(s->start)->backend)->mesh;
 }
 
-/* A pair could be meshed if the block were not whole. */
-static void apart_wanted(struct block *b, uint32_t len)
-{
-	if (!b->whole || b->apart)
-		return;
-	b->want += (uint16_t)(len / OS_PAGE);
-	if (b->want < APART_PAGES || ph.nr_wanted == PAGEHEAP_WANTED)
-		return;
-	b->apart = true;
-	ph.wanted[ph.nr_wanted++] = b;
-}
-
 /* Why a pair cannot be meshed now; 0 if it can. */
 static int pair_refused(const struct mesh_pair *p)
 {
@@ -65,11 +47,7 @@ static int pair_refused(const struct mesh_pair *p)
 		return -EOPNOTSUPP;
 	if (d->joining || s->joining)
 		return -EBUSY;
-	if (!d->whole && !s->whole)
-		return 0;
-	apart_wanted(d, p->len);
-	apart_wanted(s, p->len);
-	return -EAGAIN;
+	return d->whole || s->whole ? -EAGAIN : 0;
 }
 
 /* @n OS pages of @src are @dst's, or with a negative number are not any more. */
@@ -169,6 +147,31 @@ unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
 	return done;
 }
 
+void pageheap_mesh_begin(bool on)
+{
+	shim_lock_acquire(&ph.lock);
+	ph.meshes = on;
+	shim_lock_release(&ph.lock);
+}
+
+bool pageheap_mesh_ready(struct span *s)
+{
+	struct block *b = block_at(s->start);
+	uint32_t pages = (1u << s->npages * (PAGE_SIZE / OS_PAGE)) - 1;
+
+	if (!__atomic_load_n(&b->whole, __ATOMIC_RELAXED))
+		return true;
+	shim_lock_acquire(&ph.lock);
+	if (b->state == BLOCK_PART && b->whole &&
+	    block_want(b, s, pages & ~(uint32_t)s->purged) && !b->apart &&
+	    ph.nr_wanted < PAGEHEAP_WANTED) {
+		b->apart = true;
+		ph.wanted[ph.nr_wanted++] = b;
+	}
+	shim_lock_release(&ph.lock);
+	return false;
+}
+
 bool pageheap_mesh_apart(void)
 {
 	struct transit_of of = { .what = TRANSIT_PURGE };
@@ -183,7 +186,6 @@ bool pageheap_mesh_apart(void)
 	}
 	b = ph.wanted[--ph.nr_wanted];
 	b->apart = false;
-	b->want = 0;
 	ops = backend_ops(b->backend);
 	if (b->state == BLOCK_PART && b->whole && b->nused && !b->joining &&
 	    !b->releasing && ph.part_pages < SPLIT_MAX && ops->mesh) {
@@ -251,6 +253,7 @@ void pageheap_free_purged(struct span *s)
 
 	shim_lock_acquire(&ph.lock);
 	b = block_at(s->start);
+	block_unwant(s);
 	if (b->state == BLOCK_PART && !b->whole) {
 		block_vacate(b, (unsigned int)(s->start % BLOCK_SIZE / PAGE_SIZE),
 			     s->npages);

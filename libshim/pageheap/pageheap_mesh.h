@@ -42,7 +42,7 @@ struct mesh_alias {
  * @busy: ranges that were not meshed because a page was pinned, or because of a
  *	relative by fork; ever, as are the following
  * @absent: because a page had no memory
- * @whole: because they are in a 2 MiB block of which too little was to be meshed
+ * @whole: because a 2 MiB block was joined meanwhile
  * @failed: for any other reason
  * @stuck: times memory of an alias could not be given back, and is to be again
  */
@@ -87,7 +87,7 @@ bool pageheap_can_mesh(const struct span *s);
  * A pair is meshed whole or not at all.  Its result is -EBUSY where a page is
  * pinned or a relative by fork exists, -ENOENT where a page had no memory (it
  * has it then, and it may be tried again), -EAGAIN where a block is whole (see
- * pageheap_mesh_apart()), another one where it cannot be done.
+ * pageheap_mesh_ready()), another one where it cannot be done.
  *
  * Return: how many were meshed.
  */
@@ -95,10 +95,28 @@ unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
 			   struct mesh_move *moves);
 
 /**
- * pageheap_mesh_apart - cut a block into 4 KiB pages, if it is worth it
+ * pageheap_mesh_begin - spans are to be meshed from now on, or are not any more
+ * @on: if they are, a heap that grows beyond one block consists of blocks of the
+ *	module, since 4 KiB memory cannot be meshed
+ */
+void pageheap_mesh_begin(bool on);
+
+/**
+ * pageheap_mesh_ready - is a span in a block that is cut into 4 KiB pages
+ * @s: a span that may be meshed
  *
- * It is if a quarter of it was in pairs that were refused with -EAGAIN.  Copies
- * 2 MiB: not to be called with a lock held that others wait for.
+ * A block is to be cut if a quarter of its pages are in such spans, or could be
+ * given back: pageheap_mesh_apart() does it.
+ *
+ * Return: true if it is, or false if the span cannot be meshed yet.
+ */
+bool pageheap_mesh_ready(struct span *s);
+
+/**
+ * pageheap_mesh_apart - cut one block into 4 KiB pages that is worth it
+ *
+ * See pageheap_mesh_ready().  Copies 2 MiB: not to be called with a lock held that
+ * others wait for.
  *
  * Return: true if a block was cut, or was to be.
  */

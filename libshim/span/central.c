@@ -333,7 +333,7 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 	shim_lock_release(&c->lock);
 	central_bury(gone, dead);
 	if (meshes)
-		central_mesh_earn(n);
+		central_mesh_earn(cls, n);
 	if (mesh)
 		central_mesh_burst(cls);
 }

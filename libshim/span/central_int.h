@@ -118,7 +118,7 @@ void central_bury(struct span *gone, struct span *dead);
 /* central_mesh.c: much of a class is free; no lock is held. */
 void central_mesh_burst(unsigned int cls);
 /* The same for @n objects that were freed: they pay for it. */
-void central_mesh_earn(unsigned int n);
+void central_mesh_earn(unsigned int cls, unsigned int n);
 
 void central_mesh_fork_prepare(void);
 void central_mesh_fork_parent(void);

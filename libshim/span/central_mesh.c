@@ -13,7 +13,8 @@
  *			the time that has passed
  *	in a burst	when much of a class has been freed, whatever was looked
  *			at and did not change until it was meshed: FREE_NS for
- *			each object that was freed since meshing began
+ *			each object that was freed since meshing began, and a
+ *			COST_PAIR for each 8 KiB of them
  *	on demand	all of them: malloc_trim(), shim_ctl("trim")
  *
  * Keeps true: candidates are spans that the class's lists had when they were
@@ -48,7 +49,7 @@
 #define COST_BYTES	4	/* bytes that are copied in one */
 #define COST_APART	400000	/* cutting a block: 512 pages are had, 2 MiB are copied */
 #define FREE_NS		25	/* a free that misses its cache takes as much */
-#define CREDIT_MAX	64000000
+#define CREDIT_MAX	1000000000	/* what 2 GiB of freed objects earn */
 #define TICK_SHARE	100	/* one part of the time in so many */
 #define TICK_MAX	10000000	/* however long ago the last tick was */
 /* What is copied in a second at ticks, at most. */
@@ -165,7 +166,8 @@ static bool collect(struct central *c)
 
 			looks++;
 			if (used && used * used <= 2 * HOPE * s->nobjs &&
-			    span_can_mesh(s) && (mesher.all || is_quiet(s))) {
+			    span_can_mesh(s) && (mesher.all || is_quiet(s)) &&
+			    span_mesh_ready(s)) {
 				candidates[mesher.n].span = s;
 				candidates[mesher.n++].nfree = s->nfree;
 			}
@@ -369,7 +371,7 @@ static bool is_waiting(void)
 }
 
 /*
- * A step of the round of mesher.cls: collect, or find and mesh some.
+ * A step of the round of mesher.cls: cut a block, collect, or find and mesh some.
  * Return: what it has cost; mesher.cls is 0 at the end of the round, and *@much
  * true if another one is worth it.
  */
@@ -380,6 +382,11 @@ static int64_t step(bool *much)
 	struct span *dead = NULL;
 	int64_t cost = COST_PAIR;
 
+	*much = false;
+	if (span_mesh_apart()) {
+		mesher.cut++;
+		return COST_APART;
+	}
 	shim_lock_acquire(&c->lock);
 	if (mesher.n) {
 		cost = mesh_some(c, &wait, &dead);
@@ -393,11 +400,6 @@ static int64_t step(bool *much)
 	}
 	shim_lock_release(&c->lock);
 	central_bury(NULL, dead);
-	while (span_mesh_apart()) {
-		mesher.cut++;
-		cost += COST_APART;
-	}
-	*much = false;
 	if (wait)
 		wait_begin();
 	if (wait || end) {
@@ -408,13 +410,14 @@ static int64_t step(bool *much)
 	return cost;
 }
 
-void central_mesh_earn(unsigned int n)
+void central_mesh_earn(unsigned int cls, unsigned int n)
 {
 	int64_t now = __atomic_load_n(&credit, __ATOMIC_RELAXED);
+	int64_t each = FREE_NS + (int64_t)sizeclass_info[cls].size * COST_PAIR /
+				 (int64_t)PAGE_SIZE;
 
 	if (now < CREDIT_MAX)
-		__atomic_fetch_add(&credit, (int64_t)n * FREE_NS,
-				   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&credit, n * each, __ATOMIC_RELAXED);
 }
 
 /* Is so much of a class free that spans of it will fit? */
@@ -531,6 +534,7 @@ const char *central_mesh_enable(bool want)
 		shim_lock_release(&c->lock);
 	}
 	span_set_random(want ? SPAN_MESH_SIZE : 0);
+	span_mesh_begin(want);
 	__atomic_store_n(&on, want, __ATOMIC_RELAXED);
 	return why;
 }

@@ -74,6 +74,16 @@ const char *span_mesh_why_not(void)
 	return pageheap_mesh_why_not();
 }
 
+void span_mesh_begin(bool on)
+{
+	pageheap_mesh_begin(on);
+}
+
+bool span_mesh_ready(struct span *s)
+{
+	return pageheap_mesh_ready(s);
+}
+
 bool span_mesh_apart(void)
 {
 	return pageheap_mesh_apart();

@@ -90,9 +90,24 @@ static inline uint64_t span_group_word(const struct span *s, unsigned int i)
 const char *span_mesh_why_not(void);
 
 /**
- * span_mesh_apart - see to blocks of which pairs were found, but which are whole
+ * span_mesh_begin - tell the page heap that spans are to be meshed, or not
+ * @on: true if they are
+ */
+void span_mesh_begin(bool on);
+
+/**
+ * span_mesh_ready - is a span in a block that is cut into 4 KiB pages
+ * @s: a span that may be meshed
  *
- * To be called without the lock, until there is none.
+ * Return: false if it cannot be meshed before span_mesh_apart() has cut its block,
+ * which it does if enough of it is to be meshed.
+ */
+bool span_mesh_ready(struct span *s);
+
+/**
+ * span_mesh_apart - cut one block that was found by span_mesh_ready()
+ *
+ * To be called without the lock.
  *
  * Return: true if there was one.
  */

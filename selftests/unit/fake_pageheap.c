@@ -233,10 +233,8 @@ static int pair_mesh(const struct mesh_pair *p, const struct mesh_move *moves)
 	static unsigned int turn;
 	unsigned int i;
 
-	if (fake_pageheap.mesh_whole) {
-		wanted = true;
+	if (fake_pageheap.mesh_whole)
 		return -EAGAIN;
-	}
 	if (fake_pageheap.mesh_fail && ++turn % fake_pageheap.mesh_fail == 0)
 		return fake_pageheap.mesh_errno;
 	if (touch(p->dst, p->len) || touch(p->src, p->len))
@@ -274,6 +272,19 @@ unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
 	}
 	shim_lock_release(&lock);
 	return done;
+}
+
+void pageheap_mesh_begin(bool on)
+{
+	(void)on;
+}
+
+bool pageheap_mesh_ready(struct span *s)
+{
+	if (s->state != SPAN_INUSE)
+		fake_pageheap.bad++;
+	wanted = wanted || fake_pageheap.mesh_whole;
+	return !fake_pageheap.mesh_whole;
 }
 
 bool pageheap_mesh_apart(void)

@@ -78,25 +78,36 @@ static void cut(struct __test_metadata *_metadata)
 {
 	unsigned int i;
 
-	for (i = 0; i < 8 && !fake.apart; i++) {
-		ASSERT_EQ(0, mesh(16));
-		pageheap_mesh_apart();
-	}
+	for (i = 0; i < SPANS; i++)
+		ASSERT_FALSE(pageheap_mesh_ready(spans[i]));
+	ASSERT_TRUE(pageheap_mesh_apart());
 	ASSERT_EQ(1, fake.apart);
 }
 
 TEST_F(mesh, a_whole_block_is_cut_when_a_quarter_is_wanted)
 {
 	struct pageheap_stat st;
+	unsigned int i, k;
 
 	EXPECT_EQ(NULL, pageheap_mesh_why_not());
 	EXPECT_EQ(0, mesh(4));
 	EXPECT_EQ(4, mesh_now().whole);
-	/* 8 ranges of 2 OS pages: not worth it yet */
+	/* 56 pages are idle: 31 spans of 2 OS pages are too few, how often ever */
+	for (k = 0; k < 3; k++)
+		for (i = 0; i < 31; i++)
+			EXPECT_FALSE(pageheap_mesh_ready(spans[i]));
 	EXPECT_FALSE(pageheap_mesh_apart());
-	EXPECT_EQ(0, mesh(32));
+	/* one that is freed does not count any more */
+	pageheap_free(spans[SPANS - 1]);
+	pageheap_free(spans[30]);
+	spans[30] = pageheap_alloc(1, 1);
+	spans[SPANS - 1] = pageheap_alloc(1, 1);
+	EXPECT_FALSE(pageheap_mesh_ready(spans[31]));
+	EXPECT_FALSE(pageheap_mesh_apart());
+	EXPECT_FALSE(pageheap_mesh_ready(spans[32]));
 	EXPECT_TRUE(pageheap_mesh_apart());
 	EXPECT_FALSE(pageheap_mesh_apart());
+	EXPECT_TRUE(pageheap_mesh_ready(spans[0]));
 	EXPECT_EQ(1, fake.apart);
 	EXPECT_EQ(1, mesh_now().apart);
 	pageheap_get_stat(&st);
