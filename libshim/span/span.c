@@ -118,7 +118,36 @@ static void pages_retaken(struct span *s, void *const *objs, unsigned int n)
 	s->purged &= (uint16_t)~pages;
 }
 
-unsigned int span_take(struct span *s, void **objs, unsigned int n)
+/* Take out of a span that begins with its first object and is in no group. */
+static unsigned int take_first(struct span *s, void **objs, unsigned int n)
+{
+	size_t size = s->size;
+	uintptr_t base = s->start;
+	unsigned int got = 0, i;
+
+	for (i = 0; got < n && i * 64u < s->nobjs; i++, base += 64 * size) {
+		uint64_t bits = s->bitmap[i];
+		uintptr_t p;
+
+		if (!bits)
+			continue;
+		p = base + size * (unsigned int)__builtin_ctzll(bits);
+		/* one piece, as in a new span: no multiplication for each */
+		if (!(bits & (bits + (bits & -bits)))) {
+			for (; bits && got < n; bits &= bits - 1, p += size)
+				objs[got++] = (void *)p;
+		} else {
+			for (; bits && got < n; bits &= bits - 1)
+				objs[got++] = (void *)(base + size *
+					(unsigned int)__builtin_ctzll(bits));
+		}
+		s->bitmap[i] = bits;
+	}
+	return got;
+}
+
+/* The same of one that is meshed, or may be. */
+static unsigned int take_rotated(struct span *s, void **objs, unsigned int n)
 {
 	unsigned int words = (s->nobjs + 63u) / 64, i = s->rot / 64, k;
 	uint64_t from = ~(uint64_t)0 << (s->rot % 64);
@@ -139,7 +168,18 @@ unsigned int span_take(struct span *s, void **objs, unsigned int n)
 		if (++i == words)
 			i = 0;
 	}
-	s->nfree -= got;
+	return got;
+}
+
+unsigned int span_take(struct span *s, void **objs, unsigned int n)
+{
+	unsigned int got;
+
+	if (__builtin_expect(s->rot || s->mesh, 0))
+		got = take_rotated(s, objs, n);
+	else
+		got = take_first(s, objs, n);
+	s->nfree -= (uint16_t)got;
 	if (__builtin_expect(s->purged, 0))
 		pages_retaken(s, objs, got);
 	return got;
