@@ -56,8 +56,12 @@ static struct folio *block_alloc(int node, unsigned int how, gfp_t where)
 			     ha_node_mask());
 }
 
-/* 256 KiB: large enough that nobody is killed for it, and soon cleared. */
-#define ROOM_ORDER	6
+/*
+ * 512 KiB: enough that nobody is killed for the rest, and soon cleared.  What is
+ * more than 64 pages goes back to the cgroup at once when it is freed; less could
+ * stay in this CPU's stock, where a fault on another CPU does not find it.
+ */
+#define ROOM_ORDER	7
 
 /*
  * A block ahead of demand, if the memory cgroup has some room left after it.  A

@@ -332,8 +332,9 @@ int pool_fill(int mb)
 
 	if (param_write("pool_target_mb", mb))
 		return -1;
-	return wait_for((pool_sum_read(&sum), sum.clean), mb / 2) == mb / 2 ?
-	       0 : -1;
+	/* what waits to be cleared is used, too */
+	return wait_for((pool_sum_read(&sum), sum.clean), mb / 2) == mb / 2 &&
+	       (mb || !wait_for((pool_sum_read(&sum), sum.dirty), 0)) ? 0 : -1;
 }
 
 int params_reset(void)

@@ -105,7 +105,11 @@ TEST_F(charge, the_pool_is_not_charged)
 	EXPECT_EQ(0, child_run(rises_not_by_pool, &self->cg));
 }
 
-/* A worker joins what the service has refilled, and the service pays. */
+/*
+ * A worker joins what the service has refilled, and the service pays: as much as
+ * for the blocks that it had first.  In between it also pays for what the worker
+ * has in hand.
+ */
 static int falls_by_join(void *arg)
 {
 	struct memcg *cg = arg;
@@ -116,11 +120,11 @@ static int falls_by_join(void *arg)
 	if (memcg_enter(cg) || arena_make(&a, BLOCKS))
 		return 1;
 	pages_fill(a.base, a.size, 1);
+	before = memcg_read(cg, "memory.current");
 	for (i = 0; i < BLOCKS; i++)
 		if (arena_punch(&a, i * BLOCK_LEN, 16 * OS_PAGE))
 			return 2;
 	pages_fill(a.base, a.size, 1);
-	before = memcg_read(cg, "memory.current");
 	if (wait_for(arena_count(&a, HUGEARENA_BLOCK_WHOLE), BLOCKS) != BLOCKS)
 		return 3;
 	after = memcg_read(cg, "memory.current");
@@ -129,6 +133,7 @@ static int falls_by_join(void *arg)
 
 TEST_F(charge, joined_blocks_stay_charged)
 {
+	ASSERT_EQ(0, param_write("reserve_max", 0));
 	EXPECT_EQ(0, child_run(falls_by_join, &self->cg));
 }
 
