@@ -66,6 +66,8 @@ struct marker *barrier_marker(void)
 
 static void shade(struct marker *m, uintptr_t p)
 {
+	if (!mark_is_due(p))
+		return;
 	mark_pointer(m, p);
 	if (m->top >= MARK_CHUNK)
 		mark_share(m);
@@ -96,9 +98,15 @@ void barrier_shade(uintptr_t p)
  */
 void shim_gc_shade(void *slot, void *value)
 {
+	unsigned int what = __atomic_load_n(&shim_gc_barrier, __ATOMIC_RELAXED);
 	struct marker *m;
-	unsigned int what;
 
+	/* mostly there is no old object, and the new one is as new as black */
+	if (!((what & BARRIER_OLD &&
+	       mark_is_due(__atomic_load_n((uintptr_t *)slot,
+					   __ATOMIC_RELAXED))) ||
+	      (what & BARRIER_NEW && mark_is_due((uintptr_t)value))))
+		return;
 	if (!gcthread_me)
 		enter();
 	what = __atomic_load_n(&shim_gc_barrier, __ATOMIC_RELAXED);

@@ -34,6 +34,13 @@
 
 /* Scanned at a time: some 100 us. */
 #define QUANTUM		((size_t)256 << 10)
+/*
+ * The scheduler takes a processor away for a millisecond at least, if another
+ * thread wants it; the clocks are not read at the same moment.  Once it has, take
+ * no more than the share for some 20 ms.
+ */
+#define WANTED_NS	200000u
+#define SHARE_STEPS	100
 /* What may be scanned with the world stopped, beyond roots: the same. */
 #define LITTLE		((size_t)256 << 10)
 /*
@@ -299,30 +306,38 @@ static bool begin(void)
 /*
  * Take a quarter of the processors' time: on two processors, rest for as long
  * as the work took.  Do not rest once threads have allocated as much as they
- * may.
+ * may, nor on a processor that nobody else wants: each byte that is allocated
+ * during the mark brings the next one nearer.
  */
-static void rest(uint64_t worked)
+static void rest(uint64_t worked, uint64_t waited)
 {
 	struct timespec ts = { 0, (long)(worked < 1000000 ? worked : 1000000) };
+	static unsigned int share;	/* steps for which it was wanted */
 
-	if (gcalloc_since() < pacer_goal())
-		nanosleep(&ts, NULL);
+	if (waited > WANTED_NS)
+		share = SHARE_STEPS;
+	if (!share || gcalloc_since() >= pacer_goal())
+		return;
+	share--;
+	nanosleep(&ts, NULL);
 }
 
 static void mark_beside(void)
 {
-	uint64_t took;
+	uint64_t took, begin;
 	size_t n;
 
 	do {
+		begin = sys_clock(CLOCK_MONOTONIC);
 		took = cycle_own_cpu();
 		n = mark_drain(cycle_marker, QUANTUM);
 		__atomic_add_fetch(&done, n, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&credit, n, __ATOMIC_RELAXED);
 		took = cycle_own_cpu() - took;
+		begin = sys_clock(CLOCK_MONOTONIC) - begin;
 		beside_ns += took;
 		if (n >= QUANTUM)
-			rest(took);
+			rest(took, begin > took ? begin - took : 0);
 	} while (n || !mark_is_done());
 }
 
@@ -527,9 +542,8 @@ bool cycle_assist(size_t bytes, size_t since)
 		__atomic_add_fetch(&done, work, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&cycle_stat.assisted, work,
 				   __ATOMIC_RELAXED);
-		while (m->top >= MARK_CHUNK)
-			if (!mark_share_some(m))
-				break;
+		/* for the collector's thread; without memory we keep it */
+		mark_flush(m);
 	}
 	barrier_end();
 	return true;

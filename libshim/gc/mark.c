@@ -11,6 +11,11 @@
 
 /* Larger objects are scanned in parts, so that several markers share them. */
 #define OBLET	((size_t)128 << 10)
+/*
+ * The queue of a marker that is somewhere in a binary tree has as many entries
+ * as the tree has levels, and the oldest have most of the tree behind them.
+ */
+#define SHARE_MIN	8
 
 static bool interior = true;
 
@@ -96,9 +101,20 @@ void mark_stack(struct marker *m, uintptr_t low, uintptr_t high)
 /* Words of an object. Whether they may point into the middle is a setting. */
 static void scan_words(struct marker *m, uintptr_t low, uintptr_t high)
 {
+	/*
+	 * The bounds may grow meanwhile.  What lies behind these is new, and so
+	 * it is black.
+	 */
+	uintptr_t begin = __atomic_load_n(&gcmap_low, __ATOMIC_RELAXED);
+	uintptr_t size = __atomic_load_n(&gcmap_high, __ATOMIC_RELAXED) - begin;
+	uintptr_t p;
+
 	if (__builtin_expect(interior, 1)) {
-		for (; low < high; low += sizeof(uintptr_t))
-			shade_any(m, word_at(low));
+		for (; low < high; low += sizeof(uintptr_t)) {
+			p = word_at(low);
+			if (p - begin < size)
+				shade_any(m, p);
+		}
 	} else {
 		for (; low < high; low += sizeof(uintptr_t))
 			shade_exact(m, word_at(low));
@@ -185,8 +201,8 @@ size_t mark_drain(struct marker *m, size_t budget)
 	for (;;) {
 		while (next(m, &e)) {
 			scan(m, e);
-			if (m->top >= 2 * MARK_CHUNK && mark_is_hungry())
-				mark_share(m);
+			if (m->top >= SHARE_MIN && mark_is_hungry())
+				mark_share_half(m);
 			if (m->scanned - before >= budget)
 				goto out;
 		}
@@ -204,13 +220,7 @@ out:
 
 bool mark_is_marked(uintptr_t p)
 {
-	struct gcspan *s = gcspan_of(p);
-	unsigned int i;
-
-	if (!s)
-		return true;
-	i = gcspan_index(s, p);
-	return i >= s->nobjs || gcspan_bit(s->mark, i);
+	return !mark_is_due(p);
 }
 
 void mark_rescan(struct marker *m, struct gcspan *s)

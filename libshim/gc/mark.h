@@ -75,6 +75,23 @@ void mark_set_interior(bool on);
 bool mark_pointer(struct marker *m, uintptr_t p);
 
 /**
+ * mark_is_due - may mark_pointer() have something to do
+ * @p: any value
+ *
+ * Most pointers lead to objects that are marked: no call for these.
+ */
+static inline bool mark_is_due(uintptr_t p)
+{
+	struct gcspan *s = gcspan_of(p);
+	unsigned int i;
+
+	if (!s)
+		return false;
+	i = gcspan_index(s, p);
+	return i < s->nobjs && !gcspan_bit(s->mark, i);
+}
+
+/**
  * mark_range - shade all objects that the words of a range point to
  * @m: the caller's marker
  * @low: first byte, aligned
@@ -121,14 +138,6 @@ size_t mark_drain(struct marker *m, size_t budget);
  * Return: false with some left in the marker if there is no memory.
  */
 bool mark_flush(struct marker *m);
-
-/**
- * mark_share_some - move the oldest entries of a queue to the pool
- * @m: the marker
- *
- * Return: false if there is no memory for them there.
- */
-bool mark_share_some(struct marker *m);
 
 /**
  * mark_is_done - is the pool empty

@@ -18,10 +18,17 @@
 void mark_push(struct marker *m, uintptr_t p, size_t n);
 
 /**
- * mark_share - give half of a long queue to the pool
+ * mark_share - give all of a queue to the pool, or MARK_CHUNK of a longer one
  * @m: the marker
  */
 void mark_share(struct marker *m);
+
+/**
+ * mark_share_half - give half of a queue to the pool, or MARK_CHUNK of a long
+ *	one
+ * @m: the marker
+ */
+void mark_share_half(struct marker *m);
 
 /**
  * mark_take - take a chunk from the pool

@@ -110,13 +110,13 @@ bool mark_is_hungry(void)
  * The oldest entries, which are nearest to the roots and have the most work
  * behind them.
  */
-void mark_share(struct marker *m)
+static void give(struct marker *m, size_t n)
 {
 	struct chunk *c = chunk_get();
 
 	if (!c)
 		return;
-	c->n = m->top < MARK_CHUNK ? m->top : MARK_CHUNK;
+	c->n = n < MARK_CHUNK ? n : MARK_CHUNK;
 	memcpy(c->entry, m->stack, c->n * sizeof(c->entry[0]));
 	m->top -= c->n;
 	memmove(m->stack, m->stack + c->n, m->top * sizeof(m->stack[0]));
@@ -124,12 +124,14 @@ void mark_share(struct marker *m)
 	chunk_push(&full, c);
 }
 
-bool mark_share_some(struct marker *m)
+void mark_share(struct marker *m)
 {
-	size_t before = m->top;
+	give(m, m->top);
+}
 
-	mark_share(m);
-	return m->top < before;
+void mark_share_half(struct marker *m)
+{
+	give(m, m->top / 2);
 }
 
 bool mark_take(struct marker *m)

@@ -83,6 +83,19 @@ TEST_F(queue, all_that_is_shared_is_taken_once)
 	EXPECT_FALSE(mark_overflowed());
 }
 
+/* The oldest, which fill() has pushed first. */
+TEST_F(queue, half_of_a_short_one)
+{
+	fill(&self->m, 10);
+	mark_share_half(&self->m);
+	EXPECT_EQ(5, self->m.top);
+	EXPECT_EQ(6 * 16, self->m.stack[0].p);
+	ASSERT_TRUE(mark_take(&self->other));
+	EXPECT_EQ(5, self->other.top);
+	EXPECT_EQ(16, self->other.stack[0].p);
+	EXPECT_TRUE(mark_is_done());
+}
+
 TEST_F(queue, what_has_no_room_is_noted)
 {
 	fill(&self->m, FIRST);
@@ -104,7 +117,8 @@ TEST_F(queue, what_cannot_be_shared_stays)
 {
 	fill(&self->m, 10);
 	no_memory = true;
-	EXPECT_FALSE(mark_share_some(&self->m));
+	mark_share(&self->m);
+	mark_share_half(&self->m);
 	EXPECT_FALSE(mark_flush(&self->m));
 	EXPECT_EQ(10, self->m.top);
 	EXPECT_TRUE(mark_is_done());
