@@ -30,6 +30,7 @@ static struct pace within = { PACER_HEAP_MIN, PACER_HEAP_MIN };
 static struct pace without = { PACER_HEAP_MIN, PACER_HEAP_MIN };
 static bool lifted;			/* atomic */
 static double rate[RATES];		/* bytes allocated for each byte scanned */
+static double parts[RATES];		/* part of processor time, same marks */
 static unsigned int nr_rates;
 static bool beside;
 
@@ -37,8 +38,9 @@ static bool beside;
  * The percentage is of what was reached.  Objects that were allocated during the
  * mark are kept by it without being reached, and most of them are garbage by
  * now: counted as live, they would have the heap grow to twice of both.  A
- * quarter of the percentage is left in any case, in which a program whose heap
- * grows allocates until the next collection knows better.
+ * tenth of the percentage on top makes up for some of them.  A quarter of it is
+ * left in any case, in which a program whose heap grows allocates until the
+ * next collection knows better.
  */
 static size_t by_percent(void)
 {
@@ -46,7 +48,9 @@ static size_t by_percent(void)
 	size_t heap = reached + (reached + last.roots) / 100 * percent;
 	size_t least = PACER_HEAP_MIN / 100 * percent;
 	size_t free, quarter = (reached + last.roots) / 400 * percent;
+	size_t tenth = (reached + last.roots) / 1000 * percent;
 
+	heap += last.fresh < tenth ? last.fresh : tenth;
 	if (heap < least)
 		heap = least;
 	free = heap > last.live ? heap - last.live : 0;
@@ -73,15 +77,29 @@ static size_t by_limit(size_t max, size_t used, size_t idle)
 }
 
 /*
+ * The collector's part of the processors in the next mark: a quarter, or what
+ * it had in each of the last four because nobody else wanted more.
+ */
+static double next_part(void)
+{
+	double least = parts[0];
+	unsigned int i;
+
+	for (i = 1; i < RATES; i++)
+		least = parts[i] < least ? parts[i] : least;
+	return least > UTILIZATION ? least : UTILIZATION;
+}
+
+/*
  * Begin early enough that threads reach the goal as marking ends, if the
- * collector gets a quarter of the processors; but between 0.70 and 0.95 of the
+ * collector gets its part of the processors; but between 0.70 and 0.95 of the
  * way, or 4 MiB before its end if that is later.  Roots do not count, since the
  * world is stopped while they are scanned.
  */
 static size_t trigger_of(size_t goal)
 {
 	size_t least = goal / 64 * 45, most = goal / 64 * 61, runway, at;
-	double max = 0;
+	double max = 0, part = next_part();
 	unsigned int i;
 
 	if (!beside)
@@ -90,8 +108,7 @@ static size_t trigger_of(size_t goal)
 		max = rate[i] > max ? rate[i] : max;
 	if (goal > PACER_HEAP_MIN && goal - PACER_HEAP_MIN > most)
 		most = goal - PACER_HEAP_MIN;
-	runway = (size_t)(max * (1 - UTILIZATION) / UTILIZATION *
-			  (double)last.scanned);
+	runway = (size_t)(max * (1 - part) / part * (double)last.scanned);
 	at = goal > runway ? goal - runway : 0;
 	return at < least ? least : at > most ? most : at;
 }
@@ -186,6 +203,7 @@ void pacer_marked(size_t allocated, size_t scanned, uint64_t gc_ns,
 	 */
 	part = part < 0.05 ? 0.05 : part > 0.95 ? 0.95 : part;
 	shim_lock_acquire(&pacer_lock);
+	parts[nr_rates % RATES] = part;
 	rate[nr_rates++ % RATES] = (double)allocated * part /
 				   ((double)(scanned + 1) * (1 - part));
 	shim_lock_release(&pacer_lock);
