@@ -16,7 +16,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +28,11 @@
 #include <sys/wait.h>
 #include "kselftest.h"
 #include "kcov.h"
+#include "known.h"
 #include "model.h"
+#include "noise.h"
 #include "process.h"
+#include "rearrange.h"
 #include "report.h"
 #include "soak.h"
 
@@ -42,14 +44,12 @@
 #define RUN_MAX		(2 * BLOCK_PAGES)
 #define SAMPLE		13
 
-#define CORPUS_MAX	4096
-
-struct corpus {
-	__u64 op[CORPUS_MAX];
-	size_t n;
+/* What all processes have done, in memory that they share. */
+struct done {
+	unsigned long ops;
+	unsigned long meshed;	/* pairs of ranges */
+	unsigned long moved;	/* blocks */
 };
-
-static struct corpus corpus;
 
 struct fuzz {
 	__u64 rnd;		/* of the operation */
@@ -59,7 +59,7 @@ struct fuzz {
 	int pipe[2];
 	size_t in_pipe;
 	unsigned int generation;
-	unsigned long *done;	/* by all processes, shared */
+	struct done *done;
 	unsigned long asked;	/* of all processes */
 };
 
@@ -407,7 +407,8 @@ static int op_fork(struct fuzz *f)
 
 	if (f->child[i])
 		return reap(f, i);
-	if (f->generation == GENERATIONS)
+	/* in the first quarter there are no relatives, which refuse meshing */
+	if (f->generation == GENERATIONS || f->done->ops < f->asked / 4)
 		return 0;
 	fflush(stdout);
 	pid = fork();
@@ -429,6 +430,45 @@ static int op_fork(struct fuzz *f)
 	for (i = 0; i < ARENAS; i++)
 		f->m[i].maker = false;
 	_exit(run(f, ops) ? 1 : 0);
+}
+
+/*
+ * Meshing is refused while relatives are there, until upkeep, once a second, has
+ * ended the sharing with them, and where a page is pinned: half of the time, see
+ * to all that first, where no parent is in the way.
+ */
+static int op_mesh(struct fuzz *f)
+{
+	unsigned int tries = 1;
+	int i, ret;
+
+	if (!f->generation && below(f, 2)) {
+		for (i = 0; i < CHILDREN; i++)
+			if (f->child[i] && reap(f, i))
+				return -1;
+		while (f->in_pipe)
+			if (op_pin(f))
+				return -1;
+		tries = 60;
+	}
+	ret = model_mesh(model_any(f), &f->rnd, tries);
+	if (ret > 0)
+		__atomic_fetch_add(&f->done->meshed, ret, __ATOMIC_RELAXED);
+	return ret < 0 ? -1 : 0;
+}
+
+static int op_split(struct fuzz *f)
+{
+	return model_split(model_any(f), &f->rnd);
+}
+
+static int op_move(struct fuzz *f)
+{
+	int ret = model_move(model_any(f), &f->rnd);
+
+	if (ret > 0)
+		__atomic_fetch_add(&f->done->moved, ret, __ATOMIC_RELAXED);
+	return ret < 0 ? -1 : 0;
 }
 
 static const struct {
@@ -455,6 +495,9 @@ static const struct {
 	{ "numa", op_numa, 1 },
 	{ "parameter", op_param, 1 },
 	{ "fork", op_fork, 2 },
+	{ "mesh", op_mesh, 4 },
+	{ "split", op_split, 1 },
+	{ "move", op_move, 2 },
 };
 
 /* Check every page, or one in @step: reading it again is a fault. */
@@ -483,46 +526,6 @@ static size_t op_any(struct fuzz *f)
 	return i;
 }
 
-/* A new operation, or one from the corpus. */
-static __u64 op_number(struct fuzz *f)
-{
-	if (corpus.n && soak_below(&f->next, 2))
-		return corpus.op[soak_below(&f->next, corpus.n)];
-	return soak_random(&f->next);
-}
-
-static void op_keep(__u64 number)
-{
-	if (corpus.n < CORPUS_MAX)
-		corpus.op[corpus.n++] = number;
-}
-
-static void corpus_read(void)
-{
-	const char *path = getenv("CORPUS");
-	unsigned long long number;
-	FILE *file = fopen(path ? path : "corpus", "re");
-
-	if (!file)
-		return;
-	while (fscanf(file, "%llx", &number) == 1)
-		op_keep(number);
-	fclose(file);
-}
-
-static void corpus_write(void)
-{
-	const char *path = getenv("CORPUS_OUT");
-	FILE *file = path ? fopen(path, "we") : NULL;
-	size_t i;
-
-	if (!file)
-		return;
-	for (i = 0; i < corpus.n; i++)
-		fprintf(file, "%016llx\n", corpus.op[i]);
-	fclose(file);
-}
-
 static int run(struct fuzz *f, unsigned long count)
 {
 	__u64 seed = f->next, number;
@@ -530,16 +533,16 @@ static int run(struct fuzz *f, unsigned long count)
 	size_t i = 0;
 	int bad = 0;
 
-	for (n = 0; !bad && n < count && *f->done < f->asked; n++) {
-		number = op_number(f);
+	for (n = 0; !bad && n < count && f->done->ops < f->asked; n++) {
+		number = known_or_new(&f->next);
 		f->rnd = number;
 		i = op_any(f);
 		bad = ops[i].fn(f);
 		if (kcov_new())
-			op_keep(number);
+			known_add(number);
 		if (!bad && n % 64 == 63)
 			bad = check_all(f, SAMPLE);
-		__atomic_fetch_add(f->done, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->done->ops, 1, __ATOMIC_RELAXED);
 	}
 	if (bad)
 		printf("# generation %u, seed %llu, operation %lu, %s\n",
@@ -557,39 +560,10 @@ static int run(struct fuzz *f, unsigned long count)
 	return bad;
 }
 
-struct noise {
-	struct fuzz *f;
-	unsigned int stop;
-};
-
-/*
- * Reads everywhere at any time, mapped or not.  It pauses, so that it does not
- * keep one of the VM's CPUs to itself.
- */
-static void *noise(void *arg)
-{
-	struct noise *n = arg;
-	__u64 rnd = 1, at;
-	char buf[64];
-
-	while (!__atomic_load_n(&n->stop, __ATOMIC_RELAXED)) {
-		struct iovec local = { buf, sizeof(buf) }, remote;
-		struct model *m = &n->f->m[soak_below(&rnd, ARENAS)];
-
-		at = soak_below(&rnd, MODEL_PAGES) * OS_PAGE;
-		remote = (struct iovec){ m->base + at, sizeof(buf) };
-		(void)!process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-		usleep(500);
-	}
-	return NULL;
-}
-
 int main(void)
 {
 	static struct fuzz f;
-	struct noise n = { .f = &f };
 	struct held before;
-	pthread_t thread;
 	int i, bad;
 
 	ksft_print_header();
@@ -603,23 +577,24 @@ int main(void)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (f.done == MAP_FAILED)
 		ksft_exit_fail_msg("no memory\n");
-	corpus_read();
+	known_read();
 	if (params_reset() || held_read(&before) || pipe(f.pipe))
 		ksft_exit_fail_msg("no module: %s\n", strerror(errno));
 	for (i = 0; i < ARENAS; i++)
 		if (model_make(&f.m[i]))
 			ksft_exit_fail_msg("no arena: %s\n", strerror(errno));
-	if (pthread_create(&thread, NULL, noise, &n))
+	if (noise_start(f.m, ARENAS))
 		ksft_exit_fail_msg("no thread\n");
-	ksft_print_msg("seed %llu, %zu operations known\n", f.next, corpus.n);
+	ksft_print_msg("seed %llu, %zu operations known\n", f.next, known_count());
 	i = kcov_begin();
 	bad = run(&f, f.asked);
 	if (!i)
 		ksft_print_msg("%u places reached, %zu operations known\n",
-			       kcov_total(), corpus.n);
-	corpus_write();
-	__atomic_store_n(&n.stop, 1, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
+			       kcov_total(), known_count());
+	ksft_print_msg("%lu pairs meshed, %lu blocks moved\n", f.done->meshed,
+		       f.done->moved);
+	known_write();
+	noise_stop();
 	close(f.pipe[0]);
 	close(f.pipe[1]);
 	for (i = 0; i < ARENAS; i++) {
@@ -628,7 +603,7 @@ int main(void)
 	}
 	params_reset();
 	bad |= held_back_to(&before) != 0;
-	soak_report("fuzz-map", f.asked, *f.done, bad != 0);
-	ksft_test_result(!bad, "%lu operations\n", *f.done);
+	soak_report("fuzz-map", f.asked, f.done->ops, bad != 0);
+	ksft_test_result(!bad, "%lu operations\n", f.done->ops);
 	ksft_finished();
 }

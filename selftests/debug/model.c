@@ -11,7 +11,8 @@
 #include "memory.h"
 #include "model.h"
 
-#define WORDS	(OS_PAGE / sizeof(__u64))
+#define WORDS		(OS_PAGE / sizeof(__u64))
+#define LANE_WORDS	(MODEL_LANE_LEN / sizeof(__u64))
 
 static sigjmp_buf env;
 static void *volatile fault_address;
@@ -41,7 +42,8 @@ int model_make(struct model *m)
 
 	if (arena_make(&a, MODEL_BLOCKS))
 		return -1;
-	memset(m->seed, 0, sizeof(m->seed));
+	model_zero(m, 0, MODEL_PAGES);
+	m->groups = 0;
 	memset(m->prot, PROT_READ | PROT_WRITE, sizeof(m->prot));
 	m->fd = a.fd;
 	m->base = a.base;
@@ -68,15 +70,28 @@ static __u64 word(__u32 seed, size_t page, unsigned int n)
 	return x ^ x >> 29;
 }
 
-/* The word in the middle that a seed fills, beside the first and the last. */
-static unsigned int middle(__u32 seed)
+/* How many words of a page are its own. */
+static unsigned int page_nr(const struct model *m, size_t page)
 {
-	return 1 + seed * 2654435761U % (WORDS - 2);
+	return m->lane[page] ? LANE_WORDS : WORDS;
 }
 
+/* The first of them. */
 static volatile __u64 *page_words(const struct model *m, size_t page)
 {
-	return (volatile __u64 *)(m->base + page * OS_PAGE);
+	unsigned int lane = m->lane[page] ? m->lane[page] - 1 : 0;
+
+	return (volatile __u64 *)(m->base + page * OS_PAGE +
+				  lane * MODEL_LANE_LEN);
+}
+
+/*
+ * The word in the middle that the seed of a page fills, beside the first and
+ * the last.
+ */
+static unsigned int middle(const struct model *m, size_t page, __u32 seed)
+{
+	return 1 + seed * 2654435761U % (page_nr(m, page) - 2);
 }
 
 int model_write(struct model *m, size_t first, size_t n, __u32 seed)
@@ -96,10 +111,10 @@ int model_write(struct model *m, size_t first, size_t n, __u32 seed)
 			continue;
 		w = page_words(m, i);
 		if (m->seed[i])
-			w[middle(m->seed[i])] = 0;
+			w[middle(m, i, m->seed[i])] = 0;
 		w[0] = word(seed, i, 0);
-		w[middle(seed)] = word(seed, i, 1);
-		w[WORDS - 1] = word(seed, i, 2);
+		w[middle(m, i, seed)] = word(seed, i, 1);
+		w[page_nr(m, i) - 1] = word(seed, i, 2);
 		m->seed[i] = seed;
 	}
 	return 0;
@@ -111,17 +126,18 @@ int model_write_remote(struct model *m, size_t first, size_t n, __u32 seed)
 	size_t i;
 
 	for (i = first; i < first + n; i++) {
-		struct iovec local = { page, sizeof(page) };
-		struct iovec remote = { m->base + i * OS_PAGE, sizeof(page) };
+		size_t nr = page_nr(m, i), len = nr * sizeof(page[0]);
+		struct iovec local = { page, len };
+		struct iovec remote = { (void *)page_words(m, i), len };
 
 		if (m->prot[i] & MODEL_UNMAPPED || !(m->prot[i] & PROT_WRITE))
 			continue;
 		memset(page, 0, sizeof(page));
 		page[0] = word(seed, i, 0);
-		page[middle(seed)] = word(seed, i, 1);
-		page[WORDS - 1] = word(seed, i, 2);
+		page[middle(m, i, seed)] = word(seed, i, 1);
+		page[nr - 1] = word(seed, i, 2);
 		if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) !=
-		    sizeof(page)) {
+		    (ssize_t)len) {
 			perror("# process_vm_writev");
 			return -1;
 		}
@@ -138,9 +154,9 @@ static __u64 expected(const struct model *m, size_t page, unsigned int n)
 		return 0;
 	if (!n)
 		return word(seed, page, 0);
-	if (n == WORDS - 1)
+	if (n == page_nr(m, page) - 1)
 		return word(seed, page, 2);
-	return n == middle(seed) ? word(seed, page, 1) : 0;
+	return n == middle(m, page, seed) ? word(seed, page, 1) : 0;
 }
 
 static int word_check(const struct model *m, size_t page, unsigned int n)
@@ -149,9 +165,9 @@ static int word_check(const struct model *m, size_t page, unsigned int n)
 
 	if (seen == expected(m, page, n))
 		return 0;
-	printf("# page %zu (block %zu, %zu) word %u: %#llx instead of %#llx\n",
-	       page, page / BLOCK_PAGES, page % BLOCK_PAGES, n, seen,
-	       expected(m, page, n));
+	printf("# page %zu (block %zu, %zu) lane %u word %u: %#llx instead of %#llx\n",
+	       page, page / BLOCK_PAGES, page % BLOCK_PAGES, m->lane[page], n,
+	       seen, expected(m, page, n));
 	return -1;
 }
 
@@ -172,17 +188,39 @@ int model_check(struct model *m, size_t first, size_t n, bool all)
 		if (m->prot[i] & MODEL_UNMAPPED || !(m->prot[i] & PROT_READ))
 			continue;
 		bad |= word_check(m, i, 0);
-		bad |= word_check(m, i, middle(m->seed[i]));
-		bad |= word_check(m, i, WORDS - 1);
-		for (j = 0; all && j < WORDS; j++)
+		bad |= word_check(m, i, middle(m, i, m->seed[i]));
+		bad |= word_check(m, i, page_nr(m, i) - 1);
+		for (j = 0; all && j < page_nr(m, i); j++)
 			bad |= word_check(m, i, j);
 	}
 	return bad;
 }
 
+int model_lane(struct model *m, size_t page, unsigned int lane, __u32 seed)
+{
+	volatile __u64 *w;
+	unsigned int i;
+	int sig;
+
+	m->lane[page] = lane;
+	m->group[page] = ++m->groups;
+	m->seed[page] = 0;
+	catch_signals();
+	sig = sigsetjmp(env, 0);
+	if (sig) {
+		printf("# signal %d writing page %zu\n", sig, page);
+		return -1;
+	}
+	w = page_words(m, page);
+	for (i = 0; i < LANE_WORDS; i++)
+		w[i] = 0;
+	return model_write(m, page, 1, seed);
+}
+
 void model_zero(struct model *m, size_t first, size_t n)
 {
 	memset(m->seed + first, 0, n * sizeof(m->seed[0]));
+	memset(m->lane + first, 0, n);
 }
 
 void model_protect(struct model *m, size_t first, size_t n, int prot)

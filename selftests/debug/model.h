@@ -22,6 +22,10 @@
  * @maker: this process made it, and may map it again
  * @seed: what was written to a page; 0: it reads as zero
  * @prot: PROT_* of a page, MODEL_UNMAPPED where nothing is mapped
+ * @lane: 0, or that page's content is in its eighth @lane - 1 only, so that it
+ *	can be meshed with pages whose content is in others
+ * @group: of a page with a lane: pages of one group may have one memory
+ * @groups: the last group
  */
 struct model {
 	int fd;
@@ -29,9 +33,14 @@ struct model {
 	bool maker;
 	__u32 seed[MODEL_PAGES];
 	__u8 prot[MODEL_PAGES];
+	__u8 lane[MODEL_PAGES];
+	__u32 group[MODEL_PAGES];
+	__u32 groups;
 };
 
 #define MODEL_UNMAPPED	0x80
+#define MODEL_LANES	8
+#define MODEL_LANE_LEN	(OS_PAGE / MODEL_LANES)
 
 /* Create the arena and map all of it. */
 int model_make(struct model *m);
@@ -48,7 +57,13 @@ int model_write_remote(struct model *m, size_t first, size_t n, __u32 seed);
 /* Look at pages that can be read; all of each, or a few words. */
 int model_check(struct model *m, size_t first, size_t n, bool all);
 
-/* Pages lose their content; their protection. */
+/*
+ * Write a page that can be written, and from now on only the bytes of @lane (1
+ * to MODEL_LANES): the others may be anything.  It is the only one of its group.
+ */
+int model_lane(struct model *m, size_t page, unsigned int lane, __u32 seed);
+
+/* Pages lose their content, and with it their lane; their protection. */
 void model_zero(struct model *m, size_t first, size_t n);
 void model_protect(struct model *m, size_t first, size_t n, int prot);
 

@@ -14,6 +14,7 @@
 #include "process.h"
 #include "report.h"
 #include "sites.h"
+#include "sites_mesh.h"
 
 #define BLOCKS		4
 #define SAMPLE		16
@@ -27,8 +28,7 @@ void sample_set(int n)
 	sample_first = n % sample_step;
 }
 
-/* How many pages of the sample differ from what pages_fill(..., 1) wrote. */
-static size_t sample_wrong(const char *base, size_t len)
+size_t sample_wrong(const char *base, size_t len)
 {
 	size_t page, wrong = 0;
 
@@ -59,9 +59,38 @@ static int prepare_arena(struct ground *g)
 	return result(arena_make(&g->a, BLOCKS));
 }
 
+static int prepare_arena_shared(struct ground *g)
+{
+	return result(arena_make_kind(&g->a, BLOCKS, HUGEARENA_KIND_BLOCKS,
+				      HUGEARENA_CREATE_SHARED));
+}
+
+/* An arena of pages, whose writes are followed from now on. */
+static int prepare_tracked(struct ground *g)
+{
+	__u64 bits[BLOCKS * BLOCK_PAGES / 64];
+	int err = result(arena_make_kind(&g->a, BLOCKS, HUGEARENA_KIND_PAGES,
+					 0));
+
+	if (err)
+		return err;
+	err = result(arena_dirty(&g->a, 0, g->a.size, bits));
+	pages_fill(g->a.base, g->a.size, 1);
+	return err;
+}
+
 static int prepare_full(struct ground *g)
 {
 	int err = prepare_arena(g);
+
+	if (!err)
+		pages_fill(g->a.base, g->a.size, 1);
+	return err;
+}
+
+static int prepare_full_shared(struct ground *g)
+{
+	int err = prepare_arena_shared(g);
 
 	if (!err)
 		pages_fill(g->a.base, g->a.size, 1);
@@ -151,6 +180,18 @@ static int act_create(struct ground *g)
 	struct hugearena_create c = {
 		.size = BLOCKS * BLOCK_LEN,
 		.node = HUGEARENA_NODE_LOCAL,
+	};
+
+	g->fd = arena_create_on(g->dev, &c);
+	return result(g->fd);
+}
+
+static int act_create_shared(struct ground *g)
+{
+	struct hugearena_create c = {
+		.size = BLOCKS * BLOCK_LEN,
+		.node = HUGEARENA_NODE_LOCAL,
+		.flags = HUGEARENA_CREATE_SHARED,
 	};
 
 	g->fd = arena_create_on(g->dev, &c);
@@ -293,6 +334,32 @@ static int act_blocks(struct ground *g)
 	return result(ioctl(g->a.fd, HUGEARENA_IOC_BLOCKS, &q));
 }
 
+/* What it fails to report must be reported by the next call. */
+static int act_dirty(struct ground *g)
+{
+	__u64 bits[BLOCKS * BLOCK_PAGES / 64];
+
+	return result(arena_dirty(&g->a, 0, g->a.size, bits));
+}
+
+static int act_split(struct ground *g)
+{
+	return result(arena_apart(&g->a, 0, g->a.size, NULL));
+}
+
+/* To the other node, where there is one: without one nothing is to be done. */
+static int act_move(struct ground *g)
+{
+	struct hugearena_move_to to = { .len = g->a.size };
+	struct hugearena_block b;
+
+	if (arena_block(&g->a, BLOCKS - 1, &b))
+		return errno;
+	if (!access("/sys/devices/system/node/node1", F_OK))
+		to.node = !b.node;
+	return result(ioctl(g->a.fd, HUGEARENA_IOC_MOVE, &to));
+}
+
 static int act_stat(struct ground *g)
 {
 	struct hugearena_stat st;
@@ -399,6 +466,16 @@ static int check_intact(struct ground *g, int err)
 	return sample_wrong(g->a.base, g->a.size) != 0;
 }
 
+/* A call that failed leaves all pages to the next one to report. */
+static int check_tracked(struct ground *g, int err)
+{
+	__u64 bits[BLOCKS * BLOCK_PAGES / 64];
+	long n = arena_dirty(&g->a, 0, g->a.size, bits);
+
+	return n != (err ? (long)(g->a.size / OS_PAGE) : 0) ||
+	       check_intact(g, err);
+}
+
 /* What was populated reads as zero. */
 static int check_zero(struct ground *g, int err)
 {
@@ -491,6 +568,28 @@ const struct site sites[] = {
 	  { ENOMEM }, check_intact, true },
 	{ "join, overlays", prepare_foldable, act_join,
 	  { ENOMEM }, check_intact, true },
+	{ "split", prepare_full, act_split,
+	  { ENOMEM }, check_intact, true },
+	{ "move", prepare_split, act_move,
+	  { ENOMEM }, check_intact, true },
+	{ "mesh", prepare_meshable, act_mesh,
+	  { ENOMEM }, check_meshed, false },
+	{ "fork, meshed", prepare_fork_meshed, act_fork_meshed,
+	  { ENOMEM, EAGAIN }, check_meshed_both, true },
+	{ "write after fork, meshed", prepare_shared_meshed, act_write_meshed,
+	  { BUS }, check_meshed_both, true },
+	{ "join, meshed", prepare_meshed, act_join,
+	  { ENOMEM }, check_meshed, true },
+	{ "release, meshed", prepare_meshed, act_release_meshed,
+	  { ENOMEM }, check_meshed_released, false },
+	{ "dirty", prepare_tracked, act_dirty,
+	  { ENOMEM }, check_tracked, false },
+	{ "create, shared by file", prepare_dev, act_create_shared,
+	  { ENOMEM, ENFILE }, check_nothing, false },
+	{ "first write, shared by file", prepare_arena_shared, act_write,
+	  { BUS }, check_zero, true },
+	{ "punch, shared by file", prepare_full_shared, act_punch,
+	  { ENOMEM }, check_released, false },
 	{ "blocks", prepare_split, act_blocks,
 	  { ENOMEM }, check_intact, false },
 	{ "stat", prepare_split, act_stat,

@@ -47,6 +47,9 @@ extern const size_t nr_sites;
  */
 void sample_set(int n);
 
+/* How many pages of the sample differ from what pages_fill(..., 1) wrote. */
+size_t sample_wrong(const char *base, size_t len);
+
 /* Clean up after a round. */
 void ground_clear(struct ground *g);
 
