@@ -226,24 +226,33 @@ static void source_work(struct work_struct *work)
 	mem_cgroup_put(memcg);
 }
 
-void ha_source_init(struct ha_source *src, struct mm_struct *mm,
-		    struct ha_account *account, int node)
+/* All but the worker. */
+static void source_init(struct ha_source *src, struct mm_struct *mm,
+			struct ha_account *account, int node)
 {
 	spin_lock_init(&src->lock);
 	INIT_LIST_HEAD(&src->clean);
 	INIT_LIST_HEAD(&src->dirty);
 	INIT_LIST_HEAD(&src->spare);
-	INIT_WORK(&src->work, source_work);
 	src->mm = mm;
 	src->account = account;
 	src->node = node;
 	src->near = ha_node_prefer(node);
 }
 
+void ha_source_init(struct ha_source *src, struct mm_struct *mm,
+		    struct ha_account *account, int node)
+{
+	source_init(src, mm, account, node);
+	INIT_WORK(&src->work, source_work);
+}
+
 void ha_source_init_at(struct ha_source *src, const struct ha_source *like,
 		       int node)
 {
-	ha_source_init(src, like->mm, like->account, node);
+	/* on its caller's stack, where work must not be: common has no worker */
+	memset(src, 0, sizeof(*src));
+	source_init(src, like->mm, like->account, node);
 	src->common = true;
 	src->here = true;
 }
