@@ -329,6 +329,8 @@ void pageheap_free(struct span *s)
 	shim_lock_acquire(&ph.lock);
 	if (__builtin_expect(s->wanted, 0))
 		block_unwant(s);
+	if (s->purged)
+		purged_add(-__builtin_popcount(s->purged));
 	segment_free(s->start, s->start + s->npages * PAGE_SIZE);
 	pageheap_drop(s);
 	scavenger_work();

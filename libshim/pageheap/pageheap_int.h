@@ -217,6 +217,7 @@ struct pageheap {
 	uint64_t nr_release, released, purged, nr_split, nr_join, nr_join_fail;
 	uint64_t nr_remap, nr_refused;
 	size_t meshed;		/* of inuse: OS pages of aliases, see pageheap_mesh.c */
+	size_t purged_now;	/* of inuse: OS pages without memory; atomic */
 	unsigned int nr_wanted;
 	struct block *wanted[PAGEHEAP_WANTED];
 	struct pageheap_mesh_stat mesh;
@@ -241,6 +242,22 @@ extern struct pageheap ph;
 static inline size_t heap_bytes(void)
 {
 	return (ph.inuse + ph.idle) * PAGE_SIZE - ph.meshed * 4096;
+}
+
+/* Pages of spans that have memory of their own. */
+static inline size_t inuse_resident(void)
+{
+	size_t less = ph.meshed + __atomic_load_n(&ph.purged_now,
+						  __ATOMIC_RELAXED);
+
+	return ph.inuse - less / (PAGE_SIZE / 4096);
+}
+
+/* @n OS pages inside spans have no memory now, or with a negative number do. */
+static inline void purged_add(int n)
+{
+	__atomic_fetch_add(&ph.purged_now, (size_t)(ptrdiff_t)n,
+			   __ATOMIC_RELAXED);
 }
 
 /* Pages without memory are about to be touched. */

@@ -223,13 +223,18 @@ unsigned int pageheap_unmesh(const struct mesh_alias *v, unsigned int nr)
 	transit_enter(way);
 	of.block->releasing--;
 	ph.nr_release++;
-	for (i = 0; i < done; i++)
-		if (v[i].shared) {
-			int n = __builtin_popcount(v[i].shared);
+	for (i = 0; i < done; i++) {
+		const struct span *s = v[i].span;
+		int n = __builtin_popcount(v[i].shared);
 
-			meshed_add(v[i].dst, r[i].start, -n);
-			ph.mesh.unmeshed += (size_t)n * OS_PAGE;
-		}
+		/* the caller takes all of its pages for purged */
+		purged_add((int)(s->npages * (PAGE_SIZE / OS_PAGE)) -
+			   __builtin_popcount(s->purged));
+		if (!n)
+			continue;
+		meshed_add(v[i].dst, r[i].start, -n);
+		ph.mesh.unmeshed += (size_t)n * OS_PAGE;
+	}
 	ph.mesh.stuck += nr - done;
 	shim_lock_release(&ph.lock);
 	return done;
@@ -254,6 +259,7 @@ void pageheap_free_purged(struct span *s)
 	shim_lock_acquire(&ph.lock);
 	b = block_at(s->start);
 	block_unwant(s);
+	purged_add(-__builtin_popcount(s->purged));
 	if (b->state == BLOCK_PART && !b->whole) {
 		block_vacate(b, (unsigned int)(s->start % BLOCK_SIZE / PAGE_SIZE),
 			     s->npages);

@@ -335,6 +335,9 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 	}
 	if (split && !now && done && backend_ops(b->backend)->split)
 		block_owe(b);
+	/* the caller takes all of them for purged then */
+	if (done)
+		purged_add(__builtin_popcount(pages));
 	ph.released += bytes;
 	ph.purged += bytes;
 	shim_lock_release(&ph.lock);

@@ -160,6 +160,7 @@ size_t pageheap_left(size_t *over)
 void pageheap_retaken(size_t bytes)
 {
 	fresh_add(bytes);
+	purged_add(-(int)(bytes / 4096));
 }
 
 unsigned int pageheap_pressure(void)

@@ -91,7 +91,8 @@ void scavenger_spend(size_t ns)
 
 static size_t slack(void)
 {
-	return limit_pressure() == LIMIT_FAR ? ph.inuse / SLACK_SHARE : 0;
+	return limit_pressure() == LIMIT_FAR ? inuse_resident() / SLACK_SHARE :
+					       0;
 }
 
 /* Pages that will be taken again, as far as the last minute shows. */
@@ -209,7 +210,7 @@ static size_t drain(void)
 	size_t keep = slack() + demand(), done = 0;
 	bool urgent = limit_pressure() == LIMIT_OVER;
 
-	if (ph.idle <= keep + ph.inuse / BURST_SHARE + BURST_PAGES)
+	if (ph.idle <= keep + inuse_resident() / BURST_SHARE + BURST_PAGES)
 		return 0;
 	done = pageheap_release_runs((ph.idle - keep) / BLOCK_PAGES,
 				     RETRY_TICKS);
@@ -243,7 +244,7 @@ void scavenger_work(void)
 	hurry();
 	if (++scav.calls % LOOK_CALLS == 0)
 		look();
-	if (ph.idle > ph.inuse / BURST_SHARE + BURST_PAGES && drain())
+	if (ph.idle > inuse_resident() / BURST_SHARE + BURST_PAGES && drain())
 		return;
 	if (ph.owed && ph.credit > COST_SPLIT + CREDIT_KEEP)
 		pageheap_pay_one();

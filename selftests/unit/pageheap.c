@@ -380,7 +380,14 @@ TEST(purge_inside_a_span)
 	EXPECT_EQ(3 * 4096, stat_now().purged);
 	EXPECT_EQ(0, pageheap_purge(s, 0));
 	EXPECT_TRUE(pageheap_is_valid());
+	/* as its owner does: what is worth keeping follows from what has memory */
+	s->purged = 0x46;
+	EXPECT_EQ(3, ph.purged_now);
+	pageheap_retaken(4096);
+	s->purged = 0x42;
+	EXPECT_EQ(2, ph.purged_now);
 	pageheap_free(s);
+	EXPECT_EQ(0, ph.purged_now);
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
