@@ -50,6 +50,11 @@
 #define COST_APART	400000	/* cutting a block: 512 pages are had, 2 MiB are copied */
 #define FREE_NS		25	/* a free that misses its cache takes as much */
 #define CREDIT_MAX	1000000000	/* what 2 GiB of freed objects earn */
+/*
+ * What one batch that is freed may cost, and a step more: the caches free in bulk, so
+ * that of 256 MiB of 64 B there are a few hundred batches.
+ */
+#define BURST_NS	1000000
 #define TICK_SHARE	100	/* one part of the time in so many */
 #define TICK_MAX	10000000	/* however long ago the last tick was */
 /* What is copied in a second at ticks, at most. */
@@ -429,8 +434,9 @@ static bool burst_is_worth_it(struct central *c)
 	shim_lock_acquire(&c->lock);
 	objects = class_objects(c);
 	used = c->spans ? (objects - c->nfree) / c->spans : 0;
-	worth = c->spans >= SPANS_MIN && used * used <= 2 * HOPE * nobjs;
-	if (!worth && c->mesh_from)
+	worth = c->spans >= SPANS_MIN && used * used <= 2 * HOPE * nobjs &&
+		c->mesh_from && c->nfree >= c->mesh_from;
+	if (!worth && c->mesh_from && c->nfree >= c->mesh_from)
 		c->mesh_from = c->nfree + objects / ROUND_SHARE +
 			       SPANS_MIN / 4 * nobjs;
 	shim_lock_release(&c->lock);
@@ -439,15 +445,21 @@ static bool burst_is_worth_it(struct central *c)
 
 void central_mesh_burst(unsigned int cls)
 {
+	int64_t spend = __atomic_load_n(&credit, __ATOMIC_RELAXED), spent = 0;
 	bool much;
 
-	if (__atomic_load_n(&credit, __ATOMIC_RELAXED) <= 0 || is_waiting() ||
-	    !shim_lock_try(&lock))
+	if (spend <= 0 || is_waiting() || !shim_lock_try(&lock))
 		return;
-	if (!mesher.cls && burst_is_worth_it(&central[cls]))
-		round_begin(cls, true);
-	if (mesher.cls)
-		__atomic_fetch_sub(&credit, step(&much), __ATOMIC_RELAXED);
+	if (spend > BURST_NS)
+		spend = BURST_NS;
+	while (spent < spend && !is_waiting()) {
+		if (!mesher.cls && !burst_is_worth_it(&central[cls]))
+			break;
+		if (!mesher.cls)
+			round_begin(cls, true);
+		spent += step(&much);
+	}
+	__atomic_fetch_sub(&credit, spent, __ATOMIC_RELAXED);
 	shim_lock_release(&lock);
 }
 
