@@ -17,17 +17,33 @@
 
 static DEFINE_SPINLOCK(mesh_lock);	/* private of all 4 KiB folios */
 
+/* A word in every kernel, in a structure of its own in newer ones. */
+static unsigned long page_flags(const struct page *page)
+{
+	return READ_ONCE(*(const unsigned long *)&page->flags);
+}
+
+/*
+ * Every release looks at 512 pages: eight at once, without a branch for each,
+ * take less than half of the instructions.
+ */
+#define BAD_STEP	8
+
 bool ha_folio_is_bad(struct folio *folio)
 {
-	struct page *page = folio_page(folio, 0);
-	int i;
+	const struct page *page = folio_page(folio, 0);
+	const struct page *end = page + HA_BLOCK_PAGES;
+	unsigned long flags = 0;
 
+	BUILD_BUG_ON(HA_BLOCK_PAGES % BAD_STEP);
 	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		return false;
-	for (i = 0; i < HA_BLOCK_PAGES; i++)
-		if (unlikely(PageHWPoison(page + i)))
-			return true;
-	return false;
+	for (; page < end; page += BAD_STEP)
+		flags |= page_flags(page) | page_flags(page + 1) |
+			 page_flags(page + 2) | page_flags(page + 3) |
+			 page_flags(page + 4) | page_flags(page + 5) |
+			 page_flags(page + 6) | page_flags(page + 7);
+	return unlikely(flags & __PG_HWPOISON);
 }
 
 bool ha_folio_zero(struct folio *folio)
