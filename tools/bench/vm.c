@@ -2,7 +2,7 @@
 /*
  * vm: what memory costs in instructions, the module against its peers.
  *
- * With arguments only those sections: touch, fork, unmap, work.
+ * With arguments only those sections: touch, fork, unmap, heap, work.
  *
  * Meant for a virtual machine with one CPU whose clock counts instructions
  * (selftests/vm/run --icount), where every figure is the same on every run; on
@@ -33,6 +33,7 @@
 #include "alloc.h"
 #include "region.h"
 #include "rows/rand.h"
+#include "vm.h"
 
 #define VM_TOUCHES	16		/* blocks first touched for one figure */
 #define VM_SKIP		4		/* of them the first: worker and caches */
@@ -43,15 +44,6 @@
 #define VM_POOL_MB	256
 #define VM_WAIT_MS	20000
 #define VM_PARAM	"/sys/module/hugearena/parameters/"
-#define VM_SAMPLES	64
-
-/* Where the module takes a block from. */
-enum vm_source {
-	VM_RESERVE,
-	VM_POOL,
-	VM_DEMAND,
-	VM_SOURCES
-};
 
 static const char *const vm_source_name[VM_SOURCES] = {
 	"reserve", "pool", "demand",
@@ -59,16 +51,6 @@ static const char *const vm_source_name[VM_SOURCES] = {
 
 static struct utsname vm_kernel;
 static int vm_missing;		/* figures of the module that are not there */
-
-/**
- * struct vm_sample - figures of one kind
- * @n: how many
- * @value: nanoseconds, which are instructions
- */
-struct vm_sample {
-	unsigned int n;
-	double value[VM_SAMPLES];
-};
 
 static double vm_clock(clockid_t clock)
 {
@@ -78,19 +60,17 @@ static double vm_clock(clockid_t clock)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-/* time that passes: on one CPU, what kernel threads do in it is part of it */
-static double vm_now(void)
+double vm_now(void)
 {
 	return vm_clock(CLOCK_MONOTONIC);
 }
 
-/* what this thread itself has used */
-static double vm_cpu(void)
+double vm_cpu(void)
 {
 	return vm_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-static void vm_sleep_ms(unsigned int ms)
+void vm_sleep_ms(unsigned int ms)
 {
 	struct timespec ts = { .tv_sec = ms / 1000,
 			       .tv_nsec = (long)(ms % 1000) * 1000000 };
@@ -98,7 +78,7 @@ static void vm_sleep_ms(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
-static void vm_sample_add(struct vm_sample *sample, double value)
+void vm_sample_add(struct vm_sample *sample, double value)
 {
 	if (sample->n < VM_SAMPLES)
 		sample->value[sample->n++] = value;
@@ -111,7 +91,7 @@ static int vm_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double vm_sample_median(struct vm_sample *sample)
+double vm_sample_median(struct vm_sample *sample)
 {
 	if (!sample->n)
 		return NAN;
@@ -119,8 +99,8 @@ static double vm_sample_median(struct vm_sample *sample)
 	return sample->value[sample->n / 2];
 }
 
-static void vm_print(const char *what, const char *ours_name, double ours,
-		     const char *peer_name, double peer)
+void vm_print(const char *what, const char *ours_name, double ours,
+	      const char *peer_name, double peer)
 {
 	/* a peer may be missing, hugetlb say; the module may not */
 	if (isnan(ours)) {
@@ -165,8 +145,7 @@ static unsigned int vm_pool_clean(void)
 	return clean;
 }
 
-/* Have the module take blocks from one source, as far as it can be told. */
-static bool vm_source_choose(enum vm_source source)
+bool vm_source_choose(enum vm_source source)
 {
 	unsigned int blocks = source == VM_POOL ? VM_POOL_MB / 2 : 0;
 	unsigned int waited;
@@ -275,21 +254,7 @@ static void vm_first_touches(void)
 	}
 }
 
-/**
- * struct vm_child - a forked process that waits to be told to end
- * @pid: its id
- * @fd: closed to tell it
- * @cost: of fork() itself, in time that passed
- * @cpu: of fork() itself, in time of the thread
- */
-struct vm_child {
-	pid_t pid;
-	int fd;
-	double cost;
-	double cpu;
-};
-
-static void vm_child_start(struct vm_child *child)
+void vm_child_start(struct vm_child *child)
 {
 	double start, cpu;
 	int fds[2];
@@ -314,7 +279,7 @@ static void vm_child_start(struct vm_child *child)
 	vm_sleep_ms(2);
 }
 
-static void vm_child_end(const struct vm_child *child)
+void vm_child_end(const struct vm_child *child)
 {
 	close(child->fd);
 	waitpid(child->pid, NULL, 0);
@@ -522,6 +487,7 @@ static const struct vm_section {
 	{ "touch", vm_first_touches },
 	{ "fork", vm_forks },
 	{ "unmap", vm_unmaps },
+	{ "heap", vm_heap },
 	{ "work", vm_works },
 };
 
