@@ -100,6 +100,38 @@ TEST(one_allocation_looks_at_few_spans)
 	EXPECT_EQ(0, shim_gc_verify());
 }
 
+static void *volatile large[64];
+
+/*
+ * Spans that the program frees itself need no sweeping any more: as long as these
+ * are more than what should have been swept, allocation pays nothing.
+ */
+TEST(what_is_freed_counts_as_swept)
+{
+	struct shim_gc_stat before, st;
+	unsigned int i;
+
+	for (i = 0; i < 64; i++)
+		large[i] = shim_gc_alloc(MIB / 2);
+	waste(400, stat_now().collections + 2);
+	/* half of what is not swept, a goal's worth at least is the rest */
+	for (i = 0; i < 64; i++) {
+		shim_gc_free(large[i]);
+		large[i] = NULL;
+	}
+	before = stat_now();
+	ASSERT_LE(20 * MIB, before.goal);
+	ASSERT_GT(before.goal / 16, before.since);
+	do {
+		ASSERT_NE(NULL, shim_gc_alloc_data(3000));
+		st = stat_now();
+		ASSERT_EQ(before.collections, st.collections);
+	} while (st.since < st.goal / 8);
+	/* no garbage is gone, so what was added shows */
+	EXPECT_LE(before.heap + (st.since - before.since) / 2, st.heap);
+	EXPECT_EQ(0, shim_gc_verify());
+}
+
 /* A program that hardly allocates is collected all the same. */
 TEST(a_long_time_is_a_reason)
 {
