@@ -95,6 +95,47 @@ TEST(objects_are_apart_aligned_and_ready)
 		}
 }
 
+/* While any slab has a free object no other is made, also after a shrink. */
+TEST(free_objects_are_used_up_before_more_are_made)
+{
+	struct shim_pool *pool = shim_pool_new(100, 0, NULL);
+	struct shim_pool_stat st;
+	uintptr_t p[400];
+	size_t i, n, made;
+
+	ASSERT_NE(NULL, pool);
+	for (n = 0; n < 300; n++) {
+		p[n] = (uintptr_t)shim_pool_get(pool);
+		ASSERT_NE(0, p[n]);
+	}
+	/* one free object each in two slabs, and the rest of the last one */
+	shim_pool_put(pool, (void *)p[0]);
+	shim_pool_put(pool, (void *)p[150]);
+	p[0] = p[--n];
+	p[150] = p[--n];
+	shim_pool_shrink(pool);
+	EXPECT_TRUE(shim_pool_is_valid(pool));
+	shim_pool_get_stat(pool, &st);
+	EXPECT_EQ(n, st.live);
+	made = st.made;
+	ASSERT_LE(made, 400);
+	ASSERT_LE(n + 2, made);
+	while (n < made) {
+		p[n] = (uintptr_t)shim_pool_get(pool);
+		ASSERT_NE(0, p[n++]);
+	}
+	shim_pool_get_stat(pool, &st);
+	EXPECT_EQ(made, st.made);
+	EXPECT_EQ(made, st.live);
+	EXPECT_TRUE(shim_pool_is_valid(pool));
+	qsort(p, n, sizeof(p[0]), by_address);
+	for (i = 1; i < n; i++)
+		ASSERT_GE(p[i], p[i - 1] + 100);
+	for (i = 0; i < n; i++)
+		shim_pool_put(pool, (void *)p[i]);
+	shim_pool_free(pool);
+}
+
 TEST(an_object_stays_as_its_user_left_it)
 {
 	struct counts c = { 0 };

@@ -303,6 +303,45 @@ TEST(a_burst_is_given_back)
 	}
 }
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/*
+ * What was used counts for eight resets, however many were before, and also if it was
+ * released before the reset.
+ */
+TEST(a_reset_looks_back_at_eight)
+{
+	struct shim_region_stat st;
+	struct shim_region_mark m;
+	struct shim_region *r;
+	int i, before;
+
+	for (before = 0; before < 8; before++) {
+		r = shim_region_new(0, 0);
+		ASSERT_NE(NULL, r);
+		for (i = 0; i < before; i++)
+			shim_region_reset(r);
+		/* something to clean up remains when the mark is released */
+		ASSERT_EQ(0, shim_region_on_release(r, nothing, NULL));
+		m = shim_region_mark(r);
+		ASSERT_NE(NULL, shim_region_alloc(r, 20000));
+		shim_region_release(r, m);
+		for (i = 0; i < 8; i++) {
+			shim_region_reset(r);
+			shim_region_get_stat(r, &st);
+			EXPECT_LE(20000, st.high);
+			EXPECT_EQ(before + i + 1, st.resets);
+		}
+		shim_region_reset(r);
+		shim_region_get_stat(r, &st);
+		EXPECT_GT(100, st.high);
+		shim_region_free(r);
+	}
+}
+
 TEST(requests_of_one_size_need_no_malloc)
 {
 	struct shim_region *r = shim_region_new(0, 0);

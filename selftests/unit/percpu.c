@@ -351,6 +351,30 @@ static void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* A class that nobody uses any more loses its objects: each look leaves a quarter. */
+TEST_F(mode, idle_stacks_are_trimmed)
+{
+	size_t had;
+	void *p[100];
+	int i;
+
+	pin(sched_getcpu());
+	for (i = 0; i < 100; i++)
+		p[i] = take(1);
+	for (i = 0; i < 100; i++)
+		give(1, p[i]);
+	had = percpu_class_bytes(1);
+	ASSERT_LT(32 * sizeclass_info[1].size, had);
+	/* the first look only sees what there is */
+	for (i = 0; i < 4; i++) {
+		percpu.tick = 1;	/* as if the time had come */
+		percpu_idle();
+	}
+	EXPECT_GE(had / 16, percpu_class_bytes(1));
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 static void *pair(void *data)
 {
 	void *p[4];
@@ -496,6 +520,18 @@ static void free_twice(void)
 	give(4, p);
 }
 
+static void look_after_free_twice(void)
+{
+	void *p = take(4), *q = take(4), *r = take(4);
+
+	give(4, p);
+	give(4, q);
+	give(4, r);
+	give(4, p);
+	percpu.tick = 1;	/* as if the time had come */
+	percpu_idle();
+}
+
 /* A stack that is full whenever somebody looks is not idle for that. */
 TEST(a_stack_that_misses_is_no_idle_one)
 {
@@ -606,6 +642,17 @@ TEST(a_slab_is_replaced_by_a_deeper_one)
 TEST_F(mode, double_free_aborts)
 {
 	EXPECT_TRUE(dies(free_twice));
+}
+
+/* With others in between it is found when somebody looks, however busy the CPU is. */
+TEST(double_free_is_found_in_a_look)
+{
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	pin(sched_getcpu());
+	EXPECT_TRUE(dies(look_after_free_twice));
 }
 
 /* The stacks of class 255 and of class 0 get no room on any CPU. */

@@ -52,6 +52,38 @@ TEST(every_class_whole)
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 
+/* Does one of eight spans of a class begin with another object than the first? */
+static bool begins_anywhere(unsigned int cls)
+{
+	struct span *s[8];
+	bool other = false;
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < 8; i++) {
+		s[i] = span_make(cls);
+		if (span_take(s[i], &p, 1) != 1)
+			abort();
+		other = other || (uintptr_t)p != s[i]->start;
+		if (put(s[i], p) != SPAN_OK)
+			abort();
+	}
+	for (i = 0; i < 8; i++)
+		span_destroy(s[i]);
+	return other;
+}
+
+TEST(random_up_to_a_size)
+{
+	/* 4: 64 objects at least, so that all eight are the first 1 in 10^14 times */
+	span_set_random(sizeclass_info[4].size);
+	EXPECT_TRUE(begins_anywhere(3));
+	EXPECT_TRUE(begins_anywhere(4));
+	EXPECT_FALSE(begins_anywhere(5));
+	span_set_random(0);
+	EXPECT_FALSE(begins_anywhere(1));
+}
+
 TEST(random_against_a_model)
 {
 	bool taken[512] = { false };
