@@ -3,10 +3,13 @@
  * gccompat_special: libgc's finalizers, links, threads and layouts, on top of
  * ours.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
+#define GC_THREADS		/* their functions are declared, too */
 #pragma GCC visibility push(default)
 #include "compat/gc/gc.h"
 #pragma GCC visibility pop
@@ -153,6 +156,44 @@ void GC_set_java_finalization(int on)
 int GC_get_java_finalization(void)
 {
 	return java;
+}
+
+int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+		      void *(*fn)(void *arg), void *arg)
+{
+	return pthread_create(thread, attr, fn, arg);
+}
+
+int GC_pthread_join(pthread_t thread, void **result)
+{
+	return pthread_join(thread, result);
+}
+
+int GC_pthread_detach(pthread_t thread)
+{
+	return pthread_detach(thread);
+}
+
+int GC_pthread_cancel(pthread_t thread)
+{
+	return pthread_cancel(thread);
+}
+
+void GC_pthread_exit(void *result)
+{
+	pthread_exit(result);
+}
+
+/* Ours, which leaves the signal of stop out of the set: sigmask.c. */
+int GC_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return pthread_sigmask(how, set, old);
+}
+
+/* Segments of what is loaded meanwhile are roots by the next stop. */
+void *GC_dlopen(const char *path, int mode)
+{
+	return dlopen(path, mode);
 }
 
 int GC_get_stack_base(struct GC_stack_base *sb)

@@ -3,6 +3,10 @@
  * libgc's calls, for programs that were written for it: links, finalizers,
  * explicit layouts, alignments, and what they say.
  */
+#define GC_THREADS
+#include <dlfcn.h>
+#include <semaphore.h>
+
 #include "gctest.h"
 #include "gc/gc.h"
 
@@ -252,6 +256,47 @@ TEST(a_layout_says_what_keeps)
 	EXPECT_EQ(0, gone[1]);
 	EXPECT_EQ(0, gone[2]);
 	EXPECT_LE(SOME - STRAY, gone[3]);
+}
+
+static sem_t made, checked;
+
+static void *has_one(void *arg)
+{
+	sigset_t all, now;
+	char *p = GC_malloc(100);
+
+	(void)arg;
+	memset(p, 77, 100);
+	sigfillset(&all);
+	GC_pthread_sigmask(SIG_SETMASK, &all, NULL);
+	GC_pthread_sigmask(SIG_SETMASK, NULL, &now);
+	sem_post(&made);
+	while (sem_wait(&checked))
+		;
+	/* blocked like this it could not be stopped, and nothing be collected */
+	GC_pthread_exit((void *)(intptr_t)(p[99] == 77 &&
+					   sigismember(&now, SIGUSR1)));
+}
+
+/* What a program that was compiled with libgc's header calls. */
+TEST(threads_by_their_other_names)
+{
+	void *result, *self;
+	pthread_t thread;
+
+	GC_init();
+	sem_init(&made, 0, 0);
+	sem_init(&checked, 0, 0);
+	ASSERT_EQ(0, GC_pthread_create(&thread, NULL, has_one, NULL));
+	while (sem_wait(&made))
+		;
+	EXPECT_EQ(0, collect());
+	sem_post(&checked);
+	ASSERT_EQ(0, GC_pthread_join(thread, &result));
+	EXPECT_EQ(1, (intptr_t)result);
+	self = GC_dlopen(NULL, RTLD_NOW);
+	ASSERT_NE(NULL, self);
+	EXPECT_EQ(0, dlclose(self));
 }
 
 TEST_HARNESS_MAIN

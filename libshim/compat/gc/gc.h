@@ -271,14 +271,19 @@ GC_API int GC_thread_is_registered(void);
 GC_API void *GC_do_blocking(GC_fn_type fn, void *data);
 GC_API void *GC_call_with_gc_active(GC_fn_type fn, void *data);
 
-/* Threads begin and end as usual, so these names stand for the C library's. */
+/*
+ * Threads begin and end as usual: these are the C library's, by the names that
+ * libgc's header gives to them, for programs that were compiled with it.
+ */
 #ifdef GC_PTHREADS
-#define GC_pthread_create	pthread_create
-#define GC_pthread_join		pthread_join
-#define GC_pthread_detach	pthread_detach
-#define GC_pthread_cancel	pthread_cancel
-#define GC_pthread_exit		pthread_exit
-#define GC_pthread_sigmask	pthread_sigmask
+GC_API int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			     void *(*fn)(void *arg), void *arg);
+GC_API int GC_pthread_join(pthread_t thread, void **result);
+GC_API int GC_pthread_detach(pthread_t thread);
+GC_API int GC_pthread_cancel(pthread_t thread);
+GC_API void GC_pthread_exit(void *result) __attribute__((__noreturn__));
+GC_API int GC_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
+GC_API void *GC_dlopen(const char *path, int mode);
 #endif
 
 /* Objects with a known layout. */
