@@ -317,7 +317,8 @@ TEST_F(mesh, a_burst_meshes)
 	/* as a program that has run for a while has earned it */
 	model_thin(8);
 	TH_LOG("%zu aliases", aliases());
-	EXPECT_LT(16, aliases());
+	/* about 120; one step for each batch leaves it at about 32 */
+	EXPECT_LT(64, aliases());
 	EXPECT_EQ(0, all_wrong());
 	EXPECT_TRUE(central_is_valid(model.cls));
 }
