@@ -283,6 +283,83 @@ TEST(a_pool_may_go_while_threads_have_objects_at_hand)
 	shim_pool_free(shared);
 }
 
+static void *hold_and_end(void *arg)
+{
+	pthread_barrier_t *b = arg;
+
+	shim_pool_put(shared, shim_pool_get(shared));
+	pthread_barrier_wait(b);	/* the pool goes ... */
+	pthread_barrier_wait(b);	/* ... and another is in its place */
+	return NULL;
+}
+
+/* What a thread has at hand of a pool that is gone belongs to no other. */
+TEST(a_pool_may_go_before_a_thread_that_has_objects_of_it)
+{
+	pthread_barrier_t b;
+	pthread_t t;
+	void *p;
+
+	pthread_barrier_init(&b, NULL, 2);
+	shared = shim_pool_new(100, 0, NULL);
+	ASSERT_NE(NULL, shared);
+	ASSERT_EQ(0, pthread_create(&t, NULL, hold_and_end, &b));
+	pthread_barrier_wait(&b);
+	shim_pool_free(shared);
+	shared = shim_pool_new(100, 0, NULL);
+	ASSERT_NE(NULL, shared);
+	p = shim_pool_get(shared);
+	pthread_barrier_wait(&b);
+	pthread_join(t, NULL);
+	EXPECT_TRUE(shim_pool_is_valid(shared));
+	shim_pool_put(shared, p);
+	shim_pool_free(shared);
+}
+
+/* However many there were, a new pool has a slot, and so something at hand. */
+TEST(a_slot_is_used_again)
+{
+	struct shim_pool_stat st;
+	struct shim_pool *pool;
+	void *p;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		pool = shim_pool_new(64, 0, NULL);
+		ASSERT_NE(NULL, pool);
+		shim_pool_free(pool);
+	}
+	pool = shim_pool_new(64, 0, NULL);
+	ASSERT_NE(NULL, pool);
+	p = shim_pool_get(pool);
+	ASSERT_NE(NULL, p);
+	shim_pool_get_stat(pool, &st);
+	EXPECT_LT(1, st.live);
+	shim_pool_put(pool, p);
+	shim_pool_free(pool);
+}
+
+/* Objects of up to 16 KiB are made eight at a time, at least. */
+TEST(slabs_have_several_objects)
+{
+	static const size_t sizes[] = { 500, 1000, 3000, 8000, 16383 };
+	struct shim_pool_stat st;
+	struct shim_pool *pool;
+	void *p;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		pool = shim_pool_new(sizes[i], 0, NULL);
+		ASSERT_NE(NULL, pool);
+		p = shim_pool_get(pool);
+		ASSERT_NE(NULL, p);
+		shim_pool_get_stat(pool, &st);
+		EXPECT_LE(8, st.made);
+		shim_pool_put(pool, p);
+		shim_pool_free(pool);
+	}
+}
+
 TEST(more_pools_than_there_are_slots)
 {
 	struct shim_pool *pool[100];
