@@ -442,6 +442,7 @@ void transit_fork_child(void);
 
 bool room_allows(size_t npages);
 bool room_wants_whole(size_t len);
+bool room_is_tight(size_t npages);
 bool room_leaves_much(size_t npages);
 void room_make(size_t more);
 size_t room_set_step(void);
@@ -468,6 +469,9 @@ struct taken {
 };
 
 bool taken_grow_behind(size_t npages);
+enum backend_id taken_backend(size_t npages);
+bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
+		    size_t align);
 bool taken_get(struct taken *t, size_t npages, size_t align);
 void taken_thin(struct taken *t, size_t npages);
 bool taken_back(const struct taken *t);

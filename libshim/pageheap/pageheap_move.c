@@ -9,6 +9,11 @@
  * back as soon as its copy is made.  No more than a block is in two places at a
  * time, so a growing object needs hardly more memory than it already has.
  *
+ * Blocks of a backend that cannot move them (kmod) are copied in this way where
+ * a limit does not leave room for a second copy of all of them.  They go to
+ * anonymous memory: it comes as it is touched and not by a call that may fail,
+ * so nothing has to be undone half way.  The next move is by page tables then.
+ *
  * Keeps true: a call that returns false has changed nothing; the place that a
  * piece leaves has no memory and reads as zero.
  *
@@ -51,7 +56,8 @@ static struct piece piece_at(uintptr_t at, uintptr_t end)
 	p.len = p.blocks ? b->run * BLOCK_SIZE : BLOCK_SIZE - at % BLOCK_SIZE;
 	if (p.len > end - at)
 		p.len = end - at;
-	p.movable = p.blocks || !b->whole || p.len == BLOCK_SIZE;
+	p.movable = p.blocks || p.len == BLOCK_SIZE ||
+		    (!b->whole && backend_ops(b->backend)->remap);
 	return p;
 }
 
@@ -64,6 +70,7 @@ static bool is_movable(uintptr_t at, uintptr_t end, unsigned int *skip,
 		       size_t *copied)
 {
 	unsigned int n = 0, first = (at % BLOCK_SIZE) / PAGE_SIZE;
+	size_t one = 0;
 	bool any = false;
 
 	*skip = 0;
@@ -75,10 +82,13 @@ static bool is_movable(uintptr_t at, uintptr_t end, unsigned int *skip,
 			any = true;
 		else
 			*copied += p.len / PAGE_SIZE;
+		if (p.movable && !backend_ops(block_at(at)->backend)->remap)
+			one = BLOCK_PAGES;
 		if (p.len >= BLOCK_SIZE)
 			*skip = first;
 		at += p.len;
 	}
+	*copied += one;
 	return any && n <= PIECES_MAX && ph.moved < MOVED_MAX;
 }
 
@@ -113,6 +123,10 @@ static enum backend_remap blocks_move(const struct backend_ops *ops,
 	size_t half = len / 2 & ~(BLOCK_SIZE - 1);
 	enum backend_remap how = BACKEND_STAYED;
 
+	if (!ops->remap) {
+		blocks_copy(ops, at, to, len);
+		return BACKEND_MOVED;
+	}
 	if (*parts < PARTS_MAX)
 		how = ops->remap(at, to, len);
 	if (how == BACKEND_MOVED)
@@ -139,7 +153,7 @@ static enum backend_remap piece_move(const struct backend_ops *ops,
 	enum backend_remap how = BACKEND_STAYED;
 	unsigned int parts = 0;
 
-	if (p->movable && p->blocks) {
+	if (p->movable && (p->blocks || !ops->remap)) {
 		how = blocks_move(ops, p->at, to, p->len, &parts, lost);
 		*cuts += parts > 1 ? parts - 1 : 0;
 	} else if (p->movable) {
@@ -206,7 +220,7 @@ static void mark_moved(uintptr_t at)
 {
 	struct block *b = block_at(at);
 
-	if (b && !b->moved) {
+	if (b && !b->moved && backend_ops(b->backend)->remap) {
 		b->moved = true;
 		ph.moved++;
 	}
@@ -241,13 +255,29 @@ static void pieces_leave(uintptr_t at, uintptr_t end, uint64_t moved)
 	}
 }
 
+/*
+ * Where should [@at, @end) move, as @npages?  Only anonymous memory will do: to
+ * a block of the module's it would be copied, which the caller can do as well.
+ */
+static bool place_get(uintptr_t at, uintptr_t end, size_t npages,
+		      struct taken *t, unsigned int *skip)
+{
+	const struct backend_ops *ops = backend_ops(block_at(at)->backend);
+	size_t grow = npages - (end - at) / PAGE_SIZE, copied;
+	bool tight = room_is_tight(npages);
+
+	if (!tight && (!ops->remap || taken_backend(npages) != BACKEND_THP))
+		return false;
+	return is_movable(at, end, skip, &copied) &&
+	       room_allows(grow + copied) &&
+	       taken_get_from(t, BACKEND_THP, *skip + npages, BLOCK_SIZE);
+}
+
 bool pageheap_remap_grow(struct span *s, size_t npages)
 {
 	uintptr_t from = s->start, end = from + s->npages * PAGE_SIZE;
 	const struct backend_ops *ops;
-	enum backend_id backend;
 	unsigned int skip, cuts;
-	size_t copied;
 	struct transit_of of;
 	struct piece lost;
 	struct taken t;
@@ -259,13 +289,10 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	if (npages <= s->npages || npages > PAGEHEAP_MAX_PAGES)
 		return false;
 	shim_lock_acquire(&ph.lock);
-	backend = block_at(from)->backend;
-	ops = backend_ops(backend);
-	if (!ops->remap || !is_movable(from, end, &skip, &copied) ||
-	    !room_allows(npages - s->npages + copied) ||
-	    !taken_get(&t, skip + npages, BLOCK_SIZE))
+	ops = backend_ops(block_at(from)->backend);
+	if (!place_get(from, end, npages, &t, &skip))
 		goto no;
-	if (t.backend != backend || !taken_prepare(&t, skip, npages)) {
+	if (!taken_prepare(&t, skip, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		goto no;
 	}

@@ -91,6 +91,19 @@ bool room_wants_whole(size_t len)
 }
 
 /**
+ * room_is_tight - would a copy of a span go past a limit, hard or not
+ * @npages: pages of the copy
+ *
+ * As far as the last check of the limits tells.
+ */
+bool room_is_tight(size_t npages)
+{
+	size_t bytes = npages * PAGE_SIZE, over;
+
+	return !limit_allows(heap_bytes(), bytes) || pageheap_left(&over) < bytes;
+}
+
+/**
  * room_allows - does the hard limit allow the heap to take more
  * @npages: pages about to be taken; every way to grow calls this
  *

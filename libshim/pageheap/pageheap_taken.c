@@ -133,9 +133,30 @@ static void taken_in_pages(const struct taken *t)
 		ops->pages(t->start + i * BLOCK_SIZE);
 }
 
+static size_t taken_blocks(size_t npages)
+{
+	return (npages + BLOCK_PAGES - 1) / BLOCK_PAGES;
+}
+
 /**
- * taken_get - take whole blocks in a row for a span
+ * taken_backend - the backend that a new span's blocks are to come from
+ * @npages: pages of the span
+ */
+enum backend_id taken_backend(size_t npages)
+{
+	size_t len = taken_blocks(npages) * BLOCK_SIZE;
+
+	/*
+	 * it is not worth getting memory beforehand that may never be touched
+	 */
+	return len <= shim_conf.populate_max && room_wants_whole(len) ?
+	       backend_first() : BACKEND_THP;
+}
+
+/**
+ * taken_get_from - take whole blocks in a row for a span
  * @t: out: what was taken
+ * @backend: the backend to try first; the other one is BACKEND_THP
  * @npages: pages of the span
  * @align: bytes, a power of two, at least BLOCK_SIZE
  *
@@ -144,21 +165,16 @@ static void taken_in_pages(const struct taken *t)
  *
  * Return: false with nothing changed if there are none.
  */
-bool taken_get(struct taken *t, size_t npages, size_t align)
+bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
+		    size_t align)
 {
-	size_t blocks = (npages + BLOCK_PAGES - 1) / BLOCK_PAGES;
+	size_t blocks = taken_blocks(npages);
 	size_t len = blocks * BLOCK_SIZE;
 	bool whole = room_wants_whole(len);
-	enum backend_id backend = whole ? backend_first() : BACKEND_THP;
 	bool ok;
 	int way;
 
 	t->blocks = blocks;
-	/*
-	 * it is not worth getting memory beforehand that may never be touched
-	 */
-	if (len > shim_conf.populate_max)
-		backend = BACKEND_THP;
 	for (;;) {
 		if (take_from(t, backend, align, whole)) {
 			if (t->kind == RUN_RETURNED && !whole && ph.whole)
@@ -189,6 +205,19 @@ bool taken_get(struct taken *t, size_t npages, size_t align)
 		ph.nr_fallback++;
 		backend = BACKEND_THP;
 	}
+}
+
+/**
+ * taken_get - taken_get_from() the backend that is to be used for such a span
+ * @t: as there
+ * @npages: as there
+ * @align: as there
+ *
+ * Return: as there.
+ */
+bool taken_get(struct taken *t, size_t npages, size_t align)
+{
+	return taken_get_from(t, taken_backend(npages), npages, align);
 }
 
 /**

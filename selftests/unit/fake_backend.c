@@ -20,12 +20,6 @@ static uintptr_t base[BACKEND_NR], at[BACKEND_NR];
 static unsigned char *gone[BACKEND_NR];	/* a byte for each OS page */
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 
-/* This machine's limits do not count in a test, which sets its own. */
-__attribute__((constructor)) static void no_limits(void)
-{
-	limit_root = "/nowhere";
-}
-
 static bool fails(void)
 {
 	fake.calls++;
@@ -284,10 +278,20 @@ static const struct backend_ops ops = {
 	.remap = fake_remap,
 };
 
+/* The module cannot move its blocks. */
+static struct backend_ops ops_kmod;
+
+__attribute__((constructor)) static void start(void)
+{
+	ops_kmod = ops;
+	ops_kmod.remap = NULL;
+	/* this machine's limits do not count in a test, which sets its own */
+	limit_root = "/nowhere";
+}
+
 const struct backend_ops *backend_ops(enum backend_id id)
 {
-	(void)id;
-	return &ops;
+	return id == BACKEND_KMOD ? &ops_kmod : &ops;
 }
 
 uintptr_t backend_next(enum backend_id id)

@@ -38,6 +38,9 @@ pageheap_refused := $(heap) fake_backend fake_conf
 PROGRAMS += pageheap_grow
 pageheap_grow := $(heap) fake_backend fake_conf
 
+PROGRAMS += pageheap_move
+pageheap_move := $(heap) fake_backend fake_conf
+
 PROGRAMS += pageheap_mesh
 pageheap_mesh := $(heap) fake_backend fake_conf
 

@@ -12,12 +12,14 @@
 
 #include "../lib/patience.h"
 
+#include "base/conf.h"
 #include "fake_backend.h"
 #include "pageheap/pageheap.h"
 
 #define OPERATIONS	1000000ul
 #define SLOTS		1024u
 #define VALID_EACH	1999ul
+#define LOOK_EACH	13ul
 #define TRIM_EACH	8009ul
 #define LARGE		(2u * BLOCK_PAGES)
 
@@ -204,6 +206,8 @@ static void walk(struct __test_metadata *_metadata, unsigned long n)
 			for (i = 0; i < SLOTS; i++)
 				if (slots[i].s && rng(10))
 					op_free(_metadata, &slots[i]);
+		if (op % LOOK_EACH == 0)
+			pageheap_look(0);
 		if (op % VALID_EACH == 0)
 			check_sums(_metadata);
 	}
@@ -242,11 +246,15 @@ TEST_F_TIMEOUT(walk, pieces, 300)
 	nothing_left(_metadata);
 }
 
-/* The module's backend is the first: each fresh block may fail. */
+/*
+ * The module's backend is the first: each fresh block may fail, and spans move
+ * only near a limit.
+ */
 TEST_F_TIMEOUT(walk, other_backend, 300)
 {
 	rng_state = 3;
 	fake.first = BACKEND_KMOD;
+	shim_conf.limit = (size_t)192 << 20;
 	walk(_metadata, OPERATIONS / 10);
 	nothing_left(_metadata);
 }
