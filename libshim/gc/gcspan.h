@@ -19,7 +19,12 @@
 
 #define GC_PAGE_SHIFT	13
 #define GC_PAGE		((size_t)1 << GC_PAGE_SHIFT)
-#define GC_AREA_SHIFT	26
+/*
+ * Areas of 1 GiB: the root of the map and the part for an area have 1 MiB of
+ * entries each.  Areas of 64 MiB would need a root of 16 MiB, which RLIMIT_DATA,
+ * mlockall() and strict overcommit count in the smallest process.
+ */
+#define GC_AREA_SHIFT	30
 #define GC_AREA_PAGES	((size_t)1 << (GC_AREA_SHIFT - GC_PAGE_SHIFT))
 #define GC_AREAS	((size_t)1 << (47 - GC_AREA_SHIFT))
 #define GC_MAX_OBJS	512	/* as in libshim: 16 bytes in 8 KiB */

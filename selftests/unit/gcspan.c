@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gcspan: lists of spans, against arrays.
+ * gcspan: lists of spans, against arrays; the size of the map.
  */
 #include <stdlib.h>
 
 #include "../lib/patience.h"
 
 #include "gc/dirty.h"
+#include "gc/gcmeta.h"
 #include "gc/gcspan.h"
 
 #define LISTS	3
@@ -70,6 +71,22 @@ static bool as_model(const struct gcspan_list *l, const struct model *m)
 			return false;
 	return !s && l->n == m->n &&
 	       l->tail == (m->n ? m->span[m->n - 1] : NULL);
+}
+
+/* What a process with one collected object has for the collector's records. */
+TEST(records_of_one_span_are_small)
+{
+	struct gcspan *s;
+
+	ASSERT_TRUE(gcspan_init());
+	s = gcspan_get(1, 64, 128, GC_SCAN, 1);
+	ASSERT_NE(NULL, s);
+	ASSERT_TRUE(gcspan_publish(s));
+	EXPECT_EQ(s, gcspan_of(s->start));
+	EXPECT_EQ(s, gcspan_of(s->start + GC_PAGE - 1));
+	EXPECT_EQ(NULL, gcspan_of(s->start + GC_PAGE));
+	EXPECT_GE((size_t)4 << 20, gcmeta_bytes());
+	gcspan_put(s);
 }
 
 TEST(lists_are_as_arrays)
