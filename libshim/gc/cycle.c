@@ -168,18 +168,33 @@ static void go(enum cycle_reason reason)
 	cycle_collect(reason);
 }
 
-/* Wait until the current collection has ended. */
+static bool is_to_wait(void)
+{
+	size_t since = gcalloc_since();
+
+	return since > 2 * pacer_goal() && !cycle_run_is_stuck() &&
+	       !cycle_is_disabled() &&
+	       since >= __atomic_load_n(&retry_at, __ATOMIC_RELAXED);
+}
+
+/*
+ * Wait until the current collection has ended, or the one that is due: on a busy
+ * machine the thread that collects may not have come to it yet, and without
+ * waiting the heap would grow for as long as that takes.
+ */
 static void wait_for_end(void)
 {
 	const struct timespec ms = { 0, 1000000 };
+	uint64_t nr = __atomic_load_n(&cycle_stat.collections,
+				      __ATOMIC_RELAXED);
 
-	while (!cycle_run_is_stuck()) {
-		if (shim_lock_try(&lock)) {
-			shim_lock_release(&lock);
-			return;
-		}
-		nanosleep(&ms, NULL);
+	if (background_kick(beside)) {
+		cycle_collect(CYCLE_GOAL);
+		return;
 	}
+	while (is_to_wait() && nr == __atomic_load_n(&cycle_stat.collections,
+						     __ATOMIC_RELAXED))
+		nanosleep(&ms, NULL);
 }
 
 void cycle_before_alloc(size_t bytes)
