@@ -310,6 +310,58 @@ static void *cancels(void *arg)
 	return arg;
 }
 
+static void *selects_one_twice(void *arg)
+{
+	int a, b, i, n;
+	struct shim_chan_case k[3] = {
+		{ .chan = c1, .elem = &a },
+		{ .chan = c2 },
+		{ .chan = c1, .elem = &b },
+	};
+
+	(void)arg;
+	note(shim_chan_select(k, 3, SHIM_CHAN_NOW));
+	/* for one that is sent later, and for one that is there */
+	for (i = 0; i < 2; i++) {
+		a = 0;
+		b = 0;
+		n = shim_chan_select(k, 3, SHIM_CO_FOREVER);
+		note(n == 0 || n == 2);
+		note(a + b);
+	}
+	return NULL;
+}
+
+static void *sends_two(void *arg)
+{
+	int v = 5;
+
+	(void)arg;
+	shim_chan_send(c1, &v);
+	v = 6;
+	shim_chan_send(c1, &v);
+	return NULL;
+}
+
+/* A channel may be in several cases: it is locked once, and one case is chosen. */
+TEST_F(chan, in_several_cases)
+{
+	static const int want[] = { -1, 1, 5, 1, 6 };
+	unsigned int i;
+
+	c1 = shim_chan_new(sizeof(int), 1);
+	c2 = shim_chan_new(sizeof(int), 1);
+	shim_co_go(self->q, selects_one_twice, NULL, NULL);
+	shim_co_go(self->q, sends_two, NULL, NULL);
+	EXPECT_EQ(0, shim_co_run(self->q));
+	ASSERT_EQ(5, nr_logged);
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(want[i], logged[i]);
+	/* nothing waits there any more */
+	shim_chan_free(c1);
+	shim_chan_free(c2);
+}
+
 TEST_F(chan, cancel)
 {
 	c1 = shim_chan_new(sizeof(int), 0);
@@ -439,6 +491,29 @@ TEST_F(chan, group)
 	ASSERT_EQ(7, nr_logged);
 	for (i = 0; i < 7; i++)
 		EXPECT_EQ(i < 5 ? 1 : 2, logged[i]);
+}
+
+/* Wherever a select begins, it comes to the one case that is possible. */
+TEST(the_case_that_is_possible_is_found)
+{
+	struct shim_chan_case k[8];
+	struct shim_chan *c[8];
+	int i, turn, v[8];
+
+	for (i = 0; i < 8; i++) {
+		c[i] = shim_chan_new(sizeof(int), 1);
+		ASSERT_NE(NULL, c[i]);
+		k[i] = (struct shim_chan_case){ .chan = c[i], .elem = &v[i] };
+	}
+	for (turn = 0; turn < 800; turn++) {
+		i = turn % 8;
+		ASSERT_EQ(0, shim_chan_send(c[i], &turn));
+		ASSERT_EQ(i, shim_chan_select(k, 8, SHIM_CHAN_NOW));
+		EXPECT_TRUE(k[i].ok);
+		EXPECT_EQ(turn, v[i]);
+	}
+	for (i = 0; i < 8; i++)
+		shim_chan_free(c[i]);
 }
 
 TEST(bad_arguments)
