@@ -4,7 +4,7 @@
 
 if command -v python3 >/dev/null; then
 	for seed in ${SEEDS-1 2}; do
-		(cd "$t" && python3 "$here/random.py" "$seed" 200) >"$t/out" 2>&1
+		(cd "$t" && python3 "$here/functions.py" "$seed" 200) >"$t/out" 2>&1
 		verdict $? "random $seed: is written" || continue
 		for flags in -O2 '-O1 -fsanitize=address'; do
 			"$o/shimcc" -m --shim-promote --shim-frame=100000 $flags \

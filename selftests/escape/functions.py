@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# random.py SEED COUNT: COUNT functions of C that make, link, read and free objects
+# functions.py SEED COUNT: COUNT functions of C that make, link, read and free objects
 # at random, in loops and out of them, and what each must return.  Each is run here
 # first, on a model of the heap; one that would use what is freed is thrown away.
 # Writes SEED.c and SEED.want in the current directory.
