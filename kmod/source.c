@@ -503,6 +503,25 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 	ha_account_uncharge(account, HA_BLOCK_PAGES);
 }
 
+/*
+ * Give a block of the reserve back, where a page is wanted more.  The worker may
+ * have the last one in hand.  Return: whether there was one.
+ */
+static bool reserve_give(struct ha_source *src)
+{
+	if (src->common)
+		return false;
+	spin_lock(&src->lock);
+	src->goal = 0;
+	spin_unlock(&src->lock);
+	return source_trim(src, 0, 1) ||
+	       (flush_work(&src->work) && source_trim(src, 0, 1));
+}
+
+/*
+ * A memory cgroup at its limit kills for a page, and our shrinker is not asked
+ * before.  So it is only pressed when the reserve, which it pays for, is empty.
+ */
 struct folio *ha_source_page(struct ha_source *src, unsigned int how)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT | source_gfp(src);
@@ -510,12 +529,17 @@ struct folio *ha_source_page(struct ha_source *src, unsigned int how)
 
 	if (how & HA_ZERO)
 		gfp |= __GFP_ZERO;
-	if (how & HA_TRY)
-		gfp |= __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 
 	if (ha_account_charge(src->account, 1, !src->common))
 		return ERR_PTR(-EDQUOT);
-	folio = __folio_alloc(gfp, 0, source_node(src), ha_node_mask());
+	do {
+		folio = __folio_alloc(gfp | __GFP_NORETRY | __GFP_NOWARN, 0,
+				      source_node(src), ha_node_mask());
+	} while (!folio && reserve_give(src));
+	if (how & HA_TRY)
+		gfp |= __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	if (!folio)
+		folio = __folio_alloc(gfp, 0, source_node(src), ha_node_mask());
 	if (folio)
 		return folio;
 	ha_account_uncharge(src->account, 1);
