@@ -117,11 +117,16 @@ static uint64_t meta_now(void)
 
 static void *stores(void *arg)
 {
-	shim_gc_store(&root_b[0]->next, root_b[0]->next);
-	return arg;
+	struct node *b = arg;
+
+	shim_gc_store(&b->next, b->next);
+	return NULL;
 }
 
-/* One after the other, each with a barrier of its own to pass. */
+/*
+ * One after the other, each with a barrier of its own to pass, and an object that
+ * is not marked yet: for others there is no queue.
+ */
 static void threads_store(bool arg)
 {
 	uint64_t before = 0;
@@ -129,8 +134,8 @@ static void threads_store(bool arg)
 	int i;
 
 	(void)arg;
-	for (i = 0; i < 2000; i++) {
-		if (pthread_create(&t, NULL, stores, NULL))
+	for (i = 0; i < SOME; i++) {
+		if (pthread_create(&t, NULL, stores, root_b[i]))
 			return;
 		pthread_join(t, NULL);
 		if (!i)
@@ -144,8 +149,9 @@ TEST_F(colours, queues_are_used_again)
 {
 	meta_grown = UINT64_MAX;
 	ASSERT_EQ(0, run_cycle(threads_store, true));
-	/* its head alone has 300 bytes: it would be 600 KB */
-	EXPECT_GE(400000, meta_grown);
+	TH_LOG("%lu bytes of records more", (unsigned long)meta_grown);
+	/* 0.4 MB, and 64 KiB for each queue that was lost: 6.9 MB */
+	EXPECT_GE(1000000, meta_grown);
 }
 
 /* A test of the test. */
