@@ -9,33 +9,11 @@
 
 #include "base/conf.h"
 #include "fake_backend.h"
+#include "heap_now.h"
 #include "pageheap/limit.h"
 #include "pageheap/pageheap_int.h"
 
-#define MIB	((size_t)1 << 20)
 #define LIMIT	(40 * MIB)
-
-static struct pageheap_stat stat_now(void)
-{
-	struct pageheap_stat st;
-
-	pageheap_get_stat(&st);
-	return st;
-}
-
-static size_t heap_now(void)
-{
-	struct pageheap_stat st = stat_now();
-
-	return st.inuse + st.free;
-}
-
-/* Make the heap large enough to be made of blocks. */
-static void outgrow(void)
-{
-	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1));
-	pageheap_trim(0);
-}
 
 #define LIVE	100u
 

@@ -11,29 +11,8 @@
 
 #include "base/conf.h"
 #include "fake_backend.h"
+#include "heap_now.h"
 #include "pageheap/pageheap_int.h"
-
-#define MIB	((size_t)1 << 20)
-
-static struct pageheap_stat stat_now(void)
-{
-	struct pageheap_stat st;
-
-	pageheap_get_stat(&st);
-	return st;
-}
-
-static uintptr_t block_of(const struct span *s)
-{
-	return s->start & ~(BLOCK_SIZE - 1);
-}
-
-/* Make the heap large enough to be made of blocks. */
-static void outgrow(void)
-{
-	pageheap_free(pageheap_alloc(32 * MIB / PAGE_SIZE, 1));
-	pageheap_trim(0);
-}
 
 TEST(locked_memory_stays)
 {
