@@ -17,7 +17,7 @@ escape_try()
 	dir=$escapes/$1
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	patch -s --no-backup-if-mismatch -r - -d "$escapes/tree/src/tools/escape" \
+	patch -s -F 0 --no-backup-if-mismatch -r - -d "$escapes/tree/src/tools/escape" \
 		-p1 <"$patches/$1.patch" >"$dir/patch.out" 2>&1 || {
 		echo "does not apply, see $dir/patch.out"
 		return 1

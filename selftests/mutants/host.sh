@@ -158,7 +158,7 @@ host_undo()
 # host_place SOURCE PATCH: the arguments of patch that plant it where it says, or,
 # as functions move from one file of a layer to another, in the one file beside
 # it where all of it fits
-plant='patch -s --no-backup-if-mismatch -r -'
+plant='patch -s -F 0 --no-backup-if-mismatch -r -'
 host_place()
 {
 	$plant --dry-run -d "$1" -p1 <"$2" && {
@@ -169,11 +169,11 @@ host_place()
 	folder=$(sed -n 's,^--- a/\(.*\)/[^/]*$,\1,p' "$2")
 	fits=
 	for f in "$1/$folder"/*.[ch]; do
-		$plant --dry-run -F 0 "$f" <"$2" >/dev/null 2>&1 && fits="$fits $f"
+		$plant --dry-run "$f" <"$2" >/dev/null 2>&1 && fits="$fits $f"
 	done
 	# shellcheck disable=SC2086 # one, or it is not clear which
 	set -- $fits
-	[ $# = 1 ] && echo "-F 0 $1"
+	[ $# = 1 ] && echo "$1"
 }
 
 # host_patch SOURCE PATCH: plant it

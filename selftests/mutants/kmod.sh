@@ -60,7 +60,7 @@ prepare()
 	[ ! -f "$dir/hugearena.ko" ] || return 0
 	mkdir -p "$dir"
 	restore "$tree" "$k"
-	patch -s -d "$tree" -p1 <"$here/$2.patch" >"$dir/patch.out" 2>&1 || {
+	patch -s -F 0 -d "$tree" -p1 <"$here/$2.patch" >"$dir/patch.out" 2>&1 || {
 		echo "does not apply, see $dir/patch.out"
 		return 1
 	}
