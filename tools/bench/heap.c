@@ -379,6 +379,9 @@ int main(int argc, char **argv)
 	work_rand_init(&heap.r, 70);
 	heap_report("start");
 	story->run((size_t)atol(argv[2]) << 20, atof(argv[4]));
+	if (!heap.live)
+		errx(2, "%s of %s MiB for %s s leaves no object", argv[1],
+		     argv[2], argv[4]);
 	heap_report("freed");
 	heap_idle(atof(argv[3]));
 	heap_report("idle");
