@@ -296,4 +296,39 @@ TEST_F(charge, release_at_the_limit_kills_nobody)
 	EXPECT_EQ(0, memcg_key(&self->cg, "memory.events", "oom_kill"));
 }
 
+/*
+ * What the reserve pays for is given back before anybody is killed for a page.
+ * Half of the first block is small pages that are not there; the group has room
+ * for 16 of these 256, and a reserve of two blocks, each of 512 pages.  As it may
+ * have no more than two, it does not grow while the limit is set.
+ */
+static int pages_at_limit(void *arg)
+{
+	struct hugearena_stat st;
+	long long limit;
+	struct arena a;
+
+	if (memcg_enter(arg) || arena_make(&a, BLOCKS))
+		return 1;
+	pages_fill(a.base, BLOCK_LEN, 1);
+	if (arena_punch(&a, 0, BLOCK_LEN / 2) || !reserve_grow(&a, 1, 2))
+		return 2;
+	limit = memcg_read(arg, "memory.current") + 64 * 1024;
+	if (memcg_write(arg, "memory.max", limit))
+		return 3;
+	pages_fill(a.base, BLOCK_LEN / 2, 2);
+	if (pages_wrong(a.base, BLOCK_LEN / 2, 2))
+		return 4;
+	if (memcg_read(arg, "memory.current") > limit)
+		return 5;
+	return arena_stat(&a, &st) || st.reserve >= 2 ? 6 : 0;
+}
+
+TEST_F(charge, the_reserve_goes_before_anybody_is_killed)
+{
+	ASSERT_EQ(0, param_write("reserve_max", 2));
+	EXPECT_EQ(0, child_run(pages_at_limit, &self->cg));
+	EXPECT_EQ(0, memcg_key(&self->cg, "memory.events", "oom_kill"));
+}
+
 TEST_HARNESS_MAIN
