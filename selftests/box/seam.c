@@ -13,6 +13,9 @@
 #include "seam/seam.h"
 #include "shim.h"
 #include "shim_heap.h"
+#include "shim_pool.h"
+#include "shim_rc.h"
+#include "shim_region.h"
 
 static const struct seam_owner owner = { "test's heap", SEAM_BOX };
 static const struct seam_owner other = { "test's stack", SEAM_CO };
@@ -249,6 +252,52 @@ TEST(heaps_are_counted_while_they_live)
 	EXPECT_EQ(heaps, number("box.heaps"));
 	EXPECT_EQ(bytes, number("box.heap_bytes"));
 	EXPECT_EQ(spans, number("box.heap_spans"));
+}
+
+struct pair {
+	struct pair *other;
+};
+
+static void pair_trace(void *obj, void (*visit)(void *child, void *arg),
+		       void *arg)
+{
+	visit(((struct pair *)obj)->other, arg);
+}
+
+static const struct shim_rc_type pairs = {
+	"pair", sizeof(struct pair), SHIM_RC_CYCLIC, pair_trace, NULL
+};
+
+/* Regions and pools count while they live, the dead in circles for ever. */
+TEST(regions_pools_and_circles_are_counted)
+{
+	struct shim_region *region;
+	uint64_t regions, pools, dead;
+	struct shim_pool *pool;
+	struct pair *a, *b;
+
+	shim_heap_destroy(shim_heap_new(0));
+	regions = number("box.regions");
+	pools = number("box.pools");
+	dead = number("box.rc_cycles");
+	ASSERT_NE(UINT64_MAX, regions);
+	region = shim_region_new(0, 0);
+	pool = shim_pool_new(48, 16, NULL);
+	a = shim_rc_new(&pairs);
+	b = shim_rc_new(&pairs);
+	ASSERT_TRUE(region && pool && a && b);
+	EXPECT_EQ(regions + 1, number("box.regions"));
+	EXPECT_EQ(pools + 1, number("box.pools"));
+	shim_region_free(region);
+	shim_pool_free(pool);
+	EXPECT_EQ(regions, number("box.regions"));
+	EXPECT_EQ(pools, number("box.pools"));
+	a->other = b;
+	b->other = shim_rc_get(a);
+	shim_rc_put(a);
+	EXPECT_EQ(dead, number("box.rc_cycles"));
+	EXPECT_EQ(2, shim_rc_collect());
+	EXPECT_EQ(dead + 2, number("box.rc_cycles"));
 }
 
 static char order[32];
