@@ -23,11 +23,18 @@
 #endif
 
 /*
- * The series on which the selftests passed, and the only ones on which the
- * module loads unasked: it relies on the behaviour of core mm, which a series
- * may change without a compiler error. dkms.conf is made from this list, too.
+ * The series on which the selftests passed, on each processor, and the only ones
+ * on which the module loads unasked: it relies on the behaviour of core mm and of
+ * page tables, which a series may change without a compiler error, and not on all
+ * processors alike. dkms.conf is made from these lists, too.
  */
-#define HA_TESTED	"6.1 6.12 7.2"
+#define HA_TESTED_X86_64	"6.1 6.12 7.2"
+#define HA_TESTED_ARM64		"6.12"
+#ifdef CONFIG_ARM64
+#define HA_TESTED	HA_TESTED_ARM64
+#else
+#define HA_TESTED	HA_TESTED_X86_64
+#endif
 
 /* Where accessed, dirty and write bits are looked at and changed: see mmu.c. */
 #if defined(CONFIG_X86_64) || defined(CONFIG_ARM64)

@@ -226,7 +226,11 @@ static char *module_image_for_others(size_t *len)
 		return NULL;
 	list = strdup(p + 8);
 	n = strlen(list);
-	for (p = image; (p = memmem(p, image + *len - p, list, n)); p += n)
+	/*
+	 * at the end of a string: "6.12" alone also begins the release that the
+	 * module says it was built for
+	 */
+	for (p = image; (p = memmem(p, image + *len - p, list, n + 1)); p += n)
 		memset(p, '5', n);
 	free(list);
 	return image;

@@ -14,8 +14,8 @@ export DESTDIR PREFIX LIBDIR VERSION
 
 dist := tools/dist
 
-# "6.1 6.12" as 6\.1|6\.12, for sed's right side
-tested_re = $(shell sed -n '/define HA_TESTED/{ s/.*"\(.*\)".*/\1/; \
+# "6.1 6.12" of a processor as 6\.1|6\.12, for sed's right side
+tested_re = $(shell sed -n '/define HA_TESTED_$(1)/{ s/.*"\(.*\)".*/\1/; \
 	s/\./\\\\./g; s/ /|/g; p }' kmod/compat.h)
 
 # between commands that foreach makes
@@ -26,7 +26,8 @@ endef
 
 # Files that contain the paths they are installed to.
 fill = sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@LIBDIR@,$(LIBDIR),g' \
-	-e 's,@VERSION@,$(VERSION),g' -e 's/@TESTED@/$(tested_re)/g'
+	-e 's,@VERSION@,$(VERSION),g' -e 's/@TESTED@/$(call tested_re,X86_64)/g' \
+	-e 's/@TESTED_ARM64@/$(call tested_re,ARM64)/g'
 
 ## install: libraries, command, pages, device rights, module (per kernel)
 install: install-lib install-tools install-doc install-device install-kmod
