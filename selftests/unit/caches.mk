@@ -37,6 +37,9 @@ percpu_steps := $(slabs:%=steps_%) fake_rseq fake_transfer $(side)
 PROGRAMS += percpu_many
 percpu_many := $(slabs) fake_transfer $(side)
 
+PROGRAMS += rseq
+rseq := percpu_slab sizeclass
+
 PROGRAMS += conf
 conf := conf error sizeclass
 
