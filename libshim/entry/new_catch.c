@@ -56,7 +56,9 @@ bool new_catch(new_handler handler);
 	".cfi_restore x30\n"						\
 	"	ret\n"							\
 	".cfi_restore_state\n"
+/* The unwinder may come by a branch, to where a guarded page wants a bti j. */
 #define CATCH								\
+	"	hint	36\n"						\
 	"	adrp	x9, :got:__cxa_begin_catch\n"			\
 	"	ldr	x9, [x9, :got_lo12:__cxa_begin_catch]\n"	\
 	"	blr	x9\n"						\
