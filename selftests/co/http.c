@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,8 @@ FIXTURE_SETUP(http)
 	ASSERT_EQ(0, pipe(out));
 	self->pid = fork();
 	if (!self->pid) {
+		/* a test that fails leaves without taking it down */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], 1);
 		close(out[0]);
 		execl("obj/http_server", "http_server", variant->option, NULL);

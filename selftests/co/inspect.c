@@ -79,8 +79,11 @@ FIXTURE_SETUP(inspect)
 
 	ASSERT_EQ(0, pipe(fd));
 	self->pid = fork();
-	if (!self->pid)
+	if (!self->pid) {
+		/* a test that fails leaves without taking it down */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		subject(fd[1]);
+	}
 	close(fd[1]);
 	ASSERT_EQ(1, read(fd[0], &c, 1));
 	close(fd[0]);
@@ -172,6 +175,7 @@ TEST(exported)
 	snprintf(number, sizeof(number), "%d", fd[1]);
 	pid = fork();
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("INSPECTED_READY", number, 1);
 		setenv("LD_PRELOAD", "../../libshim.so", 1);
 		execl("/proc/self/exe", "inspect", NULL);

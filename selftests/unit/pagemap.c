@@ -106,7 +106,8 @@ TEST(owner_over_many_areas)
 /* Lower addresses need a longer root; earlier entries stay. */
 TEST(a_longer_root)
 {
-	struct span high = span(((uintptr_t)0x7f00 << 32) + PAGE_SIZE, 1);
+	uintptr_t top = (uintptr_t)1 << PAGEMAP_BITS;
+	struct span high = span(top - ((uintptr_t)1 << 40) + PAGE_SIZE, 1);
 	struct span low = span(((uintptr_t)0x5500 << 32) + PAGE_SIZE, 1);
 	size_t before;
 
