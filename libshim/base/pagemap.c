@@ -30,7 +30,7 @@ struct pagemap pagemap;
 #define ROOT_GRAIN	512u
 
 _Static_assert(AREA_SIZE % BLOCK_SIZE == 0, "a block lies in one area");
-_Static_assert(sizeof(struct span) <= 128, "two cache lines a span");
+_Static_assert(sizeof(struct span) <= 128, "two cache lines for a wide one");
 _Static_assert(offsetof(struct area_map, class) == 0,
 	       "an entry leads to a class by the number of its page");
 

@@ -59,6 +59,7 @@ enum span_state {
 #define SPAN_SAMPLED	(1 << 1)	/* large: bitmap[0] is its prof_stack */
 #define SPAN_OWNED	(1 << 2)	/* a layer above has it: see seam.c */
 #define SPAN_ALIAS	(1 << 3)	/* has another one's memory: see span_mesh.h */
+#define SPAN_WIDE	(1 << 4)	/* all of bitmap[] is there, not only [0] */
 
 /**
  * struct span - a run of pages with one purpose
@@ -72,8 +73,6 @@ enum span_state {
  * @list: central: the list it is on
  * @nobjs: objects it holds
  * @nfree: how many of these are free
- * @size: bytes in an object
- * @recip: reciprocal of @size, for offset to object number
  * @least: central: the smallest @nfree, and
  * @most: the largest, with which it belongs on @list
  * @bytes: large: bytes asked for
@@ -83,11 +82,16 @@ enum span_state {
  * @rot: span: the object with which taking begins
  * @shared: span, an alias: OS pages that are its survivor's
  * @wanted: page heap: OS pages that are in block.want
- * @bitmap: central: one bit for each object, or a pointer to a longer one
+ * @bitmap: central: one bit for each object; only the first word is there
+ *	unless @flags have SPAN_WIDE
  *
  * Made by pageheap_alloc(), freed by pageheap_free().  Descriptors are never
  * unmapped.  The fields from @list on belong to the layers above; they are zero
  * when a span is handed out.
+ *
+ * Most spans are one page, so a record of two cache lines would be 1.6 % of
+ * memory.  64 objects, as many as a page has of 128 bytes, need one word: that
+ * is one line, and what follows from the size class is not in it.
  */
 struct span {
 	struct span *next;
@@ -101,8 +105,6 @@ struct span {
 	uint8_t list;
 	uint16_t nobjs;
 	uint16_t nfree;
-	uint32_t size;
-	uint32_t recip;
 	uint16_t least;
 	uint16_t most;
 	union {
@@ -118,6 +120,10 @@ struct span {
 	uint16_t wanted;
 	uint64_t bitmap[8];
 };
+
+/* Of a record with one word of bitmap. */
+#define SPAN_BYTES	(offsetof(struct span, bitmap) + sizeof(uint64_t))
+_Static_assert(SPAN_BYTES == 64, "one cache line");
 
 struct block;
 

@@ -16,6 +16,7 @@ const struct shim_inspect shim_inspect = {
 	.layout = INSPECT_LAYOUT,
 	.size = sizeof(struct shim_inspect),
 	.pagemap = &pagemap,
+	.sizes = sizeclass_info,
 	.hot = &percpu_hot,
 	.percpu = &percpu,
 	.none = &percpu_none,

@@ -47,6 +47,7 @@
  * @layout: INSPECT_LAYOUT
  * @size: of this structure
  * @pagemap: pagemap
+ * @sizes: sizeclass_info, by class
  * @hot: percpu_hot
  * @percpu: percpu
  * @none: percpu_none, the slab of a CPU that has none
@@ -66,6 +67,7 @@ struct shim_inspect {
 	uint32_t layout;
 	uint32_t size;
 	const struct pagemap *pagemap;
+	const struct sizeclass *sizes;
 	const struct percpu_hot *hot;
 	const struct percpu *percpu;
 	const struct percpu_slab *none;

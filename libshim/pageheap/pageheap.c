@@ -43,24 +43,35 @@ struct pageheap ph SHIM_BSS_HEAD = {
 	.lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP)
 };
 
-static struct span *span_new(void)
+/*
+ * A record, wide or not, stays what it is: stale pointers may still lead to it
+ * when it is used again.
+ */
+static struct span *span_new(bool wide)
 {
-	struct span *s = ph.span_free;
+	size_t bytes = wide ? sizeof(struct span) : SPAN_BYTES;
+	struct span *s = ph.span_free[wide];
 
 	if (s) {
-		ph.span_free = s->next;
-		memset(s, 0, sizeof(*s));
-		return s;
+		ph.span_free[wide] = s->next;
+		memset(s, 0, bytes);
+	} else {
+		s = meta_alloc(bytes, 64);
+		if (!s)
+			return NULL;
 	}
-	return meta_alloc(sizeof(*s), 64);
+	s->flags = wide ? SPAN_WIDE : 0;
+	return s;
 }
 
 /* Stale pointers may still lead to the descriptor: mark it as dead. */
 static void span_drop(struct span *s)
 {
+	bool wide = s->flags & SPAN_WIDE;
+
 	s->state = SPAN_DEAD;
-	s->next = ph.span_free;
-	ph.span_free = s;
+	s->next = ph.span_free[wide];
+	ph.span_free[wide] = s;
 }
 
 static void decide_whole(size_t npages)
@@ -267,7 +278,7 @@ static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 	return true;
 }
 
-struct span *pageheap_alloc(size_t npages, size_t align_pages)
+static struct span *alloc(size_t npages, size_t align_pages, bool wide)
 {
 	struct span *s;
 	size_t before;
@@ -281,7 +292,7 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 	shim_lock_acquire(&ph.lock);
 	if (!room_allows(npages))
 		goto fail;
-	s = span_new();
+	s = span_new(wide);
 	if (!s)
 		goto fail;
 	before = ph.inuse + ph.idle;
@@ -312,6 +323,16 @@ fail:
 	ph.nr_fail++;
 	shim_lock_release(&ph.lock);
 	return NULL;
+}
+
+struct span *pageheap_alloc(size_t npages, size_t align_pages)
+{
+	return alloc(npages, align_pages, false);
+}
+
+struct span *pageheap_alloc_wide(size_t npages, size_t align_pages)
+{
+	return alloc(npages, align_pages, true);
 }
 
 /* The descriptor of a span whose pages are in no span any more. Lock held. */

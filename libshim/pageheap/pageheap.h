@@ -112,6 +112,15 @@ void pageheap_boot(void);
 struct span *pageheap_alloc(size_t npages, size_t align_pages);
 
 /**
+ * pageheap_alloc_wide - the same, with a record that has room for more
+ * @npages: length in pages, 1 to PAGEHEAP_MAX_PAGES
+ * @align_pages: alignment in pages, as above
+ *
+ * Return: as pageheap_alloc(), with all of @bitmap instead of its first word.
+ */
+struct span *pageheap_alloc_wide(size_t npages, size_t align_pages);
+
+/**
  * pageheap_free - give a span back
  * @s: from pageheap_alloc(), no longer in the page map; the descriptor is freed
  *	as well

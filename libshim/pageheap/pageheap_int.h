@@ -194,7 +194,7 @@ struct pageheap {
 	size_t part_pages;	/* of these, 4 KiB memory */
 	size_t span_whole;	/* whole blocks inside spans */
 	size_t spans;
-	struct span *span_free;	/* descriptors, by their next */
+	struct span *span_free[2];	/* descriptors, by their next; [1]: wide */
 	struct runs runs[RUN_KINDS][BACKEND_NR];
 	size_t top;		/* of inuse: the peak from which it fell */
 	size_t valley;		/* its lowest value since then */

@@ -73,10 +73,10 @@ SEAM_EXPORT struct seam_span *seam_span_get(size_t npages, size_t align,
 		return NULL;
 	boot();
 	entry_look(npages << PAGE_SHIFT);
-	s = pageheap_alloc(npages, align);
+	s = pageheap_alloc_wide(npages, align);
 	if (!s) {
 		entry_reclaim();
-		s = pageheap_alloc(npages, align);
+		s = pageheap_alloc_wide(npages, align);
 		if (!s)
 			return NULL;
 	}
@@ -88,7 +88,7 @@ SEAM_EXPORT struct seam_span *seam_span_get(size_t npages, size_t align,
 	span->start = s->start;
 	span->bytes = npages << PAGE_SHIFT;
 	/* release: a thread that finds the span by a page sees its owner */
-	__atomic_store_n(&s->flags, SPAN_OWNED, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->flags, SPAN_OWNED | SPAN_WIDE, __ATOMIC_RELEASE);
 	if (npages <= AREA_PAGES) {
 		pagemap_set(s, PAGEMAP_NONE);
 	} else {
@@ -106,7 +106,7 @@ SEAM_EXPORT void seam_span_put(struct seam_span *span)
 	pagemap_clear(s);
 	if (s->sizeclass == PAGEMAP_LARGE)
 		__atomic_fetch_sub(&nr_long, 1, __ATOMIC_RELAXED);
-	s->flags = 0;
+	s->flags = SPAN_WIDE;
 	pageheap_free(s);
 }
 

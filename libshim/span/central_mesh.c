@@ -137,7 +137,7 @@ static bool is_quiet(struct span *s)
 
 	if (last == (s->nfree | CENTRAL_QUIET))
 		return true;
-	if (s->size >= CENTRAL_PURGE_SIZE)
+	if (span_size(s) >= CENTRAL_PURGE_SIZE)
 		return false;
 	s->seen = s->nfree;
 	if (last == s->nfree)

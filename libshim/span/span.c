@@ -26,9 +26,16 @@
 #define SPAN_WORDS	(sizeof(((struct span *)0)->bitmap) / 8)
 _Static_assert(PAGE_SIZE / 16 == SPAN_WORDS * 64, "bitmap fits 16 bytes");
 
+/* Words of the bitmap that there are. */
+static unsigned int span_words(const struct span *s)
+{
+	return s->flags & SPAN_WIDE ? SPAN_WORDS : 1;
+}
+
 static unsigned int span_index(const struct span *s, const void *p)
 {
-	return (uint64_t)((uintptr_t)p - s->start) * s->recip >> 32;
+	return (uint64_t)((uintptr_t)p - s->start) *
+		sizeclass_info[s->sizeclass].recip >> 32;
 }
 
 static size_t random_size;	/* atomic */
@@ -53,18 +60,19 @@ struct span *span_make(unsigned int cls)
 	unsigned int i;
 	struct span *s;
 
-	s = pageheap_alloc(info->npages, 1);
+	if (info->nobjs <= 64)
+		s = pageheap_alloc(info->npages, 1);
+	else
+		s = pageheap_alloc_wide(info->npages, 1);
 	if (!s)
 		return NULL;
 	s->nobjs = info->nobjs;
 	s->nfree = info->nobjs;
-	s->size = info->size;
-	s->recip = info->recip;
 	for (i = 0; left >= 64; i++, left -= 64)
 		s->bitmap[i] = ~(uint64_t)0;
 	if (left)
 		s->bitmap[i] = ((uint64_t)1 << left) - 1;
-	if (s->size <= __atomic_load_n(&random_size, __ATOMIC_RELAXED))
+	if (info->size <= __atomic_load_n(&random_size, __ATOMIC_RELAXED))
 		s->rot = (uint16_t)random_object(s);
 	pagemap_set(s, cls);
 	PROBE(span_make, cls, s->start);
@@ -95,13 +103,13 @@ void span_destroy_purged(struct span *s)
 static uint32_t pages_of(const struct span *s, void *const *objs,
 			 unsigned int n)
 {
-	uint32_t pages = 0;
+	uint32_t pages = 0, size = span_size(s);
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		unsigned int at = (unsigned int)((uintptr_t)objs[i] - s->start);
 
-		pages |= (2u << (at + s->size - 1) / OS_PAGE) -
+		pages |= (2u << (at + size - 1) / OS_PAGE) -
 			 (1u << at / OS_PAGE);
 	}
 	return pages;
@@ -121,7 +129,7 @@ static void pages_retaken(struct span *s, void *const *objs, unsigned int n)
 /* Take out of a span that begins with its first object and is in no group. */
 static unsigned int take_first(struct span *s, void **objs, unsigned int n)
 {
-	size_t size = s->size;
+	size_t size = span_size(s);
 	uintptr_t base = s->start;
 	unsigned int got = 0, i;
 
@@ -151,6 +159,7 @@ static unsigned int take_rotated(struct span *s, void **objs, unsigned int n)
 {
 	unsigned int words = (s->nobjs + 63u) / 64, i = s->rot / 64, k;
 	uint64_t from = ~(uint64_t)0 << (s->rot % 64);
+	uintptr_t size = span_size(s);
 	unsigned int got = 0;
 
 	/* the word with which it begins is also the last, for what is below */
@@ -161,8 +170,7 @@ static unsigned int take_rotated(struct span *s, void **objs, unsigned int n)
 			unsigned int bit = __builtin_ctzll(left);
 
 			left &= left - 1;
-			objs[got++] = (void *)(s->start + (uintptr_t)s->size *
-					       (i * 64 + bit));
+			objs[got++] = (void *)(s->start + size * (i * 64 + bit));
 		}
 		s->bitmap[i] &= ~(bits ^ left);
 		if (++i == words)
@@ -195,7 +203,7 @@ enum span_error span_check(const struct span *s, const void *p)
 	if ((uintptr_t)p - s->start >= (uintptr_t)s->npages * PAGE_SIZE)
 		return SPAN_FOREIGN;
 	idx = span_index(s, p);
-	if (idx >= s->nobjs || s->start + (uintptr_t)idx * s->size !=
+	if (idx >= s->nobjs || s->start + (uintptr_t)idx * span_size(s) !=
 	    (uintptr_t)p)
 		return SPAN_INTERIOR;
 	if (s->bitmap[idx / 64] >> (idx % 64) & 1)
@@ -209,7 +217,8 @@ unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 	size_t bytes = s->state == SPAN_INUSE ?
 		       (size_t)s->npages * PAGE_SIZE : 0;
 	unsigned int nobjs = s->nobjs, i;
-	uint64_t size = s->size, recip = s->recip;
+	const struct sizeclass *info = span_info(s);
+	uint64_t size = info->size, recip = info->recip;
 
 	for (i = 0; i < n; i++) {
 		uint64_t off = (uintptr_t)objs[i] - s->start;
@@ -231,8 +240,8 @@ unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 /* Are all objects that touch this OS page free, in all of the group? */
 static bool page_is_free(const struct span *s, unsigned int page)
 {
-	unsigned int i = page * OS_PAGE / s->size;
-	unsigned int last = ((page + 1) * OS_PAGE - 1) / s->size;
+	unsigned int size = span_size(s), i = page * OS_PAGE / size;
+	unsigned int last = ((page + 1) * OS_PAGE - 1) / size;
 
 	if (last >= s->nobjs)
 		last = s->nobjs - 1u;
@@ -249,7 +258,7 @@ size_t span_purge(struct span *s, bool *refused)
 	size_t bytes;
 
 	*refused = false;
-	if (s->nfree * s->size < OS_PAGE || n > 16)
+	if (s->nfree * span_size(s) < OS_PAGE || n > 16)
 		return 0;
 	for (i = 0; i < n; i++)
 		if (!(s->purged >> i & 1) && page_is_free(s, i))
@@ -269,16 +278,17 @@ size_t span_purge(struct span *s, bool *refused)
 bool span_is_valid(const struct span *s)
 {
 	uintptr_t last = s->start + (uintptr_t)s->npages * PAGE_SIZE - 1;
-	unsigned int nfree = 0;
+	unsigned int nfree = 0, words = span_words(s);
 	unsigned int i;
 
-	if (s->state != SPAN_INUSE || s->nfree > s->nobjs)
+	if (s->state != SPAN_INUSE || s->nfree > s->nobjs ||
+	    s->nobjs > words * 64)
 		return false;
-	for (i = 0; i < SPAN_WORDS; i++)
+	for (i = 0; i < words; i++)
 		nfree += __builtin_popcountll(span_group_word(s, i));
 	if (nfree != s->nfree || !span_mesh_is_valid(s))
 		return false;
-	for (i = s->nobjs; i < SPAN_WORDS * 64; i++)
+	for (i = s->nobjs; i < words * 64; i++)
 		if (s->bitmap[i / 64] >> (i % 64) & 1)
 			return false;
 	return pagemap_span((void *)s->start) == s &&

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/pagemap.h"
+#include "base/sizeclass.h"
 
 /* What is wrong with a pointer that came back. */
 enum span_error {
@@ -24,6 +25,21 @@ enum span_error {
 	SPAN_DOUBLE,		/* the object is already free */
 	SPAN_FOREIGN,		/* no span of this class is there */
 };
+
+/**
+ * span_info - what the objects of a span are
+ * @s: any span; one that has no objects, or is not in use, has the first entry
+ */
+static inline const struct sizeclass *span_info(const struct span *s)
+{
+	return &sizeclass_info[s->nobjs ? s->sizeclass : 0];
+}
+
+/* Bytes of an object of a span that has some. */
+static inline uint32_t span_size(const struct span *s)
+{
+	return sizeclass_info[s->sizeclass].size;
+}
 
 /**
  * span_make - get a span of free objects of one class

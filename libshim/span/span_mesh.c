@@ -127,11 +127,12 @@ struct span *span_fit(struct span *a, struct span *b)
 static bool moves_add(struct span_batch *batch, const struct span *s,
 		      uint32_t at, uint32_t len, uint32_t *nr)
 {
-	unsigned int i = at / s->size;
+	uint32_t size = span_size(s);
+	unsigned int i = at / size;
 	struct mesh_move *last = NULL;
 
-	for (*nr = 0; i < s->nobjs && i * s->size < at + len; i++) {
-		uint32_t from = i * s->size, to = from + s->size;
+	for (*nr = 0; i < s->nobjs && i * size < at + len; i++) {
+		uint32_t from = i * size, to = from + size;
 
 		if (s->bitmap[i / 64] >> (i % 64) & 1)
 			continue;

@@ -22,6 +22,7 @@
 #include "pageheap/scavenger.h"
 
 #define PAGES	(AREA_PAGES * 4)
+#define BEHIND	0xa5a5a5a5a5a5a5a5ull	/* a record that has one word of bitmap */
 
 struct fake_pageheap fake_pageheap = { .fail_after = -1 };
 
@@ -97,12 +98,22 @@ static size_t find(size_t npages)
 	abort();
 }
 
-struct span *pageheap_alloc(size_t npages, size_t align_pages)
+/* Behind the first word of a record that has no more: nobody writes there. */
+static bool is_cut(const struct span *s)
+{
+	unsigned int i;
+
+	for (i = 1; i < sizeof(s->bitmap) / sizeof(s->bitmap[0]); i++)
+		if (s->bitmap[i] != BEHIND)
+			return false;
+	return true;
+}
+
+static struct span *alloc(size_t npages, bool wide)
 {
 	struct span *s = NULL;
 	size_t at;
 
-	(void)align_pages;
 	shim_lock_acquire(&lock);
 	if (!base)
 		map();
@@ -118,10 +129,27 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages)
 		s->start = base + at * PAGE_SIZE;
 		s->npages = npages;
 		s->state = SPAN_INUSE;
+		if (wide)
+			s->flags = SPAN_WIDE;
+		else
+			memset(s->bitmap + 1, BEHIND & 0xff,
+			       sizeof(s->bitmap) - sizeof(s->bitmap[0]));
 		fake_pageheap.spans++;
 	}
 	shim_lock_release(&lock);
 	return s;
+}
+
+struct span *pageheap_alloc(size_t npages, size_t align_pages)
+{
+	(void)align_pages;
+	return alloc(npages, false);
+}
+
+struct span *pageheap_alloc_wide(size_t npages, size_t align_pages)
+{
+	(void)align_pages;
+	return alloc(npages, true);
 }
 
 /* Does any other address of the map have a page of this span? */
@@ -142,6 +170,7 @@ void pageheap_free(struct span *s)
 
 	shim_lock_acquire(&lock);
 	if (at >= PAGES || !used[at] || s->state != SPAN_INUSE ||
+	    (!(s->flags & SPAN_WIDE) && !is_cut(s)) ||
 	    pagemap_class((void *)s->start) != PAGEMAP_NONE)
 		fake_pageheap.bad++;
 	else

@@ -7,6 +7,7 @@
 #include "../lib/patience.h"
 
 #include "base/conf.h"
+#include "base/meta.h"
 #include "fake_backend.h"
 #include "heap_now.h"
 #include "pageheap/pageheap_int.h"
@@ -24,6 +25,53 @@ TEST(refuses_what_cannot_be)
 	after = stat_now();
 	EXPECT_EQ(before.mapped, after.mapped);
 	EXPECT_EQ(0, after.inuse);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+static size_t records_used(void)
+{
+	struct meta_stat st;
+
+	meta_get_stat(&st);
+	return st.used;
+}
+
+/* One cache line, or two for who asks; a record that was freed stays what it is. */
+TEST(records)
+{
+	struct span *s[100];
+	size_t before;
+	unsigned int i, turn;
+
+	/* not of interest: the first block, and the area's map */
+	pageheap_free(pageheap_alloc(1, 1));
+	for (turn = 0; turn < 2; turn++) {
+		before = records_used();
+		for (i = 0; i < ARRAY_SIZE(s); i++) {
+			s[i] = pageheap_alloc(1, 1);
+			ASSERT_NE(NULL, s[i]);
+			EXPECT_FALSE(s[i]->flags & SPAN_WIDE);
+			EXPECT_EQ(0, (uintptr_t)s[i] % 64);
+			EXPECT_EQ(0, s[i]->bitmap[0]);
+		}
+		EXPECT_EQ(turn ? 0 : (ARRAY_SIZE(s) - 1) * 64,
+			  records_used() - before);
+		for (i = 0; i < ARRAY_SIZE(s); i++)
+			pageheap_free(s[i]);
+
+		before = records_used();
+		for (i = 0; i < ARRAY_SIZE(s); i++) {
+			s[i] = pageheap_alloc_wide(1, 1);
+			ASSERT_NE(NULL, s[i]);
+			EXPECT_TRUE(s[i]->flags & SPAN_WIDE);
+			EXPECT_EQ(0, s[i]->bitmap[0] | s[i]->bitmap[7]);
+			memset(s[i]->bitmap, 0xff, sizeof(s[i]->bitmap));
+		}
+		EXPECT_EQ(turn ? 0 : ARRAY_SIZE(s) * 128,
+			  records_used() - before);
+		for (i = 0; i < ARRAY_SIZE(s); i++)
+			pageheap_free(s[i]);
+	}
 	EXPECT_TRUE(pageheap_is_valid());
 }
 

@@ -36,7 +36,7 @@ TEST(every_class_whole)
 		ASSERT_EQ(0, s->nfree);
 		ASSERT_EQ(0, span_take(s, objs, 1));
 		for (i = 0; i < n; i++) {
-			ASSERT_EQ(s->start + (uintptr_t)i * s->size,
+			ASSERT_EQ(s->start + (uintptr_t)i * span_size(s),
 				  (uintptr_t)objs[i]);
 			ASSERT_EQ(cls, pagemap_class(objs[i]));
 			ASSERT_EQ(s, pagemap_span(objs[i]));
@@ -102,7 +102,7 @@ TEST(random_against_a_model)
 				live += n;
 				for (k = 0; k < n; k++) {
 					unsigned int idx = ((uintptr_t)objs[k] -
-							    s->start) / s->size;
+							    s->start) / span_size(s);
 
 					ASSERT_FALSE(taken[idx]);
 					taken[idx] = true;
@@ -110,7 +110,7 @@ TEST(random_against_a_model)
 			} else {
 				unsigned int idx = rand() % s->nobjs;
 				void *p = (void *)(s->start +
-						   (uintptr_t)idx * s->size);
+						   (uintptr_t)idx * span_size(s));
 
 				ASSERT_EQ(taken[idx] ? SPAN_OK : SPAN_DOUBLE,
 					  put(s, p));
@@ -123,7 +123,7 @@ TEST(random_against_a_model)
 		for (k = 0; k < s->nobjs; k++)
 			if (taken[k])
 				put(s, (void *)(s->start +
-						     (uintptr_t)k * s->size));
+						     (uintptr_t)k * span_size(s)));
 		span_destroy(s);
 	}
 	EXPECT_EQ(0, fake_pageheap.spans);
@@ -140,10 +140,10 @@ static int mark(unsigned int idx)
 static bool has_mark(const struct span *s, unsigned int idx, int value)
 {
 	const unsigned char *p = (unsigned char *)s->start +
-				 (size_t)idx * s->size;
+				 (size_t)idx * span_size(s);
 	unsigned int i;
 
-	for (i = 0; i < s->size; i++)
+	for (i = 0; i < span_size(s); i++)
 		if (p[i] != value)
 			return false;
 	return true;
@@ -156,8 +156,8 @@ static uint32_t free_pages(const struct span *s, const bool *taken)
 	unsigned int i, k;
 
 	for (i = 0; i < s->nobjs; i++)
-		for (k = 0; taken[i] && k < s->size; k++)
-			pages &= ~(1u << (((size_t)i * s->size + k) / 4096));
+		for (k = 0; taken[i] && k < span_size(s); k++)
+			pages &= ~(1u << (((size_t)i * span_size(s) + k) / 4096));
 	return pages;
 }
 
@@ -179,7 +179,7 @@ TEST(purge_takes_free_pages_and_no_others)
 		n = span_take(s, objs, 512);
 		for (round = 0; round < 24; round++) {
 			for (i = 0, nfree = 0; i < n; i++) {
-				memset(objs[i], mark(i), s->size);
+				memset(objs[i], mark(i), span_size(s));
 				/*
 				 * from nearly all objects in use to nearly none
 				 */
@@ -189,7 +189,7 @@ TEST(purge_takes_free_pages_and_no_others)
 				nfree += !taken[i];
 			}
 			pages = free_pages(s, taken) & ~(uint32_t)s->purged;
-			if (nfree * s->size < 4096 || s->npages > 8)
+			if (nfree * span_size(s) < 4096 || s->npages > 8)
 				pages = 0;
 			bytes = (unsigned long)__builtin_popcount(pages) * 4096;
 			before = fake_pageheap.purged;
@@ -205,12 +205,12 @@ TEST(purge_takes_free_pages_and_no_others)
 			before = fake_pageheap.retaken;
 			ASSERT_EQ(nfree, span_take(s, objs, 512));
 			/* in a page behind the last object there never is any */
-			last = (s->nobjs * s->size - 1) / 4096;
+			last = (s->nobjs * span_size(s) - 1) / 4096;
 			pages &= (2u << last) - 1;
 			bytes = (unsigned long)__builtin_popcount(pages) * 4096;
 			ASSERT_EQ(before + bytes, fake_pageheap.retaken);
 			for (i = 0; i < n; i++)
-				objs[i] = (char *)s->start + (size_t)i * s->size;
+				objs[i] = (char *)s->start + (size_t)i * span_size(s);
 		}
 		for (i = 0; i < n; i++)
 			ASSERT_EQ(SPAN_OK, put(s, objs[i]));
@@ -237,7 +237,7 @@ TEST(what_is_no_object)
 	EXPECT_EQ(SPAN_FOREIGN, put(s, (char *)s->start - 80));
 	/* the rest of the page, behind the last object */
 	EXPECT_EQ(SPAN_INTERIOR, put(s, (char *)s->start +
-					  s->nobjs * s->size));
+					  s->nobjs * span_size(s)));
 	EXPECT_EQ(SPAN_OK, put(s, p));
 	EXPECT_EQ(SPAN_DOUBLE, put(s, p));
 	EXPECT_EQ(SPAN_DOUBLE, span_check(s, p));

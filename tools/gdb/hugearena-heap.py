@@ -39,6 +39,11 @@ def bitmap_has(span, i):
     return int(span["bitmap"][i // 64]) >> (i % 64) & 1
 
 
+def object_size(span):
+    sizes = gdb.parse_and_eval("sizeclass_info")
+    return int(sizes[int(span["sizeclass"])]["size"])
+
+
 def span_text(span):
     start, pages = int(span["start"]), int(span["npages"])
     state = int(span["state"])
@@ -50,7 +55,7 @@ def span_text(span):
         return text + ", one object of %d bytes" % int(span["bytes"])
     text += ", class %d: %d of %d objects of %d bytes free" % (
         int(span["sizeclass"]), int(span["nfree"]), int(span["nobjs"]),
-        int(span["size"]))
+        object_size(span))
     if int(span["flags"]) & ALIAS:
         text += ", has the memory of span %#x" % int(span["mesh"])
     return text
@@ -138,7 +143,7 @@ class InfoHeap(gdb.Command):
             elif int(span["flags"]) & ALIAS:
                 continue        # its objects are in its survivor's counts
             else:
-                s = sums.setdefault(int(span["size"]), [0, 0, 0])
+                s = sums.setdefault(object_size(span), [0, 0, 0])
                 s[0] += 1
                 s[1] += int(span["nobjs"]) - int(span["nfree"])
                 s[2] += int(span["nfree"])
@@ -186,7 +191,7 @@ class HeapObject(gdb.Command):
         at, size = int(span["start"]), int(span["bytes"])
         free = False
         if int(span["sizeclass"]) != LARGE:
-            size = int(span["size"])
+            size = object_size(span)
             n = (addr - at) // size
             if n >= int(span["nobjs"]):
                 raise gdb.GdbError("%#x is behind the last object" % addr)

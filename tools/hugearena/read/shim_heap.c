@@ -28,6 +28,7 @@ struct walk {
 	struct lead lead[BATCH];
 	struct span span[BATCH];
 	size_t n;
+	struct sizeclass sizes[SIZECLASS_COUNT + 1];
 	struct shim_object *objects;	/* by span, sorted at the end */
 	size_t nr_objects, room;
 	struct lead *record;		/* of blocks */
@@ -49,8 +50,11 @@ static void *grow(void *list, size_t n, size_t *room, size_t size)
 }
 
 /* Does a span's descriptor agree with the page that led to it? */
-static bool span_is_sane(const struct span *sp, const struct lead *lead)
+static bool span_is_sane(const struct walk *w, const struct span *sp,
+			 const struct lead *lead)
 {
+	uint32_t size;
+
 	if (sp->start != lead->page || !sp->npages)
 		return false;
 	if (sp->state == SPAN_KEPT)
@@ -59,10 +63,11 @@ static bool span_is_sane(const struct span *sp, const struct lead *lead)
 		return false;
 	if (sp->sizeclass == PAGEMAP_LARGE)
 		return true;
-	return sp->sizeclass && sp->sizeclass <= SIZECLASS_COUNT &&
-	       sp->nfree <= sp->nobjs && sp->size &&
-	       (uint64_t)sp->nobjs * sp->size <=
-	       (uint64_t)sp->npages * PAGE_SIZE;
+	if (!sp->sizeclass || sp->sizeclass > SIZECLASS_COUNT)
+		return false;
+	size = w->sizes[sp->sizeclass].size;
+	return sp->nfree <= sp->nobjs && size &&
+	       (uint64_t)sp->nobjs * size <= (uint64_t)sp->npages * PAGE_SIZE;
 }
 
 static int span_note(struct walk *w, const struct span *sp)
@@ -70,6 +75,7 @@ static int span_note(struct walk *w, const struct span *sp)
 	uint64_t len = (uint64_t)sp->npages * PAGE_SIZE;
 	struct shim_heap *h = w->heap;
 	struct shim_object *o;
+	uint32_t size;
 
 	if (sp->state == SPAN_KEPT) {
 		h->kept += len;
@@ -86,11 +92,12 @@ static int span_note(struct walk *w, const struct span *sp)
 	} else {
 		struct shim_class *c = &h->cls[sp->sizeclass];
 
-		h->tails += len - (uint64_t)sp->nobjs * sp->size;
+		size = w->sizes[sp->sizeclass].size;
+		h->tails += len - (uint64_t)sp->nobjs * size;
 		c->spans++;
 		c->free += sp->nfree;
 		c->live += sp->nobjs - sp->nfree;	/* for now */
-		h->size[sp->sizeclass] = sp->size;
+		h->size[sp->sizeclass] = size;
 	}
 	if (!w->flags)
 		return 0;
@@ -108,7 +115,7 @@ static int span_note(struct walk *w, const struct span *sp)
 		if (sp->flags & SPAN_SAMPLED)
 			o->stack = sp->bitmap[0];
 	} else {
-		o->size = sp->size;
+		o->size = w->sizes[sp->sizeclass].size;
 		o->n = sp->nobjs;
 		memcpy(o->free, sp->bitmap, sizeof(o->free));
 	}
@@ -146,35 +153,51 @@ static int area_note(struct walk *w, uint64_t start)
 	return 0;
 }
 
-/* Read the spans that were collected. */
-static int leads_follow(struct walk *w)
+/*
+ * Read the same bytes, from @from to @to, of the records that were collected, or
+ * of the wide ones only.  What is not there reads as zero: a torn entry.
+ */
+static int spans_read(struct walk *w, size_t from, size_t to, bool wide)
 {
 	struct iovec local[BATCH], remote[BATCH];
+	size_t len = to - from, n = 0, i, done;
 	ssize_t got;
-	size_t i, done;
-	int err = 0;
 
 	for (i = 0; i < w->n; i++) {
-		local[i].iov_base = &w->span[i];
-		local[i].iov_len = sizeof(w->span[i]);
-		remote[i].iov_base = (void *)(uintptr_t)w->lead[i].span;
-		remote[i].iov_len = sizeof(w->span[i]);
+		if (wide && !(w->span[i].flags & SPAN_WIDE))
+			continue;
+		local[n].iov_base = (char *)&w->span[i] + from;
+		local[n].iov_len = len;
+		remote[n].iov_base = (char *)(uintptr_t)w->lead[i].span + from;
+		remote[n++].iov_len = len;
 	}
-	for (done = 0; done < w->n;) {
-		got = process_vm_readv(w->s->pid, local + done, w->n - done,
-				       remote + done, w->n - done, 0);
+	for (done = 0; done < n;) {
+		got = process_vm_readv(w->s->pid, local + done, n - done,
+				       remote + done, n - done, 0);
 		if (got < 0 && errno != EFAULT)
 			return -errno;
 		if (got > 0)
-			done += (size_t)got / sizeof(w->span[0]);
-		if (done < w->n && got % (ssize_t)sizeof(w->span[0]) == 0 &&
-		    got > 0)
+			done += (size_t)got / len;
+		if (done < n && got > 0 && (size_t)got % len == 0)
 			continue;
-		if (done < w->n)	/* no descriptor: a torn entry */
-			memset(&w->span[done++], 0, sizeof(w->span[0]));
+		if (done < n)
+			memset(local[done++].iov_base, 0, len);
 	}
+	return 0;
+}
+
+/* Read the spans that were collected. */
+static int leads_follow(struct walk *w)
+{
+	size_t i;
+	int err;
+
+	memset(w->span, 0, w->n * sizeof(w->span[0]));
+	err = spans_read(w, 0, SPAN_BYTES, false);
+	if (!err)
+		err = spans_read(w, SPAN_BYTES, sizeof(struct span), true);
 	for (i = 0; i < w->n && !err; i++)
-		if (span_is_sane(&w->span[i], &w->lead[i]))
+		if (span_is_sane(w, &w->span[i], &w->lead[i]))
 			err = span_note(w, &w->span[i]);
 	w->n = 0;
 	return err;
@@ -229,6 +252,10 @@ static int areas_walk(struct walk *w)
 	struct pagemap map;
 	int err = shim_read(w->s, (uintptr_t)w->s->at.pagemap, &map,
 			    sizeof(map));
+
+	if (!err)
+		err = shim_read(w->s, (uintptr_t)w->s->at.sizes, w->sizes,
+				sizeof(w->sizes));
 	size_t at, n, k;
 
 	if (!err && map.count > PAGEMAP_AREAS)
