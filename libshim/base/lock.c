@@ -63,7 +63,8 @@ void shim_lock_slow(struct shim_lock *lock)
 						__ATOMIC_RELAXED)) {
 			if (!seen)
 				return;
-			if (born && !__atomic_load_n(born, __ATOMIC_RELAXED))
+			if (born && !__atomic_load_n(born, __ATOMIC_RELAXED) &&
+			    !shim_lock_is_mine(lock))
 				waits_alone();
 			sys_call6(SYS_futex, (long)&lock->state,
 				  FUTEX_WAIT | FUTEX_PRIVATE_FLAG,

@@ -44,8 +44,8 @@
  * @mm_cid: rseq_mm_cid() is maintained; written at boot
  * @node_id: percpu_domain() is more than a guess; written at boot
  * @budget: from percpu_set_budget()
- * @steal_window: when the current 10 ms of counting steals began
- * @steal_count: steals in it
+ * @steal_window: when @steal_count was last set to 0 because it was high
+ * @steal_count: steals since then
  * @tick: when percpu_idle() is due, read without the lock
  * @capacity: bytes that the stacks of all slabs with a CPU, and of those behind
  *	locks, may hold together; atomic

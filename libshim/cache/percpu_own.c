@@ -271,10 +271,23 @@ static void own_limit_update(void)
 		percpu.limit = want;
 }
 
+/*
+ * Did the steals that were counted take less than 10 ms?  The first ones need no
+ * clock: a small process, or one that was just forked, would touch five pages
+ * to read it.  Lock held.
+ */
+static bool own_is_restless(void)
+{
+	uint64_t now = clock_coarse(), then = percpu.steal_window;
+
+	percpu.steal_window = now;
+	percpu.steal_count = 0;
+	return now - then <= STEAL_WINDOW_NS && percpu.limit < percpu.ncpus;
+}
+
 /* Take the slab whose last miss is the longest ago. Lock held. */
 static struct percpu_slab *own_steal(void)
 {
-	uint64_t now = clock_coarse();
 	struct percpu_slab *oldest = NULL;
 	unsigned int cpu;
 
@@ -292,13 +305,8 @@ static struct percpu_slab *own_steal(void)
 		percpu.limit = percpu.ncpus;	/* none can be taken: make one */
 		return NULL;
 	}
-	if (now - percpu.steal_window > STEAL_WINDOW_NS) {
-		percpu.steal_window = now;
-		percpu.steal_count = 0;
-	}
-	if (++percpu.steal_count > STEAL_MAX && percpu.limit < percpu.ncpus) {
+	if (++percpu.steal_count > STEAL_MAX && own_is_restless()) {
 		percpu.limit++;
-		percpu.steal_count = 0;
 		return NULL;
 	}
 	percpu.steals++;

@@ -19,6 +19,12 @@
  * the locks: they stay held, see shim_lock_fork_prepare().  If it interrupts
  * another fork, the locks are left to that one.
  *
+ * In a process with one thread nobody else holds anything, so no lock is taken:
+ * each would be a write in the parent and one in the child, and each page that
+ * is written is copied.  What this thread holds, because a signal interrupted
+ * it, stays held as above.  forking.who says in the parent and in the child how
+ * the fork was prepared.
+ *
  * A child made by a raw clone() runs no handlers.  It may allocate as long as
  * nobody held one of our locks.  Where somebody did, who waits in the child can
  * wait for ever; so a process that has one thread, and in which a page that the
@@ -39,6 +45,7 @@
 #include <string.h>
 
 #include "span/central.h"
+#include "base/conf.h"
 #include "base/error.h"
 #include "fork.h"
 #include "base/guard.h"
@@ -90,7 +97,10 @@ void _IO_list_unlock(void) __attribute__((weak));
 void _IO_list_resetlock(void) __attribute__((weak));
 extern char __libc_single_threaded __attribute__((weak));
 
-/* Written by the thread that holds all locks; others only read them. */
+/*
+ * Written by the thread that holds all locks; others only read them.  After a
+ * fork, @who is 0 if the process had one thread and no lock was taken.
+ */
 static struct {
 	uint32_t who;		/* shim_lock_self() of that thread, or 0 */
 	uint32_t inner;		/* forks within its fork, from signal handlers */
@@ -121,11 +131,16 @@ static bool is_alone(void)
 	return strstr(text, "\nThreads:\t1\n");
 }
 
+/*
+ * A process that a lone thread forked has not written the page either.  It waits
+ * for a lock when it has other threads.
+ */
 static void waits_in_a_copy(void)
 {
 	if (is_alone())
 		shim_stuck("in a child made by clone() without fork(): "
 			   "a thread of the parent held a lock");
+	__atomic_store_n(born, 1, __ATOMIC_RELAXED);
 }
 
 void fork_watch(void)
@@ -152,14 +167,33 @@ static bool is_inner(void)
 	       shim_lock_self();
 }
 
-/* Return: true if the lock is held now. */
-static bool streams_lock(void)
+static bool is_single(void)
 {
 	const char *single = &__libc_single_threaded;
 
+	return single && *single;
+}
+
+/*
+ * Can nobody else hold a lock?  The libraries above have threads of their own and
+ * are called for more than locks.
+ */
+static bool is_plain(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FORK_LAYERS; i++)
+		if (above[i].prepare)
+			return false;
+	return is_single();
+}
+
+/* Return: true if the lock is held now. */
+static bool streams_lock(void)
+{
 	if (!&_IO_list_lock || !&_IO_list_unlock || !&_IO_list_resetlock)
 		return false;
-	if (single && *single)
+	if (is_single())
 		return false;
 	_IO_list_lock();
 	return true;
@@ -174,6 +208,8 @@ static void fork_prepare(void)
 		forking.inner++;
 		return;
 	}
+	if (is_plain())
+		return;
 	streams = streams_lock();
 	shim_lock_fork_prepare(&fork_lock);
 	for (i = FORK_LAYERS; i-- > 0;)
@@ -195,6 +231,8 @@ static void fork_parent(void)
 	bool streams = forking.streams;
 	unsigned int i;
 
+	if (!forking.who)
+		return;
 	if (forking.inner) {
 		forking.inner--;
 		return;
@@ -219,6 +257,13 @@ static void fork_child(void)
 {
 	unsigned int i;
 
+	if (!forking.who) {
+		/* the registration for the cache's fence is inherited */
+		pageheap_fork_plain();
+		if (shim_conf.profile)
+			prof_dump_fork_child();
+		return;
+	}
 	if (born)
 		*born = 1;
 	if (forking.inner) {

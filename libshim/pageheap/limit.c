@@ -291,10 +291,16 @@ bool limit_wanted(void)
 	       shim_conf.limit;
 }
 
+SHIM_WARM void limit_fork_plain(void)
+{
+	/* the child may be moved to another group; a store would copy a page */
+	if (seen)
+		seen = false;
+}
+
 void limit_fork_child(void)
 {
-	/* the child may be moved to another group */
-	seen = false;
+	limit_fork_plain();
 	shim_lock_init(&lock, SHIM_RANK_BACKEND);
 }
 

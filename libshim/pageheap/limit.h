@@ -103,4 +103,7 @@ extern const char *limit_root;
  */
 void limit_fork_child(void);
 
+/* The same for the child of a process with one thread. */
+void limit_fork_plain(void);
+
 #endif /* SHIM_LIMIT_H */

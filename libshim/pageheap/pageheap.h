@@ -255,4 +255,11 @@ void pageheap_fork_prepare(void);
 void pageheap_fork_parent(void);
 void pageheap_fork_child(void);
 
+/**
+ * pageheap_fork_plain - in the child of a fork for which no lock was taken
+ *
+ * The parent had one thread.
+ */
+void pageheap_fork_plain(void);
+
 #endif /* SHIM_PAGEHEAP_H */

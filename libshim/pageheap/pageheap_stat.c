@@ -10,8 +10,10 @@
 
 #include "limit.h"
 #include "base/meta.h"
+#include "limit.h"
 #include "pageheap_int.h"
 #include "scavenger.h"
+#include "base/sys.h"
 
 /* At most SPLIT_MAX blocks, 5 ns each. */
 static size_t owed_bytes(void)
@@ -96,6 +98,11 @@ void pageheap_fork_parent(void)
 {
 	meta_fork_parent();
 	shim_lock_fork_parent(&ph.lock);
+}
+
+SHIM_WARM void pageheap_fork_plain(void)
+{
+	limit_fork_plain();
 }
 
 void pageheap_fork_child(void)

@@ -38,6 +38,7 @@
 #include "limit.h"
 #include "pageheap_int.h"
 #include "scavenger.h"
+#include "base/sys.h"
 
 #define TICK_NS		150000000ull	/* a few ticks a second */
 #define AGE_TICKS	SCAVENGER_AGES	/* 0.6 s, and up to a tick more */
@@ -61,7 +62,7 @@
 
 struct scavenger scav;
 
-bool scavenger_idle_due(void)
+SHIM_WARM bool scavenger_idle_due(void)
 {
 	if (__builtin_expect(!__atomic_load_n(&scav.due, __ATOMIC_RELAXED), 1))
 		return false;

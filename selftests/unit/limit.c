@@ -338,6 +338,12 @@ TEST_F(limit, a_move_is_noticed)
 	 */
 	limit_fork_child();
 	EXPECT_TRUE(limit_wanted());
+	limit_update(0);
+	put(self->root, "/proc/self/cgroup", "0::/c\n");
+	limit_update(0);
+	EXPECT_FALSE(limit_wanted());
+	limit_fork_plain();
+	EXPECT_TRUE(limit_wanted());
 }
 
 /*
