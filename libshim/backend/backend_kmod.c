@@ -81,7 +81,7 @@ static struct arena *arena_of(uintptr_t addr)
 	return NULL;
 }
 
-static bool kmod_open(void)
+SHIM_WARM static bool kmod_open(void)
 {
 	const uint64_t need = HUGEARENA_FEAT_RELEASE;
 	struct hugearena_info info;

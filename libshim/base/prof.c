@@ -22,7 +22,7 @@
 #define SKIP_FRAMES	1	/* prof_take() itself */
 #define CHUNK_BYTES	((size_t)64 << 10)
 
-struct shim_prof shim_prof = {
+struct shim_prof shim_prof SHIM_BSS_ALL = {
 	.lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY),
 };
 

@@ -248,7 +248,7 @@ void prof_dump_blind(void)
 	__atomic_store_n(&dump.off, true, __ATOMIC_RELAXED);
 }
 
-void prof_dump_boot(void)
+SHIM_WARM void prof_dump_boot(void)
 {
 	struct sigaction old, act = {
 		.sa_handler = on_signal, .sa_flags = SA_RESTART,

@@ -44,8 +44,11 @@
  */
 #ifdef SHIM_DEBUG		/* with ranks, locks are not in the bss */
 #define SHIM_BSS_HEAD
+#define SHIM_BSS_ALL
 #else
 #define SHIM_BSS_HEAD	__attribute__((section(".bss.y")))
+/* What every process touches, and as a whole: in front of these. */
+#define SHIM_BSS_ALL	__attribute__((section(".bss.x")))
 #endif
 #define SHIM_BSS_LARGE	__attribute__((section(".bss.z")))
 

@@ -32,6 +32,7 @@
  * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
  * @rseq_off: offset of the thread's rseq area from the thread pointer; such an
  *	area always exists after the first allocation
+ * @deep: some stack has had more than its budget; never reset; atomic
  * @none: the slab of CPUs -2 and -1, that is, of threads without rseq
  * @slab: by CPU; &percpu_none for a CPU that has none, &percpu_busy while a
  *	thread that ran there changes the CPU's
@@ -43,15 +44,14 @@ struct percpu_hot {
 	size_t small_max;
 	size_t mid_max;
 	uintptr_t rseq_off;
+	bool deep;
 	void *none[2];
 	void *slab[PERCPU_MAX_CPUS];
 };
 
 extern struct percpu_hot percpu_hot __attribute__((visibility("hidden")));
 
-/* Some stack has had more than its budget; never reset.  For percpu_is_deep(). */
-extern bool percpu_deep __attribute__((visibility("hidden")));
-bool percpu_here_is_deep(void);
+bool percpu_here_is_deep(void);		/* for percpu_is_deep() */
 
 /**
  * struct percpu_stat - all CPUs' caches
@@ -185,7 +185,7 @@ void percpu_open(bool open);
  */
 static inline bool percpu_is_deep(void)
 {
-	return __builtin_expect(__atomic_load_n(&percpu_deep,
+	return __builtin_expect(__atomic_load_n(&percpu_hot.deep,
 						__ATOMIC_RELAXED), 0) &&
 	       percpu_here_is_deep();
 }

@@ -39,8 +39,8 @@
 #define STEAL_MAX	8u
 
 struct percpu_hot percpu_hot SHIM_BSS_HEAD __attribute__((aligned(64)));
-struct percpu_slab percpu_none SHIM_BSS_LARGE __attribute__((aligned(64)));
-struct percpu_slab percpu_busy SHIM_BSS_LARGE __attribute__((aligned(64)));
+struct percpu_slab percpu_none SHIM_BSS_ALL __attribute__((aligned(64)));
+struct percpu_slab percpu_busy SHIM_BSS_ALL __attribute__((aligned(64)));
 struct percpu percpu = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU) };
 
 /*

@@ -53,8 +53,6 @@
 #define SQUEEZE_MISSES	16u
 #define SQUEEZE_SLOTS	64u	/* moved in the time of a miss, or less */
 
-bool percpu_deep;
-
 void percpu_set_budget(size_t bytes)
 {
 	__atomic_store_n(&percpu.budget, bytes, __ATOMIC_RELAXED);
@@ -382,6 +380,6 @@ bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 		return false;
 	__atomic_fetch_add(&percpu.resizes, 1, __ATOMIC_RELAXED);
 	if (slab->bytes > budget_part(pageheap_usage()))
-		__atomic_store_n(&percpu_deep, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&percpu_hot.deep, true, __ATOMIC_RELAXED);
 	return true;
 }

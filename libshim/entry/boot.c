@@ -144,7 +144,8 @@ void entry_first(void)
 		no_mesh = central_mesh_enable(true);
 	alone = !shim_conf.guard && !shim_conf.check;
 	percpu_open(alone && !shim_conf.profile);
-	shim_prof.counted_max = alone && shim_conf.profile ? SIZECLASS_MAX : 0;
+	if (alone && shim_conf.profile)
+		shim_prof.counted_max = SIZECLASS_MAX;
 	/* release order: pairs with the acquire in alloc_any() */
 	__atomic_store_n(&entry_ready, true, __ATOMIC_RELEASE);
 	shim_lock_release(&boot_lock);

@@ -295,9 +295,12 @@ void fork_register(void)
 {
 	static bool done;
 
-	if (done)
+	/*
+	 * Before the call: glibc may allocate for its list.  As one operation,
+	 * because to read what was never written is a page fault of its own.
+	 */
+	if (__atomic_exchange_n(&done, true, __ATOMIC_RELAXED))
 		return;
-	done = true;		/* before the lock: glibc may allocate for its list */
 	if (__register_atfork(fork_prepare, fork_parent, fork_child, NULL))
 		shim_say("fork handlers could not be registered");
 }

@@ -54,24 +54,24 @@ static bool seen;		/* the limits have been read before */
 static bool blind;		/* no file may be opened */
 static uint64_t groups;		/* hash of /proc/self/cgroup; guarded by lock */
 
-/* Read a small file. Return: its length, 0 if it cannot be read. */
+/*
+ * Read a small file.  The kernel makes each of them in one piece, so one call has
+ * all that there is room for: every process that starts reads some ten of them.
+ *
+ * Return: its length, 0 if it cannot be read.
+ */
 static size_t file_read(const char *path, char *buf, size_t room)
 {
+	size_t len;
 	long fd, n;
-	size_t len = 0;
 
 	fd = sys_call6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC,
 		       0, 0, 0);
 	if (sys_failed(fd))
 		return 0;
-	while (len < room - 1) {
-		n = sys_call3(SYS_read, fd, (long)(buf + len),
-			      (long)(room - 1 - len));
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
+	n = sys_call3(SYS_read, fd, (long)buf, (long)(room - 1));
 	sys_call3(SYS_close, fd, 0, 0);
+	len = n > 0 ? (size_t)n : 0;
 	buf[len] = '\0';
 	return len;
 }
@@ -213,6 +213,21 @@ static uint64_t groups_read(void)
 	return hash;
 }
 
+/* Where version 2 is: in a folder of its own beside version 1, or alone. */
+static const struct cgroup *unified(void)
+{
+	char path[PATH_ROOM];
+	long fd;
+
+	if (!path_make(path, cgroups[1].mount, "", 0, ""))
+		return &cgroups[0];
+	fd = sys_open(path, O_PATH | O_CLOEXEC);
+	if (sys_failed(fd))
+		return &cgroups[0];
+	sys_call3(SYS_close, fd, 0, 0);
+	return &cgroups[1];
+}
+
 /* Lines of /proc/self/cgroup: "0::/path" or "4:memory:/path". */
 static bool groups_note(void)
 {
@@ -234,8 +249,7 @@ static bool groups_note(void)
 			continue;
 		if (!strncmp(line, "0::/", 4)) {
 			len = strlen(line + 3);
-			group_note(&cgroups[0], line + 3, len);
-			group_note(&cgroups[1], line + 3, len);
+			group_note(unified(), line + 3, len);
 		} else if (!strncmp(colon, ":memory:/", 9)) {
 			group_note(&cgroups[2], colon + 8, strlen(colon + 8));
 		}

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "limit.h"
 #include "base/meta.h"
 #include "pageheap_int.h"
 #include "scavenger.h"
@@ -42,6 +43,16 @@
 struct pageheap ph SHIM_BSS_HEAD = {
 	.lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP)
 };
+
+void pageheap_boot(void)
+{
+	limit_update(0);
+	room_set_step();
+	shim_lock_acquire(&ph.lock);
+	ph.first = (unsigned int)backend_random(BLOCK_PAGES);
+	backend_first();
+	shim_lock_release(&ph.lock);
+}
 
 /*
  * A record, wide or not, stays what it is: stale pointers may still lead to it

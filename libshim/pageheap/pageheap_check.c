@@ -38,7 +38,7 @@ static bool on_filler(const struct block *b)
 	struct block *i;
 	unsigned int id = b->whole ? FILLER_WHOLE : FILLER_PAGES;
 
-	for (i = ph.filler[id].list[b->bucket]; i; i = i->next)
+	for (i = ph.fill_list[id][b->bucket]; i; i = i->next)
 		if (i == b)
 			return true;
 	return false;
@@ -157,7 +157,7 @@ static void check_fillers(void)
 		const struct filler *f = &ph.filler[id];
 
 		for (i = 0; i < FILLER_BUCKETS; i++)
-			CHECK(!f->list[i] ==
+			CHECK(!ph.fill_list[id][i] ==
 			      !(f->nonempty[i / 64] >> (i % 64) & 1));
 		for (k = 0; k < FILLER_WORDS && k < 64; k++)
 			CHECK(!f->nonempty[k] == !(f->words >> k & 1));

@@ -28,15 +28,16 @@ static unsigned int bucket_of(const struct block *b)
  */
 void filler_insert(struct block *b)
 {
-	struct filler *f = &ph.filler[filler_of(b)];
+	enum filler_id id = filler_of(b);
+	struct filler *f = &ph.filler[id];
 	unsigned int i = bucket_of(b);
 
 	b->bucket = (uint16_t)i;
 	b->prev = NULL;
-	b->next = f->list[i];
+	b->next = ph.fill_list[id][i];
 	if (b->next)
 		b->next->prev = b;
-	f->list[i] = b;
+	ph.fill_list[id][i] = b;
 	f->nonempty[i / 64] |= 1ULL << (i % 64);
 	f->words |= 1ULL << (i / 64);
 }
@@ -47,7 +48,8 @@ void filler_insert(struct block *b)
  */
 void filler_remove(struct block *b)
 {
-	struct filler *f = &ph.filler[filler_of(b)];
+	enum filler_id id = filler_of(b);
+	struct filler *f = &ph.filler[id];
 	unsigned int i = b->bucket;
 
 	if (i == FILLER_NOWHERE)
@@ -59,7 +61,7 @@ void filler_remove(struct block *b)
 		b->prev->next = b->next;
 		return;
 	}
-	f->list[i] = b->next;
+	ph.fill_list[id][i] = b->next;
 	if (b->next)
 		return;
 	f->nonempty[i / 64] &= ~(1ULL << (i % 64));
@@ -101,7 +103,7 @@ struct block *filler_find(enum filler_id id, unsigned int n)
 		k = (unsigned int)__builtin_ctzll(words);
 		x = f->nonempty[k];
 	}
-	return f->list[k * 64 + (unsigned int)__builtin_ctzll(x)];
+	return ph.fill_list[id][k * 64 + (unsigned int)__builtin_ctzll(x)];
 }
 
 /**

@@ -143,8 +143,7 @@ enum filler_id {
 };
 
 struct filler {
-	struct block *list[FILLER_BUCKETS];
-	uint64_t nonempty[FILLER_WORDS];
+	uint64_t nonempty[FILLER_WORDS];	/* bits: of ph.fill_list[] */
 	uint64_t words;		/* of nonempty that are not 0, first 64 of them */
 };
 
@@ -195,7 +194,6 @@ struct pageheap {
 	size_t span_whole;	/* whole blocks inside spans */
 	size_t spans;
 	struct span *span_free[2];	/* descriptors, by their next; [1]: wide */
-	struct runs runs[RUN_KINDS][BACKEND_NR];
 	size_t top;		/* of inuse: the peak from which it fell */
 	size_t valley;		/* its lowest value since then */
 	size_t swing;		/* the largest rise since, up to top */
@@ -218,10 +216,13 @@ struct pageheap {
 	uint64_t nr_remap, nr_refused;
 	size_t meshed;		/* of inuse: OS pages of aliases, see pageheap_mesh.c */
 	size_t purged_now;	/* of inuse: OS pages without memory; atomic */
+	struct filler filler[FILLERS];
+	/* what a small heap touches ends here, in one OS page; then comes the rest */
 	unsigned int nr_wanted;
 	struct block *wanted[PAGEHEAP_WANTED];
 	struct pageheap_mesh_stat mesh;
-	struct filler filler[FILLERS];	/* last, since a small heap touches few of them */
+	struct runs runs[RUN_KINDS][BACKEND_NR];
+	struct block *fill_list[FILLERS][FILLER_BUCKETS];
 };
 
 extern struct pageheap ph;
@@ -245,7 +246,7 @@ static inline size_t heap_bytes(void)
 }
 
 /* Pages of spans that have memory of their own. */
-static inline size_t inuse_resident(void)
+static inline __attribute__((always_inline)) size_t inuse_resident(void)
 {
 	size_t less = ph.meshed + __atomic_load_n(&ph.purged_now,
 						  __ATOMIC_RELAXED);

@@ -78,16 +78,6 @@ void pageheap_get_stat(struct pageheap_stat *st)
 	shim_lock_release(&ph.lock);
 }
 
-void pageheap_boot(void)
-{
-	limit_update(0);
-	room_set_step();
-	shim_lock_acquire(&ph.lock);
-	ph.first = (unsigned int)backend_random(BLOCK_PAGES);
-	backend_first();
-	shim_lock_release(&ph.lock);
-}
-
 void pageheap_fork_prepare(void)
 {
 	shim_lock_fork_prepare(&ph.lock);

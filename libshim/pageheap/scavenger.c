@@ -237,7 +237,7 @@ static void hurry(void)
 	}
 }
 
-void scavenger_work(void)
+SHIM_WARM void scavenger_work(void)
 {
 	shim_lock_assert(&ph.lock);
 	if (!shim_conf.scavenger)

@@ -16,6 +16,7 @@
 #include "pageheap/pageheap.h"
 #include "base/probe.h"
 #include "base/sizeclass.h"
+#include "base/sys.h"
 #include "pageheap/pageheap_mesh.h"
 #include "span.h"
 #include "span_mesh.h"
@@ -38,7 +39,7 @@ static unsigned int span_index(const struct span *s, const void *p)
 		sizeclass_info[s->sizeclass].recip >> 32;
 }
 
-static size_t random_size;	/* atomic */
+static size_t random_size SHIM_BSS_ALL;	/* atomic */
 
 void span_set_random(size_t size)
 {
