@@ -308,3 +308,36 @@ SHIM_EXPORT void *calloc(size_t n, size_t size)
 extern __typeof__(malloc) __libc_malloc ENTRY_ALIAS(malloc);
 extern __typeof__(free) __libc_free ENTRY_ALIAS(free);
 extern __typeof__(calloc) __libc_calloc ENTRY_ALIAS(calloc);
+
+/*
+ * Every form of C++'s operator delete is free(): a jump there would cost one
+ * instruction.  The size and the alignment that some forms have as well are
+ * ignored.  A size leads to the class with fewer loads than the page map, but
+ * it is wrong where a program deletes an object by a base class without a virtual
+ * destructor, and it says nothing about an object that is not from here: what is
+ * reported now would be handed out again, too small.
+ */
+extern __typeof__(free) delete_plain
+	__asm__("_ZdlPv") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_array
+	__asm__("_ZdaPv") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_nothrow
+	__asm__("_ZdlPvRKSt9nothrow_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_array_nothrow
+	__asm__("_ZdaPvRKSt9nothrow_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_sized
+	__asm__("_ZdlPvm") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_array_sized
+	__asm__("_ZdaPvm") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_aligned
+	__asm__("_ZdlPvSt11align_val_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_array_aligned
+	__asm__("_ZdaPvSt11align_val_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_sized_aligned
+	__asm__("_ZdlPvmSt11align_val_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_array_sized_aligned
+	__asm__("_ZdaPvmSt11align_val_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_aligned_nothrow
+	__asm__("_ZdlPvSt11align_val_tRKSt9nothrow_t") ENTRY_ALIAS(free);
+extern __typeof__(free) delete_array_aligned_nothrow
+	__asm__("_ZdaPvSt11align_val_tRKSt9nothrow_t") ENTRY_ALIAS(free);

@@ -5,7 +5,7 @@
  *   entry.c        malloc, free, calloc
  *   entry_size.c   realloc and related functions, malloc_usable_size
  *   entry_align.c  aligned allocation
- *   new.c          operator new and delete
+ *   new.c          operator new
  *
  * Return values, errno and overflow are those of glibc 2.36, with
  * aligned_alloc() as strict as glibc 2.38 made it.

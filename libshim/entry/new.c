@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * new: C++'s operator new and delete, every form, without libstdc++.
+ * new: C++'s operator new, every form, without libstdc++.  Operator delete is
+ * free() by other names, see entry.c.
  *
  * The functions have their mangled names.  What a failing new must do (call the
  * new handler, throw std::bad_alloc) is in libstdc++, which is found by weak
@@ -32,8 +33,6 @@ bool new_catch(new_handler handler);
 
 #define NEW(name, mangled) \
 	SHIM_EXPORT void *name __asm__(mangled)
-#define DELETE(name, mangled) \
-	SHIM_EXPORT void name __asm__(mangled)
 
 static void *new_try(size_t size, size_t align)
 {
@@ -137,100 +136,4 @@ void *new_array_aligned_nothrow(size_t size, size_t align, void *tag)
 {
 	(void)tag;
 	return new_slow(size, align, 0);
-}
-
-/*
- * Every form of delete frees.  Sizes and alignments are ignored, because the
- * page map has them.  Aliases of free() would have to be in its file; a jump
- * costs one instruction.
- */
-DELETE(delete_plain(void *p), "_ZdlPv");
-DELETE(delete_array(void *p), "_ZdaPv");
-DELETE(delete_nothrow(void *p, void *tag), "_ZdlPvRKSt9nothrow_t");
-DELETE(delete_array_nothrow(void *p, void *tag), "_ZdaPvRKSt9nothrow_t");
-DELETE(delete_sized(void *p, size_t size), "_ZdlPvm");
-DELETE(delete_array_sized(void *p, size_t size), "_ZdaPvm");
-DELETE(delete_aligned(void *p, size_t align), "_ZdlPvSt11align_val_t");
-DELETE(delete_array_aligned(void *p, size_t align), "_ZdaPvSt11align_val_t");
-DELETE(delete_sized_aligned(void *p, size_t size, size_t align),
-       "_ZdlPvmSt11align_val_t");
-DELETE(delete_array_sized_aligned(void *p, size_t size, size_t align),
-       "_ZdaPvmSt11align_val_t");
-DELETE(delete_aligned_nothrow(void *p, size_t align, void *tag),
-       "_ZdlPvSt11align_val_tRKSt9nothrow_t");
-DELETE(delete_array_aligned_nothrow(void *p, size_t align, void *tag),
-       "_ZdaPvSt11align_val_tRKSt9nothrow_t");
-
-void delete_plain(void *p)
-{
-	free(p);
-}
-
-void delete_array(void *p)
-{
-	free(p);
-}
-
-void delete_nothrow(void *p, void *tag)
-{
-	(void)tag;
-	free(p);
-}
-
-void delete_array_nothrow(void *p, void *tag)
-{
-	(void)tag;
-	free(p);
-}
-
-void delete_sized(void *p, size_t size)
-{
-	(void)size;
-	free(p);
-}
-
-void delete_array_sized(void *p, size_t size)
-{
-	(void)size;
-	free(p);
-}
-
-void delete_aligned(void *p, size_t align)
-{
-	(void)align;
-	free(p);
-}
-
-void delete_array_aligned(void *p, size_t align)
-{
-	(void)align;
-	free(p);
-}
-
-void delete_sized_aligned(void *p, size_t size, size_t align)
-{
-	(void)size;
-	(void)align;
-	free(p);
-}
-
-void delete_array_sized_aligned(void *p, size_t size, size_t align)
-{
-	(void)size;
-	(void)align;
-	free(p);
-}
-
-void delete_aligned_nothrow(void *p, size_t align, void *tag)
-{
-	(void)align;
-	(void)tag;
-	free(p);
-}
-
-void delete_array_aligned_nothrow(void *p, size_t align, void *tag)
-{
-	(void)align;
-	(void)tag;
-	free(p);
 }
