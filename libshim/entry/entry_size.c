@@ -129,7 +129,68 @@ static __attribute__((noinline)) void *realloc_counted(void *p, size_t have,
 	return move(p, have, size);
 }
 
+/*
+ * Copy an object into another one.  Both are multiples of 16 bytes, to which they
+ * are aligned as well, so a few of them need no call.
+ */
+static inline void copy_small(void *to, const void *from, size_t n)
+{
+	typedef uint64_t chunk __attribute__((vector_size(16), may_alias));
+	const chunk *s = from;
+	chunk *d = to;
+
+	switch ((n + 15) / 16) {
+	case 4:
+		d[3] = s[3];
+		__attribute__((fallthrough));
+	case 3:
+		d[2] = s[2];
+		__attribute__((fallthrough));
+	case 2:
+		d[1] = s[1];
+		__attribute__((fallthrough));
+	case 1:
+		d[0] = s[0];
+		return;
+	}
+	memcpy(to, from, n);
+}
+
+static void *realloc_any(void *p, size_t size);
+
+/*
+ * The fast path: a small object stays or moves to one of up to 1 KiB, by the
+ * sequences of malloc() and free().  What takes more is left to realloc_any(),
+ * with nothing done.
+ */
 SHIM_EXPORT void *realloc(void *p, size_t size)
+{
+	uintptr_t entry;
+	size_t cls, have;
+	void *q;
+
+	/* NULL is not a multiple of 16 in the heap, either */
+	entry = pagemap_entry_aligned((uintptr_t)p);
+	if (unlikely(size - 1 >= percpu_hot.small_max || !entry))
+		return realloc_any(p, size);
+	cls = __atomic_load_n((uint8_t *)(entry +
+					  ((uintptr_t)p >> PAGE_SHIFT)),
+			      __ATOMIC_RELAXED);
+	if (unlikely(cls - 1 >= SIZECLASS_COUNT))
+		return realloc_any(p, size);
+	have = sizeclass_info[cls].size;
+	if (fits(have, size))
+		return p;
+	q = percpu_pop_small((size - 1) / SIZECLASS_SMALL_STEP);
+	if (unlikely(!q))
+		return realloc_any(p, size);
+	copy_small(q, p, have < size ? have : size);
+	if (unlikely(!percpu_push(cls, p)))
+		entry_free(p);
+	return q;
+}
+
+static __attribute__((noinline)) void *realloc_any(void *p, size_t size)
 {
 	size_t have;
 	int saved;
@@ -146,7 +207,7 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 		return NULL;
 	}
 	have = entry_size(p);
-	saved = errno;
+	saved = size > have ? 0 : errno;	/* restored at the end */
 	if (unlikely(shim_conf.profile)) {
 		q = realloc_counted(p, have, size);
 	} else {

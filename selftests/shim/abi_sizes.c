@@ -264,6 +264,35 @@ TEST_F(sizes, realloc_from_all_that_is_usable)
 	}
 }
 
+static size_t allocated(void)
+{
+	size_t len = sizeof(uint64_t);
+	uint64_t n = 0;
+
+	malloc_trim(0);
+	shim_ctl("allocated", &n, &len, NULL, 0);
+	return n;
+}
+
+/* Each class to each: what was moved is free again, and what stays is not. */
+TEST_F(sizes, realloc_frees_what_it_moved)
+{
+	size_t before, i, k;
+	void *p;
+
+	before = allocated();
+	for (i = 0; i < nclasses; i++)
+		for (k = 0; k < nclasses; k++) {
+			p = realloc(malloc(classes[i]), classes[k]);
+			ASSERT_NE(NULL, p);
+			ASSERT_LE(classes[k], malloc_usable_size(p));
+			/* no more than twice of what is asked for is kept */
+			ASSERT_GE(2 * classes[k], malloc_usable_size(p));
+			free(p);
+		}
+	EXPECT_EQ(before, allocated());
+}
+
 /*
  * An array that had to move to grow gets room to grow on, and keeps it as it
  * grows.
