@@ -127,11 +127,6 @@ void pagemap_clear(struct span *s)
 		entry_store(page + i, NULL, PAGEMAP_NONE);
 }
 
-void pagemap_hide(struct span *s)
-{
-	entry_store(s->start >> PAGE_SHIFT, s, PAGEMAP_NONE);
-}
-
 static bool span_covers(const struct span *s, uintptr_t p)
 {
 	return s && s->state != SPAN_DEAD && p >= s->start &&

@@ -60,6 +60,7 @@ enum span_state {
 #define SPAN_OWNED	(1 << 2)	/* a layer above has it: see seam.c */
 #define SPAN_ALIAS	(1 << 3)	/* has another one's memory: see span_mesh.h */
 #define SPAN_WIDE	(1 << 4)	/* all of bitmap[] is there, not only [0] */
+#define SPAN_AGAIN	(1 << 5)	/* large: has been kept, and has served again */
 
 /**
  * struct span - a run of pages with one purpose
@@ -314,14 +315,34 @@ void pagemap_set(struct span *s, unsigned int sizeclass);
  */
 void pagemap_clear(struct span *s);
 
+/* The class of a span's first page, which is in the page map. */
+static inline void pagemap_class_store(const struct span *s, uint8_t class)
+{
+	__atomic_store_n((uint8_t *)(pagemap_entry(s->start) +
+				     (s->start >> PAGE_SHIFT)), class,
+			 __ATOMIC_RELAXED);
+}
+
 /**
  * pagemap_hide - no object starts here any more
  * @s: a large span that pagemap_set() made known
  *
- * It is still found by pagemap_span() and pagemap_owner().  pagemap_set() and
- * pagemap_clear() may follow.
+ * It is still found by pagemap_span() and pagemap_owner().  pagemap_show(),
+ * pagemap_set() and pagemap_clear() may follow.
  */
-void pagemap_hide(struct span *s);
+static inline void pagemap_hide(const struct span *s)
+{
+	pagemap_class_store(s, PAGEMAP_NONE);
+}
+
+/**
+ * pagemap_show - undo pagemap_hide()
+ * @s: the span, whose length did not change
+ */
+static inline void pagemap_show(const struct span *s)
+{
+	pagemap_class_store(s, PAGEMAP_LARGE);
+}
 
 /**
  * pagemap_add - make maps for an address range

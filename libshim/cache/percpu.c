@@ -187,6 +187,7 @@ void percpu_open(bool open)
 
 	percpu_hot.mid_max = fast ?
 			     SIZECLASS_MAX - SIZECLASS_SMALL_MAX : 0;
+	percpu_hot.kept_max = fast ? PERCPU_KEPT * PAGE_SIZE : 0;
 	/* last, since it says that the rest has been written */
 	__atomic_store_n(&percpu_hot.small_max, fast ? SIZECLASS_SMALL_MAX : 0,
 			 __ATOMIC_RELEASE);

@@ -30,6 +30,7 @@
  * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
  *	while every request must be seen (guard, check)
  * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
+ * @kept_max: the same for percpu_take_span(), in bytes above SIZECLASS_MAX
  * @rseq_off: offset of the thread's rseq area from the thread pointer; such an
  *	area always exists after the first allocation
  * @deep: some stack has had more than its budget; never reset; atomic
@@ -43,6 +44,7 @@
 struct percpu_hot {
 	size_t small_max;
 	size_t mid_max;
+	size_t kept_max;
 	uintptr_t rseq_off;
 	bool deep;
 	void *none[2];
@@ -67,6 +69,7 @@ bool percpu_here_is_deep(void);		/* for percpu_is_deep() */
  * @drains: slabs emptied because their CPU was idle
  * @sheds: times a surplus was taken out before the heap grew
  * @resizes: stacks that grew
+ * @kept: bytes of large spans that CPUs keep, not in @bytes
  * @rseq: 1 if restartable sequences are in use, 0 for locks
  * @mm_cid: 1 if the kernel maintains concurrency ids (mm_cid)
  *
@@ -85,6 +88,7 @@ struct percpu_stat {
 	uint64_t drains;
 	uint64_t sheds;
 	uint64_t resizes;
+	uint64_t kept;
 	uint64_t rseq;
 	uint64_t mm_cid;
 };
@@ -122,6 +126,35 @@ static inline __attribute__((always_inline)) bool percpu_push(size_t cls,
 							      void *p)
 {
 	return rseq_push(percpu_hot.rseq_off, percpu_hot.slab, cls, p);
+}
+
+/**
+ * percpu_take_span - take a large span that this CPU keeps
+ * @npages: its length, PERCPU_KEPT_MIN to PERCPU_KEPT_MAX
+ *
+ * Return: the span, for large_retake(), or NULL.
+ */
+static inline struct span *percpu_take_span(size_t npages)
+{
+	return rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
+			PERCPU_KEPT_CLASS - PERCPU_KEPT_MIN + npages);
+}
+
+bool percpu_keep_new(struct span *s);
+
+/**
+ * percpu_keep_span - have this CPU keep a large span that was freed
+ * @s: from large_leave()
+ *
+ * Return: false if it does not; the caller passes it to large_keep() then.
+ */
+static inline bool percpu_keep_span(struct span *s)
+{
+	if (s->npages - PERCPU_KEPT_MIN >= PERCPU_KEPT || !percpu_hot.kept_max)
+		return false;
+	return rseq_push(percpu_hot.rseq_off, percpu_hot.slab,
+			 PERCPU_KEPT_CLASS - PERCPU_KEPT_MIN + s->npages, s) ||
+	       (s->flags & SPAN_AGAIN && percpu_keep_new(s));
 }
 
 /**

@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "percpu_int.h"
+#include "span/large.h"
 
 /* Linux 6.3; not in <elf.h> of glibc 2.36. */
 #define AUXV_RSEQ_FEATURE_SIZE	27
@@ -64,6 +65,7 @@ void percpu_boot(bool use_rseq)
 	unsigned int i;
 
 	cpus_count();
+	large_ask(kept_take_here);
 	percpu.limit = 1;
 	percpu_hot.rseq_off = (uintptr_t)&no_rseq - thread_pointer();
 	if (&__rseq_offset && &__rseq_size) {

@@ -21,6 +21,7 @@ static void slab_empty(struct percpu_slab *slab)
 
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
 		stack_drain(slab, cls, 0);
+	kept_empty(slab);
 }
 
 void percpu_flush(void)
@@ -60,6 +61,7 @@ static void slab_trim_idle(struct percpu_slab *slab)
 	}
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
 		slab->seen[cls] = slab_top(slab, cls);
+	kept_trim_idle(slab);
 }
 
 /*

@@ -6,6 +6,7 @@
  *   percpu_boot.c   the choice between sequences and locks, fork
  *   percpu_stat.c   the numbers
  *   percpu_idle.c   emptying caches: idle CPUs, flush
+ *   percpu_keep.c   large spans that CPUs keep
  *   percpu_lock.c   the fallback: slabs behind locks, never attached
  *   percpu_own.c    which CPU has which slab
  *   percpu_stack.c  how large a stack may be; the caller owns the slab
@@ -139,6 +140,13 @@ void own_spare(struct percpu_slab *slab);
 void own_fork_prepare(void);
 void own_fork_parent(void);
 void own_fork_child(void);
+
+/* percpu_keep.c; see there. */
+unsigned int kept_take(struct percpu_slab *slab, uint32_t which,
+		       struct span **span);
+void kept_empty(struct percpu_slab *slab);
+void kept_trim_idle(struct percpu_slab *slab);
+unsigned int kept_take_here(struct span **span);
 
 /* percpu_idle.c; no lock is held. */
 void percpu_tidy(bool all);

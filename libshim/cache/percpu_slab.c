@@ -12,7 +12,7 @@
 
 void slab_close(struct percpu_slab *slab)
 {
-	unsigned int cls;
+	unsigned int cls, k;
 
 	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
 		slab->cur[cls] = &slab->zero;
@@ -20,6 +20,10 @@ void slab_close(struct percpu_slab *slab)
 	}
 	slab->large_cur = &slab->zero;
 	slab->large_end = &slab->zero;
+	for (k = 0; k < PERCPU_KEPT; k++) {
+		slab->kept_cur[k] = &slab->zero;
+		slab->kept_end[k] = &slab->zero;
+	}
 }
 
 void slab_init(struct percpu_slab *slab, size_t bytes)
@@ -42,7 +46,7 @@ static void **slot_in(struct percpu_slab *slab, const struct percpu_slab *old,
 void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
 	       size_t bytes)
 {
-	unsigned int cls, n;
+	unsigned int cls, n, k;
 
 	memcpy(slab, old, sizeof(*slab));
 	slab->slots = (uint32_t)(bytes / sizeof(void *));
@@ -55,6 +59,10 @@ void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
 		/* the objects; the NULL below them is there */
 		memcpy(slab->cur[cls] + 1 - n, old->cur[cls] + 1 - n,
 		       n * sizeof(void *));
+	}
+	for (k = 0; k < PERCPU_KEPT; k++) {
+		slab->kept_cur[k] = slot_in(slab, old, old->kept_cur[k]);
+		slab->kept_end[k] = slot_in(slab, old, old->kept_end[k]);
 	}
 }
 
@@ -155,6 +163,8 @@ uint64_t slab_shape(const struct percpu_slab *slab)
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
 		hash = hash * 31 + (uintptr_t)__atomic_load_n(&slab->cur[i],
 							      __ATOMIC_RELAXED);
+	for (i = 0; i < PERCPU_KEPT; i++)
+		hash = hash * 31 + slab_keeps(slab, i);
 	return hash;
 }
 
@@ -182,13 +192,26 @@ void *slab_double(const struct percpu_slab *slab, unsigned int cls,
 	return NULL;
 }
 
+static bool kept_is_valid(const struct percpu_slab *slab, unsigned int k)
+{
+	void *const *cur = slab->kept_cur[k], *const *end = slab->kept_end[k];
+
+	if (cur == &slab->zero)
+		return end == cur;
+	return end == &slab->kept[k][1] && !slab->kept[k][0] &&
+	       (cur == &slab->kept[k][0] || (cur == end && *cur));
+}
+
 bool slab_is_valid(const struct percpu_slab *slab)
 {
 	void *const *zero = &slab->zero;
 	void *const *at = zero + PERCPU_FIRST_SLOT;
 	size_t bytes = 0;
-	unsigned int cls;
+	unsigned int cls, k;
 
+	for (k = 0; k < PERCPU_KEPT; k++)
+		if (!kept_is_valid(slab, k))
+			return false;
 	if (*zero || slab->large_cur != zero || slab->large_end != zero)
 		return false;
 	for (cls = 0; cls < PERCPU_CLASSES; cls++) {

@@ -15,6 +15,8 @@
  *   size_class[]      requests of up to 1 KiB, in steps of 16, to class
  *   ...               for the slow path
  *   large_cur, _end   the stack of class 255, always full and always empty
+ *   kept_cur, _end    stacks of one large span each, see percpu_keep.c: classes
+ *                     256 and up for the sequences, and for nobody else
  *   slots             the stacks, in order of class, without gaps
  *
  * A stack of capacity n is n + 1 slots: a NULL at the bottom, then its objects.
@@ -37,6 +39,7 @@
 #include <stdint.h>
 
 #include "base/lock.h"
+#include "base/pagemap.h"
 #include "base/sizeclass.h"
 
 #define PERCPU_CLASSES		64	/* room for classes, 0 is none */
@@ -45,6 +48,14 @@
 /* The slab of a lone thread that frees in bulk: 8 MiB of 64-byte objects. */
 #define PERCPU_DEEP_BYTES	((size_t)1 << 20)
 #define PERCPU_LARGE		255	/* PAGEMAP_LARGE */
+/* Lengths of spans that a CPU keeps, in pages: 40 to 256 KiB. */
+#define PERCPU_KEPT_MIN		((unsigned int)(SIZECLASS_MAX / PAGE_SIZE) + 1)
+#define PERCPU_KEPT_MAX		32u
+#define PERCPU_KEPT_CLASS	256	/* of the shortest */
+#define PERCPU_KEPT		28u
+
+_Static_assert(PERCPU_KEPT_MAX - SIZECLASS_MAX / PAGE_SIZE == PERCPU_KEPT,
+	       "a stack for each length");
 
 _Static_assert(SIZECLASS_COUNT < PERCPU_CLASSES, "a stack for each class");
 
@@ -83,6 +94,11 @@ enum percpu_miss {
  * @next: list of detached slabs
  * @large_cur: cur of class 255
  * @large_end: end of class 255
+ * @kept_cur: by length, from PERCPU_KEPT_MIN pages on: in @kept or, if the stack
+ *	is closed, @zero
+ * @kept_end: the same
+ * @kept: NULL and the span
+ * @kept_idle: bit: the stack was full when last looked at
  */
 struct percpu_slab {
 	union {
@@ -115,8 +131,13 @@ struct percpu_slab {
 		struct {
 			uint8_t to_large_cur[8 + 8 * PERCPU_LARGE];
 			void **large_cur;
-			uint8_t to_large_end[8 * PERCPU_CLASSES - 8];
+			void **kept_cur[PERCPU_KEPT];
+			uint8_t to_large_end[8 * (PERCPU_CLASSES - 1 -
+						  PERCPU_KEPT)];
 			void **large_end;
+			void **kept_end[PERCPU_KEPT];
+			void *kept[PERCPU_KEPT][2];
+			uint32_t kept_idle;
 		};
 	};
 };
@@ -128,6 +149,12 @@ _Static_assert(offsetof(struct percpu_slab, size_class) == 1032,
 _Static_assert(offsetof(struct percpu_slab, large_end) ==
 	       offsetof(struct percpu_slab, end) + 8 * PERCPU_LARGE,
 	       "end of class 255");
+_Static_assert(offsetof(struct percpu_slab, kept_cur) ==
+	       offsetof(struct percpu_slab, cur) + 8 * PERCPU_KEPT_CLASS &&
+	       offsetof(struct percpu_slab, kept_end) ==
+	       offsetof(struct percpu_slab, end) + 8 * PERCPU_KEPT_CLASS,
+	       "classes behind 255");
+_Static_assert(PERCPU_KEPT <= 32, "a bit of kept_idle for each");
 _Static_assert(offsetof(struct percpu_slab, next) + sizeof(void *) <=
 	       offsetof(struct percpu_slab, large_cur), "room before class 255");
 
@@ -194,6 +221,13 @@ static inline unsigned int slab_count(const struct percpu_slab *slab,
 	void **cur = __atomic_load_n(&slab->cur[cls], __ATOMIC_RELAXED);
 
 	return (unsigned int)(cur - (slab->end[cls] - slab->cap[cls]));
+}
+
+/* Does a slab keep a span of the @k-th length; of an attached one, a snapshot. */
+static inline bool slab_keeps(const struct percpu_slab *slab, unsigned int k)
+{
+	return __atomic_load_n(&slab->kept_cur[k], __ATOMIC_RELAXED) ==
+	       &slab->kept[k][1];
 }
 
 /**

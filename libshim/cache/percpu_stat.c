@@ -25,7 +25,7 @@ static void slabs_each(void (*fn)(const struct percpu_slab *slab, void *arg),
 static void slab_add_stat(const struct percpu_slab *slab, void *arg)
 {
 	struct percpu_stat *st = arg;
-	unsigned int cls;
+	unsigned int cls, k;
 
 	st->attached++;
 	st->capacity += slab->bytes;
@@ -34,6 +34,9 @@ static void slab_add_stat(const struct percpu_slab *slab, void *arg)
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
 		st->bytes += (size_t)slab_count(slab, cls) *
 			     sizeclass_info[cls].size;
+	for (k = 0; k < PERCPU_KEPT; k++)
+		if (slab_keeps(slab, k))
+			st->kept += (k + PERCPU_KEPT_MIN) * PAGE_SIZE;
 }
 
 void percpu_get_stat(struct percpu_stat *st)

@@ -139,6 +139,14 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
 
+/* An object of the length of a span that this CPU keeps: not a slow path, either. */
+static inline void *alloc_kept(size_t size)
+{
+	struct span *s = percpu_take_span((size - 1) / PAGE_SIZE + 1);
+
+	return likely(s) ? large_retake(s, size) : NULL;
+}
+
 static __attribute__((noinline)) void *alloc_slow(size_t size)
 {
 	bool zero;
@@ -177,6 +185,10 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 		p = percpu_pop(sizeclass_mid[last / SIZECLASS_MID_STEP]);
 		if (likely(p))
 			return p;
+	} else if (last - SIZECLASS_MAX < percpu_hot.kept_max) {
+		p = alloc_kept(size);
+		if (likely(p))
+			return p;
 	} else if (!size && percpu_hot.small_max) {
 		/* as one byte; the first test of every path stays one compare */
 		p = percpu_pop_small(0);
@@ -207,6 +219,11 @@ void *entry_alloc_aligned(size_t size, size_t align)
 					     sizeclass_of_aligned(size, align));
 		if (likely(p))
 			return p;
+	} else if (size - 1 - SIZECLASS_MAX < percpu_hot.kept_max &&
+		   align <= PAGE_SIZE) {
+		p = alloc_kept(size);
+		if (likely(p))
+			return p;
 	}
 	return alloc_any(size, align, &zero);
 }
@@ -231,23 +248,37 @@ void entry_unknown(const void *p)
 					      SHIM_DIE_FOREIGN, p, 0);
 }
 
+static inline void free_large(void *p)
+{
+	struct span *s = large_leave(p);
+
+	if (likely(s && percpu_keep_span(s)))
+		return;
+	if (s)
+		large_keep(s);
+	if (unlikely(scavenger_idle_due()))
+		entry_idle();
+}
+
 __attribute__((noinline)) void entry_free(void *p)
 {
 	unsigned int cls;
 
 	if (!p)
 		return;
+	cls = pagemap_class(p);
+	if (cls == PAGEMAP_LARGE) {
+		free_large(p);
+		return;
+	}
 	if (unlikely(scavenger_idle_due()))
 		entry_idle();
-	cls = pagemap_class(p);
 	if (cls == PAGEMAP_NONE && guard_owns(p))
 		guard_free(p);
 	else if (cls == PAGEMAP_NONE && is_last_word(p))
 		return;
 	else if (cls == PAGEMAP_NONE)
 		entry_unknown(p);
-	else if (cls == PAGEMAP_LARGE)
-		large_free(p);
 	else if (unlikely((uintptr_t)p % 16))
 		shim_die(SHIM_DIE_INTERIOR, p, cls);
 	else if (shim_conf.check)
@@ -293,6 +324,10 @@ SHIM_EXPORT void *calloc(size_t n, size_t size)
 	}
 	p = entry_alloc_fast(bytes);
 	if (unlikely(!p)) {
+		if (bytes - 1 - SIZECLASS_MAX < percpu_hot.kept_max)
+			p = alloc_kept(bytes);
+		if (p)
+			return memset(p, 0, bytes);
 		if (bytes <= SIZECLASS_MAX)
 			p = entry_alloc(bytes);
 		else

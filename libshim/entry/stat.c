@@ -124,6 +124,7 @@ void stat_get(struct shim_stat *st)
 		add_class(st, cls);
 	guard_get_stat(&st->guard);
 	large_get_stat(&st->large);
+	st->large.bytes += st->cache.kept;
 	pageheap_get_stat(&st->heap);
 	pageheap_mesh_get_stat(&st->mesh);
 	central_mesh_get_stat(&st->spans);

@@ -5,7 +5,7 @@
  * Keeps true: the first page of a live large object has class PAGEMAP_LARGE,
  * and the object begins where its span begins.  The span belongs to the owner
  * of the object, so it needs no lock; the page heap has its own.  Called by
- * entry.
+ * entry, percpu_keep and percpu_boot.
  *
  * The last few freed spans are kept whole for the next requests of their
  * lengths, so that a program with one buffer at a time does not make a span for
@@ -15,6 +15,11 @@
  * A request for a length that was just given back shows that this was wrong,
  * because the program uses buffers of several lengths in turn; the next few
  * misses then give nothing back.
+ *
+ * A span that has served again is marked.  The CPU that frees it may keep it
+ * itself from then on, without a lock, if it is granted the pages: what is kept
+ * here and what is granted together stay within the same bounds, and on a miss
+ * CPUs are asked for theirs.
  */
 #include <stdint.h>
 
@@ -33,6 +38,7 @@
 #define KEEP_SPANS	8u
 #define KEEP_PAGES	128u	/* 1 MiB, all together */
 #define KEEP_SHARE	64u	/* of the heap: a part this small does not matter */
+#define KEEP_GRANT	64u	/* pages of KEEP_PAGES that CPUs may keep */
 
 static struct {
 	struct shim_lock lock;
@@ -45,6 +51,9 @@ static struct {
 	uint32_t forgive;		/* misses that will give nothing back */
 	bool used;			/* since the last large_idle() */
 	struct span *span[KEEP_SPANS];	/* oldest first */
+	uint32_t granted;		/* pages that CPUs may keep; atomic */
+	/* takes what this CPU keeps; written at boot */
+	unsigned int (*ask)(struct span **span);
 } keep = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
 
 static size_t pages_of(size_t size)
@@ -72,6 +81,63 @@ static void spans_free(struct span **span, uint32_t n)
 		pagemap_clear(span[n]);
 		pageheap_free(span[n]);
 	}
+}
+
+static uint32_t granted(void)
+{
+	return __atomic_load_n(&keep.granted, __ATOMIC_RELAXED);
+}
+
+/* Is that much too much to be kept where something else is wanted? */
+static bool is_much(size_t pages)
+{
+	return pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
+}
+
+void large_ask(unsigned int (*fn)(struct span **span))
+{
+	keep.ask = fn;
+}
+
+bool large_grant(size_t npages)
+{
+	uint32_t now = __atomic_add_fetch(&keep.granted, (uint32_t)npages,
+					  __ATOMIC_RELAXED);
+
+	if ((now <= KEEP_GRANT || !is_much(now)) && !pageheap_pressure())
+		return true;
+	large_revoke(npages);
+	return false;
+}
+
+void large_revoke(size_t npages)
+{
+	__atomic_sub_fetch(&keep.granted, (uint32_t)npages, __ATOMIC_RELAXED);
+}
+
+void large_give(struct span **span, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		span[i]->state = SPAN_INUSE;
+	spans_free(span, n);
+}
+
+/* A miss: have this CPU give back what it keeps. */
+static void granted_flush(void)
+{
+	struct span *span[LARGE_ASK];
+	unsigned int n, i;
+
+	n = keep.ask(span);
+	if (!n)
+		return;
+	shim_lock_acquire(&keep.lock);
+	for (i = 0; i < n; i++)
+		keep.gone[keep.ngone++ % KEEP_SPANS] = span[i]->npages;
+	shim_lock_release(&keep.lock);
+	large_give(span, n);
 }
 
 void large_flush(void)
@@ -115,31 +181,38 @@ static struct span *keep_take(size_t npages, size_t align)
 		    !(keep.span[i]->start & (align - 1)))
 			s = keep_remove(i);
 	if (s) {
+		s->flags |= SPAN_AGAIN;
 		keep.hits++;
 		keep.used = true;
 	} else if (!keep_forgives(npages)) {
-		many = keep.pages * PAGE_SIZE > pageheap_usage() / KEEP_SHARE;
+		many = is_much(keep.pages + granted());
 		for (i = 0; many && i < keep.n; i++)
 			keep.gone[keep.ngone++ % KEEP_SPANS] =
 				keep.span[i]->npages;
 	}
 	shim_lock_release(&keep.lock);
-	if (many)
+	if (many) {
 		large_flush();
+		if (granted())
+			granted_flush();
+	}
 	return s;
 }
 
-/* Keep a span, and give the oldest ones back if that is too much. */
-static void keep_put(struct span *s)
+void large_keep(struct span *s)
 {
+	uint32_t cpus = granted(), n = 0, room;
 	struct span *old[KEEP_SPANS];
-	uint32_t n = 0;
 
-	pagemap_hide(s);
+	room = KEEP_PAGES - (cpus < KEEP_GRANT ? cpus : KEEP_GRANT);
+	if (s->npages > room) {
+		large_give(&s, 1);
+		return;
+	}
 	shim_lock_acquire(&keep.lock);
-	while (keep.n == KEEP_SPANS || keep.pages + s->npages > KEEP_PAGES)
+	while (keep.n == KEEP_SPANS ||
+	       (keep.n && keep.pages + s->npages > room))
 		old[n++] = keep_remove(0);
-	s->state = SPAN_KEPT;
 	keep.pages += s->npages;
 	keep.span[keep.n++] = s;
 	keep.used = true;
@@ -176,7 +249,7 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 	    align >> PAGE_SHIFT > PAGEHEAP_MAX_PAGES)
 		return NULL;
 	s = NULL;
-	if (__atomic_load_n(&keep.n, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&keep.n, __ATOMIC_RELAXED) || granted())
 		s = keep_take(npages, align ? align : 1);
 	*zero = false;
 	if (!s) {
@@ -191,11 +264,20 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 	return (void *)s->start;
 }
 
+void *large_retake(struct span *s, size_t size)
+{
+	s->state = SPAN_INUSE;
+	s->bytes = size;
+	pagemap_show(s);
+	PROBE(large_alloc, size, s->start);
+	return (void *)s->start;
+}
+
 /*
  * The span of a live large object; any other pointer is reported, and the
  * process aborted.
  */
-static struct span *large_span(const void *p)
+static inline struct span *large_span(const void *p)
 {
 	struct span *s = pagemap_span(p);
 
@@ -234,20 +316,31 @@ static struct prof_stack *large_stack(const struct span *s)
 	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
 }
 
-void large_free(void *p)
+struct span *large_leave(void *p)
 {
 	struct span *s = large_span(p);
+	bool sampled = s->flags & SPAN_SAMPLED;
 
-	if (s->flags & SPAN_SAMPLED)
+	if (__builtin_expect(sampled, 0))
 		prof_drop(large_stack(s), s->bytes);
 	PROBE(large_free, s->bytes, s->start);
-	if (s->npages <= KEEP_PAGES && !(s->flags & SPAN_SAMPLED) &&
-	    !pageheap_pressure()) {
-		keep_put(s);
-		return;
+	if (__builtin_expect(s->npages > KEEP_PAGES || sampled ||
+			     pageheap_pressure(), 0)) {
+		pagemap_clear(s);
+		pageheap_free(s);
+		return NULL;
 	}
-	pagemap_clear(s);
-	pageheap_free(s);
+	pagemap_hide(s);
+	s->state = SPAN_KEPT;
+	return s;
+}
+
+void large_free(void *p)
+{
+	struct span *s = large_leave(p);
+
+	if (s)
+		large_keep(s);
 }
 
 /*

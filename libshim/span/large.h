@@ -53,6 +53,66 @@ size_t large_asked(const void *p);
  */
 void large_free(void *p);
 
+struct span;
+
+/**
+ * large_leave - the first half of large_free()
+ * @p: the object
+ *
+ * Return: its span, no object any more and in state SPAN_KEPT, for
+ * large_keep() or for the caller to keep; NULL if it went to the page heap.
+ */
+struct span *large_leave(void *p);
+
+/**
+ * large_keep - the second half: keep a span, for all threads
+ * @s: from large_leave(); what has been kept for longest makes room
+ */
+void large_keep(struct span *s);
+
+/**
+ * large_retake - make a span that the caller has kept an object again
+ * @s: from large_leave()
+ * @size: bytes, not more than the span has
+ *
+ * Return: the object.
+ */
+void *large_retake(struct span *s, size_t size);
+
+/**
+ * large_give - give spans back that the caller has kept
+ * @span: from large_leave()
+ * @n: how many
+ */
+void large_give(struct span **span, unsigned int n);
+
+/**
+ * large_grant - may a caller keep a span itself
+ * @npages: its length
+ *
+ * All that is granted stays within 512 KiB, or a 64th of the heap.
+ *
+ * Return: false if not; otherwise the pages count until large_revoke().
+ */
+bool large_grant(size_t npages);
+
+/**
+ * large_revoke - give up what large_grant() has granted
+ * @npages: the length
+ */
+void large_revoke(size_t npages);
+
+#define LARGE_ASK	32u	/* spans that may be asked for at once */
+
+/**
+ * large_ask - name the function that takes out what this CPU keeps
+ * @fn: fills in up to LARGE_ASK spans, which are no longer granted, and returns
+ *	how many; called without a lock, when a request finds no span of its length
+ *
+ * Called once, at boot.
+ */
+void large_ask(unsigned int (*fn)(struct span **span));
+
 /**
  * large_is_dry - would large_alloc() make the heap larger
  * @size: bytes

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ctl: shim_ctl(), and the options that the environment sets. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,53 @@ static bool keeps_buffers(void)
 	set("flush", 0);
 	free(malloc(300000));
 	return number("large.kept");
+}
+
+static void by_turns(unsigned int n)
+{
+	while (n--) {
+		free(malloc(60000));
+		free(malloc(200000));
+	}
+}
+
+/*
+ * Two buffers by turns: the CPU keeps both, and takes neither from what all CPUs
+ * share.  What it keeps is not allocated, and goes when all that is free does.
+ */
+TEST(buffers_by_turns_are_the_cpus)
+{
+	uint64_t allocated, hits;
+	char *p, *q;
+	int i;
+
+	by_turns(10);
+	set("flush", 0);
+	allocated = number("allocated");
+	EXPECT_EQ(0, number("large.kept"));
+	by_turns(10);
+	EXPECT_EQ((64 << 10) + (200 << 10), number("large.kept"));
+	EXPECT_EQ(allocated, number("allocated"));
+	hits = number("large.hits");
+	by_turns(500);
+	hits = number("large.hits") - hits;
+	/* a thread that is moved to another CPU meanwhile begins anew */
+	EXPECT_GE(number("cache.rseq") ? 500 : 1000, hits);
+	/* what is taken of them is a whole object */
+	p = malloc(60000);
+	EXPECT_EQ(64 << 10, malloc_usable_size(p));
+	memset(p, 1, 60000);
+	free(p);
+	q = calloc(1, 59000);
+	for (i = 0; i < 59000; i++)
+		ASSERT_EQ(0, q[i]);
+	EXPECT_LE(allocated + (64 << 10), number("allocated"));
+	p = realloc(q, 300000);
+	EXPECT_EQ(0, p[58999]);
+	free(p);
+	malloc_trim(0);
+	EXPECT_EQ(0, number("large.kept"));
+	EXPECT_EQ(allocated, number("allocated"));
 }
 
 /* Beyond its limit the heap keeps no free memory. */

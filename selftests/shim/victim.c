@@ -91,6 +91,20 @@ static void double_large(void)
 	free(p);
 }
 
+/* Its span has come and gone before, and its CPU keeps it by now. */
+static void double_large_kept(void)
+{
+	char *p;
+	int i;
+
+	for (i = 0; i < 100; i++)
+		free(malloc(i % 2 ? 200000 : 60000));
+	p = malloc(60000);
+	free(p);
+	free(malloc(200000));
+	free(p);
+}
+
 /* The span does not exist any more. */
 static void double_large_later(void)
 {
@@ -327,6 +341,7 @@ static const struct {
 	{ "double_unflushed", double_unflushed },
 	{ "double_far", double_far },
 	{ "double_large", double_large },
+	{ "double_large_kept", double_large_kept },
 	{ "double_large_later", double_large_later },
 	{ "double_much_later", double_much_later },
 	{ "interior", interior },

@@ -4,8 +4,8 @@
 override CFLAGS += -I$(O)/libshim/gen
 
 side := sizeclass pagemap meta lock error clock
-slabs := percpu percpu_boot percpu_idle percpu_lock percpu_own percpu_slab \
-	percpu_stack percpu_stat
+slabs := percpu percpu_boot percpu_idle percpu_keep percpu_lock percpu_own \
+	percpu_slab percpu_stack percpu_stat
 
 PROGRAMS += sizeclass
 sizeclass := sizeclass
@@ -26,16 +26,19 @@ PROGRAMS += percpu_slab
 percpu_slab := percpu_slab sizeclass
 
 PROGRAMS += percpu_stack
-percpu_stack := $(slabs) fake_transfer $(side)
+percpu_stack := $(slabs) fake_transfer fake_large $(side)
 
 PROGRAMS += percpu
-percpu := $(slabs) fake_transfer $(side)
+percpu := $(slabs) fake_transfer fake_large $(side)
 
 PROGRAMS += percpu_steps
-percpu_steps := $(slabs:%=steps_%) fake_rseq fake_transfer $(side)
+percpu_steps := $(slabs:%=steps_%) fake_rseq fake_transfer fake_large $(side)
+
+PROGRAMS += percpu_keep
+percpu_keep := $(percpu_steps)
 
 PROGRAMS += percpu_many
-percpu_many := $(slabs) fake_transfer $(side)
+percpu_many := $(slabs) fake_transfer fake_large $(side)
 
 PROGRAMS += rseq
 rseq := percpu_slab sizeclass

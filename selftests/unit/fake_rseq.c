@@ -17,6 +17,18 @@ static struct percpu_slab *begin(void *tbl)
 	return ((struct percpu_slab **)tbl)[fake_rseq.cpu];
 }
 
+/* Of any class that a sequence may be called for: those of kept spans, too. */
+static void ***cur_of(struct percpu_slab *slab, size_t cls)
+{
+	return (void ***)((char *)slab + offsetof(struct percpu_slab, cur)) +
+	       cls;
+}
+
+static void **end_of(struct percpu_slab *slab, size_t cls)
+{
+	return ((void ***)((char *)slab + offsetof(struct percpu_slab, end)))[cls];
+}
+
 void *rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 {
 	struct percpu_slab *slab = begin(tbl);
@@ -31,23 +43,24 @@ void *rseq_pop_small(uintptr_t off, void *tbl, size_t idx)
 
 void *rseq_pop(uintptr_t off, void *tbl, size_t cls)
 {
-	struct percpu_slab *slab = begin(tbl);
-	void *obj = *slab->cur[cls];
+	void ***cur = cur_of(begin(tbl), cls);
+	void *obj = **cur;
 
 	(void)off;
 	if (obj)
-		slab->cur[cls]--;
+		(*cur)--;
 	return obj;
 }
 
 bool rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
 {
 	struct percpu_slab *slab = begin(tbl);
+	void ***cur = cur_of(slab, cls);
 
 	(void)off;
-	if (slab->cur[cls] >= slab->end[cls] || *slab->cur[cls] == obj)
+	if (*cur >= end_of(slab, cls) || **cur == obj)
 		return false;
-	*++slab->cur[cls] = obj;
+	*++*cur = obj;
 	return true;
 }
 

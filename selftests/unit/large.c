@@ -173,6 +173,116 @@ TEST_F(objects, part_of_a_large_heap_stays)
 	large_free(big);
 }
 
+/* What CPUs keep themselves, as percpu does. */
+static struct span *mine[LARGE_ASK];
+static unsigned int nr_mine, asked;
+
+static unsigned int give_mine(struct span **span)
+{
+	unsigned int n = nr_mine, i;
+
+	asked++;
+	for (i = 0; i < n; i++) {
+		span[i] = mine[i];
+		large_revoke(mine[i]->npages);
+	}
+	nr_mine = 0;
+	return n;
+}
+
+static struct span *leave(void *p)
+{
+	struct span *s = large_leave(p);
+
+	if (s && large_grant(s->npages))
+		mine[nr_mine++] = s;
+	return s;
+}
+
+/* Who may keep a span itself: of a length that has been asked for again. */
+TEST_F(objects, marked_when_asked_for_again)
+{
+	char *p = large_alloc(64 * KIB, 0, &self->zero);
+
+	EXPECT_FALSE(pagemap_span(p)->flags & SPAN_AGAIN);
+	large_free(p);
+	ASSERT_EQ(p, large_alloc(64 * KIB, 0, &self->zero));
+	EXPECT_TRUE(pagemap_span(p)->flags & SPAN_AGAIN);
+	large_free(p);
+	large_flush();
+	p = large_alloc(64 * KIB, 0, &self->zero);
+	EXPECT_FALSE(pagemap_span(p)->flags & SPAN_AGAIN);
+	large_free(p);
+}
+
+TEST_F(objects, kept_by_another)
+{
+	char *p = large_alloc(64 * KIB, 0, &self->zero), *q;
+	struct span *s;
+
+	large_ask(give_mine);
+	memset(p, 1, 64 * KIB);
+	s = leave(p);
+	ASSERT_EQ(1, nr_mine);
+	/* freed for everybody else */
+	EXPECT_EQ(0, kept());
+	EXPECT_EQ(PAGEMAP_NONE, pagemap_class(p));
+	EXPECT_EQ(s, pagemap_owner(p));
+	EXPECT_EQ(SPAN_KEPT, s->state);
+	/* an object again, at once */
+	nr_mine = 0;
+	EXPECT_EQ(p, large_retake(s, 60 * KIB));
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class(p));
+	EXPECT_EQ(60 * KIB, large_asked(p));
+	EXPECT_EQ(64 * KIB, large_size(p));
+	EXPECT_EQ(64 * KIB, inuse());
+	large_revoke(8);
+	/* another length wants the pages */
+	leave(p);
+	q = large_alloc(72 * KIB, 0, &self->zero);
+	EXPECT_EQ(1, asked);
+	EXPECT_EQ(p, q);
+	/* and the length that was given back was wanted: no more for a while */
+	leave(q);
+	p = large_alloc(64 * KIB, 0, &self->zero);
+	EXPECT_EQ(1, asked);
+	EXPECT_NE(p, q);
+	large_free(p);
+	large_give(mine, give_mine(mine));
+}
+
+/* Together no more than before: 1 MiB, of which a half may be granted. */
+TEST_F(objects, granted_and_kept_are_bounded)
+{
+	char *p[20], *big;
+	int i;
+
+	large_ask(give_mine);
+	for (i = 0; i < 20; i++)
+		p[i] = large_alloc(128 * KIB, 0, &self->zero);
+	for (i = 0; i < 20; i++)
+		if (large_grant(16))
+			mine[nr_mine++] = large_leave(p[i]);
+		else
+			large_free(p[i]);
+	EXPECT_EQ(4, nr_mine);
+	EXPECT_EQ(512 * KIB, kept());
+	EXPECT_EQ(MIB, inuse());
+	/* what is longer than the rest is not kept at all */
+	big = large_alloc(700 * KIB, 0, &self->zero);
+	EXPECT_EQ(0, nr_mine);
+	EXPECT_TRUE(large_grant(64));
+	EXPECT_FALSE(large_grant(1));
+	large_free(big);
+	EXPECT_EQ(0, kept());
+	/* of a large heap a 64th */
+	big = large_alloc(100 * MIB, 0, &self->zero);
+	EXPECT_TRUE(large_grant(128));
+	EXPECT_FALSE(large_grant(16));
+	large_revoke(64 + 128);
+	large_free(big);
+}
+
 TEST_F(objects, alignment)
 {
 	char *p = large_alloc(64 * KIB, 0, &self->zero);

@@ -34,7 +34,9 @@
 #define PAIR_COUNT	250	/* pairs counted */
 #define PAIR_CALL	0x15ff	/* first two bytes of call *offset(%rip) */
 
-static const size_t pair_sizes[] = { 16, 64, 1024, 32768 };
+static const size_t pair_sizes[] = {
+	16, 64, 1024, 32768, 65536, 262144
+};
 
 #define PAIR_SIZES	(sizeof(pair_sizes) / sizeof(pair_sizes[0]))
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * percpu_keep: large spans that a CPU keeps.
+ *
+ * Of each length up to 256 KiB a CPU keeps at most one span, for the next request
+ * of that length.  The sequences see a stack of one slot, whose class is behind
+ * all others.  All are closed at first: large keeps what is freed, for all CPUs
+ * behind one lock, and marks the span of which it was asked for again.  When
+ * such a span is freed, the CPU opens its stack of that length, if large grants
+ * it the pages.  So a length that nobody uses by turns takes none.
+ *
+ * Keeps true: the lengths of the open stacks have been granted by large; spans
+ * in them are SPAN_KEPT.  Whoever takes spans out in this file owns the slab.
+ * Called by the other files of the cache, by entry, and by large, which asks
+ * for the spans when a request finds none of its length.
+ */
+#include "percpu_int.h"
+#include "span/large.h"
+
+#define KEPT_ALL	((uint32_t)(((uint64_t)1 << PERCPU_KEPT) - 1))
+
+_Static_assert(PERCPU_KEPT <= LARGE_ASK, "room for one of each length");
+
+static void kept_open(struct percpu_slab *slab, unsigned int k)
+{
+	slab->kept_cur[k] = &slab->kept[k][0];
+	slab->kept_end[k] = &slab->kept[k][1];
+	slab->kept_idle &= ~(1u << k);
+}
+
+static bool kept_is_open(const struct percpu_slab *slab, unsigned int k)
+{
+	return slab->kept_end[k] != (void **)&slab->zero;
+}
+
+/**
+ * kept_take - close stacks
+ * @slab: a slab that the caller owns exclusively
+ * @which: bits of the lengths
+ * @span: out: the spans that were in them; room for PERCPU_KEPT
+ *
+ * Return: how many spans, for large_give().
+ */
+unsigned int kept_take(struct percpu_slab *slab, uint32_t which,
+		       struct span **span)
+{
+	unsigned int k, n = 0;
+
+	for (k = 0; k < PERCPU_KEPT; k++) {
+		if (!(which >> k & 1) || !kept_is_open(slab, k))
+			continue;
+		if (slab_keeps(slab, k))
+			span[n++] = slab->kept[k][1];
+		slab->kept_cur[k] = &slab->zero;
+		slab->kept_end[k] = &slab->zero;
+		large_revoke(k + PERCPU_KEPT_MIN);
+	}
+	return n;
+}
+
+/* The lengths of which there is a span. */
+static uint32_t kept_full(const struct percpu_slab *slab)
+{
+	uint32_t full = 0;
+	unsigned int k;
+
+	for (k = 0; k < PERCPU_KEPT; k++)
+		full |= (uint32_t)slab_keeps(slab, k) << k;
+	return full;
+}
+
+/**
+ * kept_empty - close all stacks, and give the spans back
+ * @slab: a slab that the caller owns exclusively
+ */
+void kept_empty(struct percpu_slab *slab)
+{
+	struct span *span[PERCPU_KEPT];
+
+	large_give(span, kept_take(slab, KEPT_ALL, span));
+}
+
+/**
+ * kept_trim_idle - the same with those that were full at the last call, too
+ * @slab: a slab that the caller owns exclusively
+ *
+ * One that is in use may be full by chance each time: the next span of its
+ * length opens it again.
+ */
+void kept_trim_idle(struct percpu_slab *slab)
+{
+	struct span *span[PERCPU_KEPT];
+	uint32_t full = kept_full(slab);
+	unsigned int n;
+
+	n = kept_take(slab, full & slab->kept_idle, span);
+	slab->kept_idle = kept_full(slab);
+	if (n)
+		large_give(span, n);
+}
+
+/**
+ * kept_take_here - close all stacks of this CPU
+ * @span: out: the spans; room for LARGE_ASK
+ *
+ * For large_ask().
+ *
+ * Return: how many spans.
+ */
+unsigned int kept_take_here(struct span **span)
+{
+	struct percpu_own own;
+	unsigned int n;
+
+	if (!percpu.rseq || rseq_cpu(percpu_hot.rseq_off) < 0 ||
+	    !own_begin(&own))
+		return 0;
+	n = kept_take(own.slab, KEPT_ALL, span);
+	own_end(&own);
+	return n;
+}
+
+/**
+ * percpu_keep_new - the same as percpu_keep_span(), of a length that is new to
+ *	this CPU
+ * @s: the span, of a length that is used by turns
+ *
+ * Where large grants no more, lengths whose spans nobody uses now make room.
+ */
+bool percpu_keep_new(struct span *s)
+{
+	unsigned int k = s->npages - PERCPU_KEPT_MIN, n = 0;
+	struct span *old[PERCPU_KEPT];
+	struct percpu_own own;
+	bool open, done = false;
+
+	if (rseq_cpu(percpu_hot.rseq_off) < 0 || !own_here() ||
+	    !own_begin(&own))
+		return false;
+	open = kept_is_open(own.slab, k) || large_grant(s->npages);
+	if (!open) {
+		n = kept_take(own.slab, kept_full(own.slab), old);
+		open = large_grant(s->npages);
+	}
+	if (open && !kept_is_open(own.slab, k))
+		kept_open(own.slab, k);
+	if (open && !slab_keeps(own.slab, k)) {
+		*++own.slab->kept_cur[k] = s;
+		done = true;
+	}
+	own_end(&own);
+	if (n)
+		large_give(old, n);
+	return done;
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * percpu_keep: which large spans a CPU keeps, for whom, and when it gives them
+ * back.
+ *
+ * One thread on a CPU that a test chooses; sequences are C, see fake_rseq.h.
+ */
+#include <string.h>
+
+#include "../lib/patience.h"
+
+#include "fake_large.h"
+#include "fake_rseq.h"
+#include "cache/percpu_int.h"
+
+/* Some spans of each length, as large leaves them. */
+static struct span spans[PERCPU_KEPT_MAX + 2][3];
+
+FIXTURE(keep) {
+};
+
+FIXTURE_SETUP(keep)
+{
+	unsigned int npages, i;
+
+	fake_rseq.cpu = 0;
+	percpu_boot(true);
+	percpu_open(true);
+	if (!percpu_has_rseq())
+		SKIP(return, "no restartable sequences here");
+	for (npages = 1; npages < PERCPU_KEPT_MAX + 2; npages++)
+		for (i = 0; i < 3; i++)
+			spans[npages][i] = (struct span){
+				.npages = npages, .state = SPAN_KEPT,
+				.flags = SPAN_AGAIN,
+			};
+}
+
+FIXTURE_TEARDOWN(keep)
+{
+	unsigned int cpu;
+
+	percpu_flush();
+	/* what was granted is given up with the spans */
+	EXPECT_EQ(0, fake_large.granted);
+	for (cpu = 0; cpu < 2; cpu++)
+		if (!percpu_is_closed(percpu_hot.slab[cpu]))
+			EXPECT_TRUE(slab_is_valid(percpu_hot.slab[cpu]));
+}
+
+static size_t kept(void)
+{
+	struct percpu_stat st;
+
+	percpu_get_stat(&st);
+	return st.kept;
+}
+
+TEST_F(keep, what_is_kept_is_taken_again)
+{
+	struct span *s = &spans[8][0], *t = &spans[32][0];
+
+	EXPECT_EQ(NULL, percpu_take_span(8));
+	EXPECT_TRUE(percpu_keep_span(s));
+	EXPECT_EQ(8 * PAGE_SIZE, kept());
+	EXPECT_TRUE(percpu_keep_span(t));
+	EXPECT_EQ(40 * PAGE_SIZE, kept());
+	EXPECT_EQ(40, fake_large.granted);
+	EXPECT_EQ(NULL, percpu_take_span(9));
+	EXPECT_EQ(s, percpu_take_span(8));
+	EXPECT_EQ(NULL, percpu_take_span(8));
+	EXPECT_EQ(t, percpu_take_span(32));
+	EXPECT_EQ(0, kept());
+	/* the stacks stay open */
+	EXPECT_EQ(40, fake_large.granted);
+	s->flags = 0;
+	EXPECT_TRUE(percpu_keep_span(s));
+	EXPECT_EQ(s, percpu_take_span(8));
+}
+
+/* One of each length, of lengths that were asked for again, up to 256 KiB. */
+TEST_F(keep, no_more_than_that)
+{
+	struct span *fresh = &spans[6][0];
+
+	fresh->flags = 0;
+	EXPECT_FALSE(percpu_keep_span(fresh));
+	EXPECT_TRUE(percpu_keep_span(&spans[6][1]));
+	EXPECT_FALSE(percpu_keep_span(&spans[6][2]));
+	EXPECT_FALSE(percpu_keep_span(&spans[PERCPU_KEPT_MIN - 1][0]));
+	EXPECT_FALSE(percpu_keep_span(&spans[PERCPU_KEPT_MAX + 1][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[PERCPU_KEPT_MIN][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[PERCPU_KEPT_MAX][0]));
+	EXPECT_EQ(&spans[6][1], percpu_take_span(6));
+	/* nothing while every request must be seen */
+	percpu_open(false);
+	EXPECT_FALSE(percpu_keep_span(&spans[6][1]));
+	percpu_open(true);
+	EXPECT_TRUE(percpu_keep_span(&spans[6][1]));
+}
+
+/* Where no more is granted, what nobody uses makes room, and nothing else. */
+TEST_F(keep, unused_lengths_make_room)
+{
+	EXPECT_TRUE(percpu_keep_span(&spans[20][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[30][0]));
+	EXPECT_EQ(&spans[30][0], percpu_take_span(30));
+	fake_large.given = 0;
+	EXPECT_TRUE(percpu_keep_span(&spans[25][0]));
+	EXPECT_EQ(1, fake_large.given);
+	EXPECT_EQ(&spans[20][0], fake_large.last);
+	EXPECT_EQ(55, fake_large.granted);
+	EXPECT_EQ(25 * PAGE_SIZE, kept());
+	/* 30 is in use, and comes back; there is no room for 32 besides */
+	EXPECT_TRUE(percpu_keep_span(&spans[30][0]));
+	EXPECT_EQ(&spans[25][0], percpu_take_span(25));
+	EXPECT_EQ(&spans[30][0], percpu_take_span(30));
+	EXPECT_FALSE(percpu_keep_span(&spans[32][0]));
+	EXPECT_EQ(55, fake_large.granted);
+}
+
+/* A request that finds none of its length asks for all of this CPU's. */
+TEST_F(keep, given_when_asked_for)
+{
+	struct span *got[LARGE_ASK];
+
+	EXPECT_TRUE(percpu_keep_span(&spans[5][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[7][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[9][0]));
+	EXPECT_EQ(&spans[7][0], percpu_take_span(7));
+	ASSERT_NE(NULL, fake_large.ask);
+	EXPECT_EQ(2, fake_large.ask(got));
+	EXPECT_EQ(&spans[5][0], got[0]);
+	EXPECT_EQ(&spans[9][0], got[1]);
+	EXPECT_EQ(0, fake_large.granted);
+	EXPECT_EQ(0, kept());
+	EXPECT_EQ(0, fake_large.ask(got));
+}
+
+TEST_F(keep, given_back_by_a_flush)
+{
+	EXPECT_TRUE(percpu_keep_span(&spans[10][0]));
+	fake_large.given = 0;
+	percpu_flush();
+	EXPECT_EQ(1, fake_large.given);
+	EXPECT_EQ(&spans[10][0], fake_large.last);
+	EXPECT_EQ(NULL, percpu_take_span(10));
+	EXPECT_EQ(0, fake_large.granted);
+}
+
+/* What was there at two looks in a row goes, what was taken meanwhile stays. */
+TEST_F(keep, given_back_when_idle)
+{
+	EXPECT_TRUE(percpu_keep_span(&spans[10][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[11][0]));
+	fake_large.given = 0;
+	percpu_tidy(false);
+	EXPECT_EQ(0, fake_large.given);
+	EXPECT_EQ(&spans[11][0], percpu_take_span(11));
+	percpu_tidy(false);
+	EXPECT_EQ(1, fake_large.given);
+	EXPECT_EQ(&spans[10][0], fake_large.last);
+	EXPECT_EQ(11, fake_large.granted);
+	EXPECT_TRUE(percpu_keep_span(&spans[11][0]));
+	percpu_tidy(false);
+	EXPECT_EQ(1, fake_large.given);
+}
+
+/* Of a CPU that nobody uses any more: all that it keeps. */
+TEST_F(keep, goes_with_the_slab)
+{
+	struct percpu_own own;
+	struct percpu_slab *old;
+
+	EXPECT_TRUE(percpu_keep_span(&spans[12][0]));
+	EXPECT_TRUE(percpu_keep_span(&spans[13][0]));
+	EXPECT_EQ(&spans[13][0], percpu_take_span(13));
+	/* into a deeper slab */
+	ASSERT_TRUE(own_begin(&own));
+	old = own_deepen(&own);
+	own_end(&own);
+	ASSERT_NE(NULL, old);
+	own_spare(old);
+	EXPECT_TRUE(slab_is_valid(percpu_hot.slab[0]));
+	EXPECT_EQ(12 * PAGE_SIZE, kept());
+	EXPECT_TRUE(percpu_keep_span(&spans[13][0]));
+	EXPECT_EQ(&spans[13][0], percpu_take_span(13));
+	EXPECT_EQ(&spans[12][0], percpu_take_span(12));
+	/* a thread without sequences, and a CPU without a slab, have none */
+	EXPECT_TRUE(percpu_keep_span(&spans[12][0]));
+	fake_rseq.cpu = -1;
+	EXPECT_EQ(NULL, percpu_take_span(12));
+	EXPECT_FALSE(percpu_keep_span(&spans[12][1]));
+	fake_rseq.cpu = 0;
+	EXPECT_EQ(&spans[12][0], percpu_take_span(12));
+}
+
+/* The thread is moved to another CPU in between. */
+static void move_on(void)
+{
+	if (!fake_rseq.detaching)
+		fake_rseq.cpu = !fake_rseq.cpu;
+}
+
+TEST_F(keep, moved_at_every_step)
+{
+	struct span *s = &spans[14][0];
+	unsigned int i, k, again = 0;
+
+	fake_rseq.mm_cid = 1;
+	for (i = 0; i < 1000; i++) {
+		struct span *got = NULL;
+
+		fake_rseq.between = i % 3 ? move_on : NULL;
+		if (!percpu_keep_span(s))
+			continue;
+		/* it is on one of the two CPUs */
+		fake_rseq.between = i % 2 ? move_on : NULL;
+		for (k = 0; k < 2 && !got; k++) {
+			got = percpu_take_span(14);
+			if (!fake_rseq.between)
+				fake_rseq.cpu = !fake_rseq.cpu;
+		}
+		ASSERT_EQ(s, got);
+		again++;
+	}
+	fake_rseq.between = NULL;
+	EXPECT_LT(500, again);
+	fake_rseq.mm_cid = 0;
+}
+
+TEST_HARNESS_MAIN
