@@ -454,6 +454,24 @@ static unsigned long reserve_scan(struct shrinker *s, struct shrink_control *sc)
 	return freed ?: SHRINK_STOP;
 }
 
+bool ha_arena_give(struct ha_arena *a)
+{
+	unsigned long n = 0;
+	struct ha_arena *o;
+
+	if (ha_source_give(&a->source))
+		return true;
+	rcu_read_lock();
+	list_for_each_entry_rcu(o, &ha_arenas, all) {
+		if (o->source.mm == a->source.mm)
+			n = ha_source_shrink(&o->source, HA_BLOCK_PAGES);
+		if (n)
+			break;
+	}
+	rcu_read_unlock();
+	return n;
+}
+
 int ha_arena_init(void)
 {
 	int err = -ENOMEM;

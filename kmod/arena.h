@@ -360,6 +360,13 @@ void ha_arena_replace(struct ha_arena *a, pgoff_t index, struct ha_block *old,
  */
 void ha_arena_upkeep_soon(struct ha_arena *a);
 
+/*
+ * At a quota, give back what the arena has in reserve, or another of the same
+ * process; none of their locks held.  Return: whether there was anything, so
+ * that a fault that got -EDQUOT is worth another try.
+ */
+bool ha_arena_give(struct ha_arena *a);
+
 /* All arenas, under rcu_read_lock(). */
 extern struct list_head ha_arenas;
 

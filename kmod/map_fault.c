@@ -196,7 +196,8 @@ again:
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
 	if (err == -EDQUOT &&
-	    ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, NULL))
+	    (ha_arena_give(a) ||
+	     ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, NULL)))
 		goto again;
 
 	fault_count(vmf, a, err, p.source, start);
@@ -318,7 +319,8 @@ again:
 	mutex_unlock(ha_arena_lock(a, index));
 	up_read(&a->rw);
 	if (err == -EDQUOT &&
-	    ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, folio))
+	    (ha_arena_give(a) ||
+	     ha_cow_claim(a, index, vmf->pgoff % HA_BLOCK_PAGES, folio)))
 		goto again;
 	return ret;
 }

@@ -503,11 +503,7 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 	ha_account_uncharge(account, HA_BLOCK_PAGES);
 }
 
-/*
- * Give a block of the reserve back, where a page is wanted more.  The worker may
- * have the last one in hand.  Return: whether there was one.
- */
-static bool reserve_give(struct ha_source *src)
+bool ha_source_give(struct ha_source *src)
 {
 	if (src->common)
 		return false;
@@ -515,7 +511,8 @@ static bool reserve_give(struct ha_source *src)
 	src->goal = 0;
 	spin_unlock(&src->lock);
 	return source_trim(src, 0, 1) ||
-	       (flush_work(&src->work) && source_trim(src, 0, 1));
+	       (flush_work(&src->work) && source_trim(src, 0, 1)) ||
+	       spare_trim(src, 0);
 }
 
 /*
@@ -535,7 +532,7 @@ struct folio *ha_source_page(struct ha_source *src, unsigned int how)
 	do {
 		folio = __folio_alloc(gfp | __GFP_NORETRY | __GFP_NOWARN, 0,
 				      source_node(src), ha_node_mask());
-	} while (!folio && reserve_give(src));
+	} while (!folio && ha_source_give(src));
 	if (how & HA_TRY)
 		gfp |= __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	if (!folio)

@@ -151,6 +151,18 @@ void ha_source_block_put(struct ha_source *src, struct ha_account *account,
 struct folio *ha_source_page(struct ha_source *src, unsigned int how);
 
 /**
+ * ha_source_give() - give something of the reserve back, where it is wanted more
+ * @src: the supply
+ *
+ * For who is at a limit.  A block if there is one, which the worker may have in
+ * hand: it is waited for.  Otherwise the spare pages.  The reserve does not grow
+ * before faults ask for it again.
+ *
+ * Return: whether there was anything.
+ */
+bool ha_source_give(struct ha_source *src);
+
+/**
  * ha_source_spare() - get a 4 KiB page that was allocated ahead
  * @src: the supply
  *
