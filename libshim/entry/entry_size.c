@@ -159,35 +159,77 @@ static inline void copy_small(void *to, const void *from, size_t n)
 static void *realloc_any(void *p, size_t size);
 
 /*
- * The fast path: a small object stays or moves to one of up to 1 KiB, by the
- * sequences of malloc() and free().  What takes more is left to realloc_any(),
- * with nothing done.
+ * The same for a larger one: an object of a class stays or moves to one of up to
+ * 32 KiB, and a large one stays if no page comes or goes.
  */
-SHIM_EXPORT void *realloc(void *p, size_t size)
+static __attribute__((noinline)) void *realloc_class(void *p, size_t size,
+						     size_t cls)
 {
-	uintptr_t entry;
-	size_t cls, have;
+	size_t last = size - 1;
 	void *q;
 
-	/* NULL is not a multiple of 16 in the heap, either */
-	entry = pagemap_entry_aligned((uintptr_t)p);
-	if (unlikely(size - 1 >= percpu_hot.small_max || !entry))
+	/* open for objects of classes, and no size that is none */
+	if (unlikely(!percpu_hot.mid_max || last >= ENTRY_MAX))
 		return realloc_any(p, size);
-	cls = __atomic_load_n((uint8_t *)(entry +
-					  ((uintptr_t)p >> PAGE_SHIFT)),
-			      __ATOMIC_RELAXED);
-	if (unlikely(cls - 1 >= SIZECLASS_COUNT))
-		return realloc_any(p, size);
-	have = sizeclass_info[cls].size;
-	if (fits(have, size))
+	if (cls == PAGEMAP_LARGE && size > SIZECLASS_MAX / 2 &&
+	    large_stays(p, size))
 		return p;
-	q = percpu_pop_small((size - 1) / SIZECLASS_SMALL_STEP);
+	if (unlikely(cls - 1 >= SIZECLASS_COUNT ||
+		     last - SIZECLASS_SMALL_MAX >= percpu_hot.mid_max))
+		return realloc_any(p, size);
+	if (fits(sizeclass_info[cls].size, size))
+		return p;
+	q = percpu_pop(sizeclass_mid[last / SIZECLASS_MID_STEP]);
+	if (unlikely(!q))
+		return realloc_any(p, size);
+	memcpy(q, p, sizeclass_info[cls].size < size ?
+			     sizeclass_info[cls].size : size);
+	if (unlikely(!percpu_push(cls, p)))
+		entry_free(p);
+	return q;
+}
+
+/*
+ * Move an object of a class to one of up to 1 KiB.  Apart from realloc(), which
+ * would save registers for it on all of its ways.
+ */
+static __attribute__((noinline)) void *realloc_small(void *p, size_t size,
+						     size_t cls)
+{
+	size_t have = sizeclass_info[cls].size;
+	void *q = percpu_pop_small((size - 1) / SIZECLASS_SMALL_STEP);
+
 	if (unlikely(!q))
 		return realloc_any(p, size);
 	copy_small(q, p, have < size ? have : size);
 	if (unlikely(!percpu_push(cls, p)))
 		entry_free(p);
 	return q;
+}
+
+/*
+ * The fast path: an object of a class stays or moves to one of up to 1 KiB, by
+ * the sequences of malloc() and free().  What takes more is left to
+ * realloc_class() and realloc_any(), with nothing done.
+ */
+SHIM_EXPORT void *realloc(void *p, size_t size)
+{
+	uintptr_t entry;
+	size_t cls;
+
+	/* NULL is not a multiple of 16 in the heap, either */
+	entry = pagemap_entry_aligned((uintptr_t)p);
+	if (unlikely(!entry))
+		return realloc_any(p, size);
+	cls = __atomic_load_n((uint8_t *)(entry +
+					  ((uintptr_t)p >> PAGE_SHIFT)),
+			      __ATOMIC_RELAXED);
+	if (unlikely(size - 1 >= percpu_hot.small_max ||
+		     cls - 1 >= SIZECLASS_COUNT))
+		return realloc_class(p, size, cls);
+	if (fits(sizeclass_info[cls].size, size))
+		return p;
+	return realloc_small(p, size, cls);
 }
 
 static __attribute__((noinline)) void *realloc_any(void *p, size_t size)

@@ -367,6 +367,26 @@ size_t large_room(size_t have, size_t size)
 	return size + size / 8;
 }
 
+/*
+ * May the object have that size without a page more or less?  Spare room stays
+ * until the object becomes smaller.
+ */
+static bool span_has_room(const struct span *s, size_t size)
+{
+	size_t npages = pages_of(size);
+
+	return npages == s->npages ||
+	       (npages < s->npages && size >= s->bytes);
+}
+
+static void span_used(struct span *s, size_t size)
+{
+	if (s->flags & SPAN_SAMPLED)
+		s->bitmap[0] = (uintptr_t)prof_resize(large_stack(s), s->bytes,
+						      size);
+	s->bytes = size;
+}
+
 void *large_resize(void *p, size_t size)
 {
 	struct span *s = large_span(p);
@@ -374,8 +394,7 @@ void *large_resize(void *p, size_t size)
 
 	if (size > PTRDIFF_MAX || npages > PAGEHEAP_MAX_PAGES)
 		return NULL;
-	/* spare room stays until the object becomes smaller */
-	if (npages > s->npages || (size < s->bytes && npages < s->npages)) {
+	if (!span_has_room(s, size)) {
 		size_t room = pages_of(large_room(s->bytes, size));
 		bool done;
 
@@ -387,19 +406,23 @@ void *large_resize(void *p, size_t size)
 		if (!done && npages > s->npages)
 			return NULL;
 	}
-	p = (void *)s->start;
-	large_used(p, size);
-	return p;
+	span_used(s, size);
+	return (void *)s->start;
+}
+
+bool large_stays(void *p, size_t size)
+{
+	struct span *s = large_span(p);
+
+	if (!span_has_room(s, size))
+		return false;
+	span_used(s, size);
+	return true;
 }
 
 void large_used(void *p, size_t size)
 {
-	struct span *s = large_span(p);
-
-	if (s->flags & SPAN_SAMPLED)
-		s->bitmap[0] = (uintptr_t)prof_resize(large_stack(s), s->bytes,
-						      size);
-	s->bytes = size;
+	span_used(large_span(p), size);
 }
 
 size_t large_size(const void *p)

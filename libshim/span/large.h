@@ -137,6 +137,15 @@ bool large_is_dry(size_t size);
 void *large_resize(void *p, size_t size);
 
 /**
+ * large_stays - the same where no page comes or goes
+ * @p: the object
+ * @size: new size, not 0
+ *
+ * Return: false, with nothing changed, if large_resize() has to be asked.
+ */
+bool large_stays(void *p, size_t size);
+
+/**
  * large_room - how much to allocate for an object that grows
  * @have: bytes it has
  * @size: bytes requested

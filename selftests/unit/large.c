@@ -433,4 +433,30 @@ TEST_F(objects, resize)
 	EXPECT_EQ(40 * KIB, kept());
 }
 
+/* Where no page comes or goes nothing is moved, but the size is known. */
+TEST_F(objects, stays)
+{
+	char *p = large_alloc(5 * PAGE_SIZE, 0, &self->zero), *q;
+
+	ASSERT_NE(NULL, p);
+	/* a page less, a page more */
+	EXPECT_FALSE(large_stays(p, 4 * PAGE_SIZE));
+	EXPECT_FALSE(large_stays(p, 5 * PAGE_SIZE + 1));
+	EXPECT_EQ(5 * PAGE_SIZE, large_asked(p));
+	EXPECT_TRUE(large_stays(p, 4 * PAGE_SIZE + 1));
+	EXPECT_EQ(4 * PAGE_SIZE + 1, large_asked(p));
+	/* spare room stays while the object grows, and goes when it shrinks */
+	q = large_alloc(9 * PAGE_SIZE, 0, &self->zero);
+	ASSERT_NE(NULL, q);
+	large_used(q, 7 * PAGE_SIZE);
+	EXPECT_TRUE(large_stays(q, 7 * PAGE_SIZE + 1));
+	EXPECT_TRUE(large_stays(q, 8 * PAGE_SIZE));
+	EXPECT_FALSE(large_stays(q, 8 * PAGE_SIZE - 1));
+	EXPECT_EQ(9 * PAGE_SIZE, large_size(q));
+	EXPECT_EQ(q, large_resize(q, 8 * PAGE_SIZE - 1));
+	EXPECT_EQ(8 * PAGE_SIZE, large_size(q));
+	large_free(p);
+	large_free(q);
+}
+
 TEST_HARNESS_MAIN
