@@ -84,7 +84,8 @@ bool gcspan_publish(struct gcspan *s)
 {
 	uintptr_t end = s->start + s->npages * GC_PAGE;
 	uintptr_t p;
-	bool ok = true;
+	/* the kernel gives such an address only to who asks for one */
+	bool ok = !((end - 1) >> GC_ADDRESS_BITS);
 
 	shim_lock_acquire(&map_lock);
 	for (p = s->start >> GC_AREA_SHIFT;
@@ -97,9 +98,9 @@ bool gcspan_publish(struct gcspan *s)
 		ok = map;
 		__atomic_store_n(&gcmap_root[p], map, __ATOMIC_RELEASE);
 	}
-	if (!gcmap_high || s->start < gcmap_low)
+	if (ok && (!gcmap_high || s->start < gcmap_low))
 		__atomic_store_n(&gcmap_low, s->start, __ATOMIC_RELAXED);
-	if (end > gcmap_high)
+	if (ok && end > gcmap_high)
 		__atomic_store_n(&gcmap_high, end, __ATOMIC_RELAXED);
 	shim_lock_release(&map_lock);
 	if (!ok) {

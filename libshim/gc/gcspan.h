@@ -19,14 +19,20 @@
 
 #define GC_PAGE_SHIFT	13
 #define GC_PAGE		((size_t)1 << GC_PAGE_SHIFT)
+/* Bits of the addresses that the kernel hands out unasked, as PAGEMAP_BITS. */
+#if defined(__aarch64__)
+#define GC_ADDRESS_BITS	48
+#else
+#define GC_ADDRESS_BITS	47
+#endif
 /*
- * Areas of 1 GiB: the root of the map and the part for an area have 1 MiB of
- * entries each.  Areas of 64 MiB would need a root of 16 MiB, which RLIMIT_DATA,
- * mlockall() and strict overcommit count in the smallest process.
+ * Areas of 1 GiB: the root of the map has 1 MiB of entries, or 2 for 48 bits, and
+ * the part for an area has 1.  Areas of 64 MiB would need a root of 16 MiB, which
+ * RLIMIT_DATA, mlockall() and strict overcommit count in the smallest process.
  */
 #define GC_AREA_SHIFT	30
 #define GC_AREA_PAGES	((size_t)1 << (GC_AREA_SHIFT - GC_PAGE_SHIFT))
-#define GC_AREAS	((size_t)1 << (47 - GC_AREA_SHIFT))
+#define GC_AREAS	((size_t)1 << (GC_ADDRESS_BITS - GC_AREA_SHIFT))
 #define GC_MAX_OBJS	512	/* as in libshim: 16 bytes in 8 KiB */
 #define GC_WORDS	(GC_MAX_OBJS / 64)
 

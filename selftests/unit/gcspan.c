@@ -131,4 +131,23 @@ TEST(lists_are_as_arrays)
 	}
 }
 
+/* All that this machine's kernel hands out has a place in the map. */
+TEST(addresses)
+{
+	struct gcspan last = {
+		.start = ((uintptr_t)1 << GC_ADDRESS_BITS) - GC_PAGE,
+		.npages = 1,
+	};
+	int here;
+
+	ASSERT_TRUE(gcspan_init());
+	EXPECT_EQ(0, (uintptr_t)&here >> GC_ADDRESS_BITS);
+	ASSERT_TRUE(gcspan_publish(&last));
+	EXPECT_EQ(&last, gcspan_of(last.start));
+	EXPECT_EQ(&last, gcspan_of(last.start + GC_PAGE - 1));
+	EXPECT_EQ(NULL, gcspan_of(last.start + GC_PAGE));
+	EXPECT_EQ(NULL, gcspan_of(last.start - 1));
+	EXPECT_EQ(NULL, gcspan_of(~(uintptr_t)0));
+}
+
 TEST_HARNESS_MAIN
