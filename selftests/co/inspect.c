@@ -196,7 +196,7 @@ TEST(exported)
 TEST_F(inspect, refusals)
 {
 	/* no libshim-co, no such process, no such option */
-	EXPECT_EQ(1, says(self->out, "../../hugearena co $$ 2>&1 # %d",
+	EXPECT_EQ(1, says(self->out, "../../hugearena co $$ 2>&1; exit $? # %d",
 			  self->pid));
 	EXPECT_NE(NULL, strstr(self->out, "no libshim-co"));
 	EXPECT_EQ(1, says(self->out, "../../hugearena co 2147483646 2>&1 # %d",

@@ -140,7 +140,7 @@ TEST_F(inspect, text)
 
 TEST_F(inspect, refusals)
 {
-	EXPECT_EQ(1, says("../../hugearena gc $$ 2>&1 # %d", self->pid));
+	EXPECT_EQ(1, says("../../hugearena gc $$ 2>&1; exit $? # %d", self->pid));
 	EXPECT_NE(NULL, strstr(out, "no libshim-gc"));
 	EXPECT_EQ(1, says("../../hugearena gc 2147483646 2>&1 # %d", 0));
 	EXPECT_EQ(2, says("../../hugearena gc --huh %d 2>&1", self->pid));
