@@ -9,6 +9,8 @@
  *   percpu_keep.c   large spans that CPUs keep
  *   percpu_lock.c   the fallback: slabs behind locks, never attached
  *   percpu_own.c    which CPU has which slab
+ *   percpu_near.c   which CPUs share a hardware cache
+ *   percpu_key.c    the processor's own word on that
  *   percpu_stack.c  how large a stack may be; the caller owns the slab
  *   percpu_slab.c   the slab itself
  *
@@ -52,6 +54,7 @@
  *	locks, may hold together; atomic
  * @sheds: atomic
  * @resizes: atomic
+ * @several: there was more than one slab; atomic, set once
  */
 struct percpu {
 	struct shim_lock lock;
@@ -75,6 +78,7 @@ struct percpu {
 	uint64_t drains;
 	uint64_t sheds;
 	uint64_t resizes;
+	bool several;
 };
 
 extern struct percpu percpu __attribute__((visibility("hidden")));
@@ -95,11 +99,10 @@ static inline bool percpu_is_closed(const struct percpu_slab *slab)
 }
 
 /*
- * The domain of this thread's CPU, a hint.  It is the NUMA node, which the
- * kernel writes together with the CPU number (struct rseq, offset 20, Linux
- * 6.3).
+ * The NUMA node of this thread's CPU, which the kernel writes together with the
+ * CPU number (struct rseq, offset 20, Linux 6.3), as a domain.
  */
-static inline unsigned int percpu_domain(void)
+static inline unsigned int percpu_node(void)
 {
 	const char *area = (char *)__builtin_thread_pointer() +
 			   percpu_hot.rseq_off;
@@ -107,6 +110,32 @@ static inline unsigned int percpu_domain(void)
 	if (!percpu.node_id)
 		return 0;
 	return *(const volatile uint32_t *)(area + 20) % TRANSFER_DOMAINS;
+}
+
+/* percpu_near.c: each CPU's domain and one, 0 as long as it is not known */
+extern uint8_t percpu_near[PERCPU_MAX_CPUS]
+	__attribute__((visibility("hidden")));
+unsigned int near_learn(unsigned int cpu);
+
+/* percpu_key.c */
+bool key_read(uint32_t *key);
+
+/*
+ * The domain of this thread's CPU, a hint: those CPUs that share its last level
+ * cache where the processor says which these are, else its node.  A process that
+ * never had two slabs has nobody to share with, and does not ask.
+ */
+static inline unsigned int percpu_domain(void)
+{
+	unsigned int cpu, dom;
+
+	if (!__atomic_load_n(&percpu.several, __ATOMIC_RELAXED))
+		return percpu_node();
+	cpu = (unsigned int)rseq_cpu(percpu_hot.rseq_off);
+	if (cpu >= percpu.ncpus)
+		return 0;
+	dom = __atomic_load_n(&percpu_near[cpu], __ATOMIC_RELAXED);
+	return __builtin_expect(dom, 1) ? dom - 1 : near_learn(cpu);
 }
 
 /**

@@ -326,6 +326,8 @@ static struct percpu_slab *own_new(void)
 		return NULL;
 	slab_init(slab, PERCPU_SLAB_BYTES);
 	percpu.nslabs++;
+	if (percpu.nslabs > 1)
+		__atomic_store_n(&percpu.several, true, __ATOMIC_RELAXED);
 	return slab;
 }
 

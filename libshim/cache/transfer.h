@@ -15,8 +15,9 @@
 #include <stdint.h>
 
 /*
- * NUMA nodes that have a cache of their own.  Further nodes share one with one
- * of the first, as a machine with more has them in groups anyway.
+ * Groups of CPUs that have a cache of their own: those that share a last level
+ * cache, or nodes, see percpu_domain().  Further groups share one with one of the
+ * first.
  */
 #define TRANSFER_DOMAINS	16u
 

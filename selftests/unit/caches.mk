@@ -4,8 +4,9 @@
 override CFLAGS += -I$(O)/libshim/gen
 
 side := sizeclass pagemap meta lock error clock
-slabs := percpu percpu_boot percpu_idle percpu_keep percpu_lock percpu_own \
-	percpu_slab percpu_stack percpu_stat
+many := percpu percpu_boot percpu_idle percpu_keep percpu_lock percpu_near \
+	percpu_own percpu_slab percpu_stack percpu_stat
+slabs := $(many) percpu_key
 
 PROGRAMS += sizeclass
 sizeclass := sizeclass
@@ -38,7 +39,7 @@ PROGRAMS += percpu_keep
 percpu_keep := $(percpu_steps)
 
 PROGRAMS += percpu_many
-percpu_many := $(slabs) fake_transfer fake_large $(side)
+percpu_many := $(many) fake_key fake_transfer fake_large $(side)
 
 PROGRAMS += rseq
 rseq := percpu_slab sizeclass

@@ -12,6 +12,7 @@
 
 #include "../lib/patience.h"
 
+#include "fake_key.h"
 #include "fake_transfer.h"
 #include "cache/percpu_int.h"
 
@@ -117,6 +118,100 @@ TEST_F(many, ids_with_gaps)
 	percpu_flush();
 	EXPECT_EQ(0, fake_transfer.out);
 	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+/* Batches that a domain's transfer cache hands out for a first miss here. */
+static unsigned long gets(unsigned int dom)
+{
+	const unsigned long before = fake_transfer.dom_gets[dom];
+
+	swing(3, 40);
+	return fake_transfer.dom_gets[dom] - before;
+}
+
+/* Two sockets of 8 caches each, in 4 nodes; APIC ids have gaps. */
+static uint32_t cache_of_16(void)
+{
+	return area.cpu_id / 16 + (area.cpu_id >= 128 ? 120 : 0);
+}
+
+/* 256 CPUs in 4 nodes, of which 16 at a time share a cache. */
+TEST_F(many, a_domain_for_each_cache)
+{
+	enum { CPUS = 256, SHARE = 16 };
+	unsigned long before;
+	unsigned int i, round;
+
+	fake_key.of = cache_of_16;
+	/* nobody to share with: the node will do, and nothing is asked */
+	percpu.limit = 1;
+	be_on(CPUS);
+	EXPECT_LT(0, gets(CPUS / 64));
+	EXPECT_EQ(0, fake_key.asked);
+	percpu.limit = PERCPU_MAX_CPUS;
+	/* from the last cache to the first, each one's CPUs in a row */
+	for (round = 0; round < 2; round++)
+		for (i = 0; i < CPUS; i++) {
+			be_on(CPUS - 1 - i);
+			before = fake_transfer.gets;
+			if (!round) {
+				EXPECT_EQ(gets(i / SHARE),
+					  fake_transfer.gets - before);
+				EXPECT_LT(before, fake_transfer.gets);
+			}
+			EXPECT_EQ(i / SHARE, percpu_domain());
+		}
+	/* once for each CPU */
+	EXPECT_EQ(CPUS, fake_key.asked);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
+static uint32_t cache_each(void)
+{
+	return area.cpu_id;
+}
+
+/* More caches than domains: some share one, and each CPU stays in its own. */
+TEST_F(many, more_caches_than_domains)
+{
+	unsigned int i, dom, had;
+
+	fake_key.of = cache_each;
+	percpu.several = true;
+	for (i = 0; i < 5 * TRANSFER_DOMAINS; i++) {
+		be_on(i);
+		dom = percpu_domain();
+		ASSERT_GT(TRANSFER_DOMAINS, dom);
+		if (i < TRANSFER_DOMAINS)
+			EXPECT_EQ(i, dom);
+		had = percpu_domain();
+		EXPECT_EQ(dom, had);
+	}
+}
+
+static uint32_t moves_away(void)
+{
+	be_on(area.cpu_id + 1);
+	return 7;
+}
+
+/* What a thread learned of another CPU than it believed is not kept. */
+TEST_F(many, moved_while_it_asks)
+{
+	percpu.several = true;
+	fake_key.of = moves_away;
+	be_on(63);
+	/* on CPU 64 by then, which is in node 1 */
+	EXPECT_EQ(1, percpu_domain());
+	EXPECT_EQ(0, percpu_near[63]);
+	EXPECT_EQ(0, percpu_near[64]);
+	/* a processor that does not say: the node, for good */
+	fake_key.of = NULL;
+	be_on(130);
+	EXPECT_EQ(2, percpu_domain());
+	EXPECT_EQ(3, percpu_near[130]);
 }
 
 TEST_F(many, every_cpu_of_8192_works_and_is_drained)
@@ -305,6 +400,7 @@ TEST_F(many, a_node_has_a_domain)
 	}
 	/* an older kernel does not tell */
 	percpu.node_id = false;
+	be_on(77);
 	fake_transfer = (struct fake_transfer){ 0 };
 	swing(3, 1000);
 	EXPECT_EQ(fake_transfer.gets, fake_transfer.dom_gets[0]);
