@@ -131,16 +131,11 @@ static bool is_alone(void)
 	return strstr(text, "\nThreads:\t1\n");
 }
 
-/*
- * A process that a lone thread forked has not written the page either.  It waits
- * for a lock when it has other threads.
- */
 static void waits_in_a_copy(void)
 {
 	if (is_alone())
 		shim_stuck("in a child made by clone() without fork(): "
 			   "a thread of the parent held a lock");
-	__atomic_store_n(born, 1, __ATOMIC_RELAXED);
 }
 
 void fork_watch(void)
@@ -257,6 +252,9 @@ static void fork_child(void)
 {
 	unsigned int i;
 
+	/* or who waits for a lock, in a sandbox perhaps, would open a file */
+	if (born)
+		*born = 1;
 	if (!forking.who) {
 		/* the registration for the cache's fence is inherited */
 		pageheap_fork_plain();
@@ -264,8 +262,6 @@ static void fork_child(void)
 			prof_dump_fork_child();
 		return;
 	}
-	if (born)
-		*born = 1;
 	if (forking.inner) {
 		forking.inner--;
 		return;
