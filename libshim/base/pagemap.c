@@ -40,7 +40,7 @@ _Static_assert(offsetof(struct area_map, class) == 0,
  */
 static bool root_grow(size_t count)
 {
-	size_t len;
+	size_t len, last = count - 1;
 	long p;
 
 	count = (count + ROOT_GRAIN - 1) & ~(size_t)(ROOT_GRAIN - 1);
@@ -56,6 +56,8 @@ static bool root_grow(size_t count)
 	if (pagemap.count)
 		memcpy((void *)p, pagemap.root,
 		       pagemap.count * sizeof(pagemap.root[0]));
+	/* about to be looked at and set: one page fault instead of two */
+	((uintptr_t *)p)[last] = 0;
 	__atomic_store_n(&pagemap.root, (uintptr_t *)p, __ATOMIC_RELEASE);
 	/* pairs with pagemap_has() */
 	__atomic_store_n(&pagemap.count, count, __ATOMIC_RELEASE);

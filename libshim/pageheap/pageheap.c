@@ -40,9 +40,11 @@
  */
 #define HOLES_MAX	BLOCK_PAGES
 
-struct pageheap ph SHIM_BSS_HEAD = {
+struct pageheap ph SHIM_BSS_ALL = {
 	.lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP)
 };
+
+struct pageheap_lists ph_lists SHIM_BSS_HEAD;
 
 void pageheap_boot(void)
 {

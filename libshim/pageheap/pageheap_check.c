@@ -38,7 +38,7 @@ static bool on_filler(const struct block *b)
 	struct block *i;
 	unsigned int id = b->whole ? FILLER_WHOLE : FILLER_PAGES;
 
-	for (i = ph.fill_list[id][b->bucket]; i; i = i->next)
+	for (i = ph_lists.fill[id][b->bucket]; i; i = i->next)
 		if (i == b)
 			return true;
 	return false;
@@ -133,9 +133,9 @@ static void check_runs(const struct sums *sum)
 			size_t blocks = 0;
 
 			for (i = 0; i < RUN_BUCKETS; i++) {
-				CHECK(!r->list[i] ==
+				CHECK(!run_list(r)[i] ==
 				      !(r->nonempty[i / 64] >> (i % 64) & 1));
-				for (b = r->list[i]; b; b = b->next) {
+				for (b = run_list(r)[i]; b; b = b->next) {
 					CHECK(b->state == BLOCK_FREE);
 					CHECK(b->kind == kind);
 					CHECK(b->backend == id);
@@ -157,7 +157,7 @@ static void check_fillers(void)
 		const struct filler *f = &ph.filler[id];
 
 		for (i = 0; i < FILLER_BUCKETS; i++)
-			CHECK(!ph.fill_list[id][i] ==
+			CHECK(!ph_lists.fill[id][i] ==
 			      !(f->nonempty[i / 64] >> (i % 64) & 1));
 		for (k = 0; k < FILLER_WORDS && k < 64; k++)
 			CHECK(!f->nonempty[k] == !(f->words >> k & 1));

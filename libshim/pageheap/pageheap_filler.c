@@ -31,14 +31,15 @@ void filler_insert(struct block *b)
 	enum filler_id id = filler_of(b);
 	struct filler *f = &ph.filler[id];
 	unsigned int i = bucket_of(b);
+	uint64_t bit = 1ULL << (i % 64);
 
 	b->bucket = (uint16_t)i;
 	b->prev = NULL;
-	b->next = ph.fill_list[id][i];
+	b->next = f->nonempty[i / 64] & bit ? ph_lists.fill[id][i] : NULL;
 	if (b->next)
 		b->next->prev = b;
-	ph.fill_list[id][i] = b;
-	f->nonempty[i / 64] |= 1ULL << (i % 64);
+	ph_lists.fill[id][i] = b;
+	f->nonempty[i / 64] |= bit;
 	f->words |= 1ULL << (i / 64);
 }
 
@@ -61,7 +62,7 @@ void filler_remove(struct block *b)
 		b->prev->next = b->next;
 		return;
 	}
-	ph.fill_list[id][i] = b->next;
+	ph_lists.fill[id][i] = b->next;
 	if (b->next)
 		return;
 	f->nonempty[i / 64] &= ~(1ULL << (i % 64));
@@ -103,7 +104,7 @@ struct block *filler_find(enum filler_id id, unsigned int n)
 		k = (unsigned int)__builtin_ctzll(words);
 		x = f->nonempty[k];
 	}
-	return ph.fill_list[id][k * 64 + (unsigned int)__builtin_ctzll(x)];
+	return ph_lists.fill[id][k * 64 + (unsigned int)__builtin_ctzll(x)];
 }
 
 /**

@@ -143,7 +143,7 @@ enum filler_id {
 };
 
 struct filler {
-	uint64_t nonempty[FILLER_WORDS];	/* bits: of ph.fill_list[] */
+	uint64_t nonempty[FILLER_WORDS];	/* bits: of ph_lists.fill */
 	uint64_t words;		/* of nonempty that are not 0, first 64 of them */
 };
 
@@ -166,8 +166,7 @@ _Static_assert(FILLER_WORDS <= 64, "one word summarises the buckets");
 #define RUN_BUCKETS	(RUN_EXACT + 32u)
 
 struct runs {
-	struct block *list[RUN_BUCKETS];
-	uint64_t nonempty[(RUN_BUCKETS + 63) / 64];
+	uint64_t nonempty[(RUN_BUCKETS + 63) / 64];	/* bits: of run_list() */
 	size_t blocks;
 };
 
@@ -216,16 +215,32 @@ struct pageheap {
 	uint64_t nr_remap, nr_refused;
 	size_t meshed;		/* of inuse: OS pages of aliases, see pageheap_mesh.c */
 	size_t purged_now;	/* of inuse: OS pages without memory; atomic */
+	struct runs runs[RUN_KINDS][BACKEND_NR];
 	struct filler filler[FILLERS];
-	/* what a small heap touches ends here, in one OS page; then comes the rest */
 	unsigned int nr_wanted;
 	struct block *wanted[PAGEHEAP_WANTED];
 	struct pageheap_mesh_stat mesh;
-	struct runs runs[RUN_KINDS][BACKEND_NR];
-	struct block *fill_list[FILLERS][FILLER_BUCKETS];
 };
 
 extern struct pageheap ph;
+
+/*
+ * The heads of the lists that ph has the bits of, apart from it because a small
+ * heap touches few of them.  Where a list is empty by its bit, its head is not
+ * read: in memory that was never written that is a page fault before the one of
+ * the write.
+ */
+struct pageheap_lists {
+	struct block *run[RUN_KINDS * BACKEND_NR][RUN_BUCKETS];
+	struct block *fill[FILLERS][FILLER_BUCKETS];
+};
+
+extern struct pageheap_lists ph_lists;
+
+static inline struct block **run_list(const struct runs *r)
+{
+	return ph_lists.run[r - &ph.runs[0][0]];
+}
 
 /*
  * Bytes between two checks of the limits: clearing 64 MiB takes 4 ms, a check

@@ -30,6 +30,8 @@ static void run_link(struct block *head, size_t blocks)
 	struct block *last = block_at(head->start + (blocks - 1) * BLOCK_SIZE);
 	struct runs *r = runs_of(head);
 	unsigned int i = bucket_of(blocks);
+	struct block **list = run_list(r);
+	uint64_t bit = 1ULL << (i % 64);
 
 	shim_lock_assert(&ph.lock);
 	head->run = (uint32_t)blocks;
@@ -37,11 +39,11 @@ static void run_link(struct block *head, size_t blocks)
 	last->kind = head->kind;
 	last->state = BLOCK_FREE;
 	head->prev = NULL;
-	head->next = r->list[i];
+	head->next = r->nonempty[i / 64] & bit ? list[i] : NULL;
 	if (head->next)
 		head->next->prev = head;
-	r->list[i] = head;
-	r->nonempty[i / 64] |= 1ULL << (i % 64);
+	list[i] = head;
+	r->nonempty[i / 64] |= bit;
 	r->blocks += blocks;
 	if (head->kind != RUN_RETURNED)
 		ph.idle += blocks * BLOCK_PAGES;
@@ -51,6 +53,7 @@ static void run_unlink(struct block *head)
 {
 	struct runs *r = runs_of(head);
 	unsigned int i = bucket_of(head->run);
+	struct block **list = run_list(r);
 
 	shim_lock_assert(&ph.lock);
 	if (head->next)
@@ -58,8 +61,8 @@ static void run_unlink(struct block *head)
 	if (head->prev)
 		head->prev->next = head->next;
 	else
-		r->list[i] = head->next;
-	if (!r->list[i])
+		list[i] = head->next;
+	if (!list[i])
 		r->nonempty[i / 64] &= ~(1ULL << (i % 64));
 	r->blocks -= head->run;
 	if (head->kind != RUN_RETURNED)
@@ -192,13 +195,12 @@ static uintptr_t run_fit(const struct block *head, size_t blocks, size_t align)
 static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 			      uint32_t age, uintptr_t *start)
 {
+	struct block **list = run_list(r), *head;
 	unsigned int i, tries;
 
 	if (r->blocks < blocks)
 		return NULL;
 	for (i = bucket_of(blocks); i < RUN_BUCKETS; i++) {
-		struct block *head = r->list[i];
-
 		if (!(r->nonempty[i / 64] >> (i % 64))) {
 			i |= 63;	/* no bit in the rest of this word */
 			continue;
@@ -206,6 +208,7 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 		/*
 		 * the runs of a bucket differ in length: try some, then go up
 		 */
+		head = list[i];
 		for (tries = 0; head && tries < TRIES; head = head->next) {
 			if (head->stuck && ph.tick - head->stamp < age) {
 				tries++;
@@ -313,7 +316,7 @@ bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 	if (r->blocks < blocks)
 		return false;
 	for (i = bucket_of(blocks); i < RUN_BUCKETS; i++)
-		for (head = r->list[i]; head; head = head->next) {
+		for (head = run_list(r)[i]; head; head = head->next) {
 			if (tries++ == 32)
 				return false;
 			if (head->run < blocks)
@@ -368,7 +371,7 @@ struct block *runs_find_behind(size_t npages, unsigned int *room)
 
 	for (; r < end; r++)
 		for (i = bucket_of(npages / BLOCK_PAGES); i < RUN_BUCKETS; i++)
-			for (head = r->list[i]; head; head = head->next) {
+			for (head = run_list(r)[i]; head; head = head->next) {
 				if (tries++ == TRIES)
 					return NULL;
 				*room = room_before(head);

@@ -31,6 +31,7 @@
 #include "base/probe.h"
 #include "base/prof.h"
 #include "base/sizeclass.h"
+#include "base/sys.h"
 
 /* Above this, moving pages is cheaper than copying bytes. */
 #define REMAP_MIN	((size_t)256 << 10)
@@ -54,7 +55,7 @@ static struct {
 	uint32_t granted;		/* pages that CPUs may keep; atomic */
 	/* takes what this CPU keeps; written at boot */
 	unsigned int (*ask)(struct span **span);
-} keep = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
+} keep SHIM_BSS_ALL = { .lock = SHIM_LOCK_INIT(SHIM_RANK_SPAN) };
 
 static size_t pages_of(size_t size)
 {
