@@ -157,23 +157,18 @@ TEST(the_fork_of_a_lone_thread_copies_no_locks)
  */
 static long born_kb(void)
 {
-	static char text[1 << 16];
 	FILE *f = fopen("/proc/self/smaps", "r");
 	long kb = -1, found = -1;
-	char *line;
-	size_t n;
+	char line[256];
 
 	if (!f)
 		return -1;
-	n = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[n] = '\0';
-	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+	while (fgets(line, sizeof(line), f))
 		if (!strncmp(line, "Rss:", 4))
 			kb = atol(line + 4);
 		else if (!strncmp(line, "VmFlags:", 8) && strstr(line, " wf"))
 			found = kb;
-	}
+	fclose(f);
 	return found;
 }
 
