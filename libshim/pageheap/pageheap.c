@@ -147,6 +147,22 @@ static struct block *find_part(unsigned int n)
 	return b;
 }
 
+bool pageheap_has(size_t npages)
+{
+	bool has = false;
+
+	if (npages >= BLOCK_PAGES)
+		return false;
+	shim_lock_acquire(&ph.lock);
+	if (ph.idle >= npages)
+		has = ph.whole ? runs_blocks() ||
+				 filler_find(FILLER_WHOLE,
+					     (unsigned int)npages) :
+				 !!find_idle((unsigned int)npages);
+	shim_lock_release(&ph.lock);
+	return has;
+}
+
 /* Longer spans would leave too little on both sides of where the first begins. */
 #define RANDOM_PAGES	16u
 

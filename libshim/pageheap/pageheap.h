@@ -121,6 +121,16 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages);
 struct span *pageheap_alloc_wide(size_t npages, size_t align_pages);
 
 /**
+ * pageheap_has - would a span lie in memory that is there
+ * @npages: its length in pages
+ *
+ * A guess, and false for a block or more.
+ *
+ * Return: true if pageheap_alloc() would not make the heap larger.
+ */
+bool pageheap_has(size_t npages);
+
+/**
  * pageheap_free - give a span back
  * @s: from pageheap_alloc(), no longer in the page map; the descriptor is freed
  *	as well

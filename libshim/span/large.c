@@ -14,7 +14,8 @@
  * of it, a request that finds none of its length first gives all of them back.
  * A request for a length that was just given back shows that this was wrong,
  * because the program uses buffers of several lengths in turn; the next few
- * misses then give nothing back.
+ * misses then give nothing back.  But a request that is too long to be kept never
+ * makes the heap larger while shorter spans are.
  *
  * A span that has served again is marked.  The CPU that frees it may keep it
  * itself from then on, without a lock, if it is granted the pages: what is kept
@@ -153,6 +154,21 @@ void large_flush(void)
 	spans_free(old, n);
 }
 
+/* Give back all that is kept here, and by this CPU. */
+static void keep_flush(void)
+{
+	large_flush();
+	if (granted())
+		granted_flush();
+}
+
+/* Is more kept than a part of the heap that does not matter?  A hint. */
+static bool keep_is_much(void)
+{
+	return is_much(__atomic_load_n(&keep.pages, __ATOMIC_RELAXED) +
+		       granted());
+}
+
 /*
  * A miss: was a span of this length given back wrongly, or another one lately?
  */
@@ -192,11 +208,8 @@ static struct span *keep_take(size_t npages, size_t align)
 				keep.span[i]->npages;
 	}
 	shim_lock_release(&keep.lock);
-	if (many) {
-		large_flush();
-		if (granted())
-			granted_flush();
-	}
+	if (many)
+		keep_flush();
 	return s;
 }
 
@@ -254,6 +267,9 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 		s = keep_take(npages, align ? align : 1);
 	*zero = false;
 	if (!s) {
+		if (npages > KEEP_PAGES && keep_is_much() &&
+		    !pageheap_has(npages))
+			keep_flush();
 		s = pageheap_alloc(npages, align >> PAGE_SHIFT);
 		if (!s)
 			return NULL;

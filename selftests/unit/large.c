@@ -142,6 +142,36 @@ TEST_F(objects, lengths_by_turns)
 		large_free(other[i]);
 }
 
+/*
+ * What is too long to be kept makes the heap no larger for shorter ones that
+ * are, not even where these have been wanted again.
+ */
+TEST_F(objects, what_is_long_needs_no_more)
+{
+	size_t sizes[] = { 64 * KIB, 72 * KIB, 64 * KIB };
+	void *p;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		large_free(large_alloc(sizes[i], 0, &self->zero));
+	EXPECT_EQ(136 * KIB, kept());
+	p = large_alloc(200 * KIB, 0, &self->zero);
+	EXPECT_EQ(136 * KIB, kept());
+	large_free(p);
+	EXPECT_EQ(336 * KIB, kept());
+	p = large_alloc(1100 * KIB, 0, &self->zero);
+	EXPECT_EQ(0, kept());
+	large_free(p);
+	/* unless there is memory that it fits */
+	large_free(large_alloc(64 * KIB, 0, &self->zero));
+	p = large_alloc(1700 * KIB, 0, &self->zero);
+	large_free(p);
+	large_free(large_alloc(64 * KIB, 0, &self->zero));
+	p = large_alloc(1050 * KIB, 0, &self->zero);
+	EXPECT_EQ(64 * KIB, kept());
+	large_free(p);
+}
+
 /* Dry: no span of that length is kept, and too few pages are free. */
 TEST_F(objects, dry)
 {
