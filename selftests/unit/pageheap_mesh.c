@@ -178,8 +178,10 @@ TEST_F(mesh, a_block_with_meshed_pages_is_not_joined)
 
 	cut(_metadata);
 	/* until it is nearly full, when it is to be joined */
-	while (!ph.joins)
+	while (!ph.joins) {
+		/* a macro of two statements: without braces it would go on */
 		ASSERT_NE(NULL, pageheap_alloc(1, 1));
+	}
 	fake.on_mesh = join_now;
 	ASSERT_EQ(8, mesh(8));
 	fake.on_mesh = NULL;

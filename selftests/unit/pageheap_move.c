@@ -306,8 +306,10 @@ FIXTURE_SETUP(blocks)
 	}
 	self->s = pageheap_alloc(variant->npages - variant->steps * STEP, 1);
 	ASSERT_NE(NULL, self->s);
-	while (self->s->npages < variant->npages)
+	while (self->s->npages < variant->npages) {
+		/* a macro of two statements: without braces it would go on */
 		ASSERT_TRUE(pageheap_resize(self->s, self->s->npages + STEP));
+	}
 	memset((void *)self->s->start, 1, variant->npages * PAGE_SIZE);
 	fill(self->s);
 	self->at = self->s->start;
