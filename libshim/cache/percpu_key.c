@@ -34,6 +34,12 @@ static uint32_t sharers(uint32_t leaf)
 	return n;
 }
 
+/* The highest leaf of a range; clang 14 says int. */
+static uint32_t last_leaf(uint32_t range)
+{
+	return (uint32_t)__get_cpuid_max(range, NULL);
+}
+
 /**
  * key_read - what the CPUs that share a last level cache have in common
  * @key: out: a number that is theirs alone
@@ -47,10 +53,10 @@ bool key_read(uint32_t *key)
 {
 	uint32_t a, b, c, d, n = 0;
 
-	if (__get_cpuid_max(0, NULL) < LEAF_IDS)
+	if (last_leaf(0) < LEAF_IDS)
 		return false;
 	n = sharers(LEAF_CACHES);
-	if (!n && __get_cpuid_max(LEAF_EXTENDED, NULL) >= LEAF_CACHES_AMD)
+	if (!n && last_leaf(LEAF_EXTENDED) >= LEAF_CACHES_AMD)
 		n = sharers(LEAF_CACHES_AMD);
 	__cpuid_count(LEAF_IDS, 0, a, b, c, d);
 	if (!n || !b)
