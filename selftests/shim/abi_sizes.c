@@ -266,12 +266,8 @@ TEST_F(sizes, realloc_from_all_that_is_usable)
 
 static size_t allocated(void)
 {
-	size_t len = sizeof(uint64_t);
-	uint64_t n = 0;
-
 	malloc_trim(0);
-	shim_ctl("allocated", &n, &len, NULL, 0);
-	return n;
+	return number("allocated");
 }
 
 /* Each class to each: what was moved is free again, and what stays is not. */
