@@ -159,7 +159,7 @@ static inline void copy_small(void *to, const void *from, size_t n)
 static void *realloc_any(void *p, size_t size);
 
 /*
- * The same for a larger one: an object of a class stays or moves to one of up to
+ * What realloc() below leaves: an object of a class stays or moves to one of up to
  * 32 KiB, and a large one stays if no page comes or goes.
  */
 static __attribute__((noinline)) void *realloc_class(void *p, size_t size,
@@ -168,7 +168,7 @@ static __attribute__((noinline)) void *realloc_class(void *p, size_t size,
 	size_t last = size - 1;
 	void *q;
 
-	/* open for objects of classes, and no size that is none */
+	/* 0 while every request must be seen; size 0 is above ENTRY_MAX here */
 	if (unlikely(!percpu_hot.mid_max || last >= ENTRY_MAX))
 		return realloc_any(p, size);
 	if (cls == PAGEMAP_LARGE && size > SIZECLASS_MAX / 2 &&

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * pageheap_stat: the page heap in numbers, at boot and around fork().
+ * pageheap_stat: the page heap in numbers, and around fork().
  *
  * Every figure but one is a sum that is maintained anyway, so reading them
  * holds the lock for some hundred instructions, and for a few more for each
@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include "limit.h"
 #include "base/meta.h"
 #include "limit.h"
 #include "pageheap_int.h"
