@@ -308,23 +308,6 @@ TEST_F(colours, a_large_graph_is_marked_whole)
  */
 #define CHAIN	1000u
 
-static __attribute__((noinline)) void make_chains(void)
-{
-	struct node *n, *next;
-	unsigned int i, k;
-
-	for (i = 0; i < SOME; i++) {
-		next = root_b[i]->next;
-		for (k = 0; k < CHAIN; k++) {
-			n = shim_gc_alloc(sizeof(*n));
-			n->check = CHECK;
-			shim_gc_store(&n->next, next);
-			next = n;
-		}
-		shim_gc_store(&root_b[i]->next, next);
-	}
-}
-
 static void take_chains(bool arg)
 {
 	unsigned int i;
@@ -343,7 +326,7 @@ TEST_F(colours, stops_are_short)
 	struct shim_gc_stat st;
 	struct node *n;
 
-	make_chains();
+	make_chains(CHAIN);
 	ASSERT_EQ(0, run_cycle(take_chains, true));
 	for (i = 0; i < SOME; i++)
 		for (n = held[i]; n; n = n->next)

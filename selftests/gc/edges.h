@@ -58,6 +58,24 @@ static __attribute__((noinline, unused)) void prepare(void)
 	}
 }
 
+/* Each B leads to its C through so many other objects. */
+static __attribute__((noinline, unused)) void make_chains(unsigned int len)
+{
+	struct node *n, *next;
+	unsigned int i, k;
+
+	for (i = 0; i < SOME; i++) {
+		next = root_b[i]->next;
+		for (k = 0; k < len; k++) {
+			n = shim_gc_alloc(sizeof(*n));
+			n->check = CHECK;
+			shim_gc_store(&n->next, next);
+			next = n;
+		}
+		shim_gc_store(&root_b[i]->next, next);
+	}
+}
+
 /* Do what the drawing shows, with the barrier or without it. */
 static __attribute__((noinline, unused)) void move_edges(bool barrier)
 {

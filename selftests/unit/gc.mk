@@ -13,6 +13,8 @@ gcpages := gcpages fake_gcarena lock
 ifneq ($(shell echo '\#include <urcu/lfstack.h>' | $(CC) -E - 2>/dev/null),)
 PROGRAMS += mark_queue
 mark_queue := mark_queue lock
+PROGRAMS += mark
+mark := mark mark_queue gcspan gcmeta gcpages fake_gcarena lock
 endif
 
 PROGRAMS += gcspan
