@@ -87,6 +87,14 @@ void cycle_on_begin(void (*fn)(void))
 	__atomic_store_n(&on_begin, fn, __ATOMIC_RELAXED);
 }
 
+void cycle_stay_stopped(void)
+{
+	shim_lock_acquire(&lock);
+	cycle_run_off();
+	mark_set_alone();
+	shim_lock_release(&lock);
+}
+
 bool cycle_collect(enum cycle_reason reason)
 {
 	uint64_t nr = __atomic_load_n(&cycle_stat.collections,

@@ -128,6 +128,20 @@ void cycle_set_disabled(int delta);
  */
 void cycle_on_begin(void (*fn)(void));
 
+struct marker;
+
+/**
+ * cycle_on_roots - set a function to be called when roots are looked at
+ * @fn: called after all others, with the world stopped; or NULL
+ */
+void cycle_on_roots(void (*fn)(struct marker *m));
+
+/**
+ * cycle_stay_stopped - from now on stop the world for whole collections, in which
+ *	the thread that collects marks alone
+ */
+void cycle_stay_stopped(void);
+
 /* Around fork(). */
 void cycle_fork_prepare(void);
 void cycle_fork_parent(void);

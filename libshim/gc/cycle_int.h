@@ -83,6 +83,9 @@ bool cycle_run_is_marking(void);
 bool cycle_run_is_stuck(void);
 bool cycle_run_is_due(void);
 
+/* No more of them. */
+void cycle_run_off(void);
+
 /* Request a collection, however little was allocated. */
 void cycle_run_begin(void);
 bool cycle_run_locked(void);

@@ -19,6 +19,7 @@
 struct cycle_stat cycle_stat;
 struct marker *cycle_marker;
 
+static void (*on_roots)(struct marker *m);	/* atomic */
 static size_t cached;			/* bytes in caches, not handed out */
 
 static void mark_cached(struct gcspan *s, unsigned int first, unsigned int n)
@@ -76,10 +77,20 @@ void cycle_mark_caches(void)
 	each_cached(mark_cached);
 }
 
+void cycle_on_roots(void (*fn)(struct marker *m))
+{
+	__atomic_store_n(&on_roots, fn, __ATOMIC_RELAXED);
+}
+
 void cycle_mark_roots(uintptr_t sp)
 {
+	void (*fn)(struct marker *m);
+
 	special_mark_roots(cycle_marker);
 	roots_each(mark_root, true, sp);
+	fn = __atomic_load_n(&on_roots, __ATOMIC_RELAXED);
+	if (fn)
+		fn(cycle_marker);
 }
 
 /*

@@ -104,12 +104,16 @@ void cycle_set_mode(unsigned int m)
 	set_mode(m == SHIM_GC_DEFAULT ? SHIM_GC_STOP : m);
 }
 
+void cycle_run_off(void)
+{
+	pacer_set_beside(false);
+	set_mode(SHIM_GC_STOP);
+}
+
 void cycle_run_fork_child(void)
 {
-	if (mode == SHIM_GC_DIRTY && !dirty_fork_child()) {
-		set_mode(SHIM_GC_STOP);
-		pacer_set_beside(false);
-	}
+	if (mode == SHIM_GC_DIRTY && !dirty_fork_child())
+		cycle_run_off();
 }
 
 unsigned int cycle_get_mode(void)
@@ -282,8 +286,7 @@ static bool begin(void)
 		stop_start();
 		cycle_unlock_all();
 		gclog("pages cannot be watched: all threads stop for whole collections now");
-		pacer_set_beside(false);
-		set_mode(SHIM_GC_STOP);
+		cycle_run_off();
 		return false;
 	}
 	cycle_mark_caches();

@@ -67,9 +67,7 @@ void *shim_gc_alloc_data(size_t size)
 
 void *shim_gc_alloc_typed(const struct shim_gc_type *type, size_t n)
 {
-	struct gcspan *s;
 	size_t size;
-	void *p;
 
 	if (!gc_ready())
 		return NULL;
@@ -78,17 +76,9 @@ void *shim_gc_alloc_typed(const struct shim_gc_type *type, size_t n)
 		errno = EINVAL;
 		return NULL;
 	}
-	if (__builtin_mul_overflow(type->size, n, &size) ||
-	    __builtin_add_overflow(size, sizeof(type), &size))
+	if (__builtin_mul_overflow(type->size, n, &size))
 		return memory(NULL);
-	p = gcalloc(size, GC_TYPED);
-	if (!p)
-		return memory(NULL);
-	/* the last word of its memory, whose place depends on rounding */
-	s = gcspan_of((uintptr_t)p);
-	__atomic_store_n((uintptr_t *)((uintptr_t)p + s->bytes - sizeof(type)),
-			 (uintptr_t)type, __ATOMIC_RELEASE);
-	return p;
+	return memory(gcalloc_typed(size, type));
 }
 
 static void bad_pointer(const char *who, const void *p)
@@ -143,7 +133,9 @@ void *shim_gc_realloc(void *p, size_t size)
 	}
 	if (s->kind == GC_TYPED) {
 		type = *(const struct shim_gc_type **)((char *)p + had);
-		q = shim_gc_alloc_typed(type, (size + type->size - 1) /
+		/* size 0: a kind of the program's, gccompat_kind */
+		q = !type->size ? memory(gcalloc_typed(size, type)) :
+		    shim_gc_alloc_typed(type, (size + type->size - 1) /
 						      type->size);
 	} else {
 		q = memory(gcalloc(size, s->kind == GC_SCAN ? GC_SCAN :

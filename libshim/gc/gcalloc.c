@@ -290,6 +290,23 @@ void *gcalloc(size_t size, enum gc_kind kind)
 	return alloc_slow(kind, sizeclass_of(size + !size));
 }
 
+void *gcalloc_typed(size_t size, const struct shim_gc_type *type)
+{
+	struct gcspan *s;
+	void *p;
+
+	if (__builtin_add_overflow(size, sizeof(type), &size))
+		return NULL;
+	p = gcalloc(size, GC_TYPED);
+	if (!p)
+		return NULL;
+	/* the last word of its memory, whose place depends on rounding */
+	s = gcspan_of((uintptr_t)p);
+	__atomic_store_n((uintptr_t *)((uintptr_t)p + s->bytes - sizeof(type)),
+			 (uintptr_t)type, __ATOMIC_RELEASE);
+	return p;
+}
+
 void *gcalloc_tiny(size_t size)
 {
 	struct gcthread *t = gcthread_self();

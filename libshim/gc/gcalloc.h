@@ -103,6 +103,17 @@ gcalloc_quick(size_t size, enum gc_kind kind)
 	return (void *)p;
 }
 
+struct shim_gc_type;
+
+/**
+ * gcalloc_typed - get an object of kind GC_TYPED, with its type
+ * @size: bytes, without the word for the type
+ * @type: of size 0 for mark_set_kinds()
+ *
+ * Return: the object, or NULL.
+ */
+void *gcalloc_typed(size_t size, const struct shim_gc_type *type);
+
 /**
  * gcalloc_tiny - get an object of less than 16 bytes without pointers
  * @size: bytes, 1 to 15

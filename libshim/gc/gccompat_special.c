@@ -284,7 +284,6 @@ GC_descr GC_make_descriptor(const GC_word *bitmap, size_t len)
 void *GC_malloc_explicitly_typed(size_t size, GC_descr d)
 {
 	const struct shim_gc_type *type = (const void *)d;
-	struct gcspan *s;
 	void *p;
 
 	GC_init();
@@ -294,14 +293,8 @@ void *GC_malloc_explicitly_typed(size_t size, GC_descr d)
 	}
 	if (size < type->size)
 		size = type->size;
-	p = size > SIZE_MAX - sizeof(type) ? NULL :
-		gcalloc(size + sizeof(type), GC_TYPED);
-	if (!p)
-		return GC_get_oom_fn()(size);
-	s = gcspan_of((uintptr_t)p);
-	__atomic_store_n((uintptr_t *)((uintptr_t)p + s->bytes - sizeof(type)),
-			 (uintptr_t)type, __ATOMIC_RELEASE);
-	return p;
+	p = gcalloc_typed(size, type);
+	return p ? p : GC_get_oom_fn()(size);
 }
 
 void *GC_malloc_explicitly_typed_ignore_off_page(size_t size, GC_descr d)

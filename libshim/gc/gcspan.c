@@ -16,6 +16,14 @@
 struct gcmap **gcmap_root;
 uintptr_t gcmap_low;
 uintptr_t gcmap_high;
+/*
+ * The same, for programs: gc/gc_mark.h.  Theirs are copies in the program itself
+ * where it was compiled to have them, so that ours cannot be these.
+ */
+#pragma GCC visibility push(default)
+void *GC_least_plausible_heap_addr;
+void *GC_greatest_plausible_heap_addr;
+#pragma GCC visibility pop
 
 static struct shim_lock map_lock = SHIM_LOCK_INIT(SHIM_RANK_NONE);
 static struct gcspan *unused;		/* under map_lock */
@@ -80,6 +88,20 @@ static void set_pages(struct gcspan *s, struct gcspan *to)
 				 __ATOMIC_RELEASE);
 }
 
+static void set_bounds(uintptr_t low, uintptr_t high)
+{
+	if (!gcmap_high || low < gcmap_low) {
+		__atomic_store_n(&gcmap_low, low, __ATOMIC_RELAXED);
+		__atomic_store_n(&GC_least_plausible_heap_addr, (void *)low,
+				 __ATOMIC_RELAXED);
+	}
+	if (high > gcmap_high) {
+		__atomic_store_n(&gcmap_high, high, __ATOMIC_RELAXED);
+		__atomic_store_n(&GC_greatest_plausible_heap_addr, (void *)high,
+				 __ATOMIC_RELAXED);
+	}
+}
+
 bool gcspan_publish(struct gcspan *s)
 {
 	uintptr_t end = s->start + s->npages * GC_PAGE;
@@ -98,10 +120,8 @@ bool gcspan_publish(struct gcspan *s)
 		ok = map;
 		__atomic_store_n(&gcmap_root[p], map, __ATOMIC_RELEASE);
 	}
-	if (ok && (!gcmap_high || s->start < gcmap_low))
-		__atomic_store_n(&gcmap_low, s->start, __ATOMIC_RELAXED);
-	if (ok && end > gcmap_high)
-		__atomic_store_n(&gcmap_high, end, __ATOMIC_RELAXED);
+	if (ok)
+		set_bounds(s->start, end);
 	shim_lock_release(&map_lock);
 	if (!ok) {
 		s->npages = (end - s->start) / GC_PAGE;

@@ -18,6 +18,8 @@
 #define SHARE_MIN	8
 
 static bool interior = true;
+static void (*scan_kind)(struct marker *m, const struct shim_gc_type *type,
+			 uintptr_t p, size_t n);	/* atomic */
 
 void mark_set_interior(bool on)
 {
@@ -98,6 +100,29 @@ void mark_stack(struct marker *m, uintptr_t low, uintptr_t high)
 	}
 }
 
+void mark_found(struct marker *m, uintptr_t p)
+{
+	if (interior)
+		shade_any(m, p);
+	else
+		shade_exact(m, p);
+}
+
+void mark_only(struct marker *m, uintptr_t p)
+{
+	size_t top = m->top;
+
+	mark_pointer(m, p);
+	m->top = top;
+}
+
+void mark_set_kinds(void (*fn)(struct marker *m,
+			       const struct shim_gc_type *type, uintptr_t p,
+			       size_t n))
+{
+	__atomic_store_n(&scan_kind, fn, __ATOMIC_RELEASE);
+}
+
 /* Words of an object. Whether they may point into the middle is a setting. */
 static void scan_words(struct marker *m, uintptr_t low, uintptr_t high)
 {
@@ -121,6 +146,11 @@ static void scan_words(struct marker *m, uintptr_t low, uintptr_t high)
 	}
 }
 
+void mark_words(struct marker *m, uintptr_t low, uintptr_t high)
+{
+	scan_words(m, low, high);
+}
+
 static void scan_typed(struct marker *m, uintptr_t p, size_t n)
 {
 	const struct shim_gc_type *type =
@@ -133,6 +163,10 @@ static void scan_typed(struct marker *m, uintptr_t p, size_t n)
 	 */
 	if (!type)
 		return;
+	if (!type->size) {
+		__atomic_load_n(&scan_kind, __ATOMIC_ACQUIRE)(m, type, p, end);
+		return;
+	}
 	for (at = 0; at + type->size <= end; at += type->size) {
 		for (i = 0; i < type->nr; i++)
 			shade_any(m, word_at(p + at + type->offset[i]));

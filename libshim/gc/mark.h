@@ -120,6 +120,40 @@ void mark_stack(struct marker *m, uintptr_t low, uintptr_t high);
 void mark_children(struct marker *m, uintptr_t p, const struct gcspan *s);
 
 /**
+ * mark_words - the same for words of an object, where pointers into the middle
+ *	of others may not count
+ * @m: the caller's marker
+ * @low: first byte, aligned
+ * @high: behind the last
+ */
+void mark_words(struct marker *m, uintptr_t low, uintptr_t high);
+
+/**
+ * mark_found - the same for one word that was found in an object
+ * @m: the caller's marker
+ * @p: any value
+ */
+void mark_found(struct marker *m, uintptr_t p);
+
+/**
+ * mark_only - keep the object that a value points to, whatever it points to
+ * @m: the caller's marker
+ * @p: any value
+ */
+void mark_only(struct marker *m, uintptr_t p);
+
+struct shim_gc_type;
+
+/**
+ * mark_set_kinds - set who scans objects with a type of size 0
+ * @fn: called with the type, and the object's first byte and size without the
+ *	word that names the type; by any marker, before there is such an object
+ */
+void mark_set_kinds(void (*fn)(struct marker *m,
+			       const struct shim_gc_type *type, uintptr_t p,
+			       size_t n));
+
+/**
  * mark_drain - turn grey objects black
  * @m: the caller's marker
  * @budget: stop after this many bytes were scanned; SIZE_MAX: until none is
@@ -180,6 +214,11 @@ void mark_run(struct marker *m);
 #define MARK_WORKERS_MAX	64
 void mark_set_workers(unsigned int n);
 unsigned int mark_get_workers(void);
+
+/**
+ * mark_set_alone - have the thread that collects mark without others, for good
+ */
+void mark_set_alone(void);
 
 /**
  * mark_processors - how many processors the process may run on

@@ -24,6 +24,7 @@
 
 static struct marker *worker;		/* mapped, so that their queues are not roots */
 static unsigned int wanted;		/* the setting; 0: not set yet */
+static bool alone;			/* nobody helps; under the cycle's lock */
 static unsigned int started;		/* threads that exist, under the cycle's lock */
 static uint32_t ready;			/* threads that wait or work */
 static uint32_t round_no;		/* futex: rises when there is work */
@@ -32,7 +33,14 @@ static uint32_t left;			/* futex: workers still in this round */
 
 void mark_set_workers(unsigned int n)
 {
-	wanted = n < 1 ? 1 : n > MARK_WORKERS_MAX ? MARK_WORKERS_MAX : n;
+	wanted = n < 1 || alone ? 1 :
+		 n > MARK_WORKERS_MAX ? MARK_WORKERS_MAX : n;
+}
+
+void mark_set_alone(void)
+{
+	alone = true;
+	mark_set_workers(1);
 }
 
 unsigned int mark_processors(void)
@@ -144,7 +152,7 @@ void mark_run(struct marker *m)
 	uint32_t n;
 
 	/* waking the others takes longer than little work does */
-	if (mark_drain(m, ALONE) < ALONE)
+	if (mark_drain(m, alone ? SIZE_MAX : ALONE) < ALONE || alone)
 		return;
 	active = started + 1;
 	mark_idle = 0;

@@ -455,6 +455,11 @@ size_t roots_bytes(void)
 	return bytes;
 }
 
+void roots_count(size_t n)
+{
+	bytes += n;
+}
+
 uint64_t roots_lost(void)
 {
 	return lost;

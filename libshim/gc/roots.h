@@ -97,6 +97,12 @@ void roots_each(roots_fn fn, bool stacks, uintptr_t sp);
 size_t roots_bytes(void);
 
 /**
+ * roots_count - add what was visited beside that
+ * @n: bytes
+ */
+void roots_count(size_t n);
+
+/**
  * roots_lost - registered ranges that could not be read, ever
  */
 uint64_t roots_lost(void);
