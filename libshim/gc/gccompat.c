@@ -17,6 +17,7 @@
 #include "gcstart.h"
 #include "gcalloc.h"
 #include "gclog.h"
+#include "mark.h"
 #include "roots.h"
 #include "special.h"
 
@@ -214,7 +215,7 @@ void *GC_same_obj(void *p, void *q)
 
 void GC_register_displacement(size_t n)
 {
-	(void)n;
+	mark_add_displacement(n);
 }
 
 void GC_gcollect(void)

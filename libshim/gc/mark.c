@@ -18,12 +18,22 @@
 #define SHARE_MIN	8
 
 static bool interior = true;
+/* How far into an object a pointer may lead without that: a bit for each. */
+static uint64_t displaced = 1;	/* atomic */
 static void (*scan_kind)(struct marker *m, const struct shim_gc_type *type,
 			 uintptr_t p, size_t n);	/* atomic */
 
 void mark_set_interior(bool on)
 {
 	__atomic_store_n(&interior, on, __ATOMIC_RELAXED);
+}
+
+void mark_add_displacement(size_t n)
+{
+	if (n < 64)
+		__atomic_or_fetch(&displaced, 1ull << n, __ATOMIC_RELAXED);
+	else
+		mark_set_interior(true);
 }
 
 static inline bool shade(struct marker *m, struct gcspan *s, unsigned int i)
@@ -72,7 +82,10 @@ static inline void shade_exact(struct marker *m, uintptr_t p)
 	if (!s)
 		return;
 	i = gcspan_index(s, p);
-	if (i < s->nobjs && gcspan_object(s, i) == p)
+	if (i >= s->nobjs)
+		return;
+	p -= gcspan_object(s, i);
+	if (p < 64 && __atomic_load_n(&displaced, __ATOMIC_RELAXED) >> p & 1)
 		shade(m, s, i);
 }
 

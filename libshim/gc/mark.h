@@ -66,6 +66,12 @@ struct marker {
 void mark_set_interior(bool on);
 
 /**
+ * mark_add_displacement - count pointers so far into objects, in any case
+ * @n: bytes; of 64 or more all pointers into the middle count from now on
+ */
+void mark_add_displacement(size_t n);
+
+/**
  * mark_pointer - shade the object that a value points to, if any
  * @m: the caller's marker
  * @p: any value

@@ -436,6 +436,37 @@ TEST_F(others, are_pushed)
 	EXPECT_LE(SOME - STRAY, gone[4]);
 }
 
+/* Pointers in the heap that carry a tag, as those of guile and ecl do. */
+static __attribute__((noinline)) void make_tagged(size_t step)
+{
+	int i, k;
+
+	GC_set_finalize_on_demand(1);
+	for (i = 0; i < SOME; i++) {
+		keep[i] = GC_malloc(WORDS * sizeof(void *));
+		for (k = 0; k < WORDS; k++)
+			keep[i][k] = (char *)with_finalizer(k) + k * step;
+	}
+}
+
+TEST(tagged_pointers)
+{
+	GC_init();
+	make_tagged(1);
+	EXPECT_EQ(0xff, kept());
+	GC_set_all_interior_pointers(0);
+	make_tagged(1);
+	EXPECT_EQ(0x01, kept());
+	GC_register_displacement(1);
+	GC_register_displacement(6);
+	make_tagged(1);
+	EXPECT_EQ(0x43, kept());
+	/* one like this has all of them count */
+	GC_register_displacement(64);
+	make_tagged(4);
+	EXPECT_EQ(0xff, kept());
+}
+
 /* What cannot be is said, and ends the process. */
 static int ends(void (*fn)(void))
 {
