@@ -44,6 +44,9 @@ percpu_many := $(many) fake_key fake_transfer fake_large $(side)
 PROGRAMS += rseq
 rseq := percpu_slab sizeclass
 
+PROGRAMS += rseq_played
+rseq_played := percpu_slab sizeclass
+
 PROGRAMS += conf
 conf := conf error sizeclass
 

@@ -40,6 +40,11 @@
 #else
 #error "rseq: this processor's breakpoint is missing"
 #endif
+#include "rseq_area.h"
+
+#ifndef RSEQ_PLAYED
+#define RSEQ_PLAYED	0	/* 1: no kernel's sequences, see rseq_played.c */
+#endif
 
 #define IDX	3	/* requests of 49 to 64 bytes */
 #define CAP	8
@@ -50,12 +55,6 @@
 
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
-
-/* What the kernel reads of a sequence. */
-struct cs {
-	uint32_t version, flags;
-	uint64_t start, length, abort;
-};
 
 extern const struct cs __start___rseq_cs[], __stop___rseq_cs[];
 
@@ -264,6 +263,10 @@ static void move(void)
 	cpu_set_t set;
 
 	here = !here;
+	if (RSEQ_PLAYED) {
+		area.cpu_id = (uint32_t)cpus[here];
+		return;
+	}
 	CPU_ZERO(&set);
 	CPU_SET(cpus[here], &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
@@ -387,7 +390,7 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	uintptr_t at = point.at, pc = (uintptr_t)PC(uc);
-	uintptr_t post = point.cs->start + point.cs->length;
+	uintptr_t post = point.cs->start + point.cs->length, to;
 
 	(void)sig;
 	(void)info;
@@ -398,6 +401,11 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 	}
 	point_clear();
 	point.hits++;
+	if (RSEQ_PLAYED) {
+		to = area_interrupt(at);
+		if (to != at)
+			pc = PC(uc) = to;
+	}
 	if (at >= point.cs->start && at < post) {
 		/* the kernel has sent it to the place behind the signature */
 		point.odd += pc != point.cs->abort;
@@ -421,22 +429,13 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 #if defined(__x86_64__)
 #define TRAP_FLAG	0x100
 
-/* An area like the kernel's, which does not know it. */
-static __thread struct {
-	uint32_t cpu_id_start, cpu_id;
-	uint64_t cs;
-	uint32_t flags, node, cid;
-} area __attribute__((aligned(32)));
-
 static void instructions_of(enum kind kind)
 {
-	uintptr_t at = (uintptr_t)&area - (uintptr_t)__builtin_thread_pointer();
-
 	area.cpu_id = (uint32_t)cpus[here];
 	stepping = true;
 	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() |
 				       TRAP_FLAG);
-	run_at(kind, at);
+	run_at(kind, area_off());
 	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() &
 				       ~(unsigned long long)TRAP_FLAG);
 	stepping = false;
@@ -512,7 +511,7 @@ static const char *why_not(void)
 {
 	const unsigned int *size = &__rseq_size;
 
-	return size && *size ? NULL : "no restartable sequences here";
+	return RSEQ_PLAYED || (size && *size) ? NULL : "no restartable sequences here";
 }
 
 FIXTURE(rseq) {
@@ -544,7 +543,7 @@ FIXTURE_SETUP(rseq)
 	unsigned int i, n = 0;
 	cpu_set_t set;
 
-	off = (uintptr_t)__rseq_offset;
+	off = RSEQ_PLAYED ? area_off() : (uintptr_t)__rseq_offset;
 	ASSERT_EQ(KINDS, __stop___rseq_cs - __start___rseq_cs);
 	for (i = 0; i < KINDS; i++) {
 		const struct cs *cs = cs_of(i);
@@ -560,7 +559,7 @@ FIXTURE_SETUP(rseq)
 
 	ASSERT_EQ(0, sched_getaffinity(0, sizeof(set), &set));
 	for (i = 0; i < CPU_SETSIZE && n < 2; i++)
-		if (CPU_ISSET(i, &set))
+		if (RSEQ_PLAYED || CPU_ISSET(i, &set))
 			cpus[n++] = (int)i;
 	if (n == 1)
 		cpus[1] = cpus[0];
@@ -603,6 +602,8 @@ static bool interrupted(enum kind kind, uintptr_t pc)
 	r = run_at(kind, off);
 	point_clear();
 	committed();
+	if (kind == DETACH && r.n && table[spare->cpu] != &busy)
+		return false;
 	return !point.odd && !wrong() &&
 		r.n == point.expect.result.n &&
 		!memcmp(point.expect.result.objs, r.objs, sizeof(r.objs));
@@ -633,8 +634,17 @@ static void interrupt(struct __test_metadata *_metadata, enum kind kind,
 	ASSERT_EQ(npcs, met);
 }
 
+/* What is on top of its stack already: an object that is freed twice. */
+static bool twice(void)
+{
+	lay_out(1);
+	return !seq_push(off, *slab[0]->cur[cls]) &&
+		slab_count(slab[0], cls) == 1;
+}
+
 TEST_F(rseq, interrupted_on_its_cpu)
 {
+	ASSERT_TRUE(variant->kind != PUSH || twice());
 	interrupt(_metadata, variant->kind, NOTHING, EMPTY);
 }
 
