@@ -9,14 +9,35 @@
 #					must fail: unit shim box co gc
 #					a test of a race is named more than
 #					once, and so is tried again
+#			TOPIC:TEST@arm64	a program of unit, cross-built and
+#					emulated; where it cannot be, the
+#					mutant is skipped, with the reason
 #
 # What BUILD has is copied once, sources and objects, and once more for each
 # CPU.  A bug is planted in such a tree, which make then brings up to date as
 # far as the tests that are named need it; afterwards what has changed is put
 # back.  So a bug costs the compilation of a file, and its tests.
 
-# A bug may well make a test hang.
+# A bug may well make a test hang.  An emulator is slow, so its seconds are those
+# of its CPU, and others are many.
 host_limit=60
+host_limit_emulated=600
+
+# host_arm64: can programs of arm64 be built and run here, with the libraries in
+# $arm64_root?  Says in $why if they cannot
+host_arm64()
+{
+	why=
+	if ! command -v aarch64-linux-gnu-gcc >/dev/null; then
+		why="no aarch64-linux-gnu-gcc: 'apt-get install gcc-aarch64-linux-gnu'"
+	elif ! command -v qemu-aarch64 >/dev/null; then
+		why="no qemu-aarch64: 'apt-get install qemu-user'"
+	else
+		arm64_root=$(ARCH=arm64 "$here/../vm/sysroot") ||
+			why="no libraries of arm64, see above"
+	fi
+	[ -z "$why" ]
+}
 
 # host_tree TREE FROM BUILD: make it a copy
 host_tree()
@@ -59,6 +80,15 @@ host_make()
 		OUTPUT="$tree/build/selftests/$topic" KSFT="$ksft" "$@"
 }
 
+# host_make_arm64 TREE TEST: the same, of a program of unit for arm64
+host_make_arm64()
+{
+	at=$1/build/selftests/arm64/unit
+	MAKEFLAGS='' make -s -C "$1/src/selftests/unit" O="$1/build" \
+		OUTPUT="$at" KSFT="$ksft" "$at/$2" \
+		CC="aarch64-linux-gnu-gcc --sysroot=$arm64_root"
+}
+
 # host_programs SCRIPT: what a script of shim runs
 host_programs()
 {
@@ -93,6 +123,12 @@ host_build()
 		MAKEFLAGS='' make -s -C "$t/src/libshim" O="$t/build" $needs ||
 		return 1
 	for k in "$@"; do
+		case $k in
+		unit:*@arm64)
+			k=${k#*:}
+			host_make_arm64 "$t" "${k%@*}" || return 1
+			continue ;;
+		esac
 		at=$t/build/selftests/${k%%:*} name=${k#*:}
 		from=$t/src/selftests/${k%%:*}
 		targets=$at/$name
@@ -115,13 +151,22 @@ host_build()
 # host_test TREE LOG TOPIC:TEST: pass, FAIL, skip or hangs
 host_test()
 {
-	at=$1/build/selftests/${3%%:*}
+	at=$1/build/selftests/${3%%:*} program=./${3#*:}
+	limit=$host_limit emulator=
+	case $3 in
+	*@arm64)
+		at=$1/build/selftests/arm64/${3%%:*} program=${program%@*}
+		limit=$host_limit_emulated
+		emulator="qemu-aarch64 -L $arm64_root" ;;
+	esac
 	# a session of its own, by which what it leaves behind is found,
 	# and a shell, which reports how it died
+	# shellcheck disable=SC2086 # a list
 	(
+		[ -z "$emulator" ] || ulimit -t "$host_limit"
 		(cd "$at" && exec setsid -w sh -c 'echo $$ >"$1"; shift; exec "$@"' \
-			sh "$2.session" timeout -k 5 "$host_limit" \
-			"./${3#*:}") >"$2" 2>&1 </dev/null
+			sh "$2.session" timeout -k 5 "$limit" \
+			$emulator "$program") >"$2" 2>&1 </dev/null
 		exit $?
 	) 2>/dev/null
 	status=$?
@@ -131,7 +176,7 @@ host_test()
 	case $status in
 	0) echo pass ;;
 	4) echo skip ;;
-	124 | 137) echo hangs ;;
+	124 | 137 | 152) echo hangs ;;
 	*) echo FAIL ;;
 	esac
 }
@@ -285,6 +330,18 @@ host_lanes()
 host_half()
 {
 	hosts=$work/host
+	# without those that cannot be tried here
+	case $(for m in "$@"; do field Killed-by "$m"; done) in
+	*@arm64*) host_arm64 ;;
+	*) true ;;
+	esac || for m in "$@"; do
+		shift
+		case $(field Killed-by "$m") in
+		*@arm64*) result skip "$m: $why" ;;
+		*) set -- "$@" "$m" ;;
+		esac
+	done
+	[ $# -gt 0 ] || return
 	ksft=$("$here/../vm/ksft" dir)
 	mkdir -p "$hosts/sound"
 	killers=$(for m in "$@"; do
