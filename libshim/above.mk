@@ -30,7 +30,7 @@ vpath %.c base
 above := $(patsubst %/,%,$(dir $(wildcard box/*.map co/*.map gc/*.map)))
 
 above_cflags = -std=gnu11 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden \
-	-fno-plt -ftls-model=initial-exec -fno-semantic-interposition \
+	$(no_plt) -ftls-model=initial-exec -fno-semantic-interposition \
 	-fexceptions -O2 -MMD -MP -Iinclude -I. -I$(gen) $(OPT) $(CPPFLAGS) \
 	-U_FORTIFY_SOURCE $(CFLAGS) -fno-lto
 above_ldflags = -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \

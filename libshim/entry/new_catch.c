@@ -39,6 +39,7 @@ bool new_catch(new_handler handler);
 	"	jmp	.Lreturn\n"
 #else
 #define ENTER								\
+	"	hint	34\n"		/* bti c */			\
 	"	stp	x29, x30, [sp, -16]!\n"				\
 	".cfi_adjust_cfa_offset 16\n"					\
 	".cfi_rel_offset x29, 0\n"					\
