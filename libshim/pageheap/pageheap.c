@@ -136,6 +136,9 @@ static struct block *find_part(unsigned int n)
 
 	if (b)
 		return b;
+	/* a free block that has memory is better than a hole that has none */
+	if (!ph.whole && runs_blocks())
+		return NULL;
 	b = filler_find(FILLER_WHOLE, n);
 
 	if (!b) {
@@ -155,10 +158,10 @@ bool pageheap_has(size_t npages)
 		return false;
 	shim_lock_acquire(&ph.lock);
 	if (ph.idle >= npages)
-		has = ph.whole ? runs_blocks() ||
-				 filler_find(FILLER_WHOLE,
-					     (unsigned int)npages) :
-				 !!find_idle((unsigned int)npages);
+		has = runs_blocks() ||
+		      (ph.whole ? !!filler_find(FILLER_WHOLE,
+						(unsigned int)npages) :
+				  !!find_idle((unsigned int)npages));
 	shim_lock_release(&ph.lock);
 	return has;
 }

@@ -406,16 +406,21 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
  * runs_insert_unused - let a block without used pages join the free runs
  * @b: a PART block; nothing is done if pages of it are in use
  *
- * It does if all of its memory is of one kind.  A block with some 4 KiB pages
- * stays apart until these are given back; if the kernel has refused that, all
- * of the block counts as having memory from here on.
+ * It does if all of its memory is of one kind.  A block of 4 KiB pages stays
+ * apart until they are given back; if the kernel has refused that, all of the
+ * block counts as having memory from here on.  In a small heap, where other
+ * blocks are rare, it joins if each page of it has memory: spans of a block or
+ * more use nothing else.
  */
 void runs_insert_unused(struct block *b)
 {
 	enum run_kind kind = b->whole ? RUN_WHOLE :
 			     b->nidle ? RUN_PAGES : RUN_RETURNED;
 
-	if (b->nused || b->joining || (kind == RUN_PAGES && !b->stuck))
+	if (b->nused || b->joining)
+		return;
+	if (kind == RUN_PAGES && !b->stuck &&
+	    (ph.whole || b->nidle < BLOCK_PAGES))
 		return;
 	block_paid(b);
 	block_detach(b);

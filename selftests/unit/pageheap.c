@@ -123,6 +123,45 @@ TEST(small_heap_takes_what_has_memory)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/*
+ * The same for a block all of whose pages are free: spans of a block take it,
+ * and others before they take a hole.
+ */
+TEST(small_heap_takes_free_blocks)
+{
+	struct span *s[3], *t;
+	uintptr_t start;
+	size_t heap;
+
+	s[0] = pageheap_alloc(200, 1);
+	s[1] = pageheap_alloc(100, 1);
+	s[2] = pageheap_alloc(BLOCK_PAGES - 100, 1);
+	EXPECT_EQ(block_of(s[1]), block_of(s[2]));
+	start = block_of(s[1]);
+	heap = heap_now();
+	pageheap_free(s[1]);
+	pageheap_free(s[2]);
+	EXPECT_TRUE(pageheap_is_valid());
+	t = pageheap_alloc(BLOCK_PAGES, 1);
+	EXPECT_EQ(start, t->start);
+	EXPECT_FALSE(t->flags & SPAN_ZERO);
+	EXPECT_EQ(heap, heap_now());
+	pageheap_free(t);
+	/* 56 pages behind the first span were never used */
+	EXPECT_TRUE(pageheap_has(40));
+	t = pageheap_alloc(40, 1);
+	EXPECT_EQ(start, t->start);
+	EXPECT_EQ(heap, heap_now());
+	EXPECT_TRUE(pageheap_is_valid());
+	/* with a hole, however, it is no free block */
+	pageheap_free(t);
+	pageheap_trim(0);
+	t = pageheap_alloc(40, 1);
+	EXPECT_EQ(block_of(s[0]), block_of(t));
+	EXPECT_EQ(240 * PAGE_SIZE, heap_now());
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(grown_heap_is_made_of_blocks)
 {
 	struct span *s;
