@@ -122,13 +122,17 @@ TEST_F_TIMEOUT(pressure, out_of_memory, 3600)
 	unsigned long n = soak_count(50), i, bad = 0;
 	long long kb = meminfo_read("MemTotal");
 	size_t blocks = kb / 2048 + 1;
+	pid_t spares[MEMORY_SPARES];
 
 	/* a machine of gigabytes takes too long to fill */
 	if (kb > 1024 * 1024 && !getenv("COUNT"))
 		SKIP(return, "more than 1 GiB of memory: set COUNT");
 	for (i = 0; i < n; i++) {
-		int status = child_run(first_to_go, &blocks);
+		int status;
 
+		EXPECT_EQ(0, memory_spares_start(spares));
+		status = child_run(first_to_go, &blocks);
+		memory_spares_end(spares);
 		if (!ended_by_pressure(status)) {
 			TH_LOG("run %lu ended with %d", i, status);
 			bad++;

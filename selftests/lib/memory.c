@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "arena.h"
 #include "memory.h"
+#include "process.h"
 #include "report.h"
 
 #define PAGE_WORDS	(OS_PAGE / sizeof(__u32))
@@ -126,4 +128,36 @@ int memory_eat(void *mb)
 	for (size_t i = 0; i < len; i += OS_PAGE)
 		byte_write(p + i, 1);
 	return 0;
+}
+
+/* Killed after memory_eat(), and before anybody else. */
+static int memory_spare(void *unused)
+{
+	(void)unused;
+	if (file_write("/proc/self/oom_score_adj", "999"))
+		return 1;
+	for (;;)
+		pause();
+}
+
+int memory_spares_start(pid_t spares[MEMORY_SPARES])
+{
+	int i, bad = 0;
+
+	for (i = 0; i < MEMORY_SPARES; i++) {
+		spares[i] = child_start(memory_spare, NULL);
+		bad |= spares[i] < 0;
+	}
+	return bad ? -1 : 0;
+}
+
+void memory_spares_end(pid_t spares[MEMORY_SPARES])
+{
+	int i;
+
+	for (i = 0; i < MEMORY_SPARES; i++)
+		if (spares[i] > 0) {
+			kill(spares[i], SIGKILL);
+			child_wait(spares[i]);
+		}
 }

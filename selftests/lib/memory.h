@@ -6,6 +6,7 @@
 #define SELFTESTS_LIB_MEMORY_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Read or write one byte, really, here and now. */
 #define byte_read(p)		__atomic_load_n((char *)(p), __ATOMIC_RELAXED)
@@ -37,5 +38,16 @@ int byte_write_signal(void *p, char value);
  * Returns 1 if there is no address space for it.
  */
 int memory_eat(void *mb);
+
+/*
+ * The memory of a process that was killed for lack of it is not free at once;
+ * on a debug kernel that takes half a second, and whoever allocates meanwhile
+ * has the kernel kill another process.  These sleep, and are there to be that
+ * one.  0, or -1 if not all could be started.
+ */
+#define MEMORY_SPARES	8
+
+int memory_spares_start(pid_t spares[MEMORY_SPARES]);
+void memory_spares_end(pid_t spares[MEMORY_SPARES]);
 
 #endif

@@ -52,10 +52,11 @@ TEST_F(pressure, keeps_the_floor)
 {
 	long long floor_mb = self->target_mb * 3 / 4 & ~1LL, need;
 	struct pool_line low = self->sum;
-	pid_t pid;
+	pid_t pid, spares[MEMORY_SPARES];
 	int status;
 
 	ASSERT_EQ(0, param_write("pool_floor_mb", floor_mb));
+	EXPECT_EQ(0, memory_spares_start(spares));
 	need = meminfo_read("MemAvailable") / 1024 + self->target_mb / 2;
 	pid = child_start(memory_eat, &need);
 	ASSERT_LT(0, pid);
@@ -65,6 +66,7 @@ TEST_F(pressure, keeps_the_floor)
 			low = self->sum;
 		usleep(10000);
 	}
+	memory_spares_end(spares);
 	EXPECT_LE(floor_mb / 2, (long long)low.clean);
 	EXPECT_GT(self->target_mb / 2, (long long)low.clean);
 }
