@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int cls = input_byte(&in) % SIZECLASS_COUNT + 1;
 	bool taken[512] = { false };
 	struct span *s = span_make(cls);
+	size_t each = span_size(s);
 	unsigned int live = 0, ops = 0, i, n;
 	void *objs[32];
 
@@ -35,22 +36,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			for (i = 0; i < n; i++) {
 				size_t off = (uintptr_t)objs[i] - s->start;
 
-				FUZZ_CHECK(off % s->size == 0);
-				FUZZ_CHECK(!taken[off / s->size]);
-				taken[off / s->size] = true;
+				FUZZ_CHECK(off % each == 0);
+				FUZZ_CHECK(!taken[off / each]);
+				taken[off / each] = true;
 			}
 		} else {
 			size_t off = input_word(&in) %
 				     (s->npages * PAGE_SIZE + 100);
-			size_t idx = off / s->size;
+			size_t idx = off / each;
 			enum span_error err;
 
 			if (op < 230)
-				off = idx * s->size;
+				off = idx * each;
 			err = put(s, (void *)(s->start + off));
 			if (off >= s->npages * PAGE_SIZE)
 				FUZZ_CHECK(err == SPAN_FOREIGN);
-			else if (idx >= s->nobjs || off % s->size)
+			else if (idx >= s->nobjs || off % each)
 				FUZZ_CHECK(err == SPAN_INTERIOR);
 			else
 				FUZZ_CHECK(err == (taken[idx] ? SPAN_OK :
@@ -66,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(span_is_valid(s));
 	for (i = 0; i < s->nobjs; i++)
 		if (taken[i])
-			put(s, (void *)(s->start + i * s->size));
+			put(s, (void *)(s->start + i * each));
 	span_destroy(s);
 	FUZZ_CHECK(!fake_pageheap.spans && !fake_pageheap.bad);
 	return 0;
