@@ -109,7 +109,7 @@ check-escape: tools
 	@selftests/escape/apps $(o) $(APPS)
 
 ## check-portable: libshim by clang, LTO, on musl and older glibc, on the host
-check-portable:
+check-portable: lib
 	@mkdir -p $(o)
 	@selftests/portable/run $(o)
 
