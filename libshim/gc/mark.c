@@ -56,7 +56,9 @@ static inline bool shade(struct marker *m, struct gcspan *s, unsigned int i)
 	return true;
 }
 
-static inline bool shade_any(struct marker *m, uintptr_t p)
+/* always: most of a mark is this, in a loop over words */
+static inline __attribute__((always_inline)) bool
+shade_any(struct marker *m, uintptr_t p)
 {
 	struct gcspan *s = gcspan_of(p);
 	unsigned int i;
