@@ -4,20 +4,6 @@
  */
 #include "pageheap_bits.h"
 
-/* @b moved towards bit 0 by @s, 0 < @s < BLOCK_PAGES; zeros come in. */
-static void bits_shift(struct bits *out, const struct bits *b, unsigned int s)
-{
-	unsigned int words = s / 64, bit = s % 64, k;
-
-	for (k = 0; k < BITS_WORDS; k++) {
-		unsigned int from = k + words;
-		uint64_t lo = from < BITS_WORDS ? b->w[from] : 0;
-		uint64_t hi = from + 1 < BITS_WORDS ? b->w[from + 1] : 0;
-
-		out->w[k] = bit ? lo >> bit | hi << (64 - bit) : lo;
-	}
-}
-
 /* Bits of a word at multiples of @align. */
 static uint64_t align_mask(unsigned int align)
 {
@@ -27,7 +13,7 @@ static uint64_t align_mask(unsigned int align)
 		0x0000000100000001ULL, 1ULL,
 	};
 
-	return mask[__builtin_ctz(align > 64 ? 64 : align)];
+	return mask[__builtin_ctz(align)];
 }
 
 /* Runs of up to a word begin in one word and end in it or the next. */
@@ -53,29 +39,36 @@ static unsigned int find_short(const struct bits *b, unsigned int n,
 	return BLOCK_PAGES;
 }
 
+/* Longer ones have the last bit of a word and the first of the next. */
+static unsigned int find_long(const struct bits *clear, unsigned int n,
+			      unsigned int align)
+{
+	unsigned int i, start;
+
+	for (i = 64; i < BLOCK_PAGES; i += 64) {
+		start = bits_prev_end(clear, i);
+		start = (start + align - 1) & ~(align - 1);
+		if (start + n <= bits_next(clear, i))
+			return start;
+	}
+	return BLOCK_PAGES;
+}
+
 unsigned int bits_find_run(const struct bits *b, unsigned int n,
 			   unsigned int align)
 {
-	struct bits m = *b, moved;
-	unsigned int len = 1, k;
+	struct bits clear;
+	unsigned int i;
 
 	if (n <= 64 && align <= 64)
 		return find_short(b, n, align_mask(align));
-	while (len < n) {
-		unsigned int step = n - len < len ? n - len : len;
-
-		bits_shift(&moved, &m, step);
-		for (k = 0; k < BITS_WORDS; k++)
-			m.w[k] &= moved.w[k];
-		len += step;
-	}
-	for (k = 0; k < BITS_WORDS; k++) {
-		uint64_t x = m.w[k] & align_mask(align);
-
-		/* an alignment of more than a word only allows whole words */
-		if (x && (align <= 64 || k % (align / 64) == 0))
-			return k * 64 + (unsigned int)__builtin_ctzll(x);
-	}
+	for (i = 0; i < BITS_WORDS; i++)
+		clear.w[i] = ~b->w[i];
+	if (align <= 64)
+		return find_long(&clear, n, align);
+	for (i = 0; i < BLOCK_PAGES; i += align)
+		if (i + n <= bits_next(&clear, i))
+			return i;
 	return BLOCK_PAGES;
 }
 

@@ -142,8 +142,10 @@ static inline unsigned int bits_prev_end(const struct bits *b, unsigned int i)
  * @n: length wanted, 1 to BLOCK_PAGES
  * @align: a power of two, at most BLOCK_PAGES: where the run may start
  *
- * Each step ands the set with a shifted copy of itself; after it, a bit says
- * that a run of that length starts there.  The length doubles each time.
+ * A run of up to a word: each step ands the words with shifted copies; after it, a
+ * bit says that a run of that length starts there, which doubles each time.  Longer
+ * ones are few: each has the last bit of a word and the first of the next, so
+ * three places are looked at.
  *
  * Return: first page of the run, or BLOCK_PAGES.
  */
