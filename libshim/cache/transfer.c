@@ -223,7 +223,10 @@ static void emptiest_first(void **objs, unsigned int n)
 	}
 }
 
-/* Move up to @n of the oldest objects down. */
+/*
+ * Move up to @n of the oldest objects down.  Where all go, it does not matter which
+ * is first: the last ones leave the others where they are.
+ */
 static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 {
 	struct transfer *t = transfer_of(dom, cls);
@@ -235,15 +238,17 @@ static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 		shim_lock_acquire(&t->lock);
 		if (some > t->objs)
 			some = t->objs;
-		if (some && some < t->objs)
+		if (some && n < t->objs) {
 			emptiest_first(t->slot, t->objs < LOOK_OBJS ?
 						t->objs : LOOK_OBJS);
-		if (some) {
 			memcpy(objs, t->slot, some * sizeof(*objs));
-			t->objs -= some;
 			memmove(t->slot, t->slot + some,
-				t->objs * sizeof(*objs));
+				(t->objs - some) * sizeof(*objs));
+		} else if (some) {
+			memcpy(objs, t->slot + t->objs - some,
+			       some * sizeof(*objs));
 		}
+		t->objs -= some;
 		if (t->low > t->objs)
 			t->low = t->objs;
 		shim_lock_release(&t->lock);
