@@ -18,6 +18,7 @@
 #define SHARE_MIN	8
 
 static bool interior = true;
+static bool far;		/* a displacement that has no bit; atomic */
 /* How far into an object a pointer may lead without that: a bit for each. */
 static uint64_t displaced = 1;	/* atomic */
 static void (*scan_kind)(struct marker *m, const struct shim_gc_type *type,
@@ -25,15 +26,19 @@ static void (*scan_kind)(struct marker *m, const struct shim_gc_type *type,
 
 void mark_set_interior(bool on)
 {
-	__atomic_store_n(&interior, on, __ATOMIC_RELAXED);
+	__atomic_store_n(&interior,
+			 on || __atomic_load_n(&far, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
 }
 
 void mark_add_displacement(size_t n)
 {
-	if (n < 64)
+	if (n < 64) {
 		__atomic_or_fetch(&displaced, 1ull << n, __ATOMIC_RELAXED);
-	else
-		mark_set_interior(true);
+		return;
+	}
+	__atomic_store_n(&far, true, __ATOMIC_RELAXED);
+	mark_set_interior(true);
 }
 
 static inline bool shade(struct marker *m, struct gcspan *s, unsigned int i)
