@@ -14,8 +14,8 @@ ifneq ($(shell echo '\#include <urcu/lfstack.h>' | $(CC) -E - 2>/dev/null),)
 PROGRAMS += mark_queue
 mark_queue := mark_queue lock
 PROGRAMS += mark
-mark := mark mark_queue gcspan gcmeta gcpages fake_gcarena lock
+mark := mark mark_queue gcspan gcmeta gcpages fake_gcarena fake_dirty lock
 endif
 
 PROGRAMS += gcspan
-gcspan := gcspan gcmeta gcpages fake_gcarena lock
+gcspan := gcspan gcmeta gcpages fake_gcarena fake_dirty lock

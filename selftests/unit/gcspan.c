@@ -6,26 +6,12 @@
 
 #include "../lib/patience.h"
 
-#include "gc/dirty.h"
 #include "gc/gcmeta.h"
 #include "gc/gcspan.h"
 
 #define LISTS	3
 #define SPANS	60
 #define STEPS	100000
-
-/* Nothing is watched here. */
-void dirty_add(uintptr_t low, uintptr_t high)
-{
-	(void)low;
-	(void)high;
-}
-
-void dirty_remove(uintptr_t low, uintptr_t high)
-{
-	(void)low;
-	(void)high;
-}
 
 /* What is on a list, from its head on. */
 struct model {

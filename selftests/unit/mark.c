@@ -8,7 +8,6 @@
 
 #include "../lib/patience.h"
 
-#include "gc/dirty.h"
 #include "gc/gcspan.h"
 #include "gc/mark_int.h"
 
@@ -21,19 +20,6 @@ struct node {
 	struct node *left, *right;
 	uint64_t unused[2];
 };
-
-/* Nothing is watched here. */
-void dirty_add(uintptr_t low, uintptr_t high)
-{
-	(void)low;
-	(void)high;
-}
-
-void dirty_remove(uintptr_t low, uintptr_t high)
-{
-	(void)low;
-	(void)high;
-}
 
 static struct node *node[NODES];
 static struct gcspan *span[NODES / OF_A_SPAN + 1];
