@@ -108,7 +108,7 @@ check-shimcc: lib tools
 check-escape: tools
 	@selftests/escape/apps $(o) $(APPS)
 
-## check-portable: libshim by clang, LTO, on musl and older glibc, on the host
+## check-portable: libshim by clang, LTO, on musl, older glibc, arm64, on the host
 check-portable: lib
 	@mkdir -p $(o)
 	@selftests/portable/run $(o)
