@@ -77,7 +77,8 @@ int memcg_drop(struct memcg *m)
 		return 0;
 	memcg_path(m, "cgroup.kill", path, sizeof(path));
 	(void)file_write(path, "1");
-	for (i = 0; i < 100; i++) {
+	/* what was killed may have much to free: up to a minute */
+	for (i = 0; i < 3000; i++) {
 		if (!rmdir(m->path) || errno == ENOENT) {
 			m->path[0] = '\0';
 			return 0;
