@@ -218,7 +218,7 @@ static const char *backend(void)
 	return text;
 }
 
-TEST_F_TIMEOUT(group, lives, 300)
+TEST_F(group, lives)
 {
 	size_t limit = variant->live / 100 * variant->percent + BASE +
 		       (strcmp(backend(), "kmod") ? 0 : RESERVE);

@@ -94,18 +94,18 @@ static void every_failure(struct __test_metadata *_metadata)
 	EXPECT_EQ(0, failed);
 }
 
-TEST_F_TIMEOUT(fail, thp, 300)
+TEST_F_TIMEOUT(fail, thp, 1800)
 {
 	every_failure(_metadata);
 }
 
-TEST_F_TIMEOUT(fail, kmod, 300)
+TEST_F_TIMEOUT(fail, kmod, 1800)
 {
 	fake.first = BACKEND_KMOD;
 	every_failure(_metadata);
 }
 
-TEST_F_TIMEOUT(fail, scarce, 300)
+TEST_F_TIMEOUT(fail, scarce, 1800)
 {
 	fake.scarce = true;
 	every_failure(_metadata);

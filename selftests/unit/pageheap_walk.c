@@ -231,14 +231,14 @@ static void nothing_left(struct __test_metadata *_metadata)
 	EXPECT_LT(0, st.nr_remap);
 }
 
-TEST_F_TIMEOUT(walk, million, 300)
+TEST_F_TIMEOUT(walk, million, 1800)
 {
 	walk(_metadata, OPERATIONS);
 	nothing_left(_metadata);
 }
 
 /* The address space comes in pieces that never touch. */
-TEST_F_TIMEOUT(walk, pieces, 300)
+TEST_F_TIMEOUT(walk, pieces, 1800)
 {
 	rng_state = 2;
 	fake.jump = true;
@@ -250,7 +250,7 @@ TEST_F_TIMEOUT(walk, pieces, 300)
  * The module's backend is the first: each fresh block may fail, and spans move
  * only near a limit.
  */
-TEST_F_TIMEOUT(walk, other_backend, 300)
+TEST_F_TIMEOUT(walk, other_backend, 1800)
 {
 	rng_state = 3;
 	fake.first = BACKEND_KMOD;

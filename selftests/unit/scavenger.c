@@ -106,7 +106,7 @@ static bool is_lean(void)
 }
 
 /* Neither time nor a call is needed: a process that sleeps is lean. */
-TEST_F_TIMEOUT(scavenger, goes_back_in_the_call, 120)
+TEST_F(scavenger, goes_back_in_the_call)
 {
 	tasks_before = tasks();
 	fill(SPANS);		/* 256 MiB */
@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(scavenger, goes_back_in_the_call, 120)
 	EXPECT_EQ(tasks_before, tasks());
 }
 
-TEST_F_TIMEOUT(scavenger, whole_blocks_first, 120)
+TEST_F(scavenger, whole_blocks_first)
 {
 	int i;
 
@@ -137,7 +137,7 @@ TEST_F_TIMEOUT(scavenger, whole_blocks_first, 120)
 }
 
 /* One call frees everything: one call gives it back. */
-TEST_F_TIMEOUT(scavenger, one_large_span, 120)
+TEST_F(scavenger, one_large_span)
 {
 	struct span *big = pageheap_alloc(256 * MIB / PAGE_SIZE, 1);
 
@@ -146,7 +146,7 @@ TEST_F_TIMEOUT(scavenger, one_large_span, 120)
 	EXPECT_GE(8, stat_now().nr_release);
 }
 
-TEST_F_TIMEOUT(scavenger, little_is_not_worth_a_call, 120)
+TEST_F(scavenger, little_is_not_worth_a_call)
 {
 	fill(32);
 	drop(32, 2);
@@ -154,7 +154,7 @@ TEST_F_TIMEOUT(scavenger, little_is_not_worth_a_call, 120)
 	EXPECT_EQ(0, stat_now().scavenger_drains);
 }
 
-TEST_F_TIMEOUT(scavenger, switched_off, 120)
+TEST_F(scavenger, switched_off)
 {
 	shim_conf.scavenger = false;
 	fill(SPANS);
@@ -192,7 +192,7 @@ static size_t cost_now(void)
  * A thread that frees everything in random order pays for giving back in
  * proportion to what it frees, and in the end everything went back.
  */
-TEST_F_TIMEOUT(scavenger, no_order_no_ruin, 120)
+TEST_F(scavenger, no_order_no_ruin)
 {
 	enum { N = 65536 };
 	static struct span *one[N];
@@ -216,7 +216,7 @@ TEST_F_TIMEOUT(scavenger, no_order_no_ruin, 120)
 }
 
 /* A huge page of which a part is given back is split later, or by trim(). */
-TEST_F_TIMEOUT(scavenger, huge_pages_are_owed, 120)
+TEST_F(scavenger, huge_pages_are_owed)
 {
 	struct pageheap_stat st;
 	size_t paid;
@@ -242,7 +242,7 @@ TEST_F_TIMEOUT(scavenger, huge_pages_are_owed, 120)
 /*
  * Free pages next to what is given back go with it: one range for a free run.
  */
-TEST_F_TIMEOUT(scavenger, a_free_run_is_one_range, 120)
+TEST_F(scavenger, a_free_run_is_one_range)
 {
 	struct span *t[256];
 	size_t ranges;
@@ -266,7 +266,7 @@ TEST_F_TIMEOUT(scavenger, a_free_run_is_one_range, 120)
 }
 
 /* A heap that has swung keeps what it will need again. */
-TEST_F_TIMEOUT(scavenger, what_swings_stays, 120)
+TEST_F(scavenger, what_swings_stays)
 {
 	size_t released;
 
@@ -293,7 +293,7 @@ static bool has_gone(void)
 /*
  * Memory too little to go at once goes when nobody has needed it for a while.
  */
-TEST_F_TIMEOUT(scavenger, with_time_the_rest_goes, 120)
+TEST_F(scavenger, with_time_the_rest_goes)
 {
 	fill(SPANS);
 	/* 16 of 256 MiB: less than 3/32 and 4 MiB, more than a 32nd */
@@ -310,7 +310,7 @@ static bool has_joined(void)
 	return stat_now().nr_join >= 8;
 }
 
-TEST_F_TIMEOUT(scavenger, joins_what_fills_up_again, 120)
+TEST_F(scavenger, joins_what_fills_up_again)
 {
 	struct span *big, *t[8][32];
 	int i, k;
@@ -340,7 +340,7 @@ static bool has_failed(void)
 	return stat_now().nr_join_fail > 0;
 }
 
-TEST_F_TIMEOUT(scavenger, join_may_fail, 120)
+TEST_F(scavenger, join_may_fail)
 {
 	struct span *big, *t[32];
 	int k;
@@ -361,7 +361,7 @@ TEST_F_TIMEOUT(scavenger, join_may_fail, 120)
 /*
  * The layers above are asked now and then, and the time they work is limited.
  */
-TEST_F_TIMEOUT(scavenger, tells_the_layers_above, 120)
+TEST_F(scavenger, tells_the_layers_above)
 {
 	struct span *big = pageheap_alloc(32 * MIB / PAGE_SIZE, 1);
 	int i;
@@ -377,7 +377,7 @@ TEST_F_TIMEOUT(scavenger, tells_the_layers_above, 120)
 }
 
 /* A forked child gives back as its parent would. */
-TEST_F_TIMEOUT(scavenger, child_of_fork, 120)
+TEST_F(scavenger, child_of_fork)
 {
 	int status;
 	pid_t pid;
@@ -406,7 +406,7 @@ TEST_F_TIMEOUT(scavenger, child_of_fork, 120)
 }
 
 /* Allocates and frees meanwhile: memory that is given back is not in use. */
-TEST_F_TIMEOUT(scavenger, against_allocation, 120)
+TEST_F(scavenger, against_allocation)
 {
 	uint64_t state = 7;
 	long round;
