@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * An object's address cannot be predicted: over processes that do the same,
- * each bit from that of a page to that of two terabytes is sometimes set and
+ * each bit from that of a page to that of half a terabyte is sometimes set and
  * sometimes clear.
  */
 #include <stdint.h>
@@ -19,7 +19,16 @@
  * times.
  */
 #define FEWEST	8
+/*
+ * libshim chooses the bits from 8 KiB to half a terabyte.  arm64's kernel moves
+ * that by less than a gigabyte, x86-64's by half a terabyte, so that there the
+ * bit of a terabyte changes, too.
+ */
+#ifdef __aarch64__
+#define BITS	27
+#else
 #define BITS	28
+#endif
 
 /* The address of the first object of a process. */
 static uintptr_t address_of(int how)
