@@ -37,6 +37,9 @@ static bool mends(json_t *root, const char *id)
 	       json_text_at(f, "fix");
 }
 
+#define DEVICE		"/dev/hugearena"
+#define DEVICE_MODE	0660
+
 enum { AS_IT_IS, AS_NOBODY, NO_THP, FILTERED, NO_DEVICES };
 
 /* A system call filter that allows everything. */
@@ -269,7 +272,7 @@ TEST(on_blocks_or_told_why_not)
 	EXPECT_TRUE(mends(root, "backend_thp"));
 	json_decref(root);
 
-	chmod("/dev/hugearena", 0660);
+	chmod(DEVICE, DEVICE_MODE);
 	pid = start(&in, shim_path(), NULL, AS_NOBODY, path);
 	root = doctor(pid, "not_in_group");
 	end(pid, in);
@@ -278,7 +281,6 @@ TEST(on_blocks_or_told_why_not)
 	json_decref(root);
 }
 
-#define DEVICE	"/dev/hugearena"
 #define AWAY	"/dev/hugearena.away"
 
 /* Start a program that finds no device; returns once libshim has its blocks. */
@@ -354,6 +356,7 @@ TEST(limits)
 	ASSERT_EQ(0, param_write("max_mb", 4));
 	ASSERT_EQ(0, chmod(DEVICE, 0666));
 	EXPECT_EQ(0, child_run(refused, NULL));
+	EXPECT_EQ(0, chmod(DEVICE, DEVICE_MODE));
 	root = tool_json("doctor --json");
 	EXPECT_EQ(0, params_reset());
 	ASSERT_NE(NULL, root);
@@ -507,9 +510,8 @@ static int asks(void *arg)
 TEST(the_device_refused)
 {
 	TOOL_NEED_MODULE();
-	ASSERT_EQ(0, chmod(DEVICE, 0660));
+	ASSERT_EQ(0, chmod(DEVICE, DEVICE_MODE));
 	EXPECT_EQ(0, child_run(asks, NULL));
-	EXPECT_EQ(0, chmod(DEVICE, 0666));
 }
 
 /* A library of another version: its table begins with another magic word. */
