@@ -180,6 +180,13 @@ static inline void ha_shrinker_free(struct shrinker *s, bool registered)
 }
 #endif
 
+/* Where a thread has its list of robust futexes, NULL if it never said. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
+#define ha_task_robust_list(task)	((task)->robust_list)
+#else
+#define ha_task_robust_list(task)	((task)->futex.robust_list)
+#endif
+
 /* The arguments of a VMA's get_policy(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define HA_POLICY_ARGS	struct vm_area_struct *vma, unsigned long addr

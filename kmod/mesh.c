@@ -15,7 +15,11 @@
  */
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/futex.h>
 
+#include "compat.h"
 #include "mesh.h"
 #include "trace.h"
 
@@ -78,6 +82,43 @@ static int ranges_check(const struct mesh_range *dst,
 	return 0;
 }
 
+/*
+ * Does a thread of this process sleep at a robust mutex, or pass one on?  The
+ * kernel wakes at such a mutex when its owner dies, so glibc sleeps there on a
+ * shared futex even if no other process sees it: a futex that is known by its
+ * page, of which a sleeper would not hear any more.  From before it looks at the
+ * mutex until it has it the thread's list says that there is one (as set_robust_list(2)
+ * wants it), and so it does until who unlocks has woken the next.  Whoever begins
+ * after the zap comes to a fault first.  Which mutex is not looked at: there is
+ * hardly ever one.
+ */
+static bool robust_pending(void)
+{
+	struct task_struct *task;
+	bool found = false;
+
+	if (thread_group_empty(current))
+		return false;
+	rcu_read_lock();
+	for_each_thread(current, task) {
+		struct robust_list_head __user *head;
+		struct robust_list __user *pending = NULL;
+
+		head = READ_ONCE(ha_task_robust_list(task));
+		if (!head)
+			continue;
+		/* not to be read without a fault: nobody knows */
+		found = copy_from_user_nofault(&pending,
+					       &head->list_op_pending,
+					       sizeof(pending)) || pending;
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* Does somebody have a page of it, or may somebody wait for one? */
 static bool range_is_pinned(const struct mesh_range *r, int n)
 {
 	int k;
@@ -85,7 +126,7 @@ static bool range_is_pinned(const struct mesh_range *r, int n)
 	for (k = 0; k < n; k++)
 		if (ha_block_slot_pinned(r->b, r->i + k))
 			return true;
-	return false;
+	return robust_pending();
 }
 
 /* Copy the bytes of one move, page by page. */

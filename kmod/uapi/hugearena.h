@@ -364,8 +364,9 @@ struct hugearena_move {
  * @len: bytes of each, a multiple of 4 KiB, up to HUGEARENA_MESH_LEN_MAX; neither
  *	range may cross a multiple of the block size, nor overlap the other
  * @nr_moves: how many of the array of moves are this pair's
- * @result: out: 0, or a negative errno: EBUSY where a page of @src is pinned or
- *	a relative by fork is or was about; ENOENT where a page is not there or
+ * @result: out: 0, or a negative errno: EBUSY where a page of @src is pinned,
+ *	a relative by fork is or was about, or a thread of the caller's process
+ *	waits for a robust mutex; ENOENT where a page is not there or
  *	belongs to a whole block (see HUGEARENA_IOC_SPLIT); EEXIST where they have
  *	one page already; EMLINK where a page of @dst is had by 256 already;
  *	EHWPOISON where memory failed
@@ -410,7 +411,9 @@ struct hugearena_pair {
  *
  * A futex in @src that processes share (FUTEX without PRIVATE,
  * PTHREAD_PROCESS_SHARED) is known by its page: who waits on it while it moves
- * is not woken.  Such objects are not to be in ranges that are meshed.
+ * is not woken.  Such objects are not to be in ranges that are meshed, but for
+ * robust mutexes: nothing is meshed while a thread of the caller's process has an
+ * operation pending in its list of them, see set_robust_list(2).
  */
 struct hugearena_mesh {
 	__u64 pairs;
