@@ -28,6 +28,7 @@ enum kind {
 	KIND_COUNT,
 	KIND_BYTES,	/* with k, m, g, t */
 	KIND_BACKEND,	/* auto kmod thp */
+	KIND_MESH,	/* auto, or as KIND_BOOL */
 	KIND_FILE,	/* an absolute path */
 };
 
@@ -46,7 +47,7 @@ static const struct option options[] = {
 	OPTION(guard, KIND_COUNT),
 	OPTION(limit, KIND_BYTES),
 	OPTION(limit_hard, KIND_BOOL),
-	OPTION(mesh, KIND_BOOL),
+	OPTION(mesh, KIND_MESH),
 	OPTION(populate, KIND_BOOL),
 	OPTION(populate_max, KIND_BYTES),
 	OPTION(profile, KIND_BYTES),
@@ -132,6 +133,19 @@ static bool parse_backend(struct text t, size_t *value)
 	return false;
 }
 
+static bool parse_mesh(struct text t, size_t *value)
+{
+	bool on;
+
+	if (text_is(t, words[0]))
+		*value = SHIM_MESH_AUTO;
+	else if (parse_bool(t, &on))
+		*value = on ? SHIM_MESH_ON : SHIM_MESH_OFF;
+	else
+		return false;
+	return true;
+}
+
 /* Where the program is when it is written to is not known. */
 static bool parse_file(struct text t, char *value)
 {
@@ -157,6 +171,8 @@ static bool option_set(struct text name, struct text value)
 			return parse_bool(value, (bool *)field);
 		case KIND_BACKEND:
 			return parse_backend(value, (size_t *)field);
+		case KIND_MESH:
+			return parse_mesh(value, (size_t *)field);
 		case KIND_FILE:
 			return parse_file(value, field);
 		default:
@@ -334,12 +350,14 @@ size_t conf_print(char *buf, size_t len)
 		else
 			number = *(const size_t *)field;
 
-		if (o->kind == KIND_BACKEND)
+		if (o->kind == KIND_BACKEND ||
+		    (o->kind == KIND_MESH && number == SHIM_MESH_AUTO))
 			at += print(buf + at, len - at, "%s%s=%s", comma,
 				    o->name, words[number]);
 		else
 			at += print(buf + at, len - at, "%s%s=%zu", comma,
-				    o->name, number);
+				    o->name, o->kind == KIND_MESH ?
+				    number == SHIM_MESH_ON : number);
 	}
 	return at;
 }

@@ -19,6 +19,12 @@ enum {
 	SHIM_BACKEND_THP,
 };
 
+enum {
+	SHIM_MESH_AUTO,		/* paced, once the heap has blocks of the module */
+	SHIM_MESH_OFF,
+	SHIM_MESH_ON,		/* from the start, and what is freed pays for it */
+};
+
 #define SHIM_FILE_MAX	128	/* of profile_file, with the NUL */
 
 /**
@@ -28,13 +34,13 @@ enum {
  */
 struct shim_conf {
 	size_t backend;		/* SHIM_BACKEND_* */
+	size_t mesh;		/* SHIM_MESH_* */
 	size_t limit;		/* bytes, 0: none */
 	size_t populate_max;	/* bytes faulted in at a time */
 	size_t guard;		/* one allocation in this many, 0: none */
 	size_t profile;		/* mean bytes between samples, 0: none */
 	size_t cache;		/* bytes for each CPU, 0: follow the heap's size */
 	bool limit_hard;
-	bool mesh;
 	bool populate;
 	bool scavenger;
 	bool check;

@@ -140,8 +140,10 @@ void entry_first(void)
 		transfer_set_limit(0);
 	if (shim_conf.guard)
 		guard_boot();
-	if (shim_conf.mesh)
-		no_mesh = central_mesh_enable(true);
+	if (shim_conf.mesh == SHIM_MESH_ON)
+		no_mesh = central_mesh_enable(CENTRAL_MESH_PAID);
+	else if (shim_conf.mesh == SHIM_MESH_AUTO)
+		central_mesh_enable(CENTRAL_MESH_LATER);
 	alone = !shim_conf.guard && !shim_conf.check;
 	percpu_open(alone && !shim_conf.profile);
 	if (alone && shim_conf.profile)

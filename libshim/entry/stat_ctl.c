@@ -121,14 +121,23 @@ static int give_names(void *oldp, size_t *oldlenp)
 	return give_text(buf, oldp, oldlenp);
 }
 
-/* "on", "off", or "off: ..." where it cannot be on. */
+/* "on", "on: paced", "off", or "off: ..." with why it is not on. */
 static int give_mesh_state(void *oldp, size_t *oldlenp)
 {
 	const char *why = central_mesh_why_not();
 	char buf[128] = "off: ";
 
-	if (central_mesh_is_on())
+	switch (central_mesh_mode()) {
+	case CENTRAL_MESH_PAID:
 		return give_text("on", oldp, oldlenp);
+	case CENTRAL_MESH_PACED:
+		return give_text("on: paced", oldp, oldlenp);
+	case CENTRAL_MESH_LATER:
+		why = why ? why : "the heap is small";
+		break;
+	case CENTRAL_MESH_OFF:
+		break;
+	}
 	if (!why)
 		return give_text("off", oldp, oldlenp);
 	strncat(buf, why, sizeof(buf) - strlen(buf) - 1);
@@ -157,7 +166,8 @@ static int knob_read(const struct knob *k, void *oldp, size_t *oldlenp)
 	case KNOB_CACHE:
 		return give_number(shim_conf.cache, oldp, oldlenp);
 	case KNOB_MESH:
-		return give_number(central_mesh_is_on(), oldp, oldlenp);
+		return give_number(central_mesh_mode() >= CENTRAL_MESH_PACED,
+				   oldp, oldlenp);
 	case KNOB_MESH_STATE:
 		return give_mesh_state(oldp, oldlenp);
 	}
@@ -187,7 +197,9 @@ static int knob_write(const struct knob *k, uint64_t n)
 	case KNOB_MESH:
 		if (n > 1)
 			return fail(EINVAL);
-		return central_mesh_enable(n) ? fail(EOPNOTSUPP) : 0;
+		return central_mesh_enable(n ? CENTRAL_MESH_PAID :
+					       CENTRAL_MESH_OFF) ?
+			       fail(EOPNOTSUPP) : 0;
 	case KNOB_TRIM:
 		percpu_squeeze();
 		central_mesh_all();

@@ -147,6 +147,16 @@ unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
 	return done;
 }
 
+bool pageheap_mesh_is_due(void)
+{
+	bool whole;
+
+	shim_lock_acquire(&ph.lock);
+	whole = ph.whole;
+	shim_lock_release(&ph.lock);
+	return whole;
+}
+
 void pageheap_mesh_begin(bool on)
 {
 	shim_lock_acquire(&ph.lock);

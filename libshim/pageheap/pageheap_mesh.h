@@ -95,6 +95,13 @@ unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
 			   struct mesh_move *moves);
 
 /**
+ * pageheap_mesh_is_due - has the heap outgrown 4 KiB memory
+ *
+ * Until then there is nothing that could be meshed.
+ */
+bool pageheap_mesh_is_due(void);
+
+/**
  * pageheap_mesh_begin - spans are to be meshed from now on, or are not any more
  * @on: if they are, a heap that grows beyond one block consists of blocks of the
  *	module, since 4 KiB memory cannot be meshed

@@ -12,7 +12,9 @@
  *	at a tick	spans that were quiet for two looks, for a hundredth of
  *			the time that has passed
  *	in a burst	when much of a class has been freed, whatever was looked
- *			at and did not change until it was meshed: FREE_NS for
+ *			at and did not change until it was meshed: PACED, for
+ *			what ticks have left of that hundredth, so that all
+ *			meshing together takes no more; PAID, for FREE_NS for
  *			each object that was freed since meshing began, and a
  *			COST_PAIR for each 8 KiB of them
  *	on demand	all of them: malloc_trim(), shim_ctl("trim")
@@ -49,14 +51,14 @@
 #define COST_BYTES	4	/* bytes that are copied in one */
 #define COST_APART	400000	/* cutting a block: 512 pages are had, 2 MiB are copied */
 #define FREE_NS		25	/* a free that misses its cache takes as much */
-#define CREDIT_MAX	1000000000	/* what 2 GiB of freed objects earn */
+#define CREDIT_MAX	1000000000	/* what 2 GiB of freed objects earn, or 100 s */
 /*
  * What one batch that is freed may cost, and a step more: the caches free in bulk, so
  * that of 256 MiB of 64 B there are a few hundred batches.
  */
 #define BURST_NS	1000000
 #define TICK_SHARE	100	/* one part of the time in so many */
-#define TICK_MAX	10000000	/* however long ago the last tick was */
+#define TICK_MAX	3000000	/* they are 300 ms apart, or more */
 /* What is copied in a second at ticks, at most. */
 #define COPY_SECOND	((int64_t)8 << 20)
 #define WAIT_NS		5000000000ull	/* after a relative was in the way */
@@ -80,6 +82,7 @@ struct candidate {
  * @cut: blocks cut for it, whose spans are still to be meshed
  * @wait_ns: no round begins before; atomic
  * @tick_ns: when the last tick was
+ * @due: how long ticks may mesh, in ns; a step that took longer is a debt
  * @copies: bytes that ticks may copy
  * @turn: class of the last tick
  * @st: the numbers that are counted here
@@ -96,13 +99,14 @@ static struct mesher {
 	size_t cut;
 	uint64_t wait_ns;
 	uint64_t tick_ns;
+	int64_t due;
 	int64_t copies;
 	unsigned int turn;
 	struct central_mesh_stat st;
 } mesher;
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_MESH);
-static bool on;			/* atomic */
+static unsigned char mode;	/* enum central_mesh_mode; atomic */
 static int64_t credit;		/* of bursts, in ns; atomic */
 static struct candidate candidates[CANDIDATES] SHIM_BSS_LARGE;
 static struct span_batch batch SHIM_BSS_LARGE;
@@ -415,14 +419,24 @@ static int64_t step(bool *much)
 	return cost;
 }
 
+enum central_mesh_mode central_mesh_mode(void)
+{
+	return __atomic_load_n(&mode, __ATOMIC_RELAXED);
+}
+
+static void credit_add(int64_t ns)
+{
+	if (__atomic_load_n(&credit, __ATOMIC_RELAXED) < CREDIT_MAX)
+		__atomic_fetch_add(&credit, ns, __ATOMIC_RELAXED);
+}
+
 void central_mesh_earn(unsigned int cls, unsigned int n)
 {
-	int64_t now = __atomic_load_n(&credit, __ATOMIC_RELAXED);
 	int64_t each = FREE_NS + (int64_t)sizeclass_info[cls].size * COST_PAIR /
 				 (int64_t)PAGE_SIZE;
 
-	if (now < CREDIT_MAX)
-		__atomic_fetch_add(&credit, n * each, __ATOMIC_RELAXED);
+	if (central_mesh_mode() == CENTRAL_MESH_PAID)
+		credit_add(n * each);
 }
 
 /* Is so much of a class free that spans of it will fit? */
@@ -475,37 +489,60 @@ static void reap_class(struct central *c)
 	central_bury(gone, dead);
 }
 
+/* Has a class spans that may be candidates? */
+static bool class_is_worth_it(unsigned int cls)
+{
+	return class_meshes(cls) &&
+	       __atomic_load_n(&central[cls].lists, __ATOMIC_RELAXED) &
+	       ((1u << MESH_LISTS) - 1);
+}
+
+/* Some time has passed.  What ticks do not use, a burst may. */
+static void time_passes(int64_t ns)
+{
+	mesher.copies += ns / 1000 * COPY_SECOND / 1000000;
+	if (mesher.copies > COPY_SECOND)
+		mesher.copies = COPY_SECOND;
+	mesher.due += ns / TICK_SHARE;
+	if (mesher.due <= TICK_MAX)
+		return;
+	if (central_mesh_mode() == CENTRAL_MESH_PACED)
+		credit_add(mesher.due - TICK_MAX);
+	mesher.due = TICK_MAX;
+}
+
+/* The time may have come that CENTRAL_MESH_LATER means. */
+static bool has_begun(void)
+{
+	if (central_mesh_mode() == CENTRAL_MESH_LATER && span_mesh_is_due())
+		central_mesh_enable(CENTRAL_MESH_PACED);
+	return central_mesh_mode() >= CENTRAL_MESH_PACED;
+}
+
 void central_mesh_tick(void)
 {
 	uint64_t now = clock_coarse();
+	bool begun = has_begun(), much;
 	unsigned int i;
-	int64_t budget;
-	bool much;
 
 	if (!shim_lock_try(&lock))
 		return;
 	for (i = 1; i <= SIZECLASS_COUNT; i++)
 		if (__atomic_load_n(&central[i].nunused, __ATOMIC_RELAXED))
 			reap_class(&central[i]);
-	budget = mesher.tick_ns ? (int64_t)(now - mesher.tick_ns) : 0;
+	if (mesher.tick_ns)
+		time_passes((int64_t)(now - mesher.tick_ns));
 	mesher.tick_ns = now;
-	mesher.copies += budget / 1000 * COPY_SECOND / 1000000;
-	if (mesher.copies > COPY_SECOND)
-		mesher.copies = COPY_SECOND;
-	budget /= TICK_SHARE;
-	if (budget > TICK_MAX)
-		budget = TICK_MAX;
-	if (!__atomic_load_n(&on, __ATOMIC_RELAXED) || is_waiting())
-		budget = 0;
-	for (i = 0; budget > 0 && mesher.copies > 0 && i < SIZECLASS_COUNT;) {
+	i = begun && !is_waiting() ? 0 : SIZECLASS_COUNT;
+	while (mesher.due > 0 && mesher.copies > 0 && i < SIZECLASS_COUNT) {
 		if (!mesher.cls) {
 			mesher.turn = mesher.turn % SIZECLASS_COUNT + 1;
 			i++;
-			if (!class_meshes(mesher.turn))
+			if (!class_is_worth_it(mesher.turn))
 				continue;
 			round_begin(mesher.turn, false);
 		}
-		budget -= step(&much);
+		mesher.due -= step(&much);
 	}
 	shim_lock_release(&lock);
 }
@@ -515,7 +552,7 @@ void central_mesh_all(void)
 	unsigned int cls;
 	bool much;
 
-	if (!__atomic_load_n(&on, __ATOMIC_RELAXED))
+	if (!has_begun())
 		return;
 	shim_lock_acquire(&lock);
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
@@ -531,11 +568,16 @@ void central_mesh_all(void)
 	shim_lock_release(&lock);
 }
 
-const char *central_mesh_enable(bool want)
+const char *central_mesh_enable(enum central_mesh_mode how)
 {
+	bool want = how >= CENTRAL_MESH_PACED;
 	const char *why = want ? span_mesh_why_not() : NULL;
 	unsigned int cls;
 
+	if (how == CENTRAL_MESH_LATER) {
+		__atomic_store_n(&mode, how, __ATOMIC_RELAXED);
+		return NULL;
+	}
 	want = want && !why;
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
 		struct central *c = &central[cls];
@@ -547,18 +589,13 @@ const char *central_mesh_enable(bool want)
 	}
 	span_set_random(want ? SPAN_MESH_SIZE : 0);
 	span_mesh_begin(want);
-	__atomic_store_n(&on, want, __ATOMIC_RELAXED);
+	__atomic_store_n(&mode, want ? how : CENTRAL_MESH_OFF, __ATOMIC_RELAXED);
 	return why;
 }
 
 const char *central_mesh_why_not(void)
 {
 	return span_mesh_why_not();
-}
-
-bool central_mesh_is_on(void)
-{
-	return __atomic_load_n(&on, __ATOMIC_RELAXED);
 }
 
 void central_mesh_get_stat(struct central_mesh_stat *st)

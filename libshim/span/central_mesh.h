@@ -35,13 +35,23 @@ struct central_mesh_stat {
 	uint64_t waits;
 };
 
+/* Whether spans are meshed, and who pays for it. */
+enum central_mesh_mode {
+	CENTRAL_MESH_OFF,
+	CENTRAL_MESH_LATER,	/* off; PACED once the heap is made of blocks */
+	CENTRAL_MESH_PACED,	/* a hundredth of the time, in bursts as well */
+	CENTRAL_MESH_PAID,	/* bursts cost what has been freed has earned */
+};
+
 /**
  * central_mesh_enable - begin or end to mesh
- * @on: true to begin.  What is meshed stays so until its objects are freed
+ * @mode: how.  What is meshed stays so until its objects are freed
+ *
+ * CENTRAL_MESH_LATER touches no memory: a small process pays nothing for it.
  *
  * Return: NULL, or why it cannot begin, a sentence's end.
  */
-const char *central_mesh_enable(bool on);
+const char *central_mesh_enable(enum central_mesh_mode mode);
 
 /**
  * central_mesh_why_not - can spans be meshed
@@ -51,14 +61,14 @@ const char *central_mesh_enable(bool on);
 const char *central_mesh_why_not(void);
 
 /**
- * central_mesh_is_on - are spans meshed
+ * central_mesh_mode - are spans meshed
  */
-bool central_mesh_is_on(void);
+enum central_mesh_mode central_mesh_mode(void);
 
 /**
  * central_mesh_tick - mesh what has been quiet
  *
- * For at most a hundredth of the time since the last call.  Called by
+ * For at most a hundredth of the time that has passed.  Called by
  * entry_idle().
  */
 void central_mesh_tick(void);

@@ -74,6 +74,11 @@ const char *span_mesh_why_not(void)
 	return pageheap_mesh_why_not();
 }
 
+bool span_mesh_is_due(void)
+{
+	return pageheap_mesh_is_due();
+}
+
 void span_mesh_begin(bool on)
 {
 	pageheap_mesh_begin(on);

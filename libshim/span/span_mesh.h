@@ -90,6 +90,11 @@ static inline uint64_t span_group_word(const struct span *s, unsigned int i)
 const char *span_mesh_why_not(void);
 
 /**
+ * span_mesh_is_due - is there, or will there soon be, what can be meshed
+ */
+bool span_mesh_is_due(void);
+
+/**
  * span_mesh_begin - tell the page heap that spans are to be meshed, or not
  * @on: true if they are
  */

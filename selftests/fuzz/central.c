@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int c, i, n, got;
 
 	if (!inputs)
-		FUZZ_CHECK(!central_mesh_enable(true));
+		FUZZ_CHECK(!central_mesh_enable(CENTRAL_MESH_PAID));
 	while (in.left) {
 		unsigned int op = input_byte(&in);
 

@@ -177,6 +177,63 @@ static void outgrow(void)
 	free(p);
 }
 
+static bool state_is(const char *want)
+{
+	char state[128];
+	size_t len = sizeof(state);
+
+	if (shim_ctl("mesh.state", state, &len, NULL, 0))
+		abort();
+	return !strcmp(state, want);
+}
+
+/* A program that goes on: ticks come where memory is freed, not from caches only. */
+static void live_on(struct set *s)
+{
+	struct set some;
+
+	set_begin(&some, 4000, 80);
+	set_fill(&some, 3000);
+	s->bad += some.bad;
+	set_end(&some);
+	set_check(s);
+}
+
+/* On the module it needs no option, but a heap that is worth it. */
+TEST(it_begins_by_itself)
+{
+	unsigned int bad;
+	struct set s;
+
+	if (getenv("SHIM_OPTIONS") || access("/dev/hugearena", R_OK | W_OK)) {
+		outgrow();
+		ASSERT_FALSE(on_module());
+		EXPECT_TRUE(state_is("off: the memory is not the module's"));
+		return;
+	}
+	EXPECT_TRUE(state_is("off: the heap is small"));
+	EXPECT_EQ(0, number("mesh.enabled"));
+	outgrow();
+	ASSERT_TRUE(on_module());
+	set_begin(&s, SLOTS, 79);
+	while (!number("mesh.enabled"))
+		live_on(&s);
+	EXPECT_TRUE(state_is("on: paced"));
+	/* 25 MB, of which the first 16 may be of the time before */
+	set_end(&s);
+	set_begin(&s, 20 * SLOTS, 79);
+	set_fill(&s, 64);
+	set_thin(&s);
+	while (!number("mesh.spans"))
+		live_on(&s);
+	bad = s.bad;
+	set_end(&s);
+	EXPECT_EQ(0, bad + s.bad);
+	/* who does not want it says so */
+	EXPECT_EQ(0, set_number("mesh.enabled", 0));
+	EXPECT_TRUE(state_is("off"));
+}
+
 FIXTURE(mesh) {
 	struct set s;
 	bool module;

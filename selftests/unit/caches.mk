@@ -20,6 +20,9 @@ central := central central_alias central_list central_mesh span span_mesh fake_p
 PROGRAMS += mesh
 mesh := $(central)
 
+PROGRAMS += mesh_pace
+mesh_pace := $(filter-out clock,$(central)) fake_clock
+
 PROGRAMS += transfer
 transfer := transfer fake_central $(side)
 

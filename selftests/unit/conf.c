@@ -124,6 +124,29 @@ TEST_F(conf, booleans)
 	EXPECT_TRUE(shim_conf.check);
 }
 
+/* A boolean that may be left to us as well. */
+TEST_F(conf, mesh)
+{
+	char all[1024];
+
+	EXPECT_EQ(SHIM_MESH_AUTO, shim_conf.mesh);
+	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
+	EXPECT_NE(NULL, strstr(all, ",mesh=auto,"));
+	EXPECT_EQ(0, parse("mesh"));
+	EXPECT_EQ(SHIM_MESH_ON, shim_conf.mesh);
+	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
+	EXPECT_NE(NULL, strstr(all, ",mesh=1,"));
+	EXPECT_EQ(0, parse("mesh=off"));
+	EXPECT_EQ(SHIM_MESH_OFF, shim_conf.mesh);
+	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
+	EXPECT_NE(NULL, strstr(all, ",mesh=0,"));
+	EXPECT_EQ(1, parse("mesh=kmod"));
+	EXPECT_EQ(1, parse("mesh="));
+	EXPECT_EQ(SHIM_MESH_OFF, shim_conf.mesh);
+	EXPECT_EQ(0, parse("mesh=auto"));
+	EXPECT_EQ(SHIM_MESH_AUTO, shim_conf.mesh);
+}
+
 TEST_F(conf, lists_and_comments)
 {
 	/* a comment goes on to the end of its line */

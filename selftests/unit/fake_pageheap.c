@@ -303,6 +303,11 @@ unsigned int pageheap_mesh(struct mesh_pair *pairs, unsigned int nr,
 	return done;
 }
 
+bool pageheap_mesh_is_due(void)
+{
+	return !fake_pageheap.small;
+}
+
 void pageheap_mesh_begin(bool on)
 {
 	(void)on;

@@ -17,6 +17,7 @@
  * @retaken: of these, told to be in use again
  * @bad: frees of what is no span, or still in the pagemap, or what has another
  *	one's memory; always 0
+ * @small: what pageheap_mesh_is_due() denies
  * @why_not: what pageheap_mesh_why_not() says
  * @mesh_fail: pairs that are refused: one in as many; 0: none
  * @mesh_errno: with what, negative
@@ -33,6 +34,7 @@ struct fake_pageheap {
 	unsigned long purged;
 	unsigned long retaken;
 	unsigned long bad;
+	int small;
 	const char *why_not;
 	unsigned int mesh_fail;
 	int mesh_errno;

@@ -132,7 +132,7 @@ FIXTURE(mesh) {
 FIXTURE_SETUP(mesh)
 {
 	srand(11);
-	ASSERT_EQ(NULL, central_mesh_enable(true));
+	ASSERT_EQ(NULL, central_mesh_enable(CENTRAL_MESH_PAID));
 }
 
 /* Nothing is left, and nothing shares memory. */
@@ -376,9 +376,9 @@ TEST_F(mesh, a_tick_waits_until_it_is_quiet)
 
 TEST_F(mesh, off_means_off)
 {
-	EXPECT_TRUE(central_mesh_is_on());
-	EXPECT_EQ(NULL, central_mesh_enable(false));
-	EXPECT_FALSE(central_mesh_is_on());
+	EXPECT_EQ(CENTRAL_MESH_PAID, central_mesh_mode());
+	EXPECT_EQ(NULL, central_mesh_enable(CENTRAL_MESH_OFF));
+	EXPECT_EQ(CENTRAL_MESH_OFF, central_mesh_mode());
 	model_begin(64);
 	model_get(spans_of(200));
 	model_thin(10);
@@ -386,8 +386,8 @@ TEST_F(mesh, off_means_off)
 	central_mesh_tick();
 	EXPECT_EQ(0, aliases());
 	fake_pageheap.why_not = "it is Monday";
-	EXPECT_STREQ("it is Monday", central_mesh_enable(true));
-	EXPECT_FALSE(central_mesh_is_on());
+	EXPECT_STREQ("it is Monday", central_mesh_enable(CENTRAL_MESH_PACED));
+	EXPECT_EQ(CENTRAL_MESH_OFF, central_mesh_mode());
 	fake_pageheap.why_not = NULL;
 }
 
