@@ -328,18 +328,42 @@ void ha_source_exit(struct ha_source *src)
 	spare_trim(src, 0);
 }
 
-/* A block goes to a fault: more may be wanted soon. */
+/* A clean block of this node, the one cleared last.  Lock held. */
+static struct folio *clean_take_on(struct ha_source *src, int nid)
+{
+	struct folio *folio;
+
+	list_for_each_entry(folio, &src->clean, lru) {
+		if (folio_nid(folio) != nid)
+			continue;
+		list_del_init(&folio->lru);
+		src->nr_clean--;
+		return folio;
+	}
+	return NULL;
+}
+
+/*
+ * A block goes to a fault: more may be wanted soon.  What was set aside on another
+ * node, for other threads or before this one moved, is left to them; where nobody
+ * takes it, it goes with the next idle seconds, as such faults do not count.
+ */
 static struct folio *reserve_take(struct ha_source *src)
 {
 	unsigned int max = READ_ONCE(reserve_max);
+	int nid = source_node(src);
 	struct folio *folio;
 	bool kick;
 
 	if (src->common)
 		return NULL;
 	spin_lock(&src->lock);
+	folio = clean_take_on(src, nid);
+	if (!folio && src->nr_clean) {
+		spin_unlock(&src->lock);
+		return NULL;
+	}
 	src->taken++;
-	folio = list_take(&src->clean, &src->nr_clean);
 	/* one block may be the last; a second one within a second is a trend */
 	if (!folio && src->taken > 1 && src->goal < max)
 		src->goal = min(max, src->goal ? src->goal * 2 : 2);
@@ -348,9 +372,20 @@ static struct folio *reserve_take(struct ha_source *src)
 	kick = src->nr_clean + src->nr_dirty < (src->goal + 1) / 2;
 	spin_unlock(&src->lock);
 	if (kick) {
-		WRITE_ONCE(src->near, source_node(src));
+		WRITE_ONCE(src->near, nid);
 		queue_work(ha_wq, &src->work);
 	}
+	return folio;
+}
+
+/* The same, where there is no memory: another node's is better than none. */
+static struct folio *reserve_take_any(struct ha_source *src)
+{
+	struct folio *folio;
+
+	spin_lock(&src->lock);
+	folio = list_take(&src->clean, &src->nr_clean);
+	spin_unlock(&src->lock);
 	return folio;
 }
 
@@ -402,7 +437,9 @@ struct folio *ha_source_block(struct ha_source *src, unsigned int how,
 		return folio;
 	}
 	ha_account_uncharge(src->account, HA_BLOCK_PAGES);
-	folio = dirty_use(src, how);
+	folio = reserve_take_any(src);
+	if (!folio)
+		folio = dirty_use(src, how);
 	if (folio) {
 		*from = HA_FAULT_RESERVE;
 		return folio;

@@ -136,6 +136,27 @@ TEST_F(node, a_node_that_is_not_there)
 	EXPECT_ERRNO(EINVAL, arena_create_on(self->dev, &c));
 }
 
+/* A thread of another node does not get what was set aside on this one. */
+TEST(another_nodes_reserve_is_left_alone)
+{
+	struct arena a;
+	int dev;
+
+	ASSERT_EQ(0, params_reset());
+	ASSERT_EQ(0, param_write("reserve_max", 4));
+	dev = device_open();
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(0, run_on(0));
+	ASSERT_EQ(0, arena_make_on(&a, dev, BLOCKS, HUGEARENA_NODE_LOCAL));
+	ASSERT_NE(0, reserve_grow(&a, 0, 2));
+	ASSERT_EQ(0, arena_punch(&a, 0, a.size));
+	ASSERT_EQ(0, run_on(1));
+	EXPECT_EQ(BLOCKS, touch_all(&a, 1));
+	arena_drop(&a);
+	EXPECT_EQ(0, params_reset());
+	close(dev);
+}
+
 static const char *why_not(void)
 {
 	return node_is_there(1) ? NULL : "one NUMA node only";
