@@ -215,6 +215,42 @@ static void report_rst_table(FILE *file, const struct table *table,
 	fprintf(file, "\n");
 }
 
+/* What is no ratio: the values themselves, without a mean of the rows. */
+static void report_rst_values(FILE *file, const struct table *table,
+			      enum table_metric m)
+{
+	const struct report_metric *metric = &report_metric[m];
+	unsigned int columns = table->set->n + 1, i, a;
+	char text[32];
+	double value;
+
+	fprintf(file, "%s:\n\n", metric->title);
+	report_rst_rule(file, columns, '=');
+	fprintf(file, "%-14s", "row");
+	for (a = 0; a < table->set->n; a++)
+		fprintf(file, " %-*s", a + 1 < table->set->n ? 10 : 0,
+			table->set->alloc[a].name);
+	fprintf(file, "\n");
+	report_rst_rule(file, columns, '=');
+	for (i = 0; i < table->rows; i++) {
+		fprintf(file, "%-14s", table->row[i].name);
+		for (a = 0; a < table->set->n; a++) {
+			value = table_spread_get(&table->row[i].cell[a],
+						 m).median;
+			if (isnan(value))
+				snprintf(text, sizeof(text), "--");
+			else
+				snprintf(text, sizeof(text), "%.0f",
+					 value / metric->scale);
+			fprintf(file, " %-*s", a + 1 < table->set->n ? 10 : 0,
+				text);
+		}
+		fprintf(file, "\n");
+	}
+	report_rst_rule(file, columns, '=');
+	fprintf(file, "\n");
+}
+
 int report_rst(const struct table *table, const char *path)
 {
 	FILE *file = fopen(path, "we");
@@ -224,6 +260,7 @@ int report_rst(const struct table *table, const char *path)
 	report_rst_table(file, table, TABLE_CPU);
 	report_rst_table(file, table, TABLE_PEAK);
 	report_rst_table(file, table, TABLE_MEAN);
+	report_rst_values(file, table, TABLE_COVERAGE);
 	return fclose(file) ? -errno : 0;
 }
 
