@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "node.h"
+
 #undef PAGE_SIZE				/* musl's <limits.h> has one */
 #define PAGE_SHIFT	13			/* 8 KiB page of the page heap */
 #define PAGE_SIZE	((size_t)1 << PAGE_SHIFT)
@@ -61,6 +63,8 @@ enum span_state {
 #define SPAN_ALIAS	(1 << 3)	/* has another one's memory: see span_mesh.h */
 #define SPAN_WIDE	(1 << 4)	/* all of bitmap[] is there, not only [0] */
 #define SPAN_AGAIN	(1 << 5)	/* large: has been kept, and has served again */
+#define SPAN_NODE	6		/* from this bit on: the node of its memory */
+_Static_assert(NODES == 4, "two bits");
 
 /**
  * struct span - a run of pages with one purpose
@@ -125,6 +129,12 @@ struct span {
 /* Of a record with one word of bitmap. */
 #define SPAN_BYTES	(offsetof(struct span, bitmap) + sizeof(uint64_t))
 _Static_assert(SPAN_BYTES == 64, "one cache line");
+
+/* The NUMA node that a span's memory is most likely on. */
+static inline unsigned int span_node(const struct span *s)
+{
+	return __atomic_load_n(&s->flags, __ATOMIC_RELAXED) >> SPAN_NODE;
+}
 
 struct block;
 

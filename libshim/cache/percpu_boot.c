@@ -8,6 +8,7 @@
 #include <linux/membarrier.h>
 #include <sys/auxv.h>
 
+#include "base/node.h"
 #include "base/sys.h"
 #include "percpu_int.h"
 #include "span/large.h"
@@ -81,6 +82,8 @@ void percpu_boot(bool use_rseq)
 		percpu.node_id = percpu.rseq &&
 				 getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
 				 RSEQ_NODE_ID_END;
+		if (percpu.node_id)
+			node_known.off = off;
 	}
 	slab_close(&percpu_none);
 	slab_close(&percpu_busy);

@@ -28,6 +28,7 @@
 
 #include "base/clock.h"
 #include "base/meta.h"
+#include "base/node.h"
 #include "base/sys.h"
 #include "percpu_int.h"
 
@@ -285,8 +286,8 @@ static bool own_is_restless(void)
 	return now - then <= STEAL_WINDOW_NS && percpu.limit < percpu.ncpus;
 }
 
-/* Take the slab whose last miss is the longest ago. Lock held. */
-static struct percpu_slab *own_steal(void)
+/* Take the slab whose last miss is the longest ago, of CPU *@from. Lock held. */
+static struct percpu_slab *own_steal(unsigned int *from)
 {
 	struct percpu_slab *oldest = NULL;
 	unsigned int cpu;
@@ -310,7 +311,8 @@ static struct percpu_slab *own_steal(void)
 		return NULL;
 	}
 	percpu.steals++;
-	return own_take((unsigned int)oldest->cpu);
+	*from = (unsigned int)oldest->cpu;
+	return own_take(*from);
 }
 
 static struct percpu_slab *own_new(void)
@@ -331,9 +333,20 @@ static struct percpu_slab *own_new(void)
 	return slab;
 }
 
+/* May the objects of a slab of CPU @from be far from @cpu?  Lock held. */
+static bool own_is_far(unsigned int from, unsigned int cpu)
+{
+	uint8_t near = __atomic_load_n(&percpu_near[from], __ATOMIC_RELAXED);
+
+	return node_several() &&
+	       (!near || near != __atomic_load_n(&percpu_near[cpu],
+						 __ATOMIC_RELAXED));
+}
+
 /* Give this CPU a slab. Lock held. */
 static void own_attach(unsigned int cpu)
 {
+	unsigned int cls, from = cpu;
 	struct percpu_slab *slab = percpu.free;
 
 	if (slab) {
@@ -344,7 +357,11 @@ static void own_attach(unsigned int cpu)
 	} else {
 		slab = own_new();
 		if (!slab)
-			slab = own_steal();
+			slab = own_steal(&from);
+		/* objects of another node go home */
+		if (slab && from != cpu && own_is_far(from, cpu))
+			for (cls = 1; cls <= SIZECLASS_COUNT; cls++)
+				stack_drain(slab, cls, 0);
 		if (!slab)
 			slab = own_new();
 		if (!slab)

@@ -11,13 +11,15 @@
  * demand, up to the class's limit.  The limit falls when there are more
  * domains; a cache that is above it then does not grow.  One lock for each
  * class and domain protects all of it; it is not held while the central list is
- * called.  Called by percpu.
+ * called.  Where the heap is kept apart by NUMA nodes, a domain's caches take
+ * objects of its own node only.  Called by percpu.
  */
 #include <string.h>
 
 #include "span/central.h"
 #include "base/lock.h"
 #include "base/meta.h"
+#include "base/node.h"
 #include "base/sizeclass.h"
 #include "transfer_int.h"
 
@@ -172,11 +174,41 @@ static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 	return true;
 }
 
+/*
+ * What is of other nodes goes home, to its span: somebody there may get it.
+ * Return: how many are left of @objs.
+ */
+static unsigned int put_far(unsigned int cls, void **objs, unsigned int n)
+{
+	unsigned int here = node_here(), near = 0, far = 0, i;
+	void *away[SIZECLASS_BATCH_MAX];
+
+	for (i = 0; i < n; i++) {
+		if (central_node(objs[i]) == here) {
+			objs[near++] = objs[i];
+			continue;
+		}
+		away[far++] = objs[i];
+		if (far == SIZECLASS_BATCH_MAX) {
+			central_put(cls, away, far);
+			far = 0;
+		}
+	}
+	if (far)
+		central_put(cls, away, far);
+	return near;
+}
+
 void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
 		     unsigned int n)
 {
 	struct transfer *t = transfer_of(dom, cls);
 
+	if (__builtin_expect(node_several(), 0)) {
+		n = put_far(cls, objs, n);
+		if (!n)
+			return;
+	}
 	shim_lock_acquire(&t->lock);
 	if (transfer_grow(t, cls, n)) {
 		memcpy(t->slot + t->objs, objs, n * sizeof(*objs));

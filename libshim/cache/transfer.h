@@ -71,7 +71,7 @@ bool transfer_is_dry(unsigned int dom, unsigned int cls);
  * transfer_put_at - give objects away
  * @dom: domain, below TRANSFER_DOMAINS
  * @cls: size class of every object
- * @objs: the objects
+ * @objs: the objects; may be in another order afterwards
  * @n: how many, not 0
  */
 void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,

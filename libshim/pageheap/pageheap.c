@@ -91,8 +91,12 @@ static void decide_whole(size_t npages)
 {
 	size_t small = ph.meshes ? SMALL_MESHED : SMALL_HEAP;
 
-	if (ph.inuse + npages > small / PAGE_SIZE)
-		ph.whole = true;
+	if (ph.inuse + npages <= small / PAGE_SIZE)
+		return;
+	ph.whole = true;
+	/* what there is counts as node 0's */
+	__atomic_store_n(&node_known.seen, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&node_known.apart, true, __ATOMIC_RELAXED);
 }
 
 /* Where in a block @n pages in a row have memory, BLOCK_PAGES for nowhere. */
@@ -139,10 +143,10 @@ static struct block *find_part(unsigned int n)
 	/* a free block that has memory is better than a hole that has none */
 	if (!ph.whole && runs_blocks())
 		return NULL;
-	b = filler_find(FILLER_WHOLE, n);
+	b = filler_find_near(FILLER_WHOLE, n);
 
 	if (!b) {
-		b = filler_find(FILLER_PAGES, n);
+		b = filler_find_near(FILLER_PAGES, n);
 		if (b && room_wants_whole(BLOCK_SIZE) && b->nidle < n && ph.holes > HOLES_MAX &&
 		    !room_leaves_much(n))
 			b = NULL;
@@ -159,8 +163,8 @@ bool pageheap_has(size_t npages)
 	shim_lock_acquire(&ph.lock);
 	if (ph.idle >= npages)
 		has = runs_blocks() ||
-		      (ph.whole ? !!filler_find(FILLER_WHOLE,
-						(unsigned int)npages) :
+		      (ph.whole ? !!filler_find_near(FILLER_WHOLE,
+						     (unsigned int)npages) :
 				  !!find_idle((unsigned int)npages));
 	shim_lock_release(&ph.lock);
 	return has;
@@ -216,6 +220,9 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 		} else if (need <= BLOCK_PAGES) {
 			/* better pages that were given back than none */
 			b = filler_find(FILLER_PAGES, need);
+			/* and another node's */
+			if (!b && node_matters())
+				b = filler_find(FILLER_WHOLE, need);
 		}
 		if (!b)
 			return false;
@@ -341,6 +348,8 @@ static struct span *alloc(size_t npages, size_t align_pages, bool wide)
 	}
 	s->npages = (uint32_t)npages;
 	s->state = SPAN_INUSE;
+	if (node_several())
+		s->flags |= (uint8_t)(block_at(s->start)->node << SPAN_NODE);
 	ph.spans++;
 	ph.asked += npages;
 	if (ph.inuse + ph.idle > before) {

@@ -203,6 +203,20 @@ static void block_hurry(struct block *b)
 }
 
 /**
+ * block_touched_here - a block without memory is about to get some
+ * @b: the block
+ *
+ * The kernel takes it from the node of the thread that touches it first.
+ */
+void block_touched_here(struct block *b)
+{
+	b->node = (uint8_t)node_here();
+	if (ph.whole)
+		__atomic_fetch_or(&node_known.seen, 1u << b->node,
+				  __ATOMIC_RELAXED);
+}
+
+/**
  * block_init_part - begin to use a block page by page
  * @b: a record whose memory was just taken from a run
  * @from: the kind of that run
@@ -213,6 +227,8 @@ static void block_hurry(struct block *b)
 void block_init_part(struct block *b, enum run_kind from, bool whole)
 {
 	b->state = BLOCK_PART;
+	if (from == RUN_RETURNED)
+		block_touched_here(b);
 	b->whole = whole;
 	b->stuck = false;
 	b->want = 0;

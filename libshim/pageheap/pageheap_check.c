@@ -105,10 +105,12 @@ static size_t check_block(const struct block *b, struct sums *sum)
 		CHECK(b->run);
 		last = block_at(b->start + (b->run - 1) * BLOCK_SIZE);
 		CHECK(last && last->state == BLOCK_FREE);
-		CHECK(last->run == b->run && last->kind == b->kind);
+		CHECK(last->run == b->run && last->kind == b->kind &&
+		      last->node == b->node);
 		right = block_at(b->start + b->run * BLOCK_SIZE);
 		CHECK(!right || right->state != BLOCK_FREE ||
-		      right->kind != b->kind || right->backend != b->backend);
+		      right->kind != b->kind || right->backend != b->backend ||
+		      right->node != b->node);
 		sum->runs[b->kind][b->backend] += b->run;
 		if (b->kind != RUN_RETURNED)
 			sum->idle += b->run * BLOCK_PAGES;

@@ -107,6 +107,52 @@ struct block *filler_find(enum filler_id id, unsigned int n)
 	return ph_lists.fill[id][k * 64 + (unsigned int)__builtin_ctzll(x)];
 }
 
+/* In how many blocks to look for one of this node: those of 512 MiB. */
+#define NODE_LOOKS	256u
+
+/* The first block of this node in the buckets of a word of bits. */
+static struct block *find_in(enum filler_id id, unsigned int k, uint64_t bits,
+			     unsigned int node, unsigned int *looks)
+{
+	struct block *b;
+
+	for (; bits; bits &= bits - 1) {
+		b = ph_lists.fill[id][k * 64 + (unsigned int)__builtin_ctzll(bits)];
+		for (; b && *looks; b = b->next, --*looks)
+			if (b->node == node)
+				return b;
+	}
+	return NULL;
+}
+
+/**
+ * filler_find_near - the best block with a free run on this thread's node
+ * @id: the filler
+ * @n: pages in a row, 1 to BLOCK_PAGES
+ *
+ * Return: the block, still on the filler, or NULL.
+ */
+struct block *filler_find_near(enum filler_id id, unsigned int n)
+{
+	const struct filler *f = &ph.filler[id];
+	unsigned int i = n * FILLER_STEPS, k = i / 64, node = node_here();
+	unsigned int looks = NODE_LOOKS;
+	uint64_t bits = f->nonempty[k] & (~0ULL << (i % 64));
+	uint64_t words = k == 63 ? 0 : f->words & (~0ULL << (k + 1));
+	struct block *b;
+
+	if (!node_matters())
+		return filler_find(id, n);
+	for (;;) {
+		b = find_in(id, k, bits, node, &looks);
+		if (b || !words || !looks)
+			return b;
+		k = (unsigned int)__builtin_ctzll(words);
+		words &= words - 1;
+		bits = f->nonempty[k];
+	}
+}
+
 /**
  * age_remove - take a block off its age list
  * @b: a PART block, on a list or not; @b->whole must be as it was when it was

@@ -23,6 +23,7 @@
 
 #include "backend/backend.h"
 #include "base/lock.h"
+#include "base/node.h"
 #include "pageheap.h"
 #include "pageheap_bits.h"
 #include "pageheap_mesh.h"
@@ -84,6 +85,8 @@ enum run_kind {
  * @owed_next: @owed: the next on ph.owed
  * @owed_prev: the same
  * @age_tick: tick in which it was last passed over on its age list
+ * @node: where its memory is, as far as it has any: the node of the thread that
+ *	began to use it; of a free run, at both ends
  */
 struct block {
 	struct block *next, *prev;
@@ -113,6 +116,7 @@ struct block {
 	struct block *join_next;
 	struct block *owed_next, *owed_prev;
 	uint32_t age_tick;
+	uint8_t node;
 };
 
 /*
@@ -323,6 +327,7 @@ static inline struct block *block_at(uintptr_t addr)
 }
 
 struct block *block_get(uintptr_t addr, enum backend_id backend);
+void block_touched_here(struct block *b);
 void block_init_part(struct block *b, enum run_kind from, bool whole);
 bool block_claim(struct block *b, unsigned int i, unsigned int n);
 void block_unclaim(struct block *b, unsigned int i, unsigned int n);
@@ -346,6 +351,7 @@ void filler_insert(struct block *b);
 void filler_remove(struct block *b);
 void filler_update(struct block *b);
 struct block *filler_find(enum filler_id id, unsigned int n);
+struct block *filler_find_near(enum filler_id id, unsigned int n);
 void age_update(struct block *b);
 void age_remove(struct block *b);
 void age_rotate(struct block *b);
@@ -357,7 +363,7 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 			  enum backend_id backend, enum run_kind kind);
 void runs_insert_unused(struct block *b);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
-	       size_t align, uintptr_t *start);
+	       size_t align, bool near, uintptr_t *start);
 bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
 		   uint32_t age, uintptr_t *start);
 bool runs_take_beside(enum backend_id backend, enum run_kind kind,

@@ -126,6 +126,9 @@ static bool segment_cut(const struct span *s, uintptr_t cut)
 	if (mid != cut && right > 1 &&
 	    !block_get(mid + BLOCK_SIZE, b->backend))
 		return false;
+	m->node = b->node;
+	if (mid != cut && right > 1)
+		block_at(mid + BLOCK_SIZE)->node = b->node;
 	segment_break(at, b->run, whole);
 	if (left)
 		segment_make(at, left, whole);

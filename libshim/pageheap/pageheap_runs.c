@@ -37,6 +37,7 @@ static void run_link(struct block *head, size_t blocks)
 	head->run = (uint32_t)blocks;
 	last->run = (uint32_t)blocks;
 	last->kind = head->kind;
+	last->node = head->node;
 	last->state = BLOCK_FREE;
 	head->prev = NULL;
 	head->next = r->nonempty[i / 64] & bit ? list[i] : NULL;
@@ -72,10 +73,10 @@ static void run_unlink(struct block *head)
 }
 
 static bool is_run_end(const struct block *b, enum backend_id backend,
-		       enum run_kind kind)
+		       enum run_kind kind, unsigned int node)
 {
 	return b && b->state == BLOCK_FREE && b->backend == backend &&
-	       b->kind == kind;
+	       b->kind == kind && b->node == node;
 }
 
 /**
@@ -119,10 +120,13 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 	struct block *right = block_at(start + blocks * BLOCK_SIZE);
 	const struct block *stuck = NULL;
 	struct block *head;
+	uint8_t node;
 
+	/* memory that is not there is on no node */
+	node = kind == RUN_RETURNED ? 0 : block_at(start)->node;
 	block_at(start)->state = BLOCK_NONE;
 	block_at(start + (blocks - 1) * BLOCK_SIZE)->state = BLOCK_NONE;
-	if (is_run_end(left, backend, kind)) {
+	if (is_run_end(left, backend, kind, node)) {
 		size_t n = left->run;
 
 		start -= n * BLOCK_SIZE;
@@ -131,7 +135,7 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 		if (block_at(start)->stuck)
 			stuck = block_at(start);
 	}
-	if (is_run_end(right, backend, kind)) {
+	if (is_run_end(right, backend, kind, node)) {
 		size_t n = right->run;
 
 		run_unlink(right);
@@ -142,6 +146,7 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 	head = block_at(start);
 	head->state = BLOCK_FREE;
 	head->kind = (uint8_t)kind;
+	head->node = node;
 	head->stuck = stuck;
 	if (stuck)
 		head->stamp = stuck->stamp;
@@ -157,6 +162,7 @@ static bool run_cut(struct block *head, uintptr_t start, size_t blocks)
 {
 	enum backend_id backend = head->backend;
 	enum run_kind kind = head->kind;
+	uint8_t node = head->node;
 	uintptr_t first = head->start, end = start + blocks * BLOCK_SIZE;
 	size_t left = (start - first) / BLOCK_SIZE;
 	size_t right = head->run - left - blocks;
@@ -170,6 +176,10 @@ static bool run_cut(struct block *head, uintptr_t start, size_t blocks)
 	run_unlink(head);
 	block_at(start)->state = BLOCK_NONE;
 	block_at(end - BLOCK_SIZE)->state = BLOCK_NONE;
+	block_at(start)->node = node;
+	block_at(end - BLOCK_SIZE)->node = node;
+	if (right)
+		block_at(end)->node = node;
 	if (left)
 		runs_insert(first, left, backend, kind);
 	if (right)
@@ -190,10 +200,11 @@ static uintptr_t run_fit(const struct block *head, size_t blocks, size_t align)
 
 /*
  * The shortest run that is long enough and that the kernel has not refused
- * within @age ticks.
+ * within @age ticks; on node @node, unless that is NODES.
  */
 static struct block *run_find(struct runs *r, size_t blocks, size_t align,
-			      uint32_t age, uintptr_t *start)
+			      uint32_t age, unsigned int node,
+			      uintptr_t *start)
 {
 	struct block **list = run_list(r), *head;
 	unsigned int i, tries;
@@ -210,7 +221,8 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 		 */
 		head = list[i];
 		for (tries = 0; head && tries < TRIES; head = head->next) {
-			if (head->stuck && ph.tick - head->stamp < age) {
+			if ((head->stuck && ph.tick - head->stamp < age) ||
+			    (node < NODES && head->node != node)) {
 				tries++;
 				continue;
 			}
@@ -229,6 +241,7 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
  * @kind: which kind
  * @blocks: how many in a row
  * @align: bytes, a power of two, at least BLOCK_SIZE
+ * @near: where its memory is on this thread's node, if it has any
  * @start: out: first byte
  *
  * From the shortest run that is long enough.  The first and the last block
@@ -237,10 +250,12 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
  * Return: false with nothing changed if there is no such run.
  */
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
-	       size_t align, uintptr_t *start)
+	       size_t align, bool near, uintptr_t *start)
 {
+	unsigned int node = near && kind != RUN_RETURNED && node_matters() ?
+			    node_here() : NODES;
 	struct block *head = run_find(&ph.runs[kind][backend], blocks, align, 0,
-				      start);
+				      node, start);
 
 	return head && run_cut(head, *start, blocks);
 }
@@ -263,7 +278,7 @@ bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
 	size_t n = r->blocks < *blocks ? r->blocks : *blocks;
 
 	for (; n; n /= 2) {
-		head = run_find(r, n, BLOCK_SIZE, age, start);
+		head = run_find(r, n, BLOCK_SIZE, age, NODES, start);
 		if (head && run_cut(head, *start, n))
 			break;
 	}
@@ -310,6 +325,7 @@ bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 		      bool *before)
 {
 	struct runs *r = &ph.runs[kind][backend];
+	bool near = kind != RUN_RETURNED && node_matters();
 	unsigned int i, tries = 0;
 	struct block *head;
 
@@ -319,7 +335,8 @@ bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 		for (head = run_list(r)[i]; head; head = head->next) {
 			if (tries++ == 32)
 				return false;
-			if (head->run < blocks)
+			if (head->run < blocks ||
+			    (near && head->node != node_here()))
 				continue;
 			*before = room_behind(head) < part;
 			if (*before && room_before(head) < part)
@@ -345,7 +362,7 @@ size_t runs_before(enum backend_id backend, uintptr_t end, unsigned int *room)
 	const struct block *b = block_at(end - BLOCK_SIZE);
 	size_t n = 0;
 
-	if (is_run_end(b, backend, RUN_RETURNED)) {
+	if (is_run_end(b, backend, RUN_RETURNED, 0)) {
 		n = b->run;
 		b = block_at(end - (n + 1) * BLOCK_SIZE);
 	}

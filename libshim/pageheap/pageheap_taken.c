@@ -63,8 +63,9 @@ bool taken_grow_behind(size_t npages)
 	       grow(backend, need - there, BLOCK_SIZE, whole);
 }
 
-static bool take_from(struct taken *t, enum backend_id backend, size_t align,
-		      bool whole)
+/* What is free already; @near: and on this node, if it has memory. */
+static bool take_free(struct taken *t, enum backend_id backend, size_t align,
+		      bool whole, bool near)
 {
 	static const enum run_kind order[2][RUN_KINDS] = {
 		{ RUN_PAGES, RUN_WHOLE, RUN_RETURNED },
@@ -72,17 +73,30 @@ static bool take_from(struct taken *t, enum backend_id backend, size_t align,
 	};
 	int i;
 
-	t->backend = backend;
-	t->thin = 0;
 	for (i = 0; i < RUN_KINDS; i++) {
 		t->kind = order[whole][i];
-		if (runs_take(backend, t->kind, t->blocks, align, &t->start))
-			goto found;
+		if (runs_take(backend, t->kind, t->blocks, align, near,
+			      &t->start))
+			return true;
 	}
-	if (!grow(backend, t->blocks, align, whole) ||
-	    !runs_take(backend, RUN_RETURNED, t->blocks, align, &t->start))
+	return false;
+}
+
+static bool take_from(struct taken *t, enum backend_id backend, size_t align,
+		      bool whole)
+{
+	t->backend = backend;
+	t->thin = 0;
+	if (take_free(t, backend, align, whole, true))
+		goto found;
+	if (grow(backend, t->blocks, align, whole) &&
+	    runs_take(backend, RUN_RETURNED, t->blocks, align, true,
+		      &t->start)) {
+		t->kind = RUN_RETURNED;
+		goto found;
+	}
+	if (!node_matters() || !take_free(t, backend, align, whole, false))
 		return false;
-	t->kind = RUN_RETURNED;
 found:
 	t->whole = t->kind == RUN_WHOLE || (t->kind == RUN_RETURNED && whole);
 	return true;
@@ -153,6 +167,30 @@ enum backend_id taken_backend(size_t npages)
 	       backend_first() : BACKEND_THP;
 }
 
+/*
+ * There is no more memory to be had: another node's that is free is better than
+ * none.
+ */
+static bool take_anywhere(struct taken *t, size_t align)
+{
+	int id;
+
+	t->thin = 0;
+	for (id = 0; id < BACKEND_NR; id++) {
+		t->backend = (enum backend_id)id;
+		t->kind = RUN_WHOLE;
+		if (runs_take(t->backend, t->kind, t->blocks, align, false,
+			      &t->start))
+			break;
+		t->kind = RUN_PAGES;
+		if (runs_take(t->backend, t->kind, t->blocks, align, false,
+			      &t->start))
+			break;
+	}
+	t->whole = t->kind == RUN_WHOLE;
+	return id < BACKEND_NR;
+}
+
 /**
  * taken_get_from - take whole blocks in a row for a span
  * @t: out: what was taken
@@ -201,7 +239,7 @@ bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
 			runs_insert(t->start, blocks, backend, RUN_RETURNED);
 		}
 		if (backend == BACKEND_THP)
-			return false;
+			return node_matters() && take_anywhere(t, align);
 		ph.nr_fallback++;
 		backend = BACKEND_THP;
 	}
@@ -236,6 +274,7 @@ bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
 	size_t blocks = (skip + npages) / BLOCK_PAGES;
 	unsigned int tail = (skip + npages) % BLOCK_PAGES;
 	uintptr_t at = t->start;
+	uint8_t node = block_at(at)->node;
 	struct block *b;
 
 	if (skip && blocks) {
@@ -247,6 +286,10 @@ bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
 		skip = 0;
 	}
 	if (blocks) {
+		b = block_at(at);
+		b->node = node;
+		if (t->kind == RUN_RETURNED)
+			block_touched_here(b);
 		segment_make(at, blocks, t->whole);
 		if (t->kind == RUN_RETURNED && !t->whole)
 			fresh_add(blocks * BLOCK_SIZE);

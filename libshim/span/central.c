@@ -51,13 +51,16 @@ static void burst_rise(struct central *c)
 	}
 }
 
-static unsigned int central_take(struct central *c, void **objs,
-				 unsigned int n)
+/* From the spans on @lists, the fullest first. */
+static unsigned int central_take(struct central *c, uint32_t lists,
+				 void **objs, unsigned int n)
 {
 	unsigned int got = 0;
+	uint32_t some;
 
-	while (got < n && c->lists) {
-		struct span *s = c->head[31 - __builtin_clz(c->lists)];
+	while (got < n && (some = c->lists & lists)) {
+		struct span *s = *central_head(c, 31 - (unsigned int)
+						  __builtin_clz(some));
 
 		got += span_take(s, objs + got, n - got);
 		central_list_update(c, s);
@@ -68,12 +71,13 @@ static unsigned int central_take(struct central *c, void **objs,
 
 unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 {
+	uint32_t near = ((1u << NR_LISTS) - 1) << NR_LISTS * node_here();
 	struct central *c = &central[cls];
 	unsigned int got;
 	struct span *s;
 
 	shim_lock_acquire(&c->lock);
-	got = central_take(c, objs, n);
+	got = central_take(c, near, objs, n);
 	burst_rise(c);
 	shim_lock_release(&c->lock);
 	while (got < n) {
@@ -91,6 +95,12 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 		c->nfree += s->nfree;
 		central_list_update(c, s);
 		burst_rise(c);
+		shim_lock_release(&c->lock);
+	}
+	if (__builtin_expect(!got, 0)) {
+		/* no memory: another node's is better than none */
+		shim_lock_acquire(&c->lock);
+		got = central_take(c, UINT32_MAX, objs, n);
 		shim_lock_release(&c->lock);
 	}
 	return got;
@@ -211,7 +221,7 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 	    s->list == list)
 		s = s->next;
 	else
-		s = c->head[list];
+		s = *central_head(c, list);
 	for (; s && looks < CENTRAL_LOOKS && purges < PURGE_SPANS; s = s->next) {
 		looks++;
 		purges += purge_span(s, how);
@@ -252,7 +262,9 @@ static void burst_fall(struct central *c, unsigned int n)
 	    purge_some(c, c->at_list, &c->at, PURGE_BURST))
 		return;
 	c->at = NULL;
-	if (++c->at_list == LIST_NONE)
+	while (++c->at_list < LIST_NONE && !central_has(c, c->at_list))
+		;
+	if (c->at_list == LIST_NONE)
 		c->burst = false;
 }
 
@@ -269,7 +281,7 @@ void central_purge(void)
 		for (list = 0; list < LIST_NONE; list++) {
 			struct central *c = &central[cls];
 			struct span *at = NULL;
-			bool more = true;
+			bool more = central_has(c, list);
 
 			while (more) {
 				shim_lock_acquire(&c->lock);
@@ -293,7 +305,7 @@ void central_squeeze(void)
 			continue;
 		for (list = 0; list < LIST_NONE; list++) {
 			struct span *at = NULL;
-			bool more = true;
+			bool more = central_has(c, list);
 
 			while (more) {
 				shim_lock_acquire(&c->lock);
@@ -367,6 +379,13 @@ unsigned int central_free_beside(const void *p)
 	return s ? __atomic_load_n(&s->nfree, __ATOMIC_RELAXED) : 0;
 }
 
+unsigned int central_node(const void *p)
+{
+	const struct span *s = pagemap_span(p);
+
+	return s ? span_node(s) : node_here();
+}
+
 int central_check(unsigned int cls, const void *p)
 {
 	struct central *c = &central[cls];
@@ -411,17 +430,17 @@ bool central_is_valid(unsigned int cls)
 	struct span *s;
 
 	shim_lock_acquire(&c->lock);
-	for (i = 0; i < NR_LISTS; i++) {
+	for (i = 0; i < LIST_NONE; i++) {
 		struct span *prev = NULL;
 
-		if (!c->head[i] != !(c->lists & (1u << i)))
+		if (!*central_head(c, i) != !(c->lists & (1u << i)))
 			ok = false;
-		for (s = c->head[i]; s; prev = s, s = s->next) {
+		for (s = *central_head(c, i); s; prev = s, s = s->next) {
 			nfree += s->nfree;
 			ok = ok && s->prev == prev && s->list == i &&
 			     s->sizeclass == cls && s->nfree &&
 			     (s->nfree < s->nobjs || s->mesh) &&
-			     !span_is_alias(s) && central_fullness(s) == i &&
+			     !span_is_alias(s) && central_list_of(s) == i &&
 			     span_is_valid(s);
 		}
 	}

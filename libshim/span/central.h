@@ -29,7 +29,7 @@ struct central_stat {
  * @objs: filled in
  * @n: how many at most, not 0
  *
- * From the fullest spans first.  Takes the class's lock.
+ * Of this thread's node, from the fullest spans first.  Takes the class's lock.
  *
  * Return: how many; at least 1 unless the system has no memory.
  */
@@ -83,6 +83,16 @@ bool central_called(unsigned int cls);
  * Return: free objects in its span, a hint.
  */
 unsigned int central_free_beside(const void *p);
+
+/**
+ * central_node - the NUMA node of an object
+ * @p: an object, in use or in a cache
+ *
+ * Takes no lock.
+ *
+ * Return: below NODES; a hint, and node_here() of what is no object.
+ */
+unsigned int central_node(const void *p);
 
 /**
  * central_check - is a pointer an object of a class that somebody has

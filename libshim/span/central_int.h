@@ -10,9 +10,13 @@
 #include "base/sizeclass.h"
 #include "central.h"
 
-/* Full eighths: list 7 holds spans of which more than 7/8 are in use. */
+/*
+ * Full eighths: list 7 holds spans of which more than 7/8 are in use.  Each node
+ * has eight lists, node 0 the first ones.
+ */
 #define NR_LISTS	8
-#define LIST_NONE	NR_LISTS
+#define LIST_NONE	(NR_LISTS * NODES)
+_Static_assert(LIST_NONE <= 32, "a bit for each");
 
 /* Spans looked at while the lock is held: 40 us. */
 #define CENTRAL_LOOKS	4096
@@ -25,7 +29,8 @@
  * struct central - the spans of one class
  * @lock: protects the rest, and every span of the class
  * @lists: bit n: list n is not empty
- * @head: spans with both free and used objects, by how full they are
+ * @head: spans with both free and used objects, by how full they are: node 0's, for
+ *	the others' see central_head()
  * @spans: spans with memory of their own
  * @nfree: free objects in them
  * @made: spans made, ever
@@ -70,10 +75,27 @@ struct central {
 extern struct central central[SIZECLASS_COUNT + 1]
 	__attribute__((visibility("hidden")));
 
-/* The list on which a span with free and used objects belongs. */
-static inline unsigned int central_fullness(const struct span *s)
+extern struct span *central_far[SIZECLASS_COUNT + 1][LIST_NONE - NR_LISTS]
+	__attribute__((visibility("hidden")));
+
+/* The head of a list; apart from node 0's, which every process touches. */
+static inline struct span **central_head(struct central *c, unsigned int list)
 {
-	return (unsigned int)(s->nobjs - s->nfree) * NR_LISTS / s->nobjs;
+	return list < NR_LISTS ? &c->head[list] :
+				 &central_far[c - central][list - NR_LISTS];
+}
+
+/* Is anything on a list?  Without the lock, a guess. */
+static inline bool central_has(const struct central *c, unsigned int list)
+{
+	return __atomic_load_n(&c->lists, __ATOMIC_RELAXED) >> list & 1;
+}
+
+/* The list on which a span with free and used objects belongs. */
+static inline unsigned int central_list_of(const struct span *s)
+{
+	return (unsigned int)(s->nobjs - s->nfree) * NR_LISTS / s->nobjs +
+	       NR_LISTS * span_node(s);
 }
 
 /* central_list.c; the lock is held. */

@@ -6,6 +6,7 @@
  * alias: then it is on none.  The class's lock protects them.  Called by central,
  * central_alias and central_mesh.
  */
+#include "base/sys.h"
 #include "central_int.h"
 #include "span.h"
 
@@ -15,28 +16,35 @@ struct central central[SIZECLASS_COUNT + 1] = {
 	}
 };
 
+struct span *central_far[SIZECLASS_COUNT + 1][LIST_NONE - NR_LISTS]
+	SHIM_BSS_LARGE;
+
 static void list_add(struct central *c, struct span *s, unsigned int list)
 {
+	struct span **head = central_head(c, list);
+
 	shim_lock_assert(&c->lock);
 	s->list = list;
 	s->prev = NULL;
-	s->next = c->head[list];
+	s->next = *head;
 	if (s->next)
 		s->next->prev = s;
-	c->head[list] = s;
+	*head = s;
 	c->lists |= 1u << list;
 }
 
 void central_list_del(struct central *c, struct span *s)
 {
+	struct span **head = central_head(c, s->list);
+
 	shim_lock_assert(&c->lock);
 	if (s->prev)
 		s->prev->next = s->next;
 	else
-		c->head[s->list] = s->next;
+		*head = s->next;
 	if (s->next)
 		s->next->prev = s->prev;
-	if (!c->head[s->list])
+	if (!*head)
 		c->lists &= ~(1u << s->list);
 	s->list = LIST_NONE;
 }
@@ -44,7 +52,7 @@ void central_list_del(struct central *c, struct span *s)
 /* The largest number of free objects with which a span belongs on that list. */
 static unsigned int most_free(const struct span *s, unsigned int list)
 {
-	unsigned int used = (list * s->nobjs + NR_LISTS - 1) / NR_LISTS;
+	unsigned int used = (list % NR_LISTS * s->nobjs + NR_LISTS - 1) / NR_LISTS;
 
 	return s->nobjs - used;
 }
@@ -65,9 +73,9 @@ void central_list_update(struct central *c, struct span *s)
 		s->most = 0;
 		return;
 	}
-	list_add(c, s, central_fullness(s));
+	list_add(c, s, central_list_of(s));
 	s->most = (uint16_t)most_free(s, s->list);
-	s->least = s->list == NR_LISTS - 1 ? 1 :
+	s->least = s->list % NR_LISTS == NR_LISTS - 1 ? 1 :
 		   (uint16_t)(most_free(s, s->list + 1) + 1);
 }
 

@@ -62,7 +62,7 @@
 /* What is copied in a second at ticks, at most. */
 #define COPY_SECOND	((int64_t)8 << 20)
 #define WAIT_NS		5000000000ull	/* after a relative was in the way */
-#define MESH_LISTS	6u	/* up to six eighths in use */
+#define MESH_LISTS	(6u * NODES)	/* up to six eighths in use */
 
 struct candidate {
 	struct span *span;
@@ -149,6 +149,12 @@ static bool is_quiet(struct span *s)
 	return false;
 }
 
+/* The emptiest of each node first, then the next ones. */
+static unsigned int mesh_list(unsigned int i)
+{
+	return i % NODES * NR_LISTS + i / NODES;
+}
+
 /* Collect candidates. Return: false at the end of the class's lists. */
 static bool collect(struct central *c)
 {
@@ -161,10 +167,11 @@ static bool collect(struct central *c)
 	mesher.diagonal = 0;
 	while (looks < CENTRAL_LOOKS && mesher.n < CANDIDATES) {
 		if (s && s->state == SPAN_INUSE &&
-		    s->sizeclass == c - central && s->list == mesher.list)
+		    s->sizeclass == c - central &&
+		    s->list == mesh_list(mesher.list))
 			s = s->next;
 		else
-			s = c->head[mesher.list];
+			s = *central_head(c, mesh_list(mesher.list));
 		/*
 		 * Where the lists are long, the last one looked at is a mark,
 		 * and no candidate.

@@ -195,7 +195,8 @@ static struct span *keep_take(size_t npages, size_t align)
 	shim_lock_acquire(&keep.lock);
 	for (i = keep.n; i-- && !s;)
 		if (keep.span[i]->npages == npages &&
-		    !(keep.span[i]->start & (align - 1)))
+		    !(keep.span[i]->start & (align - 1)) &&
+		    (!node_matters() || span_node(keep.span[i]) == node_here()))
 			s = keep_remove(i);
 	if (s) {
 		s->flags |= SPAN_AGAIN;

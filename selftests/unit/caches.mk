@@ -3,7 +3,7 @@
 
 override CFLAGS += -I$(O)/libshim/gen
 
-side := sizeclass pagemap meta lock error clock
+side := sizeclass pagemap meta node lock error clock
 many := percpu percpu_boot percpu_idle percpu_keep percpu_lock percpu_near \
 	percpu_own percpu_slab percpu_stack percpu_stat
 slabs := $(many) percpu_key

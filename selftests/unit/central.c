@@ -9,6 +9,7 @@
 #include "churn.h"
 #include "dies.h"
 #include "fake_pageheap.h"
+#include "on_node.h"
 #include "base/pagemap.h"
 #include "base/sizeclass.h"
 
@@ -52,6 +53,42 @@ TEST(spans_come_and_go)
 	EXPECT_EQ(0, st.free);
 	EXPECT_EQ(10, st.made);
 	EXPECT_EQ(10, st.destroyed);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+/* Objects come from spans of the caller's node, or there must be no memory. */
+TEST(near_spans_only)
+{
+	void *objs[2][OBJS * 2], *more[OBJS];
+	unsigned int i, node;
+
+	nodes_apart();
+	for (node = 0; node < 2; node++) {
+		on_node(node);
+		fake_pageheap.node = node;
+		get(objs[node], OBJS * 2);
+		EXPECT_EQ(2 * (node + 1), spans());
+	}
+	/* half of each span is free again, wherever it was freed */
+	for (node = 0; node < 2; node++)
+		for (i = 0; i < OBJS * 2; i += 2)
+			central_put(CLS, &objs[node][i], 1);
+	EXPECT_TRUE(central_is_valid(CLS));
+	get(more, OBJS);
+	for (i = 0; i < OBJS; i++)
+		EXPECT_EQ(1, central_node(more[i]));
+	EXPECT_EQ(4, spans());
+	/* then a new one */
+	get(more, 1);
+	EXPECT_EQ(1, central_node(more[0]));
+	EXPECT_EQ(5, spans());
+	get(more, OBJS - 1);
+	fake_pageheap.fail_after = 0;
+	get(more, OBJS);
+	for (i = 0; i < OBJS; i++)
+		EXPECT_EQ(0, central_node(more[i]));
+	EXPECT_EQ(0, central_get(CLS, more, 1));
+	EXPECT_TRUE(central_is_valid(CLS));
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 

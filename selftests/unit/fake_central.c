@@ -99,6 +99,11 @@ unsigned int central_free_beside(const void *p)
 	return ((uintptr_t)p & 0xffffff) / 16 % 8;
 }
 
+unsigned int central_node(const void *p)
+{
+	return fake_central.nodes ? (uintptr_t)p / 16 % fake_central.nodes : 0;
+}
+
 void central_squeeze(void)
 {
 }

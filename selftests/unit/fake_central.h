@@ -17,6 +17,7 @@
  * @gets: calls of central_get()
  * @puts: calls of central_put()
  * @bad: objects given back that were not out; always 0
+ * @nodes: each is on one of so many NUMA nodes, by its number; 0: all on one
  * @wants: what central_wants() says of every class, until central_called()
  */
 struct fake_central {
@@ -26,6 +27,7 @@ struct fake_central {
 	unsigned long gets;
 	unsigned long puts;
 	unsigned long bad;
+	unsigned int nodes;
 	bool wants;
 };
 

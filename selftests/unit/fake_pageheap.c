@@ -134,6 +134,7 @@ static struct span *alloc(size_t npages, bool wide)
 		else
 			memset(s->bitmap + 1, BEHIND & 0xff,
 			       sizeof(s->bitmap) - sizeof(s->bitmap[0]));
+		s->flags |= (uint8_t)(fake_pageheap.node << SPAN_NODE);
 		fake_pageheap.spans++;
 	}
 	shim_lock_release(&lock);

@@ -10,6 +10,7 @@
 /**
  * struct fake_pageheap - what a test sets and reads
  * @fail_after: spans that may still be had; negative: any number
+ * @node: the NUMA node that spans are on
  * @spare: what pageheap_spare() says
  * @spans: spans handed out now
  * @whole: purging is refused, as in blocks that are whole
@@ -28,6 +29,7 @@
  */
 struct fake_pageheap {
 	long fail_after;
+	unsigned int node;
 	size_t spare;
 	unsigned long spans;
 	int whole;

@@ -5,7 +5,7 @@ heap := pageheap pageheap_bits pageheap_move pageheap_block \
 	pageheap_filler pageheap_room pageheap_runs pageheap_segment pageheap_taken \
 	pageheap_resize pageheap_release pageheap_stat pageheap_check \
 	pageheap_transit pageheap_mesh \
-	scavenger limit lock clock meta pagemap fake_error
+	scavenger limit lock clock meta node pagemap fake_error
 
 PROGRAMS += lock
 lock := lock
@@ -31,6 +31,9 @@ pageheap_bits := pageheap_bits
 
 PROGRAMS += pageheap
 pageheap := $(heap) fake_backend fake_conf
+
+PROGRAMS += pageheap_node
+pageheap_node := $(heap) fake_backend fake_conf
 
 PROGRAMS += pageheap_refused
 pageheap_refused := $(heap) fake_backend fake_conf

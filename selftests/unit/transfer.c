@@ -9,6 +9,7 @@
 
 #include "churn.h"
 #include "fake_central.h"
+#include "on_node.h"
 #include "base/meta.h"
 #include "base/sizeclass.h"
 #include "cache/transfer.h"
@@ -69,6 +70,31 @@ TEST(fewer_than_wanted_are_not_topped_up)
 	transfer_put(CLS, objs, 5);
 	EXPECT_EQ(5, transfer_get(CLS, objs, BATCH));
 	EXPECT_EQ(1, fake_central.gets);
+}
+
+/* What is of another node than the CPU's goes down, to its span. */
+TEST(far_objects_go_home)
+{
+	void *objs[3 * BATCH], *again[BATCH];
+	unsigned int i;
+
+	for (i = 0; i < 3 * BATCH;)
+		i += transfer_get(CLS, objs + i, 3 * BATCH - i);
+	fake_central.nodes = 3;
+	on_node(1);
+	/* not before there is memory of two */
+	transfer_put(CLS, objs, BATCH);
+	EXPECT_EQ(0, fake_central.puts);
+	ASSERT_EQ(BATCH, transfer_get(CLS, objs, BATCH));
+	nodes_apart();
+	for (i = 0; i < 3; i++)
+		transfer_put(CLS, objs + i * BATCH, BATCH);
+	EXPECT_EQ(BATCH, held(CLS));
+	EXPECT_EQ(BATCH, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+	ASSERT_EQ(BATCH, transfer_get(CLS, again, BATCH));
+	for (i = 0; i < BATCH; i++)
+		EXPECT_EQ(1, central_node(again[i]));
 }
 
 /* What is given away on one node can be had there again, and nowhere else. */
