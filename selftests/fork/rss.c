@@ -20,8 +20,11 @@ static long minor_faults(void)
 	return u.ru_minflt;
 }
 
-/* How many faults it takes to read a byte of every OS page. */
-static long faults_of_reading(struct arena *a)
+/*
+ * How many faults it takes to read a byte of every OS page, but for the first
+ * @skip of each block.
+ */
+static long faults_of_reading(struct arena *a, size_t skip)
 {
 	long before;
 	size_t i;
@@ -33,7 +36,8 @@ static long faults_of_reading(struct arena *a)
 	minor_faults();
 	before = minor_faults();
 	for (i = 0; i < a->size; i += OS_PAGE)
-		(void)byte_read(a->base + i);
+		if (i % BLOCK_LEN >= skip * OS_PAGE)
+			(void)byte_read(a->base + i);
 	return minor_faults() - before;
 }
 
@@ -47,7 +51,7 @@ TEST_F(rss, stays_while_there_is_a_child)
 	pid = child_holds(release);
 	ASSERT_LT(0, pid);
 	EXPECT_LE(KB, status_read("RssShmem"));
-	EXPECT_EQ(0, faults_of_reading(&self->a));
+	EXPECT_EQ(0, faults_of_reading(&self->a, 0));
 	EXPECT_EQ(BLOCKS, arena_mapped(&self->a));
 	gate_post(release);
 	child_wait(pid);
@@ -69,7 +73,7 @@ TEST_F(rss, stays_when_the_child_has_gone)
 	EXPECT_EQ(0, wait_for((arena_stat(&self->a, &st), st.shared), 0));
 	ASSERT_EQ(0, upkeep_wait(2));
 	EXPECT_LE(KB, status_read("RssShmem"));
-	EXPECT_EQ(0, faults_of_reading(&self->a));
+	EXPECT_EQ(0, faults_of_reading(&self->a, 0));
 	/* and the parent can write to it as before, as its only user */
 	pages_fill(self->a.base, self->a.size, 2);
 	EXPECT_EQ(0, pages_wrong(self->a.base, self->a.size, 2));
@@ -88,11 +92,10 @@ TEST_F(rss, split_blocks_stay_too)
 	for (i = 0; i < BLOCKS; i++)
 		ASSERT_EQ(0, pages_wrong(self->a.base + i * BLOCK_LEN + OS_PAGE,
 					 BLOCK_LEN - OS_PAGE, 1));
-	for (i = 0; i < self->a.size; i += OS_PAGE)
-		(void)byte_read(self->a.base + i);
 	pid = child_holds(release);
 	ASSERT_LT(0, pid);
-	EXPECT_EQ(0, faults_of_reading(&self->a));
+	/* the first page is still missing, or upkeep would join the blocks */
+	EXPECT_EQ(0, faults_of_reading(&self->a, 1));
 	gate_post(release);
 	child_wait(pid);
 }
