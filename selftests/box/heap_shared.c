@@ -29,9 +29,15 @@
 #ifndef KILLS
 #define KILLS	50
 #endif
-/* Instructions between two places where an operation is ended by a kill. */
-#ifndef STRIDE
+/*
+ * Instructions between two places where an operation is ended by a kill.  Where
+ * another process must step through them, each takes two switches of processes,
+ * milliseconds in an emulated machine.
+ */
+#if !defined(STRIDE) && defined(__x86_64__)
 #define STRIDE	5
+#elif !defined(STRIDE)
+#define STRIDE	17
 #endif
 #define STIR	8	/* stir the memory after this many kills */
 
