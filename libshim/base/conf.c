@@ -353,7 +353,8 @@ size_t conf_print(char *buf, size_t len)
 		if (o->kind == KIND_BACKEND ||
 		    (o->kind == KIND_MESH && number == SHIM_MESH_AUTO))
 			at += print(buf + at, len - at, "%s%s=%s", comma,
-				    o->name, words[number]);
+				    o->name, words[o->kind == KIND_MESH ?
+						   SHIM_BACKEND_AUTO : number]);
 		else
 			at += print(buf + at, len - at, "%s%s=%zu", comma,
 				    o->name, o->kind == KIND_MESH ?

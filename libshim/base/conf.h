@@ -20,8 +20,8 @@ enum {
 };
 
 enum {
-	SHIM_MESH_AUTO,		/* paced, once the heap has blocks of the module */
 	SHIM_MESH_OFF,
+	SHIM_MESH_AUTO,		/* paced, once the heap has blocks of the module */
 	SHIM_MESH_ON,		/* from the start, and what is freed pays for it */
 };
 

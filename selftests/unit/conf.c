@@ -129,9 +129,7 @@ TEST_F(conf, mesh)
 {
 	char all[1024];
 
-	EXPECT_EQ(SHIM_MESH_AUTO, shim_conf.mesh);
-	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
-	EXPECT_NE(NULL, strstr(all, ",mesh=auto,"));
+	EXPECT_EQ(SHIM_MESH_OFF, shim_conf.mesh);
 	EXPECT_EQ(0, parse("mesh"));
 	EXPECT_EQ(SHIM_MESH_ON, shim_conf.mesh);
 	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
@@ -145,6 +143,8 @@ TEST_F(conf, mesh)
 	EXPECT_EQ(SHIM_MESH_OFF, shim_conf.mesh);
 	EXPECT_EQ(0, parse("mesh=auto"));
 	EXPECT_EQ(SHIM_MESH_AUTO, shim_conf.mesh);
+	EXPECT_LT(conf_print(all, sizeof(all)), sizeof(all) - 1);
+	EXPECT_NE(NULL, strstr(all, ",mesh=auto,"));
 }
 
 TEST_F(conf, lists_and_comments)
