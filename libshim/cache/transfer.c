@@ -7,12 +7,12 @@
  * touched.
  *
  * Keeps true: 0 <= low <= objs <= room, where low is the lowest value of objs
- * since the last plunder; slot[] has space for room pointers and is doubled on
- * demand, up to the class's limit.  The limit falls when there are more
- * domains; a cache that is above it then does not grow.  One lock for each
- * class and domain protects all of it; it is not held while the central list is
- * called.  Where the heap is kept apart by NUMA nodes, a domain's caches take
- * objects of its own node only.  Called by percpu.
+ * since the last plunder; slot[] has space for room pointers, those from base to
+ * base + objs in use, and is doubled on demand, up to the class's limit.  The
+ * limit falls when there are more domains; a cache that is above it then does
+ * not grow.  One lock for each class and domain protects all of it; it is not
+ * held while the central list is called.  Where the heap is kept apart by NUMA
+ * nodes, a domain's caches take objects of its own node only.  Called by percpu.
  */
 #include <string.h>
 
@@ -116,6 +116,11 @@ static unsigned int domain_next(unsigned int dom)
 	return dom;
 }
 
+static void **oldest(const struct transfer *t)
+{
+	return t->slot + t->base;
+}
+
 unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
 			     unsigned int n)
 {
@@ -126,7 +131,7 @@ unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
 		if (n > t->objs)
 			n = t->objs;
 		t->objs -= n;
-		memcpy(objs, t->slot + t->objs, n * sizeof(*objs));
+		memcpy(objs, oldest(t) + t->objs, n * sizeof(*objs));
 		if (t->low > t->objs)
 			t->low = t->objs;
 		t->hits++;
@@ -146,7 +151,11 @@ bool transfer_is_dry(unsigned int dom, unsigned int cls)
 	       central_is_dry(cls);
 }
 
-/* Make room for @n more. Lock held. */
+/*
+ * Make room for @n more.  Lock held.  What a drain left free below is used when
+ * there is none above: the others move once for each drain at most, not for each
+ * batch that goes.
+ */
 static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 {
 	unsigned int max = transfer_max(cls);
@@ -154,10 +163,15 @@ static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 	void **slot;
 
 	shim_lock_assert(&t->lock);
-	if (t->objs + n <= t->room && t->objs + n <= max)
-		return true;
 	if (t->objs + n > max)
 		return false;
+	if (t->base + t->objs + n <= t->room)
+		return true;
+	if (t->objs + n <= t->room) {
+		memmove(t->slot, oldest(t), t->objs * sizeof(*slot));
+		t->base = 0;
+		return true;
+	}
 	while (room < t->objs + n)
 		room *= 2;
 	if (room > max)
@@ -166,10 +180,11 @@ static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
 	if (!slot)
 		return false;
 	if (t->slot) {
-		memcpy(slot, t->slot, t->objs * sizeof(*slot));
+		memcpy(slot, oldest(t), t->objs * sizeof(*slot));
 		meta_free(t->slot, t->room * sizeof(*slot));
 	}
 	t->slot = slot;
+	t->base = 0;
 	t->room = room;
 	return true;
 }
@@ -211,7 +226,7 @@ void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
 	}
 	shim_lock_acquire(&t->lock);
 	if (transfer_grow(t, cls, n)) {
-		memcpy(t->slot + t->objs, objs, n * sizeof(*objs));
+		memcpy(oldest(t) + t->objs, objs, n * sizeof(*objs));
 		t->objs += n;
 		shim_lock_release(&t->lock);
 		return;
@@ -234,25 +249,68 @@ void transfer_judge(unsigned int cls, const void *p)
 /*
  * Among the oldest objects, bring those whose spans are the emptiest to the
  * front: a span that gets its last object back is free, and objects come from the
- * fullest ones first.  Two batches are looked at for each that goes, 2 us.
+ * fullest ones first.  Two batches are looked at for each that goes, and neither
+ * is sorted: how empty the spans are is counted, which says where to divide them.
  */
 #define LOOK_OBJS	(2 * SIZECLASS_BATCH_MAX)
+#define LOOK_KEYS	128	/* spans of fewer objects are told apart by one */
 
-static void emptiest_first(void **objs, unsigned int n)
+_Static_assert(LOOK_OBJS <= UINT8_MAX, "a count fits its byte");
+
+/*
+ * The key with which the @some largest of @n keys end; *@last is how many of those
+ * with this very key are among them.
+ */
+static unsigned int largest(const uint16_t *key, unsigned int n,
+			    unsigned int some, unsigned int *last)
 {
-	unsigned int key[LOOK_OBJS], i, k, empty;
-	void *p;
+	uint8_t count[LOOK_KEYS] = { 0 };
+	unsigned int i, at = LOOK_KEYS, sum = 0;
 
+	for (i = 0; i < n; i++)
+		count[key[i]]++;
+	while (sum < some)
+		sum += count[--at];
+	*last = count[at] - (sum - some);
+	return at;
+}
+
+static void emptiest_first(unsigned int cls, void **objs, unsigned int n,
+			   unsigned int some)
+{
+	unsigned int i, end, last, front = 0, rest = 0, shift = 0;
+	unsigned int least = LOOK_KEYS, most = 0;
+	void *other[LOOK_OBJS];
+	uint16_t key[LOOK_OBJS];
+
+	while ((unsigned int)sizeclass_info[cls].nobjs >> shift >= LOOK_KEYS)
+		shift++;
+	central_free_beside(objs, n, key);
 	for (i = 0; i < n; i++) {
-		p = objs[i];
-		empty = central_free_beside(p);
-		for (k = i; k && key[k - 1] < empty; k--) {
-			key[k] = key[k - 1];
-			objs[k] = objs[k - 1];
-		}
-		key[k] = empty;
-		objs[k] = p;
+		unsigned int k = key[i] >> shift;
+
+		/* the span's record may be another's by now */
+		if (k >= LOOK_KEYS)
+			k = LOOK_KEYS - 1;
+		key[i] = (uint16_t)k;
+		if (i < some)
+			least = k < least ? k : least;
+		else
+			most = k > most ? k : most;
 	}
+	/* what was freed in the order of its addresses is in order already */
+	if (least >= most)
+		return;
+	end = largest(key, n, some, &last);
+	for (i = 0; i < n; i++) {
+		if (key[i] < end || (key[i] == end && !last)) {
+			other[rest++] = objs[i];
+			continue;
+		}
+		last -= key[i] == end;
+		objs[front++] = objs[i];
+	}
+	memcpy(objs + front, other, rest * sizeof(*objs));
 }
 
 /*
@@ -271,13 +329,12 @@ static void transfer_drain(unsigned int dom, unsigned int cls, unsigned int n)
 		if (some > t->objs)
 			some = t->objs;
 		if (some && n < t->objs) {
-			emptiest_first(t->slot, t->objs < LOOK_OBJS ?
-						t->objs : LOOK_OBJS);
-			memcpy(objs, t->slot, some * sizeof(*objs));
-			memmove(t->slot, t->slot + some,
-				(t->objs - some) * sizeof(*objs));
+			emptiest_first(cls, oldest(t), t->objs < LOOK_OBJS ?
+				       t->objs : LOOK_OBJS, some);
+			memcpy(objs, oldest(t), some * sizeof(*objs));
+			t->base += some;
 		} else if (some) {
-			memcpy(objs, t->slot + t->objs - some,
+			memcpy(objs, oldest(t) + t->objs - some,
 			       some * sizeof(*objs));
 		}
 		t->objs -= some;
@@ -372,7 +429,8 @@ bool transfer_is_valid(unsigned int cls)
 		struct transfer *t = transfer_of(dom, cls);
 
 		shim_lock_acquire(&t->lock);
-		ok = ok && t->low <= t->objs && t->objs <= t->room &&
+		ok = ok && t->low <= t->objs &&
+		     t->base + t->objs <= t->room &&
 		     !t->slot == !t->room;
 		shim_lock_release(&t->lock);
 	}

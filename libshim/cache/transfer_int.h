@@ -16,7 +16,8 @@
  * @objs: objects in it
  * @low: the smallest value of @objs since the last plunder
  * @room: pointers @slot has room for
- * @slot: the objects
+ * @base: pointers at the beginning of @slot that are not in use
+ * @slot: the objects, the oldest first
  * @hits: batches it served
  * @misses: batches the central list served
  * @spills: batches it had no room for
@@ -26,6 +27,7 @@ struct transfer {
 	uint32_t objs;
 	uint32_t low;
 	uint32_t room;
+	uint32_t base;
 	void **slot;
 	uint64_t hits;
 	uint64_t misses;

@@ -316,6 +316,12 @@ void central_squeeze(void)
 	}
 }
 
+/* Objects in one page are in one span: what is freed in a row often is. */
+static bool is_beside(const void *p, const void *q)
+{
+	return !(((uintptr_t)p ^ (uintptr_t)q) >> PAGE_SHIFT);
+}
+
 static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
 	struct span *span[SIZECLASS_BATCH_MAX], *gone = NULL, *dead = NULL, *s;
@@ -324,6 +330,10 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
+		if (i && is_beside(objs[i - 1], objs[i])) {
+			span[i] = span[i - 1];
+			continue;
+		}
 		span[i] = pagemap_span(objs[i]);
 		__builtin_prefetch(span[i], 1);
 		__builtin_prefetch((char *)span[i] +
@@ -371,12 +381,21 @@ bool central_called(unsigned int cls)
 				   __ATOMIC_RELAXED);
 }
 
-unsigned int central_free_beside(const void *p)
+void central_free_beside(void *const *objs, unsigned int n, uint16_t *nfree)
 {
-	const struct span *s = pagemap_span(p);
+	unsigned int i;
 
-	/* what was freed twice may have no span any more */
-	return s ? __atomic_load_n(&s->nfree, __ATOMIC_RELAXED) : 0;
+	for (i = 0; i < n; i++) {
+		const struct span *s;
+
+		if (i && is_beside(objs[i - 1], objs[i])) {
+			nfree[i] = nfree[i - 1];
+			continue;
+		}
+		s = pagemap_span(objs[i]);
+		/* what was freed twice may have no span any more */
+		nfree[i] = s ? __atomic_load_n(&s->nfree, __ATOMIC_RELAXED) : 0;
+	}
 }
 
 unsigned int central_node(const void *p)

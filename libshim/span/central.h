@@ -75,14 +75,14 @@ bool central_wants(unsigned int cls);
 bool central_called(unsigned int cls);
 
 /**
- * central_free_beside - how empty is the span of an object
- * @p: an object, in use or in a cache
+ * central_free_beside - how empty are the spans of some objects
+ * @objs: objects, in use or in a cache
+ * @n: how many
+ * @nfree: filled in: free objects in the span of each, a hint
  *
  * Takes no lock.
- *
- * Return: free objects in its span, a hint.
  */
-unsigned int central_free_beside(const void *p);
+void central_free_beside(void *const *objs, unsigned int n, uint16_t *nfree);
 
 /**
  * central_node - the NUMA node of an object

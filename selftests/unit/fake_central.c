@@ -94,9 +94,12 @@ bool central_called(unsigned int cls)
 }
 
 /* Of eight spans that take turns, the first is the fullest. */
-unsigned int central_free_beside(const void *p)
+void central_free_beside(void *const *objs, unsigned int n, uint16_t *nfree)
 {
-	return ((uintptr_t)p & 0xffffff) / 16 % 8;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		nfree[i] = ((uintptr_t)objs[i] & 0xffffff) / 16 % 8;
 }
 
 unsigned int central_node(const void *p)

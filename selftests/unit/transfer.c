@@ -275,15 +275,29 @@ TEST(plunder_takes_the_low_water_mark)
 	EXPECT_TRUE(transfer_is_valid(CLS));
 }
 
+/* How empty the spans of some objects are, in all, and the emptiest. */
+static unsigned int empty_sum(void **objs, unsigned int n, unsigned int *most)
+{
+	uint16_t nfree[BATCH];
+	unsigned int i, sum = 0;
+
+	*most = 0;
+	central_free_beside(objs, n, nfree);
+	for (i = 0; i < n; i++) {
+		sum += nfree[i];
+		*most = nfree[i] > *most ? nfree[i] : *most;
+	}
+	return sum;
+}
+
 /* What goes is of the emptiest spans; the fake counts them by object number. */
 TEST(plunder_takes_from_the_emptiest_spans)
 {
 	void *objs[BATCH], *left[BATCH];
-	unsigned int i, most = 0, sum = 0;
+	unsigned int most, sum;
 
 	ASSERT_EQ(BATCH, transfer_get(CLS, objs, BATCH));
-	for (i = 0; i < BATCH; i++)
-		sum += central_free_beside(objs[i]);
+	sum = empty_sum(objs, BATCH, &most);
 	transfer_put(CLS, objs, BATCH);
 	transfer_plunder();
 	/* half of it is the low mark */
@@ -291,16 +305,83 @@ TEST(plunder_takes_from_the_emptiest_spans)
 	transfer_put(CLS, left, BATCH / 2);
 	transfer_plunder();
 	ASSERT_EQ(BATCH / 2, transfer_get(CLS, left, BATCH));
-	for (i = 0; i < BATCH / 2; i++) {
-		unsigned int empty = central_free_beside(left[i]);
-
-		sum -= empty;
-		most = empty > most ? empty : most;
-	}
+	sum -= empty_sum(left, BATCH / 2, &most);
 	/* eight kinds, four objects of each: the four emptiest are gone */
 	EXPECT_GE(3, most);
 	EXPECT_EQ(4 * (4 + 5 + 6 + 7), sum);
 	transfer_put(CLS, left, BATCH / 2);
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
+/*
+ * Of two batches two thirds go; the last of them are taken from a middle kind.  A
+ * class with fewer objects to a span, so that one more makes a difference.
+ */
+TEST(plunder_divides_a_kind)
+{
+	enum { FEW = CLS + 2, GO = 42, STAY = 2 * BATCH - GO };
+	void *objs[2 * BATCH], *left[BATCH];
+	unsigned int most, sum;
+
+	ASSERT_GT(128, sizeclass_info[FEW].nobjs);
+	ASSERT_EQ(BATCH, transfer_get(FEW, objs, BATCH));
+	ASSERT_EQ(BATCH, transfer_get(FEW, objs + BATCH, BATCH));
+	transfer_put(FEW, objs, 2 * BATCH);
+	transfer_plunder();
+	ASSERT_EQ(STAY, transfer_get(FEW, left, STAY));
+	transfer_put(FEW, left, STAY);
+	transfer_plunder();
+	ASSERT_EQ(STAY, held(FEW));
+	ASSERT_EQ(STAY, transfer_get(FEW, left, BATCH));
+	/* eight objects of each of eight kinds */
+	sum = empty_sum(left, STAY, &most);
+	EXPECT_EQ(2, most);
+	EXPECT_EQ(8 * (0 + 1) + 6 * 2, sum);
+	transfer_put(FEW, left, STAY);
+	transfer_flush();
+	EXPECT_EQ(0, fake_central.out);
+	EXPECT_EQ(0, fake_central.bad);
+}
+
+/*
+ * What a drain leaves free below the others is used again: the room there is
+ * suffices, and nothing is lost when the others move down.
+ */
+TEST(what_was_drained_leaves_room)
+{
+	enum { N = 16, MORE = 8 };
+	static void *objs[N][BATCH], *more[MORE][BATCH];
+	struct meta_stat before, after;
+	struct transfer_stat st;
+	unsigned int round, i;
+
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(BATCH, transfer_get(CLS, objs[i], BATCH));
+	for (i = 0; i < N; i++)
+		transfer_put(CLS, objs[i], BATCH);
+	meta_get_stat(&before);
+	for (round = 0; round < 4; round++) {
+		/* all but MORE batches are the low mark, and go */
+		transfer_plunder();
+		for (i = 0; i < MORE; i++)
+			ASSERT_EQ(BATCH, transfer_get(CLS, more[i], BATCH));
+		for (i = 0; i < MORE; i++)
+			transfer_put(CLS, more[i], BATCH);
+		transfer_plunder();
+		ASSERT_EQ(MORE * BATCH, held(CLS));
+		for (i = 0; i < N - MORE; i++)
+			ASSERT_EQ(BATCH, central_get(CLS, objs[i], BATCH));
+		for (i = 0; i < N - MORE; i++)
+			transfer_put(CLS, objs[i], BATCH);
+		ASSERT_EQ(N * BATCH, held(CLS));
+		ASSERT_TRUE(transfer_is_valid(CLS));
+	}
+	meta_get_stat(&after);
+	EXPECT_EQ(before.used, after.used);
+	transfer_get_stat(CLS, &st);
+	EXPECT_EQ(0, st.spills);
 	transfer_flush();
 	EXPECT_EQ(0, fake_central.out);
 	EXPECT_EQ(0, fake_central.bad);

@@ -370,10 +370,12 @@ static int transfer_read(struct walk *w, uint64_t addr)
 
 	err = shim_read(w->s, addr, t, sizeof(t));
 	for (i = 1; !err && i <= SIZECLASS_COUNT; i++) {
-		if (t[i].objs > t[i].room)
+		if (t[i].base > t[i].room ||
+		    t[i].objs > t[i].room - t[i].base)
 			continue;
 		class_cached(w->heap, i, t[i].objs);
-		err = pointers_read(w, (uintptr_t)t[i].slot, t[i].objs);
+		err = pointers_read(w, (uintptr_t)(t[i].slot + t[i].base),
+				    t[i].objs);
 	}
 	return err;
 }
