@@ -103,6 +103,34 @@ TEST(tail_that_is_little_is_part_of_a_block)
 	EXPECT_EQ(LIVE * BLOCK_SIZE, stat_now().covered);
 }
 
+/* The span itself is a part of what its rest is small in proportion to. */
+TEST(tail_of_a_long_span_is_part_of_a_block)
+{
+	outgrow();
+	ASSERT_NE(NULL, pageheap_alloc(24 * MIB / PAGE_SIZE + 100, 1));
+	EXPECT_EQ(0, fake.thin);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/*
+ * One buffer at a time: the blocks that the last one left free, too few for the
+ * next one, are no reason to fault that one's tail in by 4 KiB.
+ */
+TEST(free_blocks_are_no_tails)
+{
+	struct span *last;
+
+	outgrow();
+	ASSERT_NE(NULL, pageheap_alloc(64 * MIB / PAGE_SIZE, 1));
+	last = pageheap_alloc(6 * MIB / PAGE_SIZE, 1);
+	ASSERT_NE(NULL, last);
+	pageheap_free(last);
+	ASSERT_LE(6 * MIB, stat_now().free);
+	ASSERT_NE(NULL, pageheap_alloc(8 * MIB / PAGE_SIZE + 100, 1));
+	EXPECT_EQ(0, fake.thin);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(small_spans_fill_blocks)
 {
 	unsigned int i;
