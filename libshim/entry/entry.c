@@ -248,7 +248,7 @@ void entry_unknown(const void *p)
 					      SHIM_DIE_FOREIGN, p, 0);
 }
 
-static inline void free_large(void *p)
+static __attribute__((noinline)) void free_large(void *p)
 {
 	struct span *s = large_leave(p);
 
@@ -308,6 +308,10 @@ SHIM_EXPORT void free(void *p)
 			      __ATOMIC_RELAXED);
 	if (likely(percpu_push(cls, p)))
 		return;
+	if (cls == PAGEMAP_LARGE) {
+		free_large(p);
+		return;
+	}
 slow:
 	entry_free(p);
 }
