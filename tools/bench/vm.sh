@@ -14,7 +14,7 @@ run=$here/../../selftests/vm
 [ $# -gt 0 ] || { echo "$0: no kernel with headers here" >&2; exit 1; }
 
 tsv=$build/bench/vm.tsv
-printf 'name\tkernel\tours\tpeer\tratio\n' >"$tsv"
+printf 'name\tkernel\tours\tpeer\tratio\n' >"$tsv" || exit 1
 status=0
 for kernel; do
 	log=$build/vm/bench-$kernel
