@@ -26,17 +26,17 @@ static void *waits(void *arg)
  * For a sleeping thread the kernel shows which system call it is in, and its
  * arguments.
  */
-static int asleep(const struct futex_waiter *w)
+int futex_asleep(const pid_t *tid, const void *word)
 {
-	unsigned long long word;
+	unsigned long long at;
 	char path[64], text[256];
 	long nr;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall",
-		 __atomic_load_n(&w->tid, __ATOMIC_ACQUIRE));
+		 __atomic_load_n(tid, __ATOMIC_ACQUIRE));
 	return file_read(path, text, sizeof(text)) > 0 &&
-	       sscanf(text, "%ld %llx", &nr, &word) == 2 &&
-	       nr == SYS_futex && word == (unsigned long)w->word;
+	       sscanf(text, "%ld %llx", &nr, &at) == 2 &&
+	       nr == SYS_futex && at == (unsigned long)word;
 }
 
 int futex_waiter_start(struct futex_waiter *w)
@@ -44,7 +44,7 @@ int futex_waiter_start(struct futex_waiter *w)
 	w->tid = 0;
 	if (pthread_create(&w->thread, NULL, waits, w))
 		return -1;
-	return wait_for(asleep(w), 1) == 1 ? 0 : -1;
+	return wait_for(futex_asleep(&w->tid, w->word), 1) == 1 ? 0 : -1;
 }
 
 long futex_wake(__u32 *word)

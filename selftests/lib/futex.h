@@ -32,6 +32,9 @@ struct futex_waiter {
  */
 int futex_waiter_start(struct futex_waiter *w);
 
+/* Is thread *@tid of this process in futex(), at @word?  1 or 0. */
+int futex_asleep(const pid_t *tid, const void *word);
+
 /* Wake one sleeper at @word: how many woke, or -1 and errno. */
 long futex_wake(__u32 *word);
 

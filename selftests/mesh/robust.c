@@ -8,8 +8,7 @@
 #include "objects.h"
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <sys/syscall.h>
+#include "futex.h"
 #include "report.h"
 
 #define BLOCKS	2
@@ -62,25 +61,11 @@ static void *locks(void *arg)
 	return NULL;
 }
 
-/* Is the thread in futex(), at the mutex? */
-static int sleeps(const FIXTURE_DATA(robust) * self)
-{
-	unsigned long long word;
-	char path[64], text[256];
-	long nr;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall",
-		 __atomic_load_n(&self->tid, __ATOMIC_ACQUIRE));
-	return file_read(path, text, sizeof(text)) > 0 &&
-	       sscanf(text, "%ld %llx", &nr, &word) == 2 &&
-	       nr == SYS_futex && word == (unsigned long)self->mutex;
-}
-
 TEST_F(robust, a_sleeper_is_not_moved_away)
 {
 	ASSERT_EQ(0, pthread_mutex_lock(self->mutex));
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, locks, self));
-	ASSERT_EQ(1, wait_for(sleeps(self), 1));
+	ASSERT_EQ(1, wait_for(futex_asleep(&self->tid, self->mutex), 1));
 	/* where it were, unlocking would wake nobody */
 	ASSERT_EQ(-EBUSY, objects_mesh(&self->a, A, B, 1));
 	ASSERT_EQ(0, pthread_mutex_unlock(self->mutex));
@@ -104,7 +89,7 @@ TEST_F(robust, it_moves_with_its_owner)
 	ASSERT_EQ(0, pthread_mutex_lock(self->mutex));
 	EXPECT_EQ(0, objects_mesh(&self->a, A, B, 1));
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, locks, self));
-	ASSERT_EQ(1, wait_for(sleeps(self), 1));
+	ASSERT_EQ(1, wait_for(futex_asleep(&self->tid, self->mutex), 1));
 	ASSERT_EQ(0, pthread_mutex_unlock(self->mutex));
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 	EXPECT_EQ(0, self->error);
