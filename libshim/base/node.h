@@ -36,18 +36,29 @@ struct node_known {
 extern struct node_known node_known __attribute__((visibility("hidden")));
 
 /**
+ * node_of_cpu - the kernel's number of the node of this thread's CPU, a hint
+ *
+ * Return: 0 as well where it is not known.
+ */
+static inline uint32_t node_of_cpu(void)
+{
+	const char *area = (char *)__builtin_thread_pointer() + node_known.off;
+
+	if (!node_known.off)
+		return 0;
+	return *(const volatile uint32_t *)(area + 20);
+}
+
+/**
  * node_here - the node of this thread's CPU, a hint
  *
  * Return: below NODES; 0 as long as nodes do not matter.
  */
 static inline unsigned int node_here(void)
 {
-	const char *area = (char *)__builtin_thread_pointer() + node_known.off;
-
-	if (!node_known.off ||
-	    !__atomic_load_n(&node_known.apart, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&node_known.apart, __ATOMIC_RELAXED))
 		return 0;
-	return *(const volatile uint32_t *)(area + 20) % NODES;
+	return node_of_cpu() % NODES;
 }
 
 /**

@@ -79,10 +79,8 @@ void percpu_boot(bool use_rseq)
 		percpu.mm_cid = percpu.rseq &&
 				getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
 				RSEQ_MM_CID_END;
-		percpu.node_id = percpu.rseq &&
-				 getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
-				 RSEQ_NODE_ID_END;
-		if (percpu.node_id)
+		if (percpu.rseq && getauxval(AUXV_RSEQ_FEATURE_SIZE) >=
+				   RSEQ_NODE_ID_END)
 			node_known.off = off;
 	}
 	slab_close(&percpu_none);

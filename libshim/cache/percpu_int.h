@@ -19,6 +19,7 @@
 #ifndef SHIM_PERCPU_INT_H
 #define SHIM_PERCPU_INT_H
 
+#include "base/node.h"
 #include "percpu.h"
 #include "transfer.h"
 
@@ -45,7 +46,6 @@
  * @rseq: sequences are in use; written at boot
  * @no_fence: the kernel refuses own_take()'s fence
  * @mm_cid: rseq_mm_cid() is maintained; written at boot
- * @node_id: percpu_domain() is more than a guess; written at boot
  * @budget: from percpu_set_budget()
  * @steal_window: when @steal_count was last set to 0 because it was high
  * @steal_count: steals since then
@@ -68,7 +68,6 @@ struct percpu {
 	bool rseq;
 	bool no_fence;
 	bool mm_cid;
-	bool node_id;
 	size_t budget;
 	uint64_t steal_window;
 	uint32_t steal_count;
@@ -98,18 +97,10 @@ static inline bool percpu_is_closed(const struct percpu_slab *slab)
 	return slab == &percpu_none || slab == &percpu_busy;
 }
 
-/*
- * The NUMA node of this thread's CPU, which the kernel writes together with the
- * CPU number (struct rseq, offset 20, Linux 6.3), as a domain.
- */
+/* The NUMA node of this thread's CPU, as a domain. */
 static inline unsigned int percpu_node(void)
 {
-	const char *area = (char *)__builtin_thread_pointer() +
-			   percpu_hot.rseq_off;
-
-	if (!percpu.node_id)
-		return 0;
-	return *(const volatile uint32_t *)(area + 20) % TRANSFER_DOMAINS;
+	return node_of_cpu() % TRANSFER_DOMAINS;
 }
 
 /* percpu_near.c: each CPU's domain and one, 0 as long as it is not known */

@@ -54,7 +54,7 @@ FIXTURE_SETUP(many)
 	percpu.ncpus = PERCPU_MAX_CPUS;
 	percpu.limit = PERCPU_MAX_CPUS;
 	percpu.mm_cid = false;
-	percpu.node_id = true;
+	node_known.off = percpu_hot.rseq_off;
 	/* no CPU is idle until a test says so, however long it takes */
 	percpu.tick = UINT64_MAX;
 	percpu_open(true);
@@ -399,7 +399,7 @@ TEST_F(many, a_node_has_a_domain)
 		}
 	}
 	/* an older kernel does not tell */
-	percpu.node_id = false;
+	node_known.off = 0;
 	be_on(77);
 	fake_transfer = (struct fake_transfer){ 0 };
 	swing(3, 1000);
