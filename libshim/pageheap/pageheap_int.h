@@ -369,6 +369,26 @@ bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
 bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 		      size_t blocks, unsigned int part, uintptr_t *start,
 		      bool *before);
+
+/**
+ * struct longer - a run that is too short, and blocks without memory beside it
+ * @had_at: first byte of the run
+ * @had: its blocks
+ * @fresh_at: first byte of those without memory, behind it or before it
+ * @first: a block behind the run, without used pages, that has to be joined
+ *	before anything else can be said; NULL for none
+ */
+struct longer {
+	uintptr_t had_at;
+	size_t had;
+	uintptr_t fresh_at;
+	struct block *first;
+};
+
+bool runs_find_longer(enum backend_id backend, size_t blocks,
+		      struct longer *longer);
+bool runs_take_longer(enum backend_id backend, size_t blocks,
+		      const struct longer *longer);
 size_t runs_before(enum backend_id backend, uintptr_t end, unsigned int *room);
 struct block *runs_find_behind(size_t npages, unsigned int *room);
 bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
@@ -385,6 +405,7 @@ bool runs_take_at(uintptr_t start, size_t blocks, enum backend_id *backend,
 size_t pageheap_release_runs(size_t max, uint32_t age);
 size_t pageheap_release_idlest(uint32_t age, bool all);
 size_t pageheap_release_pages(void);
+bool pageheap_join(struct block *b);
 bool pageheap_join_one(void);
 bool pageheap_pay_one(void);
 
@@ -451,7 +472,9 @@ struct transit_of {
 	struct bits held;
 };
 
+int transit_note(const struct transit_of *of);
 int transit_leave(const struct transit_of *of);
+void transit_arrived(int i);
 void transit_enter(int i);
 void transit_fork_child(void);
 

@@ -345,31 +345,21 @@ size_t pageheap_purge(struct span *s, uint32_t pages)
 }
 
 /**
- * pageheap_join_one - make one block whole that has filled up again
+ * pageheap_join - make a block whole
+ * @b: a PART block that is not, on which nobody works
  *
- * Called with ph.lock held, which is dropped in between.
+ * Called with ph.lock held, which is dropped in between.  A block without used
+ * pages is in a run then.
  *
- * Return: true if there was one.
+ * Return: true if it is whole now.
  */
-bool pageheap_join_one(void)
+bool pageheap_join(struct block *b)
 {
-	struct transit_of of = { 0 };
-	struct block *b;
+	struct transit_of of = { .what = TRANSIT_JOIN, .block = b };
 	bool ok;
 	int way;
 
-	do {
-		b = ph.joins;
-		if (!b)
-			return false;
-		ph.joins = b->join_next;
-		b->queued = false;
-	} while (b->state != BLOCK_PART || b->whole || b->releasing ||
-		 b->nused < JOIN_PAGES || b->nmeshed ||
-		 !limit_allows(heap_bytes(), BLOCK_SIZE));
 	b->joining = true;
-	of.what = TRANSIT_JOIN;
-	of.block = b;
 	way = transit_leave(&of);
 	ok = backend_ops(b->backend)->join(b->start);
 	transit_enter(way);
@@ -381,6 +371,30 @@ bool pageheap_join_one(void)
 		ph.nr_join_fail++;
 	}
 	runs_insert_unused(b);
+	return ok;
+}
+
+/**
+ * pageheap_join_one - make one block whole that has filled up again
+ *
+ * Called with ph.lock held, which is dropped in between.
+ *
+ * Return: true if there was one.
+ */
+bool pageheap_join_one(void)
+{
+	struct block *b;
+
+	do {
+		b = ph.joins;
+		if (!b)
+			return false;
+		ph.joins = b->join_next;
+		b->queued = false;
+	} while (b->state != BLOCK_PART || b->whole || b->releasing ||
+		 b->nused < JOIN_PAGES || b->nmeshed ||
+		 !limit_allows(heap_bytes(), BLOCK_SIZE));
+	pageheap_join(b);
 	return true;
 }
 

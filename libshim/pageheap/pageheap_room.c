@@ -62,8 +62,8 @@ void room_make(size_t more)
  * @npages: pages of the span
  *
  * It is if more of the block would be left unused than the scavenger accepts
- * when it joins one, and more than may be idle without a reason: a share of what
- * is in use together with the span.  A span of less than a block leaves what
+ * when it joins one, and more than may be idle without a reason: a share of the
+ * peak in use.  A span of less than a block leaves what
  * others of its length cannot fill.  Spans below SPARE_SPAN fill a block together
  * with others.
  */
@@ -73,14 +73,15 @@ bool room_leaves_much(size_t npages)
 	/* free blocks that are too few for the span are not what others left */
 	size_t few = runs_blocks() * BLOCK_PAGES;
 
+	size_t top = ph.inuse + npages > ph.top ? ph.inuse + npages : ph.top;
+
 	if (few > npages)
 		few = npages;
 	if (npages < SPARE_SPAN || !tail)
 		return false;
 	rest = npages < BLOCK_PAGES ? BLOCK_PAGES % tail : BLOCK_PAGES - tail;
 	return rest > BLOCK_PAGES - JOIN_PAGES &&
-	       ph.idle + rest > few + SPARE_PAGES +
-				(ph.inuse + npages) / SPARE_SHARE &&
+	       ph.idle + rest > few + SPARE_PAGES + top / SPARE_SHARE &&
 	       ph.part_pages < SPLIT_MAX;
 }
 

@@ -349,6 +349,96 @@ bool runs_take_beside(enum backend_id backend, enum run_kind kind,
 	return false;
 }
 
+static struct block *list_head(struct runs *r, unsigned int i)
+{
+	return r->nonempty[i / 64] >> (i % 64) & 1 ? run_list(r)[i] : NULL;
+}
+
+/* A free block that is in no run because its memory is 4 KiB pages. */
+static bool is_empty_part(const struct block *b, enum backend_id backend)
+{
+	return b && b->state == BLOCK_PART && b->backend == backend &&
+	       !b->nused && !b->whole && !b->joining && !b->releasing &&
+	       !b->nmeshed && !b->stuck;
+}
+
+/**
+ * runs_find_longer - find a run that is too short, but not with what is beside it
+ * @backend: of both
+ * @blocks: how many in a row
+ * @longer: out: what was found, unless it is NULL
+ *
+ * The longest RUN_WHOLE run of this thread's node that has enough blocks without
+ * memory behind it or before it, or one behind it that can be joined.
+ *
+ * Return: false if there is none.
+ */
+bool runs_find_longer(enum backend_id backend, size_t blocks,
+		      struct longer *longer)
+{
+	struct runs *r = &ph.runs[RUN_WHOLE][backend];
+	unsigned int i, tries = 0;
+	struct block *head, *b;
+
+	for (i = bucket_of(blocks); i && r->blocks; i--)
+		for (head = list_head(r, i); head; head = head->next) {
+			uintptr_t end = head->start + head->run * BLOCK_SIZE;
+
+			if (tries++ == TRIES / 8)
+				return false;
+			if (head->run >= blocks ||
+			    (node_matters() && head->node != node_here()))
+				continue;
+			longer->had = head->run;
+			longer->had_at = head->start;
+			b = block_at(end);
+			longer->first = is_empty_part(b, backend) ? b : NULL;
+			if (longer->first)
+				return true;
+			longer->fresh_at = end;
+			if (is_run_end(b, backend, RUN_RETURNED, 0) &&
+			    head->run + b->run >= blocks)
+				return true;
+			b = block_at(head->start - BLOCK_SIZE);
+			longer->fresh_at = head->start -
+					   (blocks - head->run) * BLOCK_SIZE;
+			if (is_run_end(b, backend, RUN_RETURNED, 0) &&
+			    head->run + b->run >= blocks)
+				return true;
+		}
+	return false;
+}
+
+/**
+ * runs_take_longer - take what runs_find_longer() has found
+ * @backend: as there
+ * @blocks: as there
+ * @longer: what it found, since when the lock was held
+ *
+ * The first and the last block of both parts have records then, in state
+ * BLOCK_NONE.
+ *
+ * Return: false with nothing changed if there is no memory for records.
+ */
+bool runs_take_longer(enum backend_id backend, size_t blocks,
+		      const struct longer *longer)
+{
+	size_t n = blocks - longer->had;
+	struct block *b = block_at(longer->fresh_at);
+
+	/* the end of a run that begins before it, if what is fresh is before */
+	if (longer->fresh_at < longer->had_at) {
+		b = block_at(longer->had_at - BLOCK_SIZE);
+		b = block_at(longer->had_at - b->run * BLOCK_SIZE);
+	}
+	if (!run_cut(b, longer->fresh_at, n))
+		return false;
+	if (run_cut(block_at(longer->had_at), longer->had_at, longer->had))
+		return true;
+	runs_insert(longer->fresh_at, n, backend, RUN_RETURNED);
+	return false;
+}
+
 /**
  * runs_before - the blocks without memory at the end of what is mapped
  * @backend: their backend

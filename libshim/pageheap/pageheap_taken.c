@@ -147,6 +147,87 @@ static void taken_in_pages(const struct taken *t)
 		ops->pages(t->start + i * BLOCK_SIZE);
 }
 
+/*
+ * Get memory for the blocks beside a run, which is then long enough; put both
+ * back where there is none.
+ */
+static bool longer_back(const struct longer *l, const struct taken *fresh)
+{
+	enum backend_id backend = fresh->backend;
+	bool ok;
+	int way[2];
+
+	way[0] = transit_note(&(struct transit_of){
+		.what = TRANSIT_RUN, .kind = RUN_WHOLE, .backend = backend,
+		.start = l->had_at, .blocks = l->had });
+	way[1] = transit_note(&(struct transit_of){
+		.what = TRANSIT_RUN, .kind = RUN_RETURNED, .backend = backend,
+		.start = fresh->start, .blocks = fresh->blocks });
+	ok = way[0] >= 0 && way[1] >= 0;
+	if (ok) {
+		room_make((l->had + fresh->blocks) * BLOCK_PAGES);
+		fresh_add(fresh->blocks * BLOCK_SIZE);
+		if (ph.owed)
+			ph.hurry += fresh->blocks;
+		shim_lock_release(&ph.lock);
+		ok = taken_back(fresh);
+		shim_lock_acquire(&ph.lock);
+		if (!ok)
+			ph.nr_populate_fail++;
+	}
+	transit_arrived(way[0]);
+	transit_arrived(way[1]);
+	if (ok)
+		return true;
+	runs_insert(l->had_at, l->had, backend, RUN_WHOLE);
+	runs_insert(fresh->start, fresh->blocks, backend, RUN_RETURNED);
+	return false;
+}
+
+#define LONGER_TRIES	4	/* blocks to be joined first, each once */
+
+/*
+ * Blocks that have memory are too few: rather than leave them unused, which may
+ * mean to give them back, add to them.  Not where the last block had better be
+ * 4 KiB memory.
+ */
+static bool taken_longer(struct taken *t, size_t npages)
+{
+	struct taken fresh = { .backend = t->backend, .kind = RUN_RETURNED };
+	struct longer l;
+	int i;
+
+	for (i = 0; i < LONGER_TRIES; i++) {
+		if (room_leaves_much(npages) ||
+		    !runs_find_longer(t->backend, t->blocks, &l))
+			return false;
+		if (!l.first) {
+			fresh.start = l.fresh_at;
+			fresh.blocks = t->blocks - l.had;
+			t->start = l.had_at < l.fresh_at ? l.had_at : l.fresh_at;
+			return runs_take_longer(t->backend, t->blocks, &l) &&
+			       longer_back(&l, &fresh);
+		}
+		if (!pageheap_join(l.first))
+			return false;
+	}
+	return false;
+}
+
+/* Blocks that have memory, at least some of them. */
+static bool take_whole(struct taken *t, enum backend_id backend, size_t npages,
+		       size_t align)
+{
+	t->backend = backend;
+	t->kind = RUN_WHOLE;
+	t->whole = true;
+	t->thin = 0;
+	return runs_take(backend, RUN_WHOLE, t->blocks, align, true,
+			 &t->start) ||
+	       (t->blocks > 1 && align == BLOCK_SIZE &&
+		taken_longer(t, npages));
+}
+
 static size_t taken_blocks(size_t npages)
 {
 	return (npages + BLOCK_PAGES - 1) / BLOCK_PAGES;
@@ -214,6 +295,8 @@ bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
 
 	t->blocks = blocks;
 	for (;;) {
+		if (whole && take_whole(t, backend, npages, align))
+			return true;
 		if (take_from(t, backend, align, whole)) {
 			if (t->kind == RUN_RETURNED && !whole && ph.whole)
 				taken_in_pages(t);

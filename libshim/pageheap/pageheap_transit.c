@@ -27,12 +27,14 @@ struct transit {
 static struct transit transits[TRANSITS] SHIM_BSS_LARGE;
 
 /**
- * transit_leave - record memory that goes into transit, and drop the lock
+ * transit_note - record memory that goes into transit
  * @of: the memory; copied
  *
- * Return: for transit_enter(); -1 if there is no room: the lock is still held.
+ * The lock stays held, until the caller drops it.
+ *
+ * Return: for transit_arrived(); -1 if there is no room: the lock must stay held.
  */
-int transit_leave(const struct transit_of *of)
+int transit_note(const struct transit_of *of)
 {
 	int i;
 
@@ -45,21 +47,46 @@ int transit_leave(const struct transit_of *of)
 	transits[i].of = *of;
 	transits[i].owner = shim_lock_self();
 	ph.moving++;
-	shim_lock_release(&ph.lock);
 	return i;
 }
 
 /**
- * transit_enter - the memory has arrived
- * @i: from transit_leave(); the lock is held again
+ * transit_leave - record memory that goes into transit, and drop the lock
+ * @of: the memory; copied
+ *
+ * Return: for transit_enter(); -1 if there is no room: the lock is still held.
+ */
+int transit_leave(const struct transit_of *of)
+{
+	int i = transit_note(of);
+
+	if (i >= 0)
+		shim_lock_release(&ph.lock);
+	return i;
+}
+
+/**
+ * transit_arrived - the memory has arrived
+ * @i: from transit_note(); nothing is done if it is negative
+ */
+void transit_arrived(int i)
+{
+	shim_lock_assert(&ph.lock);
+	if (i < 0)
+		return;
+	ph.moving--;
+	transits[i].owner = 0;
+}
+
+/**
+ * transit_enter - take the lock again: the memory has arrived
+ * @i: from transit_leave()
  */
 void transit_enter(int i)
 {
-	if (i < 0)
-		return;
-	shim_lock_acquire(&ph.lock);
-	ph.moving--;
-	transits[i].owner = 0;
+	if (i >= 0)
+		shim_lock_acquire(&ph.lock);
+	transit_arrived(i);
 }
 
 /* Pages that were about to be given back are idle again. */

@@ -107,7 +107,19 @@ TEST(tail_that_is_little_is_part_of_a_block)
 TEST(tail_of_a_long_span_is_part_of_a_block)
 {
 	outgrow();
-	ASSERT_NE(NULL, pageheap_alloc(24 * MIB / PAGE_SIZE + 100, 1));
+	ASSERT_NE(NULL, pageheap_alloc(220, 1));
+	ASSERT_EQ(36 * PAGE_SIZE, stat_now().free);
+	/* 36 and 255 pages: a 32nd of 32 MiB and 1 MiB are less, of 48 MiB more */
+	ASSERT_NE(NULL, pageheap_alloc(48 * MIB / PAGE_SIZE + 1, 1));
+	EXPECT_EQ(0, fake.thin);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* So is it where the heap was larger: its peak does not grow. */
+TEST(tail_below_the_peak_is_part_of_a_block)
+{
+	outgrow();
+	ASSERT_NE(NULL, pageheap_alloc(8 * MIB / PAGE_SIZE + 1, 1));
 	EXPECT_EQ(0, fake.thin);
 	EXPECT_TRUE(pageheap_is_valid());
 }
@@ -147,6 +159,8 @@ TEST(no_memory_for_a_tail)
 	size_t before;
 
 	outgrow();
+	/* leaves enough of a block that the next tail has to be thin */
+	pageheap_alloc(40, 1);
 	before = heap_now();
 	fake.fail_after = 1;
 	fake.first = BACKEND_KMOD;
@@ -158,12 +172,119 @@ TEST(no_memory_for_a_tail)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/*
+ * Free blocks beside blocks without memory, that are too few for a request: it
+ * takes all of them, and as many more.
+ */
+FIXTURE(longer) {
+	struct span *run, *next;	/* a run of three blocks, and one behind */
+	size_t whole;
+};
+
+FIXTURE_SETUP(longer)
+{
+	outgrow();
+	ASSERT_NE(NULL, pageheap_alloc(64 * BLOCK_PAGES, 1));
+	self->run = pageheap_alloc(3 * BLOCK_PAGES, 1);
+	self->next = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	ASSERT_EQ(self->run->start + 3 * BLOCK_SIZE, self->next->start);
+}
+
+FIXTURE_TEARDOWN(longer)
+{
+	fake.fail_after = -1;
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(0, fake.bad);
+	/* no memory but what is in spans and free */
+	pageheap_trim(0);
+	EXPECT_EQ(stat_now().inuse, heap_now());
+}
+
+TEST_F(longer, behind)
+{
+	uintptr_t start = self->next->start;
+	struct span *s;
+
+	pageheap_free(self->next);
+	self->whole = fake.whole;
+	s = pageheap_alloc(5 * BLOCK_PAGES - 3, 1);
+	ASSERT_NE(NULL, s);
+	EXPECT_EQ(start, s->start);
+	EXPECT_FALSE(s->flags & SPAN_ZERO);
+	EXPECT_EQ(3 * BLOCK_SIZE, fake.whole - self->whole);
+	EXPECT_EQ(3 * PAGE_SIZE, stat_now().free);
+	pageheap_free(s);
+}
+
+TEST_F(longer, before)
+{
+	uintptr_t start = self->run->start;
+	struct span *s;
+
+	/* no room behind */
+	ASSERT_NE(NULL, pageheap_alloc(BLOCK_PAGES, 1));
+	pageheap_free(self->run);
+	pageheap_trim(0);
+	pageheap_free(self->next);
+	self->whole = fake.whole;
+	s = pageheap_alloc(4 * BLOCK_PAGES, 1);
+	ASSERT_NE(NULL, s);
+	EXPECT_EQ(start + BLOCK_SIZE, s->start);
+	EXPECT_EQ(2 * BLOCK_SIZE, fake.whole - self->whole);
+	EXPECT_EQ(0, stat_now().free);
+	pageheap_free(s);
+}
+
+/* A free block of 4 KiB pages between both parts is made a block first. */
+TEST_F(longer, over_a_tail)
+{
+	struct span *s, *tails[8];
+	unsigned int i;
+
+	/* what these leave is all that may be left */
+	for (i = 0; i < 8; i++)
+		tails[i] = pageheap_alloc(BLOCK_PAGES + 100, 1);
+	s = pageheap_alloc(2 * BLOCK_PAGES + 10, 1);
+	ASSERT_NE(NULL, s);
+	ASSERT_FALSE(block_at(s->start + 2 * BLOCK_SIZE)->whole);
+	pageheap_free(s);
+	self->whole = fake.whole;
+	s = pageheap_alloc(4 * BLOCK_PAGES, 1);
+	ASSERT_NE(NULL, s);
+	EXPECT_EQ(1, fake.joined);
+	EXPECT_EQ(BLOCK_SIZE, fake.whole - self->whole);
+	pageheap_free(s);
+	for (i = 0; i < 8; i++)
+		pageheap_free(tails[i]);
+}
+
+TEST_F(longer, no_memory_for_more)
+{
+	uintptr_t start = self->next->start;
+	struct span *s;
+	size_t free;
+
+	pageheap_free(self->next);
+	free = stat_now().free;
+	fake.fail_after = 0;
+	EXPECT_EQ(NULL, pageheap_alloc(5 * BLOCK_PAGES, 1));
+	EXPECT_EQ(free, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+	/* the blocks that there are can still be had */
+	s = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	ASSERT_NE(NULL, s);
+	EXPECT_EQ(start, s->start);
+	pageheap_free(s);
+}
+
 /* The memory of the first blocks is not lost. */
 TEST(no_memory_for_all_of_it)
 {
 	size_t had, released;
 
 	outgrow();
+	/* leaves enough of a block that the next tail has to be thin */
+	pageheap_alloc(40, 1);
 	fake.refuse_thin = true;
 	fake.first = BACKEND_KMOD;
 	had = fake.whole;

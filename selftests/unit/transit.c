@@ -22,6 +22,7 @@
 
 enum what {
 	TAKE,			/* whole blocks get their memory */
+	TAKE_MORE,		/* as many as a free run has too few */
 	GIVE,			/* and lose it */
 	GIVE_PAGES,		/* the idle pages of a block */
 	PURGE,			/* pages inside of a span */
@@ -38,6 +39,10 @@ FIXTURE_VARIANT(transit) {
 
 FIXTURE_VARIANT_ADD(transit, take) {
 	.what = TAKE
+};
+
+FIXTURE_VARIANT_ADD(transit, take_more) {
+	.what = TAKE_MORE
 };
 
 FIXTURE_VARIANT_ADD(transit, give) {
@@ -80,6 +85,7 @@ static void work(void)
 {
 	switch (what) {
 	case TAKE:
+	case TAKE_MORE:
 		taken = pageheap_alloc(4 * BLOCK_PAGES, 1);
 		break;
 	case GIVE:
@@ -119,6 +125,11 @@ FIXTURE_SETUP(transit)
 	switch (what) {
 	case TAKE:
 		fake.on_whole = NULL;
+		break;
+	case TAKE_MORE:
+		run = pageheap_alloc(3 * BLOCK_PAGES, 1);
+		memset((void *)run->start, 1, run->npages * PAGE_SIZE);
+		pageheap_free(run);
 		break;
 	case GIVE:
 		run = pageheap_alloc(8 * BLOCK_PAGES, 1);
@@ -169,6 +180,8 @@ static int child_is_well(size_t inuse, size_t mapped)
 	/* memory that was about to go may still be there */
 	if (what == GIVE && st.free != 8 * BLOCK_SIZE)
 		return 4;
+	if (what == TAKE_MORE && st.free < 3 * BLOCK_SIZE)
+		return 13;
 	if (what == GIVE_PAGES && st.free != 80 * PAGE_SIZE)
 		return 5;
 	for (i = 0; i < 4; i++)
@@ -221,7 +234,7 @@ static void *thread(void *data)
 
 static void hook(void (*fn)(void))
 {
-	if (what == TAKE)
+	if (what == TAKE || what == TAKE_MORE)
 		fake.on_whole = fn;
 	else if (what == JOIN)
 		fake.on_join = fn;
@@ -254,8 +267,8 @@ TEST_F(transit, of_another_thread)
 	pthread_join(t, NULL);
 	/* the parent's call ended as if nobody had forked */
 	EXPECT_EQ(0, ph.moving);
-	EXPECT_EQ(self->inuse + (what == TAKE ? 4 * BLOCK_SIZE : 0),
-		  stat_now().inuse);
+	EXPECT_EQ(self->inuse + (taken ? 4 * BLOCK_SIZE : 0), stat_now().inuse);
+	EXPECT_EQ(what == TAKE || what == TAKE_MORE, !!taken);
 }
 
 static bool in_child;
@@ -284,7 +297,7 @@ TEST_F(transit, of_who_forks)
 	if (in_child) {
 		bool ok = !ph.moving && pageheap_is_valid() && !fake.bad;
 
-		if (what == TAKE)
+		if (what == TAKE || what == TAKE_MORE)
 			ok = ok && taken && stat_now().inuse ==
 			     self->inuse + 4 * BLOCK_SIZE;
 		if (what == GIVE || what == GIVE_PAGES)
