@@ -43,6 +43,7 @@ static const struct option options[] = {
 	OPTION(backend, KIND_BACKEND),
 	OPTION(cache, KIND_BYTES),
 	OPTION(check, KIND_BOOL),
+	OPTION(compound, KIND_BOOL),
 	OPTION(deepbind, KIND_BOOL),
 	OPTION(guard, KIND_COUNT),
 	OPTION(limit, KIND_BYTES),
@@ -305,6 +306,7 @@ unsigned int conf_load(const char *file, char *const *envp)
 	memset(&shim_conf, 0, sizeof(shim_conf));
 	shim_conf.populate = false;
 	shim_conf.populate_max = (size_t)64 << 20;
+	shim_conf.compound = true;
 	shim_conf.scavenger = true;
 	shim_conf.rseq = true;
 	if (file)

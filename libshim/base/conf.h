@@ -44,6 +44,7 @@ struct shim_conf {
 	bool populate;
 	bool scavenger;
 	bool check;
+	bool compound;
 	bool deepbind;
 	bool rseq;
 	bool stats;

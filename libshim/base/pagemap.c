@@ -116,6 +116,19 @@ void pagemap_set(struct span *s, unsigned int sizeclass)
 		entry_store(page + i, s, sizeclass);
 }
 
+void pagemap_mix(const struct span *s)
+{
+	uintptr_t page = s->start >> PAGE_SHIFT;
+	uint32_t i;
+
+	for (i = 0; i < s->npages; i++) {
+		struct area_map *map = pagemap_area((page + i) << PAGE_SHIFT);
+
+		__atomic_store_n(&map->class[(page + i) % AREA_PAGES],
+				 PAGEMAP_COMPOUND, __ATOMIC_RELAXED);
+	}
+}
+
 void pagemap_clear(struct span *s)
 {
 	uintptr_t page = s->start >> PAGE_SHIFT;

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "node.h"
+#include "sizeclass_count.h"	/* generated */
 
 #undef PAGE_SIZE				/* musl's <limits.h> has one */
 #define PAGE_SHIFT	13			/* 8 KiB page of the page heap */
@@ -47,7 +48,10 @@
 #endif
 #define PAGEMAP_AREAS	((size_t)1 << (PAGEMAP_BITS - AREA_SHIFT))
 #define PAGEMAP_NONE	0
+#define PAGEMAP_COMPOUND	63	/* of several sizes: see compound.h */
 #define PAGEMAP_LARGE	255			/* a span that is one object */
+
+_Static_assert(SIZECLASS_COUNT < PAGEMAP_COMPOUND, "no class of its own");
 
 /* struct span.state */
 enum span_state {
@@ -63,6 +67,7 @@ enum span_state {
 #define SPAN_ALIAS	(1 << 3)	/* has another one's memory: see span_mesh.h */
 #define SPAN_WIDE	(1 << 4)	/* all of bitmap[] is there, not only [0] */
 #define SPAN_AGAIN	(1 << 5)	/* large: has been kept, and has served again */
+#define SPAN_COMPOUND	(1 << 5)	/* small: of several sizes: see compound.h */
 #define SPAN_NODE	6		/* from this bit on: the node of its memory */
 _Static_assert(NODES == 4, "two bits");
 
@@ -143,11 +148,13 @@ struct block;
  * @class: size class of each page's span, 0 where no object can start
  * @span: span of each page
  * @block: page heap: each block's record
+ * @tail: a bit for each 16 bytes, NULL until a compound object is made: compound.h
  */
 struct area_map {
 	uint8_t class[AREA_PAGES];
 	struct span *span[AREA_PAGES];
 	struct block *block[AREA_BLOCKS];
+	uint64_t *tail;
 };
 
 /**
@@ -263,8 +270,8 @@ static inline struct area_map *pagemap_area(uintptr_t p)
  * pagemap_class - size class of the span an address is in
  * @p: any address
  *
- * Return: the size class, PAGEMAP_LARGE for the first page of a large span,
- * PAGEMAP_NONE for anything else.
+ * Return: the size class, PAGEMAP_COMPOUND where compound.h has to be asked,
+ * PAGEMAP_LARGE for the first page of a large span, PAGEMAP_NONE for anything else.
  */
 static inline unsigned int pagemap_class(const void *p)
 {
@@ -353,6 +360,14 @@ static inline void pagemap_show(const struct span *s)
 {
 	pagemap_class_store(s, PAGEMAP_LARGE);
 }
+
+/**
+ * pagemap_mix - objects of several sizes are in a span from now on
+ * @s: a span of small objects that pagemap_set() made known
+ *
+ * pagemap_class() is PAGEMAP_COMPOUND for all of it; @s->sizeclass stays.
+ */
+void pagemap_mix(const struct span *s);
 
 /**
  * pagemap_add - make maps for an address range

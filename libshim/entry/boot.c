@@ -17,6 +17,7 @@
 #include "backend/backend.h"
 #include "boot.h"
 #include "span/central.h"
+#include "span/central_compound.h"
 #include "span/central_mesh.h"
 #include "base/conf.h"
 #include "entry.h"
@@ -140,6 +141,7 @@ void entry_first(void)
 		transfer_set_limit(0);
 	if (shim_conf.guard)
 		guard_boot();
+	central_compound_enable(shim_conf.compound && !shim_conf.check);
 	if (shim_conf.mesh == SHIM_MESH_ON)
 		no_mesh = central_mesh_enable(CENTRAL_MESH_PAID);
 	else if (shim_conf.mesh == SHIM_MESH_AUTO)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compound.h"
 #include "base/conf.h"
 #include "entry.h"
 #include "base/error.h"
@@ -207,7 +208,7 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 	return alloc_slow(size);
 }
 
-void *entry_alloc_aligned(size_t size, size_t align)
+static inline void *alloc_aligned(size_t size, size_t align)
 {
 	bool zero;
 	void *p;
@@ -226,6 +227,30 @@ void *entry_alloc_aligned(size_t size, size_t align)
 			return p;
 	}
 	return alloc_any(size, align, &zero);
+}
+
+/*
+ * An object that does not begin where all of its class did until now: it was made in
+ * holes.  It goes back, the next ones will be aligned, and this request gets pages of
+ * its own.
+ */
+static __attribute__((cold, noinline)) void *align_anew(void *p, size_t size,
+							size_t align)
+{
+	bool zero;
+
+	compound_set_aligned(sizeclass_of_aligned(size + !size, align));
+	free(p);
+	return large_alloc(size, align, &zero);
+}
+
+void *entry_alloc_aligned(size_t size, size_t align)
+{
+	void *p = alloc_aligned(size, align);
+
+	if (unlikely((uintptr_t)p & (align - 1)))
+		return align_anew(p, size, align);
+	return p;
 }
 
 void entry_unknown(const void *p)
@@ -273,6 +298,8 @@ __attribute__((noinline)) void entry_free(void *p)
 	}
 	if (unlikely(scavenger_idle_due()))
 		entry_idle();
+	if (cls == PAGEMAP_COMPOUND)
+		cls = compound_class(p);
 	if (cls == PAGEMAP_NONE && guard_owns(p))
 		guard_free(p);
 	else if (cls == PAGEMAP_NONE && is_last_word(p))

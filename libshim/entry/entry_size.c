@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compound.h"
 #include "base/conf.h"
 #include "entry.h"
 #include "base/error.h"
@@ -25,8 +26,10 @@ size_t entry_size(const void *p)
 {
 	unsigned int cls = pagemap_class(p);
 
-	if (likely(cls && cls != PAGEMAP_LARGE))
+	if (likely(cls - 1 < SIZECLASS_COUNT))
 		return sizeclass_info[cls].size;
+	if (cls == PAGEMAP_COMPOUND)
+		return compound_size(p);
 	if (cls == PAGEMAP_LARGE)
 		return large_size(p);
 	if (guard_owns(p))

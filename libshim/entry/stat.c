@@ -49,6 +49,9 @@ static const struct item items[] = {
 	ITEM("central.free", central_free),
 	ITEM("central.made", central_made),
 	ITEM("central.destroyed", central_destroyed),
+	ITEM("compound.spans", compound.spans),
+	ITEM("compound.objects", compound.objects),
+	ITEM("compound.looks", compound.looks),
 	ITEM("transfer.bytes", transfer_bytes),
 	ITEM("transfer.hits", transfer_hits),
 	ITEM("transfer.misses", transfer_misses),
@@ -128,6 +131,7 @@ void stat_get(struct shim_stat *st)
 	pageheap_get_stat(&st->heap);
 	pageheap_mesh_get_stat(&st->mesh);
 	central_mesh_get_stat(&st->spans);
+	central_compound_get_stat(&st->compound);
 	idle = st->cache.bytes + st->transfer_bytes + st->central_free +
 	       st->large.bytes + st->spans.span_bytes;
 	if (st->heap.inuse > idle)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "span/central.h"
+#include "span/central_compound.h"
 #include "span/central_mesh.h"
 #include "base/guard.h"
 #include "span/large.h"
@@ -29,6 +30,7 @@
  * @large: freed large spans that are kept
  * @mesh: meshing, the page heap's part
  * @spans: meshing, the central lists' part
+ * @compound: objects in the spans of other classes
  * @transfer_bytes: bytes of free objects in transfer caches
  * @transfer_hits: batches they served
  * @transfer_misses: batches they could not serve
@@ -51,6 +53,7 @@ struct shim_stat {
 	struct large_stat large;
 	struct pageheap_mesh_stat mesh;
 	struct central_mesh_stat spans;
+	struct central_compound_stat compound;
 	uint64_t transfer_bytes;
 	uint64_t transfer_hits;
 	uint64_t transfer_misses;

@@ -13,6 +13,7 @@
  * at the same time.  Called by transfer.
  *
  *   central.c		objects in and out, purging
+ *   central_compound.c	objects in the spans of other classes
  *   central_mesh.c	spans that are to share memory
  *   central_alias.c	those that do
  *   central_list.c	the lists
@@ -27,6 +28,7 @@
 #include "base/sizeclass.h"
 #include "central_int.h"
 #include "span.h"
+#include "span_compound.h"
 #include "span_mesh.h"
 #include "base/usage.h"
 
@@ -83,6 +85,12 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 	while (got < n) {
 		unsigned int more;
 
+		if (__builtin_expect(central_compound_is_due(cls), 0)) {
+			more = central_compound_get(cls, objs + got, n - got);
+			got += more;
+			if (more)
+				break;
+		}
 		s = span_make(cls);
 		if (!s)
 			break;
@@ -141,8 +149,16 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 	*dead = NULL;
 	while (run < n && span[run] == s)
 		run++;
-	if (s && s->sizeclass == cls)
+	if (s && s->sizeclass == cls) {
 		done = span_put(s, objs, run, &err);
+	} else if (s && span_is_mixed(s)) {
+		shim_lock_release(&c->lock);
+		err = central_compound_put(s, objs, run, &done);
+		if (done < run)
+			put_failed(err, s->sizeclass, objs[done]);
+		shim_lock_acquire(&c->lock);
+		return run;
+	}
 	if (done < run) {
 		shim_lock_release(&c->lock);
 		put_failed(err, cls, objs[done]);
@@ -407,10 +423,14 @@ unsigned int central_node(const void *p)
 
 int central_check(unsigned int cls, const void *p)
 {
-	struct central *c = &central[cls];
 	struct span *s = pagemap_span(p);
 	int err = SPAN_FOREIGN;
+	struct central *c;
 
+	/* what serves as one of another class */
+	if (s && span_is_mixed(s))
+		cls = s->sizeclass;
+	c = &central[cls];
 	/* exit() in a signal handler may have interrupted who has it */
 	if (!shim_lock_try(&c->lock))
 		return SPAN_OK;

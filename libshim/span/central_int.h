@@ -9,6 +9,7 @@
 #include "base/pagemap.h"
 #include "base/sizeclass.h"
 #include "central.h"
+#include "span.h"
 
 /*
  * Full eighths: list 7 holds spans of which more than 7/8 are in use.  Each node
@@ -141,6 +142,22 @@ void central_bury(struct span *gone, struct span *dead);
 void central_mesh_burst(unsigned int cls);
 /* The same for @n objects that were freed: they pay for it. */
 void central_mesh_earn(unsigned int cls, unsigned int n);
+
+/*
+ * central_compound.c: should holes of other classes' spans be used before a span is
+ * made?  A guess, without a lock.
+ */
+bool central_compound_is_due(unsigned int cls);
+
+/* The same: use them.  No lock is held.  Return: objects, 0 if there are none. */
+unsigned int central_compound_get(unsigned int cls, void **objs, unsigned int n);
+
+/*
+ * The same: objects of one mixed span, whatever its class, come back.  No lock is
+ * held.  Return: what is wrong with the object after the first *@done, if anything.
+ */
+enum span_error central_compound_put(struct span *s, void *const *objs,
+				     unsigned int n, unsigned int *done);
 
 void central_mesh_fork_prepare(void);
 void central_mesh_fork_parent(void);

@@ -32,6 +32,7 @@
 #include "central_int.h"
 #include "central_mesh.h"
 #include "span.h"
+#include "span_compound.h"
 #include "span_mesh.h"
 
 #define CANDIDATES	4096u	/* 64 KiB of records; 32 MiB of the smallest spans */
@@ -182,7 +183,7 @@ static bool collect(struct central *c)
 
 			looks++;
 			if (used && used * used <= 2 * HOPE * s->nobjs &&
-			    span_can_mesh(s) && (mesher.all || is_quiet(s)) &&
+			    !span_is_mixed(s) && span_can_mesh(s) && (mesher.all || is_quiet(s)) &&
 			    span_mesh_ready(s)) {
 				candidates[mesher.n].span = s;
 				candidates[mesher.n++].nfree = s->nfree;
@@ -208,7 +209,7 @@ static bool is_unchanged(const struct central *c, const struct candidate *v)
 
 	return s->state == SPAN_INUSE && s->sizeclass == c - central &&
 	       s->list != LIST_NONE && !span_is_alias(s) &&
-	       s->nfree == v->nfree;
+	       !span_is_mixed(s) && s->nfree == v->nfree;
 }
 
 /* Into the batch: of a group the aliases, which the survivor follows. */

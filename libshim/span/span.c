@@ -12,6 +12,7 @@
  *     ^                     |
  *     +----span_destroy-----+     only with every object free
  */
+#include "base/compound.h"
 #include "base/error.h"
 #include "pageheap/pageheap.h"
 #include "base/probe.h"
@@ -19,6 +20,7 @@
 #include "base/sys.h"
 #include "pageheap/pageheap_mesh.h"
 #include "span.h"
+#include "span_compound.h"
 #include "span_mesh.h"
 
 #define OS_PAGE	4096u
@@ -86,6 +88,7 @@ static void span_leave(struct span *s)
 		shim_bug("span_destroy: objects in use", (void *)s->start);
 	PROBE(span_destroy, s->sizeclass, s->start);
 	pagemap_clear(s);
+	s->flags &= (uint8_t)~SPAN_COMPOUND;
 }
 
 void span_destroy(struct span *s)
@@ -209,6 +212,8 @@ enum span_error span_check(const struct span *s, const void *p)
 		return SPAN_INTERIOR;
 	if (s->bitmap[idx / 64] >> (idx % 64) & 1)
 		return SPAN_DOUBLE;
+	if (span_is_mixed(s) && compound_is_tail(s, idx))
+		return SPAN_INTERIOR;
 	return SPAN_OK;
 }
 

@@ -3,7 +3,7 @@
 
 override CFLAGS += -I$(O)/libshim/gen
 
-side := sizeclass pagemap meta node lock error clock
+side := sizeclass pagemap compound meta node lock error clock
 many := percpu percpu_boot percpu_idle percpu_keep percpu_lock percpu_near \
 	percpu_own percpu_slab percpu_stack percpu_stat
 slabs := $(many) percpu_key
@@ -15,7 +15,11 @@ PROGRAMS += span
 span := span span_mesh fake_pageheap $(side)
 
 PROGRAMS += central
-central := central central_alias central_list central_mesh span span_mesh fake_pageheap $(side)
+central := central central_alias central_compound central_list central_mesh span \
+	span_compound span_mesh fake_pageheap $(side)
+
+PROGRAMS += compound
+compound := $(central)
 
 PROGRAMS += mesh
 mesh := $(central)

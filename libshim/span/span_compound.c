@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * span_compound: objects of other sizes in a span.
+ *
+ * Keeps true: of a slot that is free, or the head of an object, the bit of tails is
+ * clear; a slot that is a tail is not free.  For the lock see span.h.  Called by
+ * central_compound.
+ */
+#include "base/compound.h"
+#include "base/error.h"
+#include "base/sizeclass.h"
+#include "span.h"
+#include "span_compound.h"
+
+/* The first free slot from @i on, or @s->nobjs. */
+static unsigned int free_from(const struct span *s, unsigned int i)
+{
+	uint64_t bits;
+
+	while (i < s->nobjs) {
+		bits = s->bitmap[i / 64] >> i % 64;
+		if (bits)
+			return i + (unsigned int)__builtin_ctzll(bits);
+		i = (i / 64 + 1) * 64;
+	}
+	return s->nobjs;
+}
+
+/* The first slot behind @i that is not free, or @s->nobjs. */
+static unsigned int used_from(const struct span *s, unsigned int i)
+{
+	uint64_t bits;
+
+	while (i < s->nobjs) {
+		bits = ~s->bitmap[i / 64] >> i % 64;
+		if (bits)
+			return i + (unsigned int)__builtin_ctzll(bits);
+		i = (i / 64 + 1) * 64;
+	}
+	return s->nobjs;
+}
+
+static bool mix(struct span *s)
+{
+	if (span_is_mixed(s))
+		return true;
+	if (!compound_prepare(s))
+		return false;
+	__atomic_store_n(&s->flags, s->flags | SPAN_COMPOUND,
+			 __ATOMIC_RELAXED);
+	pagemap_mix(s);
+	return true;
+}
+
+unsigned int span_compound_take(struct span *s, unsigned int slots, size_t align,
+				void **objs, unsigned int n)
+{
+	unsigned int got = 0, i, k, end;
+	size_t size = span_size(s);
+
+	for (i = free_from(s, 0); i < s->nobjs && got < n;
+	     i = free_from(s, end)) {
+		end = used_from(s, i);
+		for (; i + slots <= end && got < n; i++) {
+			uintptr_t p = s->start + i * size;
+
+			if (p & (align - 1))
+				continue;
+			if (!got && !mix(s))
+				return 0;
+			for (k = i; k < i + slots; k++)
+				s->bitmap[k / 64] &= ~((uint64_t)1 << k % 64);
+			if (slots > 1)
+				compound_join(s, i, slots);
+			objs[got++] = (void *)p;
+			i += slots - 1;
+		}
+	}
+	s->nfree -= (uint16_t)(got * slots);
+	return got;
+}
+
+unsigned int span_compound_put(struct span *s, void *const *objs, unsigned int n,
+			       enum span_error *err)
+{
+	unsigned int i, k, at, slots;
+
+	*err = SPAN_OK;
+	for (i = 0; i < n; i++) {
+		*err = span_check(s, objs[i]);
+		if (*err != SPAN_OK)
+			break;
+		at = (unsigned int)(((uintptr_t)objs[i] - s->start) / span_size(s));
+		slots = compound_slots(s, at);
+		if (slots > 1)
+			compound_part(s, at, slots);
+		for (k = at; k < at + slots; k++)
+			s->bitmap[k / 64] |= (uint64_t)1 << k % 64;
+		s->nfree += (uint16_t)slots;
+	}
+	return i;
+}
