@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "shim.h"
+#include "shim_int.h"
 
 #define BATCH		512	/* of process_vm_readv(), which takes 1,024 */
 
@@ -289,128 +289,6 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Set the free bits of objects that are in a cache. */
-static void object_cached(struct shim_heap *heap, uint64_t p)
-{
-	size_t low = 0, high = heap->nr_objects;
-	struct shim_object *o;
-	uint64_t n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (heap->objects[mid].start <= p)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (!low)
-		return;
-	o = &heap->objects[low - 1];
-	n = (p - o->start) / o->size;
-	if (n < o->n && n < 512)
-		o->free[n / 64] |= (uint64_t)1 << n % 64;
-}
-
-static void class_cached(struct shim_heap *heap, unsigned int cls, uint64_t n)
-{
-	struct shim_class *c = &heap->cls[cls];
-
-	if (n > c->live)	/* it was freed while we looked */
-		n = c->live;
-	c->live -= n;
-	c->cached += n;
-}
-
-static int pointers_read(struct walk *w, uint64_t addr, uint64_t n)
-{
-	uint64_t *p;
-	uint64_t i;
-	int err;
-
-	if (!(w->flags & SHIM_OBJECTS) || !n)
-		return 0;
-	p = malloc(n * sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	err = shim_read(w->s, addr, p, n * sizeof(*p));
-	for (i = 0; !err && i < n; i++)
-		if (p[i])
-			object_cached(w->heap, p[i]);
-	free(p);
-	return err;
-}
-
-static int slab_read(struct walk *w, uint64_t addr)
-{
-	struct percpu_slab slab;
-	unsigned int cls, n;
-	int err;
-
-	if (!addr || addr == (uintptr_t)w->s->at.none)
-		return 0;
-	err = shim_read(w->s, addr, &slab, sizeof(slab));
-	for (cls = 1; !err && cls <= SIZECLASS_COUNT; cls++) {
-		n = slab_count(&slab, cls);
-		if (n > slab.cap[cls])	/* caught while it was changed */
-			continue;
-		class_cached(w->heap, cls, n);
-		/* cur is the top object */
-		err = pointers_read(w, (uintptr_t)(slab.cur[cls] + 1 - n), n);
-	}
-	return err;
-}
-
-/* The transfer caches of a domain. */
-static int transfer_read(struct walk *w, uint64_t addr)
-{
-	struct transfer t[SIZECLASS_COUNT + 1];
-	unsigned int i;
-	int err;
-
-	err = shim_read(w->s, addr, t, sizeof(t));
-	for (i = 1; !err && i <= SIZECLASS_COUNT; i++) {
-		if (t[i].base > t[i].room ||
-		    t[i].objs > t[i].room - t[i].base)
-			continue;
-		class_cached(w->heap, i, t[i].objs);
-		err = pointers_read(w, (uintptr_t)(t[i].slot + t[i].base),
-				    t[i].objs);
-	}
-	return err;
-}
-
-static int caches_read(struct walk *w)
-{
-	const struct shim_inspect *at = &w->s->at;
-	uint64_t slabs[PERCPU_MAX_CPUS], locked[PERCPU_MAX_LOCKED];
-	uint64_t dom[TRANSFER_DOMAINS];
-	struct percpu pc;
-	unsigned int i;
-	int err;
-
-	err = shim_read(w->s, (uintptr_t)at->percpu, &pc, sizeof(pc));
-	if (!err && pc.ncpus > PERCPU_MAX_CPUS)
-		err = -EPROTO;
-	if (!err && pc.rseq)
-		err = shim_read(w->s, (uintptr_t)at->hot->slab, slabs,
-				pc.ncpus * sizeof(slabs[0]));
-	for (i = 0; !err && pc.rseq && i < pc.ncpus; i++)
-		err = slab_read(w, slabs[i]);
-	if (!err)
-		err = shim_read(w->s, (uintptr_t)at->locked, locked,
-				sizeof(locked));
-	for (i = 0; !err && i < PERCPU_MAX_LOCKED; i++)
-		err = slab_read(w, locked[i]);
-	if (!err)
-		err = shim_read(w->s, (uintptr_t)at->transfer, dom,
-				sizeof(dom));
-	for (i = 0; !err && i < TRANSFER_DOMAINS; i++)
-		if (dom[i])
-			err = transfer_read(w, dom[i]);
-	return err;
-}
-
 /*
  * What of the free pages is kept, and for how long: as scavenger.c has it.  A
  * swing of this window counts until the end of the next one.
@@ -569,7 +447,7 @@ int shim_heap_read(const struct shim *s, struct shim_heap *heap,
 		free(w->objects);
 	}
 	if (!err)
-		err = caches_read(w);
+		err = shim_caches_read(s, heap);
 	if (!err)
 		err = shim_read(s, (uintptr_t)s->at.heap, &heap->heap,
 				sizeof(heap->heap));
