@@ -113,6 +113,57 @@ TEST(nothing_lost)
 	subject_end(&s);
 }
 
+/* Objects of several slots are found by their last ones, and lost as one. */
+static void compound_expect(struct __test_metadata *_metadata,
+			    const char *options)
+{
+	struct subject s;
+	json_t *root, *g;
+
+	ASSERT_EQ(0, program_start(&s, "compound", "", options));
+	root = tool_json("leak --max-stop 600 --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(TOOL_FOUND, tool_status);
+	EXPECT_EQ(8, json_number_at(root, "lost_objects"));
+	EXPECT_EQ(5 * 720 + 3 * 144, json_number_at(root, "lost_bytes"));
+	EXPECT_EQ(2, json_array_size(json_at(root, "groups")));
+	g = group(root, NULL, 720);
+	ASSERT_NE(NULL, g);
+	EXPECT_EQ(5, json_number_at(g, "objects"));
+	EXPECT_EQ(4, json_number_at(g, "direct"));
+	g = group(root, NULL, 144);
+	ASSERT_NE(NULL, g);
+	EXPECT_EQ(3, json_number_at(g, "objects"));
+	EXPECT_EQ(3, json_number_at(g, "direct"));
+	/* its own, and those of the C library */
+	EXPECT_LE(s.objects, json_number_at(root, "live_objects"));
+	EXPECT_GE(s.objects + 100, json_number_at(root, "live_objects"));
+	json_decref(root);
+	/* what is free in caches, of whatever class, is not allocated */
+	root = tool_json("map --json %d", s.pid);
+	ASSERT_NE(NULL, root);
+	EXPECT_LE(s.usable, json_number_at(root, "allocated_bytes"));
+	EXPECT_GE(s.usable + 8192, json_number_at(root, "allocated_bytes"));
+	json_decref(root);
+	subject_end(&s);
+}
+
+TEST(objects_of_several_slots)
+{
+	compound_expect(_metadata, "backend=thp");
+}
+
+TEST(objects_of_several_slots_without_sequences)
+{
+	compound_expect(_metadata, "backend=thp,rseq=0");
+}
+
+TEST(objects_of_several_slots_on_arenas)
+{
+	TOOL_NEED_MODULE();
+	compound_expect(_metadata, "backend=kmod");
+}
+
 /* A snapshot (a fork of it) shows the same, and nothing is left behind. */
 static void forked_expect(struct __test_metadata *_metadata,
 			  const char *options)

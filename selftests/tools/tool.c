@@ -113,7 +113,8 @@ const char *json_text_at(json_t *root, const char *path)
 	return json_string_value(json_at(root, path));
 }
 
-int subject_start(struct subject *s, const char *mode, const char *options)
+int program_start(struct subject *s, const char *name, const char *mode,
+		  const char *options)
 {
 	char lib[PATH_MAX + 32], exe[PATH_MAX + 32], line[128];
 	int in[2], out[2];
@@ -123,7 +124,7 @@ int subject_start(struct subject *s, const char *mode, const char *options)
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		return -1;
 	snprintf(lib, sizeof(lib), "%s/libshim.so.0", tool_dir());
-	snprintf(exe, sizeof(exe), "%s/subject", tool_dir());
+	snprintf(exe, sizeof(exe), "%s/%s", tool_dir(), name);
 	fflush(NULL);
 	s->pid = fork();
 	if (!s->pid) {
@@ -132,7 +133,7 @@ int subject_start(struct subject *s, const char *mode, const char *options)
 		setenv("LD_PRELOAD", lib, 1);
 		if (options)
 			setenv("SHIM_OPTIONS", options, 1);
-		execl(exe, "subject", mode, (char *)NULL);
+		execl(exe, name, mode, (char *)NULL);
 		_exit(127);
 	}
 	close(in[0]);
@@ -149,6 +150,11 @@ int subject_start(struct subject *s, const char *mode, const char *options)
 	}
 	fclose(f);
 	return 0;
+}
+
+int subject_start(struct subject *s, const char *mode, const char *options)
+{
+	return program_start(s, "subject", mode, options);
 }
 
 void subject_end(struct subject *s)

@@ -56,6 +56,10 @@ struct subject {
 
 /* Start "subject MODE" with SHIM_OPTIONS=@options; 0, or -1. */
 int subject_start(struct subject *s, const char *mode, const char *options);
+
+/* The same of another program, which says "ready ..." as subject does. */
+int program_start(struct subject *s, const char *name, const char *mode,
+		  const char *options);
 void subject_end(struct subject *s);
 
 /*

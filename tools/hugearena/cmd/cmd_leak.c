@@ -158,11 +158,13 @@ static int groups_make(const struct leak *leak, struct groups *g)
 		for (k = 0; k < o->n; k++) {
 			unsigned char mark = leak->mark[leak->first[i] + k];
 			struct group *v;
+			uint64_t size;
 
 			g->live += mark != LEAK_NONE;
 			if (mark != LEAK_LOST && mark != LEAK_INNER)
 				continue;
-			v = group_get(g, o->stack, o->size);
+			size = shim_object_size(&leak->heap, o, k);
+			v = group_get(g, o->stack, size);
 			if (!v)
 				return -ENOMEM;
 			if (v->lost + v->inner < EXAMPLES)
@@ -170,9 +172,9 @@ static int groups_make(const struct leak *leak, struct groups *g)
 							    k * o->size;
 			v->lost += mark == LEAK_LOST;
 			v->inner += mark == LEAK_INNER;
-			v->bytes += o->size;
+			v->bytes += size;
 			g->objects++;
-			g->bytes += o->size;
+			g->bytes += size;
 		}
 	}
 	if (g->n)

@@ -6,7 +6,8 @@
  * keeps that object.  Roots are the registers, and all writable memory that is
  * not the heap's and not libshim's own; of each stack only what is above its
  * thread's stack pointer.  The bounds of objects are exact, from their spans;
- * those in caches are free.
+ * those in caches are free.  An object that has several slots of a span is that of
+ * its first slot: the others have no mark.
  *
  * libshim's records hold addresses of objects that are none of the program's
  * pointers: descriptors, slabs, tables.  They are in mappings of their own, which
@@ -62,6 +63,7 @@ static size_t object_at(const struct leak *leak, uint64_t p)
 	n = (p - o->start) / o->size;
 	if (n >= o->n || (o->free[n / 64] >> n % 64 & 1))
 		return 0;
+	n = shim_object_head(&leak->heap, o, n);
 	return leak->first[entry - 1] + n + 1;
 }
 
@@ -244,16 +246,18 @@ static int object_scan(struct work *w, size_t nr)
 	size_t entry = entry_of(w->leak, nr), skip;
 	const struct shim_object *o = &w->leak->heap.objects[entry];
 	const char *copy = copy_get(w->leak, entry);
+	uint64_t size;
 	int err;
 
-	skip = (nr - w->leak->first[entry]) * o->size;
-	w->self = nr + 1;
+	nr -= w->leak->first[entry];
+	skip = nr * o->size;
+	size = shim_object_size(&w->leak->heap, o, nr);
+	w->self = w->leak->first[entry] + nr + 1;
 	/* objects of sizes that are no multiple of 8 are not aligned */
-	if (copy && o->size % 8 == 0)
-		err = words_look(w, (const uint64_t *)(copy + skip),
-				 o->size / 8);
+	if (copy && size % 8 == 0)
+		err = words_look(w, (const uint64_t *)(copy + skip), size / 8);
 	else
-		err = range_scan(w, o->start + skip, o->start + skip + o->size);
+		err = range_scan(w, o->start + skip, o->start + skip + size);
 	w->self = 0;
 	if (++w->done % 1024)
 		return err;
@@ -387,7 +391,8 @@ static int lost_mark(struct work *w)
 		for (k = 0; k < o->n; k++) {
 			size_t nr = leak->first[i] + k;
 
-			if (!(o->free[k / 64] >> k % 64 & 1) &&
+			if (shim_object_head(&leak->heap, o, k) == k &&
+			    !(o->free[k / 64] >> k % 64 & 1) &&
 			    leak->mark[nr] == LEAK_NONE)
 				leak->mark[nr] = LEAK_LOST;
 		}
@@ -462,9 +467,13 @@ int leak_estimate(const struct shim *shim, struct leak_cost *cost)
 	leak.room = room_get();
 	/* objects from everywhere: what is near is in the processor's caches */
 	step = leak.heap.nr_objects / SAMPLE_ENTRIES + 1;
-	for (i = 0; !err && i < leak.heap.nr_objects; i += step)
-		for (k = 0; !err && k < leak.heap.objects[i].n; k++)
-			err = object_scan(&w, leak.first[i] + k);
+	for (i = 0; !err && i < leak.heap.nr_objects; i += step) {
+		const struct shim_object *o = &leak.heap.objects[i];
+
+		for (k = 0; !err && k < o->n; k++)
+			if (shim_object_head(&leak.heap, o, k) == k)
+				err = object_scan(&w, leak.first[i] + k);
+	}
 	out_progress(NULL, 0, 0);
 	if (!err) {
 		cost->objects = leak.n;

@@ -39,7 +39,7 @@ struct shim {
 /**
  * struct shim_class - one size class
  * @spans: spans of it
- * @live: objects the program has
+ * @live: objects the program has; of what has several slots, each
  * @cached: free objects in the caches of CPUs and in transfer
  * @free: free objects in spans
  */
@@ -62,17 +62,33 @@ struct shim_block {
 };
 
 /**
+ * struct shim_mixed - a span with objects of several sizes
+ * @start: first byte
+ * @end: behind its last slot
+ * @cls: size class of its slots
+ * @size: bytes of one
+ * @tail: bit n set: slot n belongs to the object that slot n - 1 does
+ */
+struct shim_mixed {
+	uint64_t start, end;
+	uint32_t cls, size;
+	uint64_t tail[8];
+};
+
+/**
  * struct shim_object - a run of memory that is an object or several
  * @start: first byte
  * @size: bytes of one
  * @n: how many, one after the other
  * @pages: pages of 8 KiB that they have to themselves
- * @free: bit n set: object n is free in its span; NULL for none
+ * @mixed: its entry in the heap's @mixed, and 1: these are slots, of which an
+ *	object may have several; 0: each is an object
+ * @free: bit n set: object n is free, in its span or in a cache
  * @stack: address of the record of the profile it was sampled in, or 0
  */
 struct shim_object {
 	uint64_t start, size;
-	uint32_t n, pages;
+	uint32_t n, pages, mixed;
 	uint64_t free[8];
 	uint64_t stack;
 };
@@ -99,6 +115,7 @@ struct shim_object {
  * @by_backend: with blocks: how many that are in use each backend has
  * @blocks: if asked for
  * @objects: if asked for, by address
+ * @mixed: by address
  * @records: if objects were asked for: addresses of libshim's own records, sorted
  * @areas: the same of the 64 MiB areas that the heap is in
  */
@@ -115,6 +132,8 @@ struct shim_heap {
 	size_t nr_blocks;
 	struct shim_object *objects;
 	size_t nr_objects;
+	struct shim_mixed *mixed;
+	size_t nr_mixed;
 	uint64_t *records, *areas;
 	size_t nr_records, nr_areas;
 };
@@ -163,6 +182,28 @@ int shim_ready(struct shim *s);
 int shim_heap_read(const struct shim *s, struct shim_heap *heap,
 		   unsigned int flags);
 void shim_heap_free(struct shim_heap *heap);
+
+/* The head of the object that a slot of a mixed span belongs to. */
+uint32_t shim_mixed_head(const struct shim_mixed *m, uint32_t i);
+
+/* How many slots the object with a head has, 1 or more. */
+uint32_t shim_mixed_slots(const struct shim_mixed *m, uint32_t i);
+
+/* The first slot of the object that slot @n is of. */
+static inline size_t shim_object_head(const struct shim_heap *heap,
+				      const struct shim_object *o, size_t n)
+{
+	return o->mixed ? shim_mixed_head(&heap->mixed[o->mixed - 1],
+					  (uint32_t)n) : n;
+}
+
+/* Bytes of the object of which slot @n is the first. */
+static inline uint64_t shim_object_size(const struct shim_heap *heap,
+					const struct shim_object *o, size_t n)
+{
+	return o->mixed ? o->size * shim_mixed_slots(&heap->mixed[o->mixed - 1],
+						     (uint32_t)n) : o->size;
+}
 
 /* Mark the mappings that are this heap's: KIND_ANON to KIND_HEAP. */
 void shim_mark(const struct shim_heap *heap, struct maps *maps);

@@ -2,14 +2,17 @@
 /*
  * shim_caches: which objects of another process's heap are in a cache of libshim:
  * those of CPUs, and in transfer.
+ *
+ * What is counted is slots of the class of their span.  Only an object of a mixed
+ * span may be in the cache of another class, so its pointer is looked at there.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "shim_int.h"
 
-/* Set the free bit of an object. */
-static void object_cached(struct shim_heap *heap, uint64_t p)
+/* Set the free bits of @slots from an address on. */
+static void object_cached(struct shim_heap *heap, uint64_t p, uint64_t slots)
 {
 	size_t low = 0, high = heap->nr_objects;
 	struct shim_object *o;
@@ -27,7 +30,7 @@ static void object_cached(struct shim_heap *heap, uint64_t p)
 		return;
 	o = &heap->objects[low - 1];
 	n = (p - o->start) / o->size;
-	if (n < o->n && n < 512)
+	for (; slots-- && n < o->n && n < 512; n++)
 		o->free[n / 64] |= (uint64_t)1 << n % 64;
 }
 
@@ -41,6 +44,20 @@ static void class_cached(struct shim_heap *heap, unsigned int cls, uint64_t n)
 	c->cached += n;
 }
 
+static void pointer_cached(struct shim_heap *heap, unsigned int cls, uint64_t p)
+{
+	const struct shim_mixed *m = shim_mixed_find(heap, p);
+	uint64_t slots = 1;
+
+	if (m) {
+		slots = shim_mixed_slots(m, (uint32_t)((p - m->start) /
+						       m->size));
+		cls = m->cls;
+	}
+	class_cached(heap, cls, slots);
+	object_cached(heap, p, slots);
+}
+
 /* A class's cache has @n pointers at an address. */
 static int stack_read(const struct shim *s, struct shim_heap *heap,
 		      unsigned int cls, uint64_t addr, uint64_t n)
@@ -51,15 +68,16 @@ static int stack_read(const struct shim *s, struct shim_heap *heap,
 
 	if (!n)
 		return 0;
-	class_cached(heap, cls, n);
-	if (!heap->nr_objects)
+	if (!heap->nr_objects && !heap->nr_mixed) {
+		class_cached(heap, cls, n);
 		return 0;
+	}
 	p = malloc(n * sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	err = shim_read(s, addr, p, n * sizeof(*p));
 	for (i = 0; !err && i < n; i++)
-		object_cached(heap, p[i]);
+		pointer_cached(heap, cls, p[i]);
 	free(p);
 	return err;
 }

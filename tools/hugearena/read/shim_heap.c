@@ -16,9 +16,9 @@
 
 #define BATCH		512	/* of process_vm_readv(), which takes 1,024 */
 
-/* A span to check: its descriptor, and the page that named it. */
+/* A span to check: its descriptor, the page that named it, its area's tails. */
 struct lead {
-	uint64_t span, page;
+	uint64_t span, page, tail;
 };
 
 struct walk {
@@ -32,7 +32,7 @@ struct walk {
 	struct shim_object *objects;	/* by span, sorted at the end */
 	size_t nr_objects, room;
 	struct lead *record;		/* of blocks */
-	size_t own_room, area_room;
+	size_t own_room, area_room, mixed_room;
 	size_t nr_record, record_room;
 	uint32_t nobjs[SIZECLASS_COUNT + 1];
 };
@@ -53,7 +53,7 @@ static void *grow(void *list, size_t n, size_t *room, size_t size)
 static bool span_is_sane(const struct walk *w, const struct span *sp,
 			 const struct lead *lead)
 {
-	uint32_t size;
+	const struct sizeclass *info;
 
 	if (sp->start != lead->page || !sp->npages)
 		return false;
@@ -65,17 +65,36 @@ static bool span_is_sane(const struct walk *w, const struct span *sp,
 		return true;
 	if (!sp->sizeclass || sp->sizeclass > SIZECLASS_COUNT)
 		return false;
-	size = w->sizes[sp->sizeclass].size;
-	return sp->nfree <= sp->nobjs && size &&
-	       (uint64_t)sp->nobjs * size <= (uint64_t)sp->npages * PAGE_SIZE;
+	info = &w->sizes[sp->sizeclass];
+	return sp->nfree <= sp->nobjs && sp->nobjs == info->nobjs &&
+	       sp->npages == info->npages;
 }
 
-static int span_note(struct walk *w, const struct span *sp)
+/* A small span with objects of several sizes: appended, as the walk goes up. */
+static int mixed_note(struct walk *w, const struct span *sp, uint64_t tail)
+{
+	struct shim_heap *h = w->heap;
+	struct shim_mixed *m = grow(h->mixed, h->nr_mixed, &w->mixed_room,
+				    sizeof(*m));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	h->mixed = m;
+	err = shim_mixed_read(w->s, m + h->nr_mixed, sp,
+			      &w->sizes[sp->sizeclass], tail);
+	h->nr_mixed += !err;
+	return err;
+}
+
+static int span_note(struct walk *w, const struct span *sp, uint64_t tail)
 {
 	uint64_t len = (uint64_t)sp->npages * PAGE_SIZE;
 	struct shim_heap *h = w->heap;
 	struct shim_object *o;
+	bool mixed = false;
 	uint32_t size;
+	int err;
 
 	if (sp->state == SPAN_KEPT) {
 		h->kept += len;
@@ -98,7 +117,11 @@ static int span_note(struct walk *w, const struct span *sp)
 		c->free += sp->nfree;
 		c->live += sp->nobjs - sp->nfree;	/* for now */
 		h->size[sp->sizeclass] = size;
+		mixed = sp->flags & SPAN_COMPOUND && tail;
 	}
+	err = mixed ? mixed_note(w, sp, tail) : 0;
+	if (err)
+		return err;
 	if (!w->flags)
 		return 0;
 	o = grow(w->objects, w->nr_objects, &w->room, sizeof(*o));
@@ -117,6 +140,7 @@ static int span_note(struct walk *w, const struct span *sp)
 	} else {
 		o->size = w->sizes[sp->sizeclass].size;
 		o->n = sp->nobjs;
+		o->mixed = mixed ? (uint32_t)h->nr_mixed : 0;
 		memcpy(o->free, sp->bitmap, sizeof(o->free));
 	}
 	return 0;
@@ -198,7 +222,7 @@ static int leads_follow(struct walk *w)
 		err = spans_read(w, SPAN_BYTES, sizeof(struct span), true);
 	for (i = 0; i < w->n && !err; i++)
 		if (span_is_sane(w, &w->span[i], &w->lead[i]))
-			err = span_note(w, &w->span[i]);
+			err = span_note(w, &w->span[i], w->lead[i].tail);
 	w->n = 0;
 	return err;
 }
@@ -217,11 +241,14 @@ static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
 		err = area_note(w, start);
 	if (!err)
 		err = shim_read(w->s, addr, map, sizeof(*map));
+	if (!err && map->tail)
+		err = own_note(w, (uintptr_t)map->tail);
 	for (i = 0; !err && i < AREA_PAGES; i++) {
 		if (!map->span[i] || map->span[i] == last)
 			continue;
 		last = map->span[i];
 		err = own_note(w, (uintptr_t)last);
+		w->lead[w->n].tail = (uintptr_t)map->tail;
 		w->lead[w->n].span = (uintptr_t)last;
 		w->lead[w->n++].page = start + (i << PAGE_SHIFT);
 		if (!err && w->n == BATCH)
@@ -466,6 +493,7 @@ void shim_heap_free(struct shim_heap *heap)
 {
 	free(heap->blocks);
 	free(heap->objects);
+	free(heap->mixed);
 	free(heap->records);
 	free(heap->areas);
 	heap->records = NULL;
@@ -474,8 +502,10 @@ void shim_heap_free(struct shim_heap *heap)
 	heap->nr_areas = 0;
 	heap->blocks = NULL;
 	heap->objects = NULL;
+	heap->mixed = NULL;
 	heap->nr_blocks = 0;
 	heap->nr_objects = 0;
+	heap->nr_mixed = 0;
 }
 
 void shim_mark(const struct shim_heap *heap, struct maps *maps)
