@@ -151,6 +151,32 @@ TEST_F(scripts, gdb_sees_the_heap)
 	EXPECT_EQ(NULL, strstr(out, "Traceback"));
 }
 
+/* An address in the last of the 15 slots of 48 bytes that an object has. */
+TEST_F(scripts, gdb_sees_objects_of_several_slots)
+{
+	if (shell("command -v gdb"))
+		SKIP(return, "no gdb");
+	EXPECT_EQ(0, shell("LD_PRELOAD=$BUILD/libshim.so.0 "
+		"SHIM_OPTIONS=backend=thp gdb -batch -nx -iex 'set startup-with-shell off' "
+		"-iex 'set debuginfod enabled off' "
+		"-ex 'set confirm off' -ex 'break compound_probe' -ex run "
+		"-ex 'source '$SOURCE/tools/gdb/hugearena-heap.py "
+		"-ex up -ex 'heap-object (long)compound_chain' "
+		"-ex 'heap-object (long)compound_chain - 650' "
+		"-ex 'heap-object (long)compound_chain + 69' "
+		"-ex 'heap-object (long)slot[20]' -ex 'info heap' "
+		"-ex kill $BUILD/selftests/tools/compound 2>&1 </dev/null"));
+	EXPECT_NE(NULL, strstr(out, "byte 650 of an object of 720 at")) {
+		TH_LOG("%s", out);
+	}
+	EXPECT_NE(NULL, strstr(out, "byte 0 of an object of 720 at"));
+	EXPECT_NE(NULL, strstr(out, "byte 719 of an object of 720 at"));
+	EXPECT_NE(NULL, strstr(out, "byte 0 of an object of 48 at"));
+	EXPECT_NE(NULL, strstr(out, "allocated, or in a cache"));
+	EXPECT_NE(NULL, strstr(out, "has compound objects"));
+	EXPECT_EQ(NULL, strstr(out, "Traceback"));
+}
+
 TEST_F(scripts, drgn_walks_arenas)
 {
 	glob_t found = { 0 };

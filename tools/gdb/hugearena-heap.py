@@ -10,7 +10,8 @@ gdb commands and printers for the heap of libshim, in a process or a core dump.
 
 Needs libshim's debugging information.  Nothing is called and nothing is written,
 so that a core dump does as well as a process.  Objects in the caches of CPUs
-count as allocated here; 'hugearena map' tells them apart.
+count as allocated here; 'hugearena map' tells them apart.  Of an object that has
+several slots of a span, sums count each: see libshim's base/compound.h.
 """
 import gdb
 import gdb.printing
@@ -21,6 +22,8 @@ AREA_PAGES = 1 << (AREA_SHIFT - PAGE_SHIFT)
 LARGE = 255
 STATES = ["dead", "in use", "kept"]
 ALIAS = 8                       # of struct span.flags, SPAN_ALIAS
+COMPOUND = 32                   # of a small span, SPAN_COMPOUND
+GRAIN_SHIFT = 4                 # bytes for each bit of struct area_map.tail
 
 
 def address_bits():
@@ -44,6 +47,25 @@ def object_size(span):
     return int(sizes[int(span["sizeclass"])]["size"])
 
 
+def is_tail(area, span, n):
+    """Is a slot of a small span part of the object before it?"""
+    if not n or not int(span["flags"]) & COMPOUND or not int(area["tail"]):
+        return False
+    at = int(span["start"]) + n * object_size(span)
+    bit = (at & ((1 << AREA_SHIFT) - 1)) >> GRAIN_SHIFT
+    return bool(int(area["tail"][bit // 64]) >> (bit % 64) & 1)
+
+
+def object_slots(area, span, n):
+    """The first slot, and the one behind the last, of the object with a slot."""
+    end = n + 1
+    while is_tail(area, span, n):
+        n -= 1
+    while end < int(span["nobjs"]) and is_tail(area, span, end):
+        end += 1
+    return n, end
+
+
 def span_text(span):
     start, pages = int(span["start"]), int(span["npages"])
     state = int(span["state"])
@@ -56,6 +78,8 @@ def span_text(span):
     text += ", class %d: %d of %d objects of %d bytes free" % (
         int(span["sizeclass"]), int(span["nfree"]), int(span["nobjs"]),
         object_size(span))
+    if int(span["flags"]) & COMPOUND:
+        text += ", has compound objects"
     if int(span["flags"]) & ALIAS:
         text += ", has the memory of span %#x" % int(span["mesh"])
     return text
@@ -195,8 +219,10 @@ class HeapObject(gdb.Command):
             n = (addr - at) // size
             if n >= int(span["nobjs"]):
                 raise gdb.GdbError("%#x is behind the last object" % addr)
+            n, end = object_slots(area, span, n)
             free = bool(bitmap_has(span, n)) if n < 512 else False
             at += n * size
+            size *= end - n
         print("%#x: byte %d of an object of %d at %#x, %s" % (
             addr, addr - at, size, at,
             "free" if free else "allocated, or in a cache"))
