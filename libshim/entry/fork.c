@@ -107,7 +107,12 @@ static struct {
 	bool streams;		/* it holds the lock of the list of streams */
 } forking;
 
-/* 1 in a process whose handlers have run, 0 in another's copy; or NULL. */
+/*
+ * Room for an OS page that the kernel wipes in copies of the process.  An
+ * alignment would be the whole bss's, which begins in the last page of the data.
+ */
+static char wiped[2 * 4096 - 1] SHIM_BSS_LARGE;
+/* In it: 1 in a process whose handlers have run, 0 in another's copy; or NULL. */
 static uint32_t *born;
 
 /* Has this process one thread, as far as the kernel says so? */
@@ -140,20 +145,14 @@ static void waits_in_a_copy(void)
 
 void fork_watch(void)
 {
-	long at = sys_mmap(0, 4096, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint32_t *page = (uint32_t *)at;
+	uintptr_t at = ((uintptr_t)wiped + 4095) & ~(uintptr_t)4095;
 
-	if (sys_failed(at))
+	/* before Linux 4.14, or not allowed: then such a child waits */
+	if (sys_madvise(at, 4096, MADV_WIPEONFORK))
 		return;
-	if (sys_madvise((uintptr_t)at, 4096, MADV_WIPEONFORK)) {
-		/* before Linux 4.14, or not allowed: then such a child waits */
-		sys_munmap((uintptr_t)at, 4096);
-		return;
-	}
-	*page = 1;
-	born = page;
-	shim_lock_watch(page, waits_in_a_copy);
+	born = (uint32_t *)at;
+	*born = 1;
+	shim_lock_watch(born, waits_in_a_copy);
 }
 
 static bool is_inner(void)

@@ -8,8 +8,9 @@
  * installs a filter with prctl(), or uses prctl() to set no_new_privs before
  * that, which an unprivileged one must do.  So the call is interposed: it does
  * what the C library's does, and no file is opened from then on, see
- * limit_blind().  A filter that was installed before the program started is a
- * different matter: what it allows shows at boot.
+ * pageheap_look_last(), which looks before the call if nobody has.  A filter that
+ * was installed before the program started is a different matter: the dynamic
+ * linker opens files.
  *
  * Called by the application.
  */
@@ -20,7 +21,7 @@
 #include "base/sys.h"
 #include "base/prof.h"
 #include "entry.h"
-#include "pageheap/limit.h"
+#include "pageheap/pageheap.h"
 
 SHIM_EXPORT int prctl(int option, ...)
 {
@@ -35,7 +36,7 @@ SHIM_EXPORT int prctl(int option, ...)
 	va_end(ap);
 	/* before the call, because another thread may open a file during it */
 	if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS) {
-		limit_blind();
+		pageheap_look_last();
 		prof_dump_blind();
 	}
 	ret = sys_call6(SYS_prctl, option, (long)arg[0], (long)arg[1],

@@ -6,8 +6,9 @@
  * group files are opened anew each time, because the process may be moved to
  * another group and the application may close a descriptor that is kept open.
  *
- * A process without limits reads only the names of its groups, and one that has
- * entered a sandbox (entry/seccomp.c) reads nothing.
+ * Nothing is read at start: most processes end before a limit could matter to
+ * them.  A process without limits reads only the names of its groups, and one that
+ * has entered a sandbox (entry/seccomp.c) reads nothing.
  *
  * A lock of its own admits one reader at a time; a second one returns instead
  * of waiting.  Called by pageheap and scavenger.
@@ -50,9 +51,10 @@ static size_t nearest;		/* bytes left below it; SIZE_MAX: no limit */
 static size_t exceeded;
 static uint32_t worst;		/* the ones being computed, guarded by lock */
 static size_t smallest, left, over;
-static bool seen;		/* the limits have been read before */
+static bool stale;		/* the limits are those of before a fork */
 static bool blind;		/* no file may be opened */
-static uint64_t groups;		/* hash of /proc/self/cgroup; guarded by lock */
+/* hash of /proc/self/cgroup, 0 until it is read; written under lock */
+static uint64_t groups;
 
 /*
  * Read a small file.  The kernel makes each of them in one piece, so one call has
@@ -236,7 +238,7 @@ static bool groups_note(void)
 
 	if (!hash)
 		return false;
-	groups = hash;
+	__atomic_store_n(&groups, hash, __ATOMIC_RELAXED);
 	for (line = groups_text; *line; line = next) {
 		size_t len;
 
@@ -277,7 +279,7 @@ void limit_update(size_t heap)
 	__atomic_store_n(&nearest, left, __ATOMIC_RELAXED);
 	__atomic_store_n(&exceeded, over, __ATOMIC_RELAXED);
 	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
-	__atomic_store_n(&seen, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&stale, false, __ATOMIC_RELAXED);
 	shim_lock_release(&lock);
 }
 
@@ -294,22 +296,28 @@ bool limit_moved(void)
 	return moved;
 }
 
-void limit_blind(void)
+void limit_blind(size_t heap)
 {
+	if (!__atomic_load_n(&groups, __ATOMIC_RELAXED) &&
+	    !__atomic_load_n(&blind, __ATOMIC_RELAXED))
+		limit_update(heap);
 	__atomic_store_n(&blind, true, __ATOMIC_RELAXED);
 }
 
 bool limit_wanted(void)
 {
-	return !__atomic_load_n(&seen, __ATOMIC_RELAXED) || limit_bytes() ||
+	return __atomic_load_n(&stale, __ATOMIC_RELAXED) || limit_bytes() ||
 	       shim_conf.limit;
 }
 
 SHIM_WARM void limit_fork_plain(void)
 {
-	/* the child may be moved to another group; a store would copy a page */
-	if (seen)
-		seen = false;
+	/*
+	 * the child may be moved to another group; what was never read is not
+	 * stale, and a store would copy a page
+	 */
+	if (groups && !stale)
+		stale = true;
 }
 
 void limit_fork_child(void)

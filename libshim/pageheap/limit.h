@@ -31,10 +31,10 @@ void limit_update(size_t heap);
 /**
  * limit_wanted - can limit_update() be of use
  *
- * If a process had no limit the first time, the files are not opened again: a
- * sandbox may kill it for that.
+ * Where no limit was found, or nobody has looked, limit_moved() tells.
  *
- * Return: false if the first call found no limit.
+ * Return: true if a limit is in force, or if there was a fork since the last
+ * look.
  */
 bool limit_wanted(void);
 
@@ -44,16 +44,18 @@ bool limit_wanted(void);
  * Reads one small file, in 5 us.  For a process without limits, which
  * limit_update() would cost too much.
  *
- * Return: true if limit_update() should be called.
+ * Return: true if limit_update() should be called: if it has, or the groups have
+ * not been read yet.
  */
 bool limit_moved(void);
 
 /**
  * limit_blind - stop opening files
+ * @heap: as limit_update(), which is called if nobody has looked yet
  *
  * The limits stay in force, and only the heap counts as their use from then on.
  */
-void limit_blind(void);
+void limit_blind(size_t heap);
 
 /**
  * limit_pressure - the answer of the last limit_update()

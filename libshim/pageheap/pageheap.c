@@ -19,6 +19,7 @@
  */
 #include <string.h>
 
+#include "base/conf.h"
 #include "base/error.h"
 #include "limit.h"
 #include "base/meta.h"
@@ -48,8 +49,11 @@ struct pageheap_lists ph_lists SHIM_BSS_HEAD;
 
 void pageheap_boot(void)
 {
-	limit_update(0);
-	room_set_step();
+	/* those of control groups come later, see LIMIT_STEP_FIRST */
+	if (shim_conf.limit) {
+		limit_update(0);
+		room_set_step();
+	}
 	shim_lock_acquire(&ph.lock);
 	ph.first = (unsigned int)backend_random(BLOCK_PAGES);
 	backend_first();

@@ -218,7 +218,7 @@ unsigned int pageheap_pressure(void);
  * @bytes: about to be taken
  *
  * It is when half of what was left, or 64 MiB, has been taken since the last
- * check.  Takes no lock.
+ * check, and 4 MiB before the first.  Takes no lock.
  */
 bool pageheap_is_due(size_t bytes);
 
@@ -232,6 +232,13 @@ bool pageheap_is_due(size_t bytes);
  * given back first.
  */
 bool pageheap_look(size_t bytes);
+
+/**
+ * pageheap_look_last - check the limits if nobody has, and open no file again
+ *
+ * For a process that is about to enter a sandbox, which may kill it for that.
+ */
+void pageheap_look_last(void);
 
 /**
  * pageheap_left - what is left below the nearest limit

@@ -206,7 +206,9 @@ struct pageheap {
 	size_t made;		/* pages that room_make() has given back since ph.whole */
 	size_t holes;		/* pages that were given back and then used again */
 	size_t fresh;		/* bytes taken since pageheap_look(); no lock */
-	size_t step;		/* of these, how many until the next check; no lock */
+	size_t step;		/* of these, how many until the next check; no lock;
+				 * 0: until the first
+				 */
 	struct block *age[2][AGES];	/* one for 4 KiB memory, one for blocks; FIFO */
 	struct block *age_tail[2][AGES];
 	struct block *joins;	/* blocks that have filled up again */
@@ -257,6 +259,12 @@ static inline struct block **run_list(const struct runs *r)
  * Without a limit: bytes until the names of the groups are read again, in 5 us.
  */
 #define LIMIT_STEP_NONE	((size_t)16 << 20)
+/*
+ * Before the first check: what a smaller heap could give back when memory is
+ * short is less than what the check costs each process that starts, some ten
+ * files.
+ */
+#define LIMIT_STEP_FIRST	((size_t)4 << 20)
 
 /* Bytes that have memory, as far as we know. */
 static inline size_t heap_bytes(void)

@@ -137,7 +137,7 @@ bool pageheap_is_due(size_t bytes)
 	size_t fresh = __atomic_load_n(&ph.fresh, __ATOMIC_RELAXED);
 	size_t step = __atomic_load_n(&ph.step, __ATOMIC_RELAXED);
 
-	return fresh + bytes >= (step ? step : LIMIT_STEP_NONE);
+	return fresh + bytes >= (step ? step : LIMIT_STEP_FIRST);
 }
 
 /**
@@ -163,6 +163,12 @@ bool pageheap_look(size_t bytes)
 	if (limit_wanted() || limit_moved())
 		limit_update(pageheap_usage());
 	return room_set_step() < bytes || limit_pressure() == LIMIT_OVER;
+}
+
+void pageheap_look_last(void)
+{
+	limit_blind(pageheap_usage());
+	room_set_step();
 }
 
 size_t pageheap_left(size_t *over)

@@ -355,13 +355,43 @@ TEST_F(limit, in_a_sandbox)
 	put(self->root, "/sys/fs/cgroup/a/memory.max", "104857600\n");
 	put(self->root, "/sys/fs/cgroup/a/memory.current", "1048576\n");
 	limit_update(0);
-	limit_blind();
+	limit_blind(0);
 	put(self->root, "/sys/fs/cgroup/a/memory.max", "1048576\n");
 	put(self->root, "/proc/self/cgroup", "0::/b\n");
 	EXPECT_FALSE(limit_moved());
 	limit_update(99 * MIB);
 	EXPECT_EQ(100 * MIB, limit_bytes());
 	EXPECT_EQ(LIMIT_OVER, limit_pressure());
+}
+
+/* Nothing is read at start; a fork makes nothing stale that was not read. */
+TEST_F(limit, read_when_asked_first)
+{
+	EXPECT_FALSE(limit_wanted());
+	limit_fork_plain();
+	EXPECT_FALSE(limit_wanted());
+	put(self->root, "/proc/self/cgroup", "0::/a\n");
+	EXPECT_TRUE(limit_moved());
+	limit_update(0);
+	EXPECT_FALSE(limit_moved());
+	limit_fork_plain();
+	EXPECT_TRUE(limit_wanted());
+}
+
+/* A process that has not looked by then does so before it enters a sandbox. */
+TEST_F(limit, last_look_before_a_sandbox)
+{
+	put(self->root, "/proc/self/cgroup", "0::/a\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "104857600\n");
+	put(self->root, "/sys/fs/cgroup/a/memory.current", "1048576\n");
+	EXPECT_EQ(0, limit_bytes());
+	limit_blind(MIB);
+	EXPECT_EQ(100 * MIB, limit_bytes());
+	EXPECT_EQ(99 * MIB, limit_room());
+	/* once */
+	put(self->root, "/sys/fs/cgroup/a/memory.max", "1048576\n");
+	limit_blind(MIB);
+	EXPECT_EQ(100 * MIB, limit_bytes());
 }
 
 TEST_HARNESS_MAIN

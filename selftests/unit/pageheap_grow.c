@@ -3,6 +3,8 @@
  * The page heap: what large spans leave of their last blocks; and growth, in
  * every way, stops at the hard limit.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/patience.h"
@@ -403,6 +405,42 @@ TEST(limit_joining)
  * Near a limit the heap checks often, takes memory by pages, uses holes, and
  * can allocate free memory inside blocks.
  */
+/* Before the first check 4 MiB may be taken, and no file is read until then. */
+TEST(first_check)
+{
+	char root[] = "/tmp/first-check-XXXXXX", cmd[512];
+
+	ASSERT_NE(NULL, mkdtemp(root));
+	snprintf(cmd, sizeof(cmd), "cd %s && mkdir -p proc/self sys/fs/cgroup/a &&"
+		 "echo 0::/a >proc/self/cgroup && cd sys/fs/cgroup/a &&"
+		 "echo 104857600 >memory.max && echo 1 >memory.current", root);
+	ASSERT_EQ(0, system(cmd));
+	limit_root = root;
+	pageheap_boot();
+	EXPECT_EQ(0, stat_now().limit);
+	EXPECT_FALSE(pageheap_is_due(4 * MIB - 1));
+	EXPECT_TRUE(pageheap_is_due(4 * MIB));
+	ASSERT_NE(NULL, pageheap_alloc(4 * MIB / PAGE_SIZE, 1));
+	EXPECT_TRUE(pageheap_is_due(0));
+	EXPECT_FALSE(pageheap_look(0));
+	EXPECT_EQ(100 * MIB, stat_now().limit);
+	/* half of what is left */
+	EXPECT_FALSE(pageheap_is_due(49 * MIB));
+	EXPECT_TRUE(pageheap_is_due(50 * MIB));
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", root);
+	EXPECT_EQ(0, system(cmd));
+}
+
+/* Where none is found, the next check is later. */
+TEST(first_check_finds_none)
+{
+	ASSERT_NE(NULL, pageheap_alloc(4 * MIB / PAGE_SIZE, 1));
+	EXPECT_TRUE(pageheap_is_due(0));
+	EXPECT_FALSE(pageheap_look(0));
+	EXPECT_FALSE(pageheap_is_due(16 * MIB - 1));
+	EXPECT_TRUE(pageheap_is_due(16 * MIB));
+}
+
 TEST(near_a_limit)
 {
 	struct span *s, *part;
