@@ -20,6 +20,8 @@ unsigned int pageheap_pressure(void);
 bool scavenger_has_time(void);
 bool scavenger_idle_due(void);
 bool scavenger_may_spend(void);
+bool scavenger_pass(bool asked);
+void scavenger_stir(void);
 void scavenger_spend(size_t ns);
 bool pageheap_is_due(size_t bytes);
 bool pageheap_look(size_t bytes);

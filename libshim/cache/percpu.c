@@ -105,8 +105,10 @@ void *percpu_get(unsigned int cls)
 
 	if (!percpu.rseq || rseq_cpu(percpu_hot.rseq_off) < 0) {
 		p = locked_get(cls, &due);
-		if (due)
+		if (due) {
 			percpu_idle();
+			percpu_tick();
+		}
 		return p;
 	}
 	p = percpu_pop(cls);

@@ -28,18 +28,19 @@
 /**
  * struct percpu_hot - what the fast path reads
  * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
- *	while every request must be seen (guard, check)
+ *	while every request must be seen (guard, check), or some (@asks)
  * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
  * @kept_max: the same for percpu_take_span(), in bytes above SIZECLASS_MAX
  * @rseq_off: offset of the thread's rseq area from the thread pointer; such an
  *	area always exists after the first allocation
  * @deep: some stack has had more than its budget; never reset; atomic
+ * @asks: requests are to call percpu_ask(), so @small_max is 0; atomic
  * @none: the slab of CPUs -2 and -1, that is, of threads without rseq
  * @slab: by CPU; &percpu_none for a CPU that has none, &percpu_busy while a
  *	thread that ran there changes the CPU's
  *
- * Written at boot; @slab also with the percpu lock held, and without it from a
- * slab to &percpu_busy and back, by own_begin().
+ * Written at boot; @asks, @small_max and @slab also with the percpu lock held, and
+ * @slab without it from a slab to &percpu_busy and back, by own_begin().
  */
 struct percpu_hot {
 	size_t small_max;
@@ -47,6 +48,7 @@ struct percpu_hot {
 	size_t kept_max;
 	uintptr_t rseq_off;
 	bool deep;
+	bool asks;
 	void *none[2];
 	void *slab[PERCPU_MAX_CPUS];
 };
@@ -209,6 +211,22 @@ bool percpu_has_rseq(void);
  * @open: false while every request must be seen
  */
 void percpu_open(bool open);
+
+/**
+ * percpu_asks - is a request that is not on the fast path to call percpu_ask()
+ */
+static inline bool percpu_asks(void)
+{
+	return __atomic_load_n(&percpu_hot.asks, __ATOMIC_RELAXED);
+}
+
+/**
+ * percpu_ask - ask whether a tick is due, which is then done
+ *
+ * Nothing on the fast path could: so that is closed for a while, to small requests,
+ * by a miss in which something has stirred.  Opens it when that is over.
+ */
+void percpu_ask(void);
 
 /**
  * percpu_is_deep - does this CPU's slab have room for more than it should keep

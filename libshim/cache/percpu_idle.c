@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "percpu_int.h"
 #include "transfer.h"
+#include "base/usage.h"
 
 #define TICK_NS		500000000u	/* between two checks for idle CPUs */
 #define QUIET_TICKS	2u		/* then a CPU is idle: after 1 s */
@@ -130,6 +131,32 @@ static bool cpu_look(unsigned int cpu, struct misuse *m)
 	return found;
 }
 
+/* With mid_max, which is not touched here, every request is seen in any case. */
+static void asks_set(bool asks)
+{
+	if (percpu_asks() == asks || !shim_lock_try(&percpu.lock))
+		return;
+	__atomic_store_n(&percpu_hot.asks, asks, __ATOMIC_RELAXED);
+	__atomic_store_n(&percpu_hot.small_max,
+			 !asks && percpu_hot.mid_max ? SIZECLASS_SMALL_MAX : 0,
+			 __ATOMIC_RELAXED);
+	shim_lock_release(&percpu.lock);
+}
+
+void percpu_ask(void)
+{
+	asks_set(scavenger_pass(true));
+}
+
+/**
+ * percpu_tick - in a miss: look for a tick, and have requests look for the next one
+ */
+void percpu_tick(void)
+{
+	if (scavenger_pass(false))
+		asks_set(true);
+}
+
 static void here_trim(void)
 {
 	struct percpu_own own;
@@ -150,6 +177,7 @@ static void here_trim(void)
 void percpu_tidy(bool all)
 {
 	here_trim();
+	percpu_tick();
 	if (all) {
 		transfer_plunder();
 		percpu_idle();

@@ -113,6 +113,8 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 		entry_first();
 	if (unlikely(shim_is_dying()) && align <= 16)
 		return last_words(size);
+	if (unlikely(percpu_asks()))
+		percpu_ask();
 	if (unlikely(scavenger_idle_due()))
 		entry_idle();
 	entry_look(size);

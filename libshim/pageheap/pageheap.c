@@ -399,6 +399,7 @@ void pageheap_free(struct span *s)
 		purged_add(-__builtin_popcount(s->purged));
 	segment_free(s->start, s->start + s->npages * PAGE_SIZE);
 	pageheap_drop(s);
+	scavenger_stir();
 	scavenger_work();
 	shim_lock_release(&ph.lock);
 }

@@ -24,12 +24,17 @@
  *			it (ph.credit), the idle pages of one
  *	at a tick	what nobody has used for AGE_TICKS goes, and blocks are
  *			joined, up to a budget of LOOK_WORK in one look
+ *	a tick		is looked for in every LOOK_CALLS calls that free pages,
+ *			by a CPU's cache in as many misses, and, since a process
+ *			whose memory has been freed may do neither, by requests:
+ *			while something stirs, the cache closes the fast path of
+ *			malloc(), for so many that they take a 1000th of the time
  *	huge pages	of which a part was given back are the kernel's to split
  *			when memory is short, ours when there is credit left, at a
  *			tick, near a limit, and when the part is used again
  *
  * Protected by ph.lock; system calls are made without it.  Called by pageheap
- * and pageheap_stat, by seam, and by central and entry through usage.h.
+ * and pageheap_stat, by seam, and by central, percpu and entry through usage.h.
  */
 #include <string.h>
 
@@ -44,7 +49,11 @@
 #define AGE_TICKS	SCAVENGER_AGES	/* 0.6 s, and up to a tick more */
 #define WINDOW_NS	SCAVENGER_WINDOW_NS
 #define LIMIT_TICKS	7u
-#define IDLE_TICKS	2u
+#define IDLE_NS		(2 * TICK_NS)
+#define CALM_TICKS	64u		/* 10 s, or as many requests of a process that sleeps */
+/* A request that asks takes 40 ns more.  Those of half a second are enough. */
+#define ASK_NS		40000u
+#define ASK_TIME	500000000u
 #define SLACK_SHARE	SCAVENGER_SLACK
 #define BURST_SHARE	16u		/* and how much more before it goes back at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
@@ -61,6 +70,13 @@
 #define IDLE_STEPS	8		/* how often scavenger_has_time() says yes */
 
 struct scavenger scav;
+
+void scavenger_stir(void)
+{
+	/* read first: a line that all CPUs write is dear */
+	if (!__atomic_load_n(&scav.stirred, __ATOMIC_RELAXED))
+		__atomic_store_n(&scav.stirred, true, __ATOMIC_RELAXED);
+}
 
 SHIM_WARM bool scavenger_idle_due(void)
 {
@@ -129,7 +145,7 @@ static void tick(uint64_t now)
 		scav.window_ns = now;
 	if (now - scav.window_ns > WINDOW_NS)
 		demand_age(now);
-	scav.last_ns = now;
+	__atomic_store_n(&scav.last_ns, now, __ATOMIC_RELAXED);
 	ph.tick++;
 	ph.holes = 0;
 	scav.runs_low[ph.tick % AGE_TICKS] = ph.runs_low;
@@ -167,18 +183,28 @@ static size_t release_some(size_t keep, bool urgent)
 	return done;
 }
 
+/* How many requests may ask until the next tick, @past ns having gone by. */
+static void grant(uint64_t past)
+{
+	uint64_t ns = past < ASK_TIME ? past : ASK_TIME;
+	bool calm = scav.calm >= CALM_TICKS || !ph.whole;
+
+	__atomic_store_n(&scav.asks, calm ? 0 : (int32_t)(ns / ASK_NS),
+			 __ATOMIC_RELAXED);
+}
+
 /*
  * At a tick: give back what has reached its age, and join blocks that have
  * filled up.
  */
 static void look(void)
 {
-	uint64_t now = clock_coarse();
+	uint64_t now = clock_coarse(), past = now - scav.last_ns;
 	unsigned int work = 0;
 	bool urgent;
 	size_t heap;
 
-	if (now - scav.last_ns < TICK_NS)
+	if (past < TICK_NS)
 		return;
 	tick(now);
 	scav.stat.looks++;
@@ -201,8 +227,31 @@ static void look(void)
 		else
 			break;
 	}
-	if (ph.tick % IDLE_TICKS == 0 && ph.whole)
+	if (now - scav.idle_ns >= IDLE_NS && ph.whole) {
+		scav.idle_ns = now;
 		__atomic_store_n(&scav.due, true, __ATOMIC_RELAXED);
+	}
+	if (__atomic_exchange_n(&scav.stirred, false, __ATOMIC_RELAXED) || work)
+		scav.calm = 0;
+	else
+		scav.calm++;
+	grant(past);
+}
+
+bool scavenger_pass(bool asked)
+{
+	uint64_t last = __atomic_load_n(&scav.last_ns, __ATOMIC_RELAXED);
+
+	/* a small heap is left alone */
+	if (!shim_conf.scavenger || !__atomic_load_n(&ph.whole, __ATOMIC_RELAXED))
+		return false;
+	if (asked)
+		__atomic_fetch_sub(&scav.asks, 1, __ATOMIC_RELAXED);
+	if (clock_coarse() - last >= TICK_NS && shim_lock_try(&ph.lock)) {
+		look();
+		shim_lock_release(&ph.lock);
+	}
+	return __atomic_load_n(&scav.asks, __ATOMIC_RELAXED) > 0;
 }
 
 /* Much is free: give a part of it back, whatever its age. */

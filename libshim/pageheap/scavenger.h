@@ -33,20 +33,29 @@ struct scavenger_stat {
  * @calls: of scavenger_work()
  * @steps: of scavenger_has_time() that may still say yes; atomic
  * @due: scavenger_idle_due() is to say so; atomic
- * @last_ns: when the last tick was
+ * @stirred: memory has been freed or given back since the last tick; atomic
+ * @asks: how many calls may still ask scavenger_pass() until the next tick;
+ *	atomic
+ * @last_ns: when the last tick was; atomic
+ * @idle_ns: when the last one was that set @due
+ * @calm: ticks since memory was last freed or given back
  * @swing: demand, in pages: ph.swing of the window before
  * @peak: ph.peak of the window before
  * @window_ns: when this window began
  * @runs_low: fewest free blocks of each tick
  * @stat: what it has done
  *
- * Protected by ph.lock, but for the two; a tool reads it from outside.
+ * Protected by ph.lock, but for what is atomic; a tool reads it from outside.
  */
 struct scavenger {
 	uint32_t calls;
 	int32_t steps;
 	bool due;
+	bool stirred;
+	int32_t asks;
 	uint64_t last_ns;
+	uint64_t idle_ns;
+	uint32_t calm;
 	size_t swing;
 	size_t peak;
 	uint64_t window_ns;
@@ -65,9 +74,29 @@ extern struct scavenger scav __attribute__((visibility("hidden")));
 void scavenger_work(void);
 
 /**
+ * scavenger_pass - some time may have passed
+ * @asked: by a request that took the slow path for this
+ *
+ * For a process that frees no pages: does what a tick does, if one is due.  Called
+ * with no lock of this layer or below held.
+ *
+ * Return: true while requests should go on to ask: memory was freed, or given
+ * back, not long ago, and not many have asked since the last tick.
+ */
+bool scavenger_pass(bool asked);
+
+/**
+ * scavenger_stir - memory that may be worth giving back was freed, or was given
+ *	back
+ *
+ * There are ticks until nothing has stirred for CALM_TICKS of them.  Takes no lock.
+ */
+void scavenger_stir(void);
+
+/**
  * scavenger_idle_due - is it time for the periodic work of the layers above
  *
- * True for one caller about every 300 ms, while memory is freed; that caller
+ * True for one caller every 300 ms, or at the next tick; that caller
  * empties the caches of idle CPUs and purges spans that are hardly used.  Takes
  * no lock.
  */

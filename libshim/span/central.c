@@ -243,6 +243,8 @@ static bool purge_some(struct central *c, unsigned int list, struct span **at,
 		purges += purge_span(s, how);
 		*at = s;
 	}
+	if (purges)
+		scavenger_stir();
 	c->credit -= (int64_t)purges * COST_PURGE;
 	if (c->credit < 0) {
 		scavenger_spend((size_t)-c->credit);
@@ -342,7 +344,8 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
 	struct span *span[SIZECLASS_BATCH_MAX], *gone = NULL, *dead = NULL, *s;
 	struct central *c = &central[cls];
-	bool meshes, mesh;
+	size_t size = sizeclass_info[cls].size;
+	bool meshes, mesh, stirs;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -368,8 +371,13 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 		central_reap(c, &gone, &dead);
 	meshes = c->mesh_from;
 	mesh = meshes && c->nfree >= c->mesh_from;
+	/* is there something for ticks to purge or to mesh? */
+	stirs = (meshes || size >= CENTRAL_PURGE_SIZE) &&
+		c->nfree * size >= BURST_BYTES;
 	shim_lock_release(&c->lock);
 	central_bury(gone, dead);
+	if (stirs)
+		scavenger_stir();
 	if (meshes)
 		central_mesh_earn(cls, n);
 	if (mesh)

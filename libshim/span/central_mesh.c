@@ -34,6 +34,7 @@
 #include "span.h"
 #include "span_compound.h"
 #include "span_mesh.h"
+#include "base/usage.h"
 
 #define CANDIDATES	4096u	/* 64 KiB of records; 32 MiB of the smallest spans */
 #define DIAGONALS	128u
@@ -529,7 +530,7 @@ static bool has_begun(void)
 
 void central_mesh_tick(void)
 {
-	uint64_t now = clock_coarse();
+	uint64_t now = clock_coarse(), before;
 	bool begun = has_begun(), much;
 	unsigned int i;
 
@@ -541,6 +542,7 @@ void central_mesh_tick(void)
 	if (mesher.tick_ns)
 		time_passes((int64_t)(now - mesher.tick_ns));
 	mesher.tick_ns = now;
+	before = mesher.st.spans + mesher.cut;
 	i = begun && !is_waiting() ? 0 : SIZECLASS_COUNT;
 	while (mesher.due > 0 && mesher.copies > 0 && i < SIZECLASS_COUNT) {
 		if (!mesher.cls) {
@@ -552,6 +554,8 @@ void central_mesh_tick(void)
 		}
 		mesher.due -= step(&much);
 	}
+	if (mesher.st.spans + mesher.cut != before)
+		scavenger_stir();
 	shim_lock_release(&lock);
 }
 

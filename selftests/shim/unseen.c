@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "patience.h"
+#include "shim.h"
 
 #define MIB	((size_t)1 << 20)
 
@@ -81,6 +82,40 @@ TEST(one_thread_stays_one)
 		burst(64 * MIB);
 		EXPECT_EQ(1, tasks());
 	}
+}
+
+static uint64_t looks(void)
+{
+	size_t len = sizeof(uint64_t);
+	uint64_t n = 0;
+
+	shim_ctl("scavenger.looks", &n, &len, NULL, 0);
+	return n;
+}
+
+/*
+ * What was freed last goes back when its time has come in a process that does
+ * little then, in no call that misses a cache, let alone frees a page.
+ */
+TEST(who_sleeps_after_a_fall_has_ticks)
+{
+	static void *p[64 * MIB / 1000];
+	uint64_t before, i;
+
+	for (i = 0; i < sizeof(p) / sizeof(p[0]); i++) {
+		p[i] = malloc(1000);
+		memset(p[i], 1, 1000);
+	}
+	for (i = 0; i < sizeof(p) / sizeof(p[0]); i++)
+		if (i % 5)
+			free(p[i]);
+	before = looks();
+	while (looks() < before + 5) {
+		usleep(20000);
+		free(malloc(100));
+	}
+	for (i = 0; i < sizeof(p) / sizeof(p[0]); i += 5)
+		free(p[i]);
 }
 
 /* Run @call_it in a child after a burst of @bytes; its return value. */

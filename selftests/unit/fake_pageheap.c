@@ -217,6 +217,11 @@ bool scavenger_may_spend(void)
 	return true;
 }
 
+void scavenger_stir(void)
+{
+	__atomic_fetch_add(&fake_pageheap.stirs, 1, __ATOMIC_RELAXED);
+}
+
 bool scavenger_has_time(void)
 {
 	return true;

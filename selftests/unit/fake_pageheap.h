@@ -18,6 +18,7 @@
  * @retaken: of these, told to be in use again
  * @bad: frees of what is no span, or still in the pagemap, or what has another
  *	one's memory; always 0
+ * @stirs: calls of scavenger_stir(); atomic
  * @small: what pageheap_mesh_is_due() denies
  * @why_not: what pageheap_mesh_why_not() says
  * @mesh_fail: pairs that are refused: one in as many; 0: none
@@ -36,6 +37,7 @@ struct fake_pageheap {
 	unsigned long purged;
 	unsigned long retaken;
 	unsigned long bad;
+	unsigned long stirs;
 	int small;
 	const char *why_not;
 	unsigned int mesh_fail;

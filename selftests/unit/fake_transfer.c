@@ -107,6 +107,13 @@ size_t pageheap_usage(void)
 	return fake_transfer.usage;
 }
 
+bool scavenger_pass(bool asked)
+{
+	__atomic_fetch_add(asked ? &fake_transfer.asked : &fake_transfer.passed,
+			   1, __ATOMIC_RELAXED);
+	return fake_transfer.stirs;
+}
+
 unsigned int pageheap_pressure(void)
 {
 	return fake_transfer.pressure;

@@ -26,6 +26,9 @@
  * @dom_gets: of these, by domain
  * @dom_puts: the same
  * @bad: objects given back that were not out; always 0
+ * @asked: calls of scavenger_pass() by requests that ask; atomic
+ * @passed: the others; atomic
+ * @stirs: what it says
  * @wants: what transfer_wants() says of every class, until transfer_recall()
  */
 struct fake_transfer {
@@ -39,6 +42,9 @@ struct fake_transfer {
 	unsigned long dom_gets[TRANSFER_DOMAINS];
 	unsigned long dom_puts[TRANSFER_DOMAINS];
 	unsigned long bad;
+	unsigned long asked;
+	unsigned long passed;
+	bool stirs;
 	bool wants;
 };
 

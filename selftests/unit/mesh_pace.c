@@ -175,4 +175,27 @@ TEST_F(pace, ticks_take_a_hundredth)
 	EXPECT_LT(self->pairs + 100, fake_pageheap.pairs);
 }
 
+/* There are ticks as long as they mesh something, and no longer for it. */
+TEST_F(pace, what_is_meshed_stirs)
+{
+	unsigned long stirs, pairs;
+
+	fill();
+	stirs = fake_pageheap.stirs;
+	thin();
+	EXPECT_LT(stirs, fake_pageheap.stirs);
+	ticks(2, 300);		/* looks, in which it has not been quiet */
+	stirs = fake_pageheap.stirs;
+	pairs = fake_pageheap.pairs;
+	ticks(5, 300);
+	EXPECT_LT(pairs, fake_pageheap.pairs);
+	EXPECT_LT(stirs, fake_pageheap.stirs);
+	ticks(500, 1000);
+	stirs = fake_pageheap.stirs;
+	pairs = fake_pageheap.pairs;
+	ticks(100, 1000);
+	EXPECT_EQ(pairs, fake_pageheap.pairs);
+	EXPECT_EQ(stirs, fake_pageheap.stirs);
+}
+
 TEST_HARNESS_MAIN

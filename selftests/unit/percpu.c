@@ -563,6 +563,54 @@ TEST(a_stack_that_misses_is_no_idle_one)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
+/* Misses until percpu_tidy() has been called. */
+static void miss_often(void)
+{
+	static void *p[64 * KEEP];
+	unsigned int i;
+
+	for (i = 0; i < 64 * KEEP; i++)
+		p[i] = take(4);
+	for (i = 0; i < 64 * KEEP; i++)
+		give(4, p[i]);
+}
+
+/*
+ * While something stirs, misses have requests ask; these no longer do when it is
+ * over, or what opens the fast path is not there.
+ */
+TEST_F(mode, requests_ask_while_something_stirs)
+{
+	size_t open = percpu_hot.small_max;
+
+	EXPECT_EQ(variant->rseq, !!open);
+	miss_often();
+	EXPECT_LT(0, fake_transfer.passed);
+	EXPECT_FALSE(percpu_asks());
+	fake_transfer.stirs = true;
+	miss_often();
+	EXPECT_TRUE(percpu_asks());
+	EXPECT_EQ(0, percpu_hot.small_max);
+	percpu_ask();
+	EXPECT_EQ(1, fake_transfer.asked);
+	EXPECT_TRUE(percpu_asks());
+	fake_transfer.stirs = false;
+	percpu_ask();
+	EXPECT_FALSE(percpu_asks());
+	EXPECT_EQ(open, percpu_hot.small_max);
+	/* a tool has begun to profile meanwhile */
+	fake_transfer.stirs = true;
+	miss_often();
+	EXPECT_TRUE(percpu_asks());
+	percpu_open(false);
+	fake_transfer.stirs = false;
+	percpu_ask();
+	EXPECT_FALSE(percpu_asks());
+	EXPECT_EQ(0, percpu_hot.small_max);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 /* A heap that would grow gets what the caches have too much. */
 TEST(a_surplus_goes_before_the_heap_grows)
 {

@@ -217,4 +217,83 @@ TEST_F(scavenger, the_layers_above_are_told)
 	EXPECT_GE(12, told);
 }
 
+/* Nobody frees pages: who asks has the tick done. */
+TEST_F(scavenger, a_tick_is_passed)
+{
+	uint64_t looks = stat_now().scavenger_looks;
+	size_t before;
+	int i;
+
+	drop(0, SPANS * 3 / 32, 0);		/* 24 MiB, too few to go at once */
+	before = stat_now().released;
+	for (i = 0; i < 10; i++) {
+		fake_clock += TICK;
+		EXPECT_TRUE(scavenger_pass(false));
+		/* one a tick, whoever asks */
+		EXPECT_TRUE(scavenger_pass(true));
+	}
+	EXPECT_LE(looks + 9, stat_now().scavenger_looks);
+	EXPECT_GE(looks + 11, stat_now().scavenger_looks);
+	EXPECT_LE(before + 14 * MIB, stat_now().released);
+}
+
+/* How many requests may ask, of those that could until the next tick. */
+static int asked(void)
+{
+	int n = 0;
+
+	while (n < 1000000 && scavenger_pass(true))
+		n++;
+	return n;
+}
+
+/* They take 40 ns each, so those of a 1000th of the time; after a long sleep, too. */
+TEST_F(scavenger, not_all_requests_ask)
+{
+	scavenger_stir();
+	fake_clock += TICK;
+	scavenger_pass(false);
+	EXPECT_GE(TICK / 1000 / 40, asked());
+	EXPECT_FALSE(scavenger_pass(true));
+	fake_clock += TICK;
+	EXPECT_TRUE(scavenger_pass(false));
+	EXPECT_LE(TICK / 1000 / 40 - 2, asked());
+	scavenger_stir();
+	fake_clock += 3600ull * 1000000000u;
+	scavenger_pass(false);
+	EXPECT_GE(500000000 / 1000 / 40, asked());
+}
+
+/* When nothing stirs any more there are no ticks, and when something does, again. */
+TEST_F(scavenger, in_the_end_nobody_asks)
+{
+	int i;
+
+	scavenger_stir();
+	for (i = 0; i < 200; i++) {
+		fake_clock += TICK;
+		if (!scavenger_pass(true))
+			break;
+		/* not before what it has stirred has its age */
+		EXPECT_GT(190, i);
+	}
+	EXPECT_LT(60, i);
+	EXPECT_FALSE(scavenger_pass(true));
+	scavenger_stir();
+	fake_clock += TICK;
+	EXPECT_TRUE(scavenger_pass(false));
+}
+
+/* The layers above work every 300 ms, however rare the ticks are. */
+TEST_F(scavenger, each_of_rare_ticks_tells_the_layers_above)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		fake_clock += 2 * TICK;
+		scavenger_pass(true);
+		EXPECT_TRUE(scavenger_idle_due());
+	}
+}
+
 TEST_HARNESS_MAIN
