@@ -267,6 +267,18 @@ static inline struct area_map *pagemap_area(uintptr_t p)
 }
 
 /**
+ * pagemap_class_at - where the class of a page is
+ * @entry: of its area, not 0
+ * @p: any address in it
+ *
+ * Return: its address, which never changes.
+ */
+static inline uint8_t *pagemap_class_at(uintptr_t entry, uintptr_t p)
+{
+	return (uint8_t *)(entry + (p >> PAGE_SHIFT));
+}
+
+/**
  * pagemap_class - size class of the span an address is in
  * @p: any address
  *
@@ -279,8 +291,7 @@ static inline unsigned int pagemap_class(const void *p)
 
 	if (__builtin_expect(!entry, 0))
 		return PAGEMAP_NONE;
-	return __atomic_load_n((uint8_t *)(entry +
-					   ((uintptr_t)p >> PAGE_SHIFT)),
+	return __atomic_load_n(pagemap_class_at(entry, (uintptr_t)p),
 			       __ATOMIC_RELAXED);
 }
 
@@ -301,6 +312,15 @@ static inline struct span *pagemap_span(const void *p)
 		return NULL;
 	return __atomic_load_n(&area->span[((uintptr_t)p >> PAGE_SHIFT) %
 					   AREA_PAGES], __ATOMIC_RELAXED);
+}
+
+/* pagemap_span() with the entry of the area, not 0. */
+static inline struct span *pagemap_span_at(uintptr_t entry, uintptr_t p)
+{
+	struct area_map *area = pagemap_entry_area(entry, p);
+
+	return __atomic_load_n(&area->span[(p >> PAGE_SHIFT) % AREA_PAGES],
+			       __ATOMIC_RELAXED);
 }
 
 /**
@@ -332,33 +352,29 @@ void pagemap_set(struct span *s, unsigned int sizeclass);
  */
 void pagemap_clear(struct span *s);
 
-/* The class of a span's first page, which is in the page map. */
-static inline void pagemap_class_store(const struct span *s, uint8_t class)
-{
-	__atomic_store_n((uint8_t *)(pagemap_entry(s->start) +
-				     (s->start >> PAGE_SHIFT)), class,
-			 __ATOMIC_RELAXED);
-}
-
 /**
- * pagemap_hide - no object starts here any more
- * @s: a large span that pagemap_set() made known
+ * pagemap_hide_at - no object starts here any more
+ * @class: pagemap_class_at() of the first page of a large span that
+ *	pagemap_set() made known
  *
- * It is still found by pagemap_span() and pagemap_owner().  pagemap_show(),
+ * It is still found by pagemap_span() and pagemap_owner().  pagemap_show_at(),
  * pagemap_set() and pagemap_clear() may follow.
  */
-static inline void pagemap_hide(const struct span *s)
+static inline void pagemap_hide_at(uint8_t *class)
 {
-	pagemap_class_store(s, PAGEMAP_NONE);
+	__atomic_store_n(class, PAGEMAP_NONE, __ATOMIC_RELAXED);
 }
 
-/**
- * pagemap_show - undo pagemap_hide()
- * @s: the span, whose length did not change
- */
-static inline void pagemap_show(const struct span *s)
+/* Undo pagemap_hide_at(), of a span whose length did not change. */
+static inline void pagemap_show_at(uint8_t *class)
 {
-	pagemap_class_store(s, PAGEMAP_LARGE);
+	__atomic_store_n(class, PAGEMAP_LARGE, __ATOMIC_RELAXED);
+}
+
+/* pagemap_hide_at() for a span. */
+static inline void pagemap_hide(const struct span *s)
+{
+	pagemap_hide_at(pagemap_class_at(pagemap_entry(s->start), s->start));
 }
 
 /**

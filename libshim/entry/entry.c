@@ -142,12 +142,10 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
 
-/* An object of the length of a span that this CPU keeps: not a slow path, either. */
-static inline void *alloc_kept(size_t size)
+/* A span that this CPU keeps, for an object of its length: not slow, either. */
+static inline struct span *take_kept(size_t size)
 {
-	struct span *s = percpu_take_span((size - 1) / PAGE_SIZE + 1);
-
-	return likely(s) ? large_retake(s, size) : NULL;
+	return percpu_take_span((size - 1) / PAGE_SIZE + 1);
 }
 
 static __attribute__((noinline)) void *alloc_slow(size_t size)
@@ -179,6 +177,7 @@ static __attribute__((noinline)) void *alloc_counted(size_t size)
 __attribute__((noinline)) void *entry_alloc(size_t size)
 {
 	size_t last = size - 1;
+	struct span *s;
 	void *p;
 
 	/*
@@ -189,9 +188,9 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 		if (likely(p))
 			return p;
 	} else if (last - SIZECLASS_MAX < percpu_hot.kept_max) {
-		p = alloc_kept(size);
-		if (likely(p))
-			return p;
+		s = take_kept(size);
+		if (likely(s))
+			return large_retake(s, size);
 	} else if (!size && percpu_hot.small_max) {
 		/* as one byte; the first test of every path stays one compare */
 		p = percpu_pop_small(0);
@@ -212,6 +211,7 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 
 static inline void *alloc_aligned(size_t size, size_t align)
 {
+	struct span *s;
 	bool zero;
 	void *p;
 
@@ -224,9 +224,9 @@ static inline void *alloc_aligned(size_t size, size_t align)
 			return p;
 	} else if (size - 1 - SIZECLASS_MAX < percpu_hot.kept_max &&
 		   align <= PAGE_SIZE) {
-		p = alloc_kept(size);
-		if (likely(p))
-			return p;
+		s = take_kept(size);
+		if (likely(s))
+			return large_retake(s, size);
 	}
 	return alloc_any(size, align, &zero);
 }
@@ -275,9 +275,9 @@ void entry_unknown(const void *p)
 					      SHIM_DIE_FOREIGN, p, 0);
 }
 
-static __attribute__((noinline)) void free_large(void *p)
+static __attribute__((noinline)) void free_large(void *p, uintptr_t entry)
 {
-	struct span *s = large_leave(p);
+	struct span *s = large_leave(p, entry);
 
 	if (likely(s && percpu_keep_span(s)))
 		return;
@@ -295,7 +295,7 @@ __attribute__((noinline)) void entry_free(void *p)
 		return;
 	cls = pagemap_class(p);
 	if (cls == PAGEMAP_LARGE) {
-		free_large(p);
+		free_large(p, pagemap_entry((uintptr_t)p));
 		return;
 	}
 	if (unlikely(scavenger_idle_due()))
@@ -338,7 +338,7 @@ SHIM_EXPORT void free(void *p)
 	if (likely(percpu_push(cls, p)))
 		return;
 	if (cls == PAGEMAP_LARGE) {
-		free_large(p);
+		free_large(p, entry);
 		return;
 	}
 slow:
@@ -357,10 +357,12 @@ SHIM_EXPORT void *calloc(size_t n, size_t size)
 	}
 	p = entry_alloc_fast(bytes);
 	if (unlikely(!p)) {
-		if (bytes - 1 - SIZECLASS_MAX < percpu_hot.kept_max)
-			p = alloc_kept(bytes);
-		if (p)
-			return memset(p, 0, bytes);
+		if (bytes - 1 - SIZECLASS_MAX < percpu_hot.kept_max) {
+			struct span *s = take_kept(bytes);
+
+			if (s)
+				return memset(large_retake(s, bytes), 0, bytes);
+		}
 		if (bytes <= SIZECLASS_MAX)
 			p = entry_alloc(bytes);
 		else

@@ -45,7 +45,7 @@ static const struct cgroup cgroups[] = {
 const char *limit_root = "";
 
 static struct shim_lock lock = SHIM_LOCK_INIT(SHIM_RANK_BACKEND);
-static uint32_t pressure;	/* the results; atomic, so that readers need no lock */
+uint32_t limit_level;	/* the results; atomic, so that readers need no lock */
 size_t limit_lowest;
 static size_t nearest;		/* bytes left below it; SIZE_MAX: no limit */
 static size_t exceeded;
@@ -278,7 +278,7 @@ void limit_update(size_t heap)
 	__atomic_store_n(&limit_lowest, smallest, __ATOMIC_RELAXED);
 	__atomic_store_n(&nearest, left, __ATOMIC_RELAXED);
 	__atomic_store_n(&exceeded, over, __ATOMIC_RELAXED);
-	__atomic_store_n(&pressure, worst, __ATOMIC_RELAXED);
+	__atomic_store_n(&limit_level, worst, __ATOMIC_RELAXED);
 	__atomic_store_n(&stale, false, __ATOMIC_RELAXED);
 	shim_lock_release(&lock);
 }
@@ -324,11 +324,6 @@ void limit_fork_child(void)
 {
 	limit_fork_plain();
 	shim_lock_init(&lock, SHIM_RANK_BACKEND);
-}
-
-SHIM_WARM enum limit_pressure limit_pressure(void)
-{
-	return __atomic_load_n(&pressure, __ATOMIC_RELAXED);
 }
 
 size_t limit_room(void)

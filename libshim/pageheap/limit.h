@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum limit_pressure {
 	LIMIT_FAR,		/* nothing to do */
@@ -57,12 +58,18 @@ bool limit_moved(void);
  */
 void limit_blind(size_t heap);
 
+extern uint32_t limit_level __attribute__((visibility("hidden")));
+
 /**
  * limit_pressure - the answer of the last limit_update()
  *
  * Needs no lock.
  */
-enum limit_pressure limit_pressure(void);
+static inline enum limit_pressure limit_pressure(void)
+{
+	return (enum limit_pressure)__atomic_load_n(&limit_level,
+						    __ATOMIC_RELAXED);
+}
 
 /**
  * limit_bytes - the smallest limit that is in force

@@ -38,9 +38,8 @@
 #define REMAP_MIN	((size_t)256 << 10)
 
 #define KEEP_SPANS	8u
-#define KEEP_PAGES	128u	/* 1 MiB, all together */
 #define KEEP_SHARE	64u	/* of the heap: a part this small does not matter */
-#define KEEP_GRANT	64u	/* pages of KEEP_PAGES that CPUs may keep */
+#define KEEP_GRANT	64u	/* pages of LARGE_KEEP_PAGES that CPUs may keep */
 
 static struct {
 	struct shim_lock lock;
@@ -219,7 +218,7 @@ void large_keep(struct span *s)
 	uint32_t cpus = granted(), n = 0, room;
 	struct span *old[KEEP_SPANS];
 
-	room = KEEP_PAGES - (cpus < KEEP_GRANT ? cpus : KEEP_GRANT);
+	room = LARGE_KEEP_PAGES - (cpus < KEEP_GRANT ? cpus : KEEP_GRANT);
 	if (s->npages > room) {
 		large_give(&s, 1);
 		return;
@@ -268,7 +267,7 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 		s = keep_take(npages, align ? align : 1);
 	*zero = false;
 	if (!s) {
-		if (npages > KEEP_PAGES && keep_is_much() &&
+		if (npages > LARGE_KEEP_PAGES && keep_is_much() &&
 		    !pageheap_has(npages))
 			keep_flush();
 		s = pageheap_alloc(npages, align >> PAGE_SHIFT);
@@ -286,9 +285,16 @@ void *large_retake(struct span *s, size_t size)
 {
 	s->state = SPAN_INUSE;
 	s->bytes = size;
-	pagemap_show(s);
+	pagemap_show_at((uint8_t *)(uintptr_t)s->bitmap[0]);
 	PROBE(large_alloc, size, s->start);
 	return (void *)s->start;
+}
+
+void large_is_none(const struct span *s, const void *p)
+{
+	shim_die(s && s->state == SPAN_INUSE &&
+		 s->sizeclass == PAGEMAP_LARGE ? SHIM_DIE_INTERIOR :
+						 SHIM_DIE_FOREIGN, p, 0);
 }
 
 /*
@@ -299,10 +305,8 @@ static inline struct span *large_span(const void *p)
 {
 	struct span *s = pagemap_span(p);
 
-	if (!s || s->state != SPAN_INUSE || s->sizeclass != PAGEMAP_LARGE)
-		shim_die(SHIM_DIE_FOREIGN, p, 0);
-	if (s->start != (uintptr_t)p)
-		shim_die(SHIM_DIE_INTERIOR, p, 0);
+	if (!large_is_at(s, p))
+		large_is_none(s, p);
 	return s;
 }
 
@@ -334,29 +338,23 @@ static struct prof_stack *large_stack(const struct span *s)
 	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
 }
 
-struct span *large_leave(void *p)
+struct span *large_leave_heap(struct span *s)
 {
-	struct span *s = large_span(p);
-	bool sampled = s->flags & SPAN_SAMPLED;
-
-	if (__builtin_expect(sampled, 0))
+	if (s->flags & SPAN_SAMPLED)
 		prof_drop(large_stack(s), s->bytes);
-	PROBE(large_free, s->bytes, s->start);
-	if (__builtin_expect(s->npages > KEEP_PAGES || sampled ||
-			     pageheap_pressure(), 0)) {
-		pagemap_clear(s);
-		pageheap_free(s);
-		return NULL;
-	}
-	pagemap_hide(s);
-	s->state = SPAN_KEPT;
-	return s;
+	pagemap_clear(s);
+	pageheap_free(s);
+	return NULL;
 }
 
 void large_free(void *p)
 {
-	struct span *s = large_leave(p);
+	uintptr_t entry = pagemap_entry((uintptr_t)p);
+	struct span *s;
 
+	if (!entry)
+		large_is_none(NULL, p);
+	s = large_leave(p, entry);
 	if (s)
 		large_keep(s);
 }

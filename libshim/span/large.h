@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/pagemap.h"
+#include "base/probe.h"
+#include "pageheap/limit.h"
+
 /**
  * large_alloc - get a large object
  * @size: bytes, at most PTRDIFF_MAX
@@ -53,16 +57,54 @@ size_t large_asked(const void *p);
  */
 void large_free(void *p);
 
-struct span;
+#define LARGE_KEEP_PAGES	128u	/* 1 MiB, all together */
+
+/* Is @s the span of a live large object at @p? */
+static inline bool large_is_at(const struct span *s, const void *p)
+{
+	return s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE &&
+	       s->start == (uintptr_t)p;
+}
+
+/**
+ * large_is_none - report that there is no large object, and abort the process
+ * @s: the span that the page of @p is in, or NULL
+ * @p: what large_is_at() has refused
+ */
+void large_is_none(const struct span *s, const void *p)
+	__attribute__((noreturn, cold));
+
+/* The rest of large_leave() for what is not kept. Return: NULL. */
+struct span *large_leave_heap(struct span *s);
 
 /**
  * large_leave - the first half of large_free()
  * @p: the object
+ * @entry: pagemap_entry() of it, not 0
+ *
+ * The record of a span that is kept knows where its class is: large_retake()
+ * need not look it up.
  *
  * Return: its span, no object any more and in state SPAN_KEPT, for
  * large_keep() or for the caller to keep; NULL if it went to the page heap.
  */
-struct span *large_leave(void *p);
+static inline struct span *large_leave(void *p, uintptr_t entry)
+{
+	struct span *s = pagemap_span_at(entry, (uintptr_t)p);
+	uint8_t *class = pagemap_class_at(entry, (uintptr_t)p);
+
+	if (__builtin_expect(!large_is_at(s, p), 0))
+		large_is_none(s, p);
+	PROBE(large_free, s->bytes, s->start);
+	if (__builtin_expect(s->npages > LARGE_KEEP_PAGES ||
+			     s->flags & SPAN_SAMPLED ||
+			     limit_pressure() != LIMIT_FAR, 0))
+		return large_leave_heap(s);
+	pagemap_hide_at(class);
+	s->bitmap[0] = (uintptr_t)class;
+	s->state = SPAN_KEPT;
+	return s;
+}
 
 /**
  * large_keep - the second half: keep a span, for all threads

@@ -222,7 +222,7 @@ static unsigned int give_mine(struct span **span)
 
 static struct span *leave(void *p)
 {
-	struct span *s = large_leave(p);
+	struct span *s = large_leave(p, pagemap_entry((uintptr_t)p));
 
 	if (s && large_grant(s->npages))
 		mine[nr_mine++] = s;
@@ -281,6 +281,16 @@ TEST_F(objects, kept_by_another)
 	large_give(mine, give_mine(mine));
 }
 
+TEST_F(objects, near_a_limit_none_is_kept)
+{
+	void *p = large_alloc(64 * KIB, 0, &self->zero);
+
+	limit_level = LIMIT_NEAR;
+	large_free(p);
+	EXPECT_EQ(0, kept());
+	limit_level = LIMIT_FAR;
+}
+
 /* Together no more than before: 1 MiB, of which a half may be granted. */
 TEST_F(objects, granted_and_kept_are_bounded)
 {
@@ -292,7 +302,7 @@ TEST_F(objects, granted_and_kept_are_bounded)
 		p[i] = large_alloc(128 * KIB, 0, &self->zero);
 	for (i = 0; i < 20; i++)
 		if (large_grant(16))
-			mine[nr_mine++] = large_leave(p[i]);
+			mine[nr_mine++] = large_leave(p[i], pagemap_entry((uintptr_t)p[i]));
 		else
 			large_free(p[i]);
 	EXPECT_EQ(4, nr_mine);
