@@ -123,7 +123,7 @@ static unsigned int best_donor(unsigned int cls, uint64_t tried, size_t *bytes)
 
 static bool may_give(const struct span *s)
 {
-	return !s->mesh && !s->purged && s->state == SPAN_INUSE;
+	return !s->mesh && s->state == SPAN_INUSE;
 }
 
 /* Does the last look at a donor go on where it ended? */

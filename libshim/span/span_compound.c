@@ -12,6 +12,8 @@
 #include "span.h"
 #include "span_compound.h"
 
+#define OS_PAGE	4096u
+
 /* The first free slot from @i on, or @s->nobjs. */
 static unsigned int free_from(const struct span *s, unsigned int i)
 {
@@ -40,6 +42,15 @@ static unsigned int used_from(const struct span *s, unsigned int i)
 	return s->nobjs;
 }
 
+/* Has any of these bytes no memory, since it was given back? */
+static bool is_gone(const struct span *s, uintptr_t p, size_t len)
+{
+	unsigned int first = (unsigned int)((p - s->start) / OS_PAGE);
+	unsigned int last = (unsigned int)((p + len - 1 - s->start) / OS_PAGE);
+
+	return s->purged & ((2u << last) - (1u << first));
+}
+
 static bool mix(struct span *s)
 {
 	if (span_is_mixed(s))
@@ -64,7 +75,7 @@ unsigned int span_compound_take(struct span *s, unsigned int slots, size_t align
 		for (; i + slots <= end && got < n; i++) {
 			uintptr_t p = s->start + i * size;
 
-			if (p & (align - 1))
+			if (p & (align - 1) || is_gone(s, p, slots * size))
 				continue;
 			if (!got && !mix(s))
 				return 0;

@@ -27,6 +27,8 @@ static inline bool span_is_mixed(const struct span *s)
  * @objs: filled in
  * @n: how many at most
  *
+ * Only where there is memory: what was given back would cost what new pages do.
+ *
  * Return: how many; 0 also if there is no memory.
  */
 unsigned int span_compound_take(struct span *s, unsigned int slots, size_t align,
