@@ -122,6 +122,7 @@ static unsigned int slots_of(const void *p, const struct span **s)
 	const struct sizeclass *info;
 	unsigned int i, off;
 
+	pagemap_see_mix(p);
 	*s = pagemap_span(p);
 	info = &sizeclass_info[(*s)->sizeclass];
 	off = (unsigned int)((uintptr_t)p - (*s)->start);

@@ -124,8 +124,9 @@ void pagemap_mix(const struct span *s)
 	for (i = 0; i < s->npages; i++) {
 		struct area_map *map = pagemap_area((page + i) << PAGE_SHIFT);
 
+		/* release: who frees an older object sees the map of tails */
 		__atomic_store_n(&map->class[(page + i) % AREA_PAGES],
-				 PAGEMAP_COMPOUND, __ATOMIC_RELAXED);
+				 PAGEMAP_COMPOUND, __ATOMIC_RELEASE);
 	}
 }
 

@@ -296,6 +296,20 @@ static inline unsigned int pagemap_class(const void *p)
 }
 
 /**
+ * pagemap_see_mix - see what was done before pagemap_mix()
+ * @p: an address for which pagemap_class() is PAGEMAP_COMPOUND
+ *
+ * An object may have been handed out before its span was mixed, and nothing else
+ * orders its owner behind that.
+ */
+static inline void pagemap_see_mix(const void *p)
+{
+	(void)__atomic_load_n((uint8_t *)(pagemap_entry((uintptr_t)p) +
+					  ((uintptr_t)p >> PAGE_SHIFT)),
+			      __ATOMIC_ACQUIRE);
+}
+
+/**
  * pagemap_span - the span a page belongs to
  * @p: any address
  *
