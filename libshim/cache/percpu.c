@@ -180,7 +180,7 @@ void *percpu_get_uncached(unsigned int cls)
 
 void percpu_put_uncached(unsigned int cls, void *p)
 {
-	transfer_put_at(percpu_domain(), cls, &p, 1);
+	transfer_put_home(cls, &p, 1);
 }
 
 void percpu_open(bool open)

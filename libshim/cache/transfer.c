@@ -236,6 +236,11 @@ void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
 	central_put(cls, objs, n);
 }
 
+void transfer_put_home(unsigned int cls, void **objs, unsigned int n)
+{
+	central_put(cls, objs, n);
+}
+
 int transfer_check(unsigned int cls, const void *p)
 {
 	return central_check(cls, p);

@@ -83,6 +83,14 @@ static inline void transfer_put(unsigned int cls, void **objs, unsigned int n)
 }
 
 /**
+ * transfer_put_home - give objects straight to their spans
+ * @cls: size class of every object
+ * @objs: the objects; may be in another order afterwards
+ * @n: how many, not 0
+ */
+void transfer_put_home(unsigned int cls, void **objs, unsigned int n);
+
+/**
  * transfer_wants - should caches give back what they have of a class
  * @cls: size class
  *

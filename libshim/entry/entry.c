@@ -29,6 +29,9 @@
  */
 #define LAST_WORDS	((size_t)64 << 10)
 
+/* Objects that are not aligned and that one request takes out of the caches. */
+#define ALIGN_TRIES	256u
+
 bool entry_ready;
 
 static char last_buf[LAST_WORDS] __attribute__((aligned(16))) SHIM_BSS_LARGE;
@@ -233,16 +236,26 @@ static inline void *alloc_aligned(size_t size, size_t align)
 
 /*
  * An object that does not begin where all of its class did until now: it was made in
- * holes.  It goes back, the next ones will be aligned, and this request gets pages of
- * its own.
+ * holes.  New ones will be aligned, but those of smaller slots come to this class when
+ * they are freed.  So what the caches have of them goes to its spans: where it stayed,
+ * the next request would meet it again.  Where others free more of them all the time,
+ * the request gets pages of its own.
  */
 static __attribute__((cold, noinline)) void *align_anew(void *p, size_t size,
 							size_t align)
 {
+	unsigned int cls = sizeclass_of_aligned(size + !size, align), i;
 	bool zero;
 
-	compound_set_aligned(sizeclass_of_aligned(size + !size, align));
-	free(p);
+	compound_set_aligned(cls);
+	for (i = 0; p && i < ALIGN_TRIES; i++) {
+		percpu_put_uncached(cls, p);
+		p = alloc_class(cls);
+		if (p && !((uintptr_t)p & (align - 1)))
+			return p;
+	}
+	if (p)
+		percpu_put_uncached(cls, p);
 	return large_alloc(size, align, &zero);
 }
 

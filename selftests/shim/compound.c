@@ -174,6 +174,28 @@ TEST(alignment)
 	EXPECT_EQ(0, small_wrong());
 }
 
+/* Who frees what was made of two slots puts it where aligned ones are sought. */
+TEST(alignment_after_others)
+{
+	unsigned int i, bad = 0;
+	uint64_t inuse;
+
+	make_holes();
+	make_some(96);
+	drop_some();
+	inuse = number("heap.inuse");
+	for (i = 0; i < SOME; i++) {
+		make(&some[i], aligned_alloc(32, 96), 96, (unsigned char)i);
+		bad += !!((uintptr_t)some[i].p % 32);
+	}
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, some_wrong());
+	/* 1.9 MB, and not a page each */
+	EXPECT_GT(inuse + (8 << 20), number("heap.inuse"));
+	drop_some();
+	EXPECT_EQ(0, small_wrong());
+}
+
 TEST(a_child_and_its_parent)
 {
 	int status;

@@ -60,6 +60,11 @@ void transfer_put_at(unsigned int dom, unsigned int cls, void **objs,
 	shim_lock_release(&lock);
 }
 
+void transfer_put_home(unsigned int cls, void **objs, unsigned int n)
+{
+	transfer_put_at(0, cls, objs, n);
+}
+
 int transfer_check(unsigned int cls, const void *p)
 {
 	return !out[cls][fake_number(p)];
