@@ -221,10 +221,17 @@ static inline bool percpu_asks(void)
 }
 
 /**
+ * percpu_tick - look for a tick, and have requests look for the next one
+ *
+ * In misses, and in what is no fast path.
+ */
+void percpu_tick(void);
+
+/**
  * percpu_ask - ask whether a tick is due, which is then done
  *
  * Nothing on the fast path could: so that is closed for a while, to small requests,
- * by a miss in which something has stirred.  Opens it when that is over.
+ * by percpu_tick(), if something has stirred.  Opens it when that is over.
  */
 void percpu_ask(void);
 

@@ -148,9 +148,6 @@ void percpu_ask(void)
 	asks_set(scavenger_pass(true));
 }
 
-/**
- * percpu_tick - in a miss: look for a tick, and have requests look for the next one
- */
 void percpu_tick(void)
 {
 	if (scavenger_pass(false))

@@ -169,7 +169,6 @@ void kept_trim_idle(struct percpu_slab *slab);
 unsigned int kept_take_here(struct span **span);
 
 /* percpu_idle.c; no lock is held. */
-void percpu_tick(void);
 void percpu_tidy(bool all);
 void percpu_recall(unsigned int cls);
 
