@@ -58,13 +58,21 @@ struct donor {
 	uint32_t rest;
 };
 
-static struct donor donors[SIZECLASS_COUNT + 1] SHIM_BSS_LARGE;
+#define NR_DONORS	(SIZECLASS_COUNT + 1u)
+
+/* Of each node, as a look does not leave it; @rest is node 0's. */
+static struct donor donors[NODES * NR_DONORS] SHIM_BSS_LARGE;
 static struct central_compound_stat stat SHIM_BSS_LARGE;	/* atomic */
 static bool off SHIM_BSS_LARGE;					/* atomic */
 
 void central_compound_enable(bool on)
 {
 	__atomic_store_n(&off, !on, __ATOMIC_RELAXED);
+}
+
+static struct donor *donor_here(unsigned int donor)
+{
+	return &donors[node_here() * NR_DONORS + donor];
 }
 
 /* Slots of a class that an object of @size takes; 0: it would waste half. */
@@ -84,7 +92,7 @@ static size_t donor_bytes(unsigned int donor, size_t size)
 {
 	const struct sizeclass *info = &sizeclass_info[donor];
 	const struct central *c = &central[donor];
-	const struct donor *d = &donors[donor];
+	const struct donor *d = donor_here(donor);
 	size_t nfree = __atomic_load_n(&c->nfree, __ATOMIC_RELAXED);
 	size_t was = __atomic_load_n(&d->nfree, __ATOMIC_RELAXED);
 
@@ -207,7 +215,7 @@ unsigned int central_compound_get(unsigned int cls, void **objs, unsigned int n)
 	for (i = 0; donor && i < DONORS; i++) {
 		c = &central[donor];
 		shim_lock_acquire(&c->lock);
-		got += take(c, &donors[donor], info->size, align, objs + got,
+		got += take(c, donor_here(donor), info->size, align, objs + got,
 			    n - got);
 		shim_lock_release(&c->lock);
 		if (got == n)

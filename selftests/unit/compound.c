@@ -13,6 +13,7 @@
 #include "base/sizeclass.h"
 #include "dies.h"
 #include "fake_pageheap.h"
+#include "on_node.h"
 #include "span/central.h"
 #include "span/central_compound.h"
 #include "span/central_mesh.h"
@@ -275,6 +276,29 @@ static bool in_purged(const unsigned char *p)
 	size_t at = (uintptr_t)p - s->start;
 
 	return s->purged >> at / 4096 & 1 || s->purged >> (at + 2047) / 4096 & 1;
+}
+
+/* What a thread did not find on its own node, others may find on theirs. */
+TEST_F(compound, each_node_looks_for_itself)
+{
+	uint64_t objects;
+
+	nodes_apart();
+	on_node(1);
+	fake_pageheap.node = 1;
+	make(48, 40000);
+	thin(20);
+	on_node(0);
+	fake_pageheap.node = 0;
+	make(304, 300);
+	objects = numbers().objects;
+	EXPECT_EQ(0, objects);
+	on_node(1);
+	make(304, 300);
+	EXPECT_LT(objects + 200, numbers().objects);
+	on_node(0);
+	node_known.apart = false;
+	node_known.seen = 0;
 }
 
 TEST_F(compound, not_where_the_memory_is_gone)
