@@ -356,6 +356,8 @@ static struct span *alloc(size_t npages, size_t align_pages, bool wide)
 		s->flags |= (uint8_t)(block_at(s->start)->node << SPAN_NODE);
 	ph.spans++;
 	ph.asked += npages;
+	if (npages >= SPARE_SPAN)
+		ph.replaces = false;
 	if (ph.inuse + ph.idle > before) {
 		if (npages >= SPARE_SPAN)
 			room_make(0);
@@ -397,6 +399,10 @@ void pageheap_free(struct span *s)
 		block_unwant(s);
 	if (s->purged)
 		purged_add(-__builtin_popcount(s->purged));
+	if (s->npages >= SPARE_SPAN) {
+		ph.replaces = true;
+		ph.turned += s->npages;
+	}
 	segment_free(s->start, s->start + s->npages * PAGE_SIZE);
 	pageheap_drop(s);
 	scavenger_stir();

@@ -204,6 +204,8 @@ struct pageheap {
 	size_t runs_low;	/* fewest free whole blocks since then */
 	size_t asked;		/* pages that spans took, for room_make() */
 	size_t made;		/* pages that room_make() has given back since ph.whole */
+	size_t turned;		/* pages of large spans that were freed, ever */
+	bool replaces;		/* a large span was freed, and none taken since */
 	size_t holes;		/* pages that were given back and then used again */
 	size_t fresh;		/* bytes taken since pageheap_look(); no lock */
 	size_t step;		/* of these, how many until the next check; no lock;

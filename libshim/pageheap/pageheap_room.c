@@ -26,6 +26,12 @@
 #define SPARE_PAGES	((size_t)128)
 #define SPARE_CALLS	4
 #define SPARE_ASKED	64u
+/*
+ * Where large objects have been freed that come to four times the peak, a tail of more
+ * than an eighth of a block is no reason for 4 KiB memory.
+ */
+#define TAIL_PAGES	(BLOCK_PAGES / 8)
+#define TURNS		4u
 
 /**
  * room_make - give free memory back to make room for new memory
@@ -78,6 +84,10 @@ bool room_leaves_much(size_t npages)
 	if (few > npages)
 		few = npages;
 	if (npages < SPARE_SPAN || !tail)
+		return false;
+	/* what is replaced all the time would be faulted in page by page */
+	if (tail > TAIL_PAGES && (npages > BLOCK_PAGES || ph.replaces) &&
+	    ph.turned / TURNS > ph.top)
 		return false;
 	rest = npages < BLOCK_PAGES ? BLOCK_PAGES % tail : BLOCK_PAGES - tail;
 	return rest > BLOCK_PAGES - JOIN_PAGES &&

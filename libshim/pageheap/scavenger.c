@@ -254,6 +254,15 @@ bool scavenger_pass(bool asked)
 	return __atomic_load_n(&scav.asks, __ATOMIC_RELAXED) > 0;
 }
 
+/*
+ * Is what is free more than replacing large objects by others leaves?  Pages that lie
+ * between these would be faulted in again at once.
+ */
+static bool has_fallen(void)
+{
+	return ph.inuse < ph.top / 2 || ph.inuse + ph.idle > ph.top + ph.top / 4;
+}
+
 /* Much is free: give a part of it back, whatever its age. */
 static size_t drain(void)
 {
@@ -264,7 +273,7 @@ static size_t drain(void)
 		return 0;
 	done = pageheap_release_runs((ph.idle - keep) / BLOCK_PAGES,
 				     RETRY_TICKS);
-	if (!done && (urgent || ph.credit > 0))
+	if (!done && (urgent || (ph.credit > 0 && has_fallen())))
 		done = pageheap_release_idlest(0, urgent);
 	if (done)
 		scav.stat.drains++;

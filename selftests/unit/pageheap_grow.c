@@ -81,6 +81,37 @@ FIXTURE_TEARDOWN(tail)
 	EXPECT_EQ(0, fake.bad);
 }
 
+/*
+ * A program that replaces its large objects all the time would take a fault for each
+ * page of their tails.
+ */
+TEST(tails_of_what_is_replaced)
+{
+	enum { SOME = 16, LENGTH = BLOCK_PAGES * 3 / 2 };
+	struct span *s[2 * SOME];
+	unsigned int i, round;
+	size_t thin;
+
+	outgrow();
+	for (i = 0; i < SOME; i++)
+		s[i] = pageheap_alloc(LENGTH, 1);
+	thin = fake.thin;
+	EXPECT_LT(0, thin);
+	for (round = 0; round < 12; round++)
+		for (i = 0; i < SOME; i++) {
+			pageheap_free(s[i]);
+			s[i] = pageheap_alloc(LENGTH, 1);
+		}
+	thin = fake.thin;
+	for (i = SOME; i < 2 * SOME; i++)
+		s[i] = pageheap_alloc(LENGTH, 1);
+	EXPECT_EQ(thin, fake.thin);
+	/* a small tail costs little */
+	for (i = 0; i < SOME; i++)
+		pageheap_alloc(BLOCK_PAGES + 1, 1);
+	EXPECT_LT(thin, fake.thin);
+}
+
 TEST_F(tail, is_not_resident)
 {
 	/*

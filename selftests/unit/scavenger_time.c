@@ -103,6 +103,25 @@ TEST_F(scavenger, blocks_go_when_they_have_their_age)
 	EXPECT_GE(stat_now().inuse / 32 + 4 * MIB, stat_now().free);
 }
 
+/* A fifth is free for a moment, all the time: that would only be faulted in again. */
+TEST_F(scavenger, what_is_replaced_stays)
+{
+	size_t before = stat_now().released;
+	int round, i;
+
+	for (round = 0; round < 20; round++) {
+		for (i = round % 5; i < SPANS; i += 5) {
+			pageheap_free(s[i]);
+			s[i] = NULL;
+		}
+		fill(SPANS);
+	}
+	EXPECT_EQ(before, stat_now().released);
+	/* but not what is left when most of it has gone */
+	drop(0, SPANS, 5);
+	EXPECT_LT(before + 100 * MIB, stat_now().released);
+}
+
 /* The same for free pages of blocks that are in use. */
 TEST_F(scavenger, pages_go_when_they_have_their_age)
 {
