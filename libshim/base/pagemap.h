@@ -304,8 +304,9 @@ static inline unsigned int pagemap_class(const void *p)
  */
 static inline void pagemap_see_mix(const void *p)
 {
-	(void)__atomic_load_n((uint8_t *)(pagemap_entry((uintptr_t)p) +
-					  ((uintptr_t)p >> PAGE_SHIFT)),
+	uintptr_t at = (uintptr_t)p;
+
+	(void)__atomic_load_n(pagemap_class_at(pagemap_entry(at), at),
 			      __ATOMIC_ACQUIRE);
 }
 

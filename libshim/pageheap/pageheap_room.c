@@ -69,16 +69,16 @@ void room_make(size_t more)
  *
  * It is if more of the block would be left unused than the scavenger accepts
  * when it joins one, and more than may be idle without a reason: a share of the
- * peak in use.  A span of less than a block leaves what
- * others of its length cannot fill.  Spans below SPARE_SPAN fill a block together
- * with others.
+ * peak in use.  A span of less than a block leaves what others of its length cannot
+ * fill.  Spans below SPARE_SPAN fill a block together with others.  A large part is
+ * no reason where large spans come and go: each page of it would be a fault, again
+ * and again.
  */
 bool room_leaves_much(size_t npages)
 {
 	unsigned int tail = npages % BLOCK_PAGES, rest;
 	/* free blocks that are too few for the span are not what others left */
 	size_t few = runs_blocks() * BLOCK_PAGES;
-
 	size_t top = ph.inuse + npages > ph.top ? ph.inuse + npages : ph.top;
 
 	if (few > npages)

@@ -85,7 +85,7 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 	while (got < n) {
 		unsigned int more;
 
-		if (__builtin_expect(central_compound_is_due(cls), 0)) {
+		if (central_compound_is_due(cls)) {
 			more = central_compound_get(cls, objs + got, n - got);
 			got += more;
 			if (more)

@@ -18,7 +18,6 @@
 #include "base/compound.h"
 #include "base/lock.h"
 #include "base/node.h"
-#include "base/probe.h"
 #include "base/sizeclass.h"
 #include "base/sys.h"
 #include "base/usage.h"
@@ -75,7 +74,7 @@ static struct donor *donor_here(unsigned int donor)
 	return &donors[node_here() * NR_DONORS + donor];
 }
 
-/* Slots of a class that an object of @size takes; 0: it would waste half. */
+/* Slots of a class that an object of @size takes; 0: more than half would be lost. */
 static unsigned int slots_for(unsigned int donor, size_t size)
 {
 	const struct sizeclass *info = &sizeclass_info[donor];

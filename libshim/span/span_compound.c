@@ -7,34 +7,19 @@
  * central_compound.
  */
 #include "base/compound.h"
-#include "base/error.h"
 #include "base/sizeclass.h"
 #include "span.h"
 #include "span_compound.h"
 
 #define OS_PAGE	4096u
 
-/* The first free slot from @i on, or @s->nobjs. */
-static unsigned int free_from(const struct span *s, unsigned int i)
+/* The first slot from @i on that is free, or is not, as asked for; or @s->nobjs. */
+static unsigned int slot_from(const struct span *s, unsigned int i, bool is_free)
 {
 	uint64_t bits;
 
 	while (i < s->nobjs) {
-		bits = s->bitmap[i / 64] >> i % 64;
-		if (bits)
-			return i + (unsigned int)__builtin_ctzll(bits);
-		i = (i / 64 + 1) * 64;
-	}
-	return s->nobjs;
-}
-
-/* The first slot behind @i that is not free, or @s->nobjs. */
-static unsigned int used_from(const struct span *s, unsigned int i)
-{
-	uint64_t bits;
-
-	while (i < s->nobjs) {
-		bits = ~s->bitmap[i / 64] >> i % 64;
+		bits = (is_free ? s->bitmap[i / 64] : ~s->bitmap[i / 64]) >> i % 64;
 		if (bits)
 			return i + (unsigned int)__builtin_ctzll(bits);
 		i = (i / 64 + 1) * 64;
@@ -69,9 +54,9 @@ unsigned int span_compound_take(struct span *s, unsigned int slots, size_t align
 	unsigned int got = 0, i, k, end;
 	size_t size = span_size(s);
 
-	for (i = free_from(s, 0); i < s->nobjs && got < n;
-	     i = free_from(s, end)) {
-		end = used_from(s, i);
+	for (i = slot_from(s, 0, true); i < s->nobjs && got < n;
+	     i = slot_from(s, end, true)) {
+		end = slot_from(s, i, false);
 		for (; i + slots <= end && got < n; i++) {
 			uintptr_t p = s->start + i * size;
 

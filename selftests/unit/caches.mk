@@ -39,6 +39,9 @@ percpu_stack := $(slabs) fake_transfer fake_large $(side)
 PROGRAMS += percpu
 percpu := $(slabs) fake_transfer fake_large $(side)
 
+PROGRAMS += percpu_time
+percpu_time := $(percpu)
+
 PROGRAMS += percpu_steps
 percpu_steps := $(slabs:%=steps_%) fake_rseq fake_transfer fake_large $(side)
 
