@@ -32,6 +32,7 @@
 
 #define PAIR_WARM	200000	/* pairs before counting: caches are settled */
 #define PAIR_COUNT	250	/* pairs counted */
+#define PAIR_STEPS	2000000u	/* after these, fewer: a minute */
 #define PAIR_CALL	0x15ff	/* first two bytes of call *offset(%rip) */
 
 static const size_t pair_sizes[] = {
@@ -103,13 +104,16 @@ static bool pair_step(pid_t pid, uintptr_t rseq_cs)
 	return WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
 }
 
-/* From the first trap of the copy to its second. */
+/*
+ * From the first trap of the copy to its second, or until PAIR_STEPS: an allocator
+ * that maps and clears memory in each pair takes a step for each byte of it.
+ */
 static int pair_trace(pid_t pid, struct pair_count *count)
 {
 	struct user_regs_struct regs;
 	uintptr_t start, stop, rseq_cs;
+	uint32_t steps = 0, all = 0;
 	unsigned int calls = 0;
-	uint32_t steps = 0;
 	uint16_t code;
 
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
@@ -118,7 +122,7 @@ static int pair_trace(pid_t pid, struct pair_count *count)
 	stop = regs.rdx;
 	rseq_cs = pair_rseq(pid);
 	count->n = 0;
-	for (;;) {
+	for (; all < PAIR_STEPS; all++) {
 		if (regs.rip >= start && regs.rip < stop) {
 			code = (uint16_t)ptrace(PTRACE_PEEKTEXT, pid, regs.rip,
 						NULL);
@@ -141,6 +145,7 @@ static int pair_trace(pid_t pid, struct pair_count *count)
 		    ptrace(PTRACE_GETREGS, pid, NULL, &regs))
 			return -ESRCH;
 	}
+	return count->n ? 0 : -ETIME;
 }
 
 static int pair_measure(const struct alloc *alloc, size_t size,
