@@ -323,7 +323,7 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n)
 	if (!b->whole) {
 		ph.holes += n - idle;
 		if (n > idle) {
-			fresh_add((n - idle) * PAGE_SIZE);
+			fresh_take((n - idle) * PAGE_SIZE);
 			block_hurry(b);
 		}
 		if (b->nused >= JOIN_PAGES && ph.whole && !b->queued)

@@ -202,6 +202,8 @@ struct pageheap {
 	size_t swing;		/* the largest rise since, up to top */
 	size_t peak;		/* its highest value in this window, see scavenger.c */
 	size_t runs_low;	/* fewest free whole blocks since then */
+	size_t drained;		/* pages that went back in the call, not long ago */
+	size_t regret;		/* of such pages, how many were taken again in this window */
 	size_t asked;		/* pages that spans took, for room_make() */
 	size_t made;		/* pages that room_make() has given back since ph.whole */
 	size_t turned;		/* pages of large spans that were freed, ever */
@@ -294,6 +296,21 @@ static inline void purged_add(int n)
 static inline void fresh_add(size_t bytes)
 {
 	__atomic_fetch_add(&ph.fresh, bytes, __ATOMIC_RELAXED);
+}
+
+/*
+ * The same for pages that were free: as many as went back in the call not long ago
+ * should have been kept.
+ */
+static inline void fresh_take(size_t bytes)
+{
+	size_t again = bytes / PAGE_SIZE;
+
+	if (again > ph.drained)
+		again = ph.drained;
+	ph.drained -= again;
+	ph.regret += again;
+	fresh_add(bytes);
 }
 
 /*

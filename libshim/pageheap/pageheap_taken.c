@@ -166,7 +166,7 @@ static bool longer_back(const struct longer *l, const struct taken *fresh)
 	ok = way[0] >= 0 && way[1] >= 0;
 	if (ok) {
 		room_make((l->had + fresh->blocks) * BLOCK_PAGES);
-		fresh_add(fresh->blocks * BLOCK_SIZE);
+		fresh_take(fresh->blocks * BLOCK_SIZE);
 		if (ph.owed)
 			ph.hurry += fresh->blocks;
 		shim_lock_release(&ph.lock);
@@ -307,7 +307,7 @@ bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
 				len = npages * PAGE_SIZE;
 			room_make(len / PAGE_SIZE);
 			/* 4 KiB pages count when they are claimed */
-			fresh_add(len - t->thin * PAGE_SIZE);
+			fresh_take(len - t->thin * PAGE_SIZE);
 			if (ph.owed)
 				ph.hurry += blocks;
 			way = transit_leave(&(struct transit_of){
@@ -375,7 +375,7 @@ bool taken_use(const struct taken *t, unsigned int skip, size_t npages)
 			block_touched_here(b);
 		segment_make(at, blocks, t->whole);
 		if (t->kind == RUN_RETURNED && !t->whole)
-			fresh_add(blocks * BLOCK_SIZE);
+			fresh_take(blocks * BLOCK_SIZE);
 	}
 	if (tail) {
 		b = block_at(at + blocks * BLOCK_SIZE);

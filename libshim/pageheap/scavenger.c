@@ -11,7 +11,8 @@
  * valley and rise again, the rise, up to the old peak, is memory that should
  * have been kept.  The first fall shows no such demand, so a heap that shrinks
  * for good is given back at once; the memory of a heap that swings is kept for
- * a minute after its last swing.
+ * a minute after its last swing.  What was free at the peak, too, and went back and was
+ * soon taken again (regret) does not go back in the call for a minute.
  *
  * There is no background thread.  It would make a process with one thread a
  * process with two, which unshare() and setns() refuse; it would keep the
@@ -57,6 +58,7 @@
 #define SLACK_SHARE	SCAVENGER_SLACK
 #define BURST_SHARE	16u		/* and how much more before it goes back at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
+#define REGRET_SHARE	3u		/* and more than that is not due to holes */
 #define LOOK_CALLS	64u		/* calls between two readings of the clock */
 /*
  * Work of one tick, in blocks of which pages are given back, 60 to 100 us each:
@@ -129,6 +131,8 @@ static void demand_age(uint64_t now)
 	scav.window_ns = now;
 	scav.swing = ph.swing;
 	ph.swing = 0;
+	scav.regret = ph.regret;
+	ph.regret = 0;
 	ph.top = ph.peak > scav.peak ? ph.peak : scav.peak;
 	scav.peak = ph.peak;
 	ph.peak = ph.inuse;
@@ -148,6 +152,7 @@ static void tick(uint64_t now)
 	__atomic_store_n(&scav.last_ns, now, __ATOMIC_RELAXED);
 	ph.tick++;
 	ph.holes = 0;
+	ph.drained /= 2;
 	scav.runs_low[ph.tick % AGE_TICKS] = ph.runs_low;
 	ph.runs_low = runs_blocks();
 }
@@ -263,13 +268,28 @@ static bool has_fallen(void)
 	return ph.inuse < ph.top / 2 || ph.inuse + ph.idle > ph.top + ph.top / 4;
 }
 
+/*
+ * How much more than what is worth keeping may be free before it goes back in the call.
+ * Large objects that are replaced leave holes that do not fit the next one.  Demand
+ * does not show these, and they take the place of what it keeps: then what goes back
+ * is what the next one needs.  So what was taken again is added; ticks give it back.
+ */
+static size_t burst(void)
+{
+	size_t regret = ph.regret > scav.regret ? ph.regret : scav.regret;
+	size_t most = inuse_resident() / REGRET_SHARE;
+
+	return inuse_resident() / BURST_SHARE + BURST_PAGES +
+	       (regret < most ? regret : most);
+}
+
 /* Much is free: give a part of it back, whatever its age. */
 static size_t drain(void)
 {
 	size_t keep = slack() + demand(), done = 0;
 	bool urgent = limit_pressure() == LIMIT_OVER;
 
-	if (ph.idle <= keep + inuse_resident() / BURST_SHARE + BURST_PAGES)
+	if (ph.idle <= keep + burst())
 		return 0;
 	done = pageheap_release_runs((ph.idle - keep) / BLOCK_PAGES,
 				     RETRY_TICKS);
@@ -277,6 +297,7 @@ static size_t drain(void)
 		done = pageheap_release_idlest(0, urgent);
 	if (done)
 		scav.stat.drains++;
+	ph.drained += done / PAGE_SIZE;
 	return done;
 }
 

@@ -41,6 +41,7 @@ struct scavenger_stat {
  * @calm: ticks since memory was last freed or given back
  * @swing: demand, in pages: ph.swing of the window before
  * @peak: ph.peak of the window before
+ * @regret: ph.regret of the window before
  * @window_ns: when this window began
  * @runs_low: fewest free blocks of each tick
  * @stat: what it has done
@@ -58,6 +59,7 @@ struct scavenger {
 	uint32_t calm;
 	size_t swing;
 	size_t peak;
+	size_t regret;
 	uint64_t window_ns;
 	size_t runs_low[SCAVENGER_AGES];
 	struct scavenger_stat stat;

@@ -122,6 +122,97 @@ TEST_F(scavenger, what_is_replaced_stays)
 	EXPECT_LT(before + 100 * MIB, stat_now().released);
 }
 
+#define BIG	4		/* of 8 MiB */
+
+/* One span in @each leaves a hole that big spans do not fit in. */
+static void holes(int each)
+{
+	int i;
+
+	for (i = 0; i < SPANS; i += each) {
+		pageheap_free(s[i]);
+		s[i] = NULL;
+	}
+}
+
+/* Big spans come and go; return: bytes that went back in the calls. */
+static size_t replaced(int ticks)
+{
+	struct span *t[BIG];
+	size_t before;
+	int i;
+
+	for (i = 0; i < BIG; i++)
+		t[i] = pageheap_alloc(4 * BLOCK_PAGES, 1);
+	before = stat_now().released;
+	for (i = 0; i < BIG; i++)
+		pageheap_free(t[i]);
+	before = stat_now().released - before;
+	for (i = 0; i < ticks; i++)
+		tick();
+	return before;
+}
+
+/* Half of what is remembered is forgotten, in one tick. */
+static void window(void)
+{
+	fake_clock += SCAVENGER_WINDOW_NS;
+	tick();
+}
+
+/* What went back and was taken again at once is kept, though holes are free as well. */
+TEST_F(scavenger, what_is_taken_again_stays)
+{
+	int i;
+
+	holes(4);
+	EXPECT_LT(20 * MIB, replaced(0));
+	for (i = 0; i < 5; i++)
+		replaced(0);
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(0, replaced(0));
+	window();
+	EXPECT_EQ(0, replaced(0));
+}
+
+/* Much later it might as well be another object. */
+TEST_F(scavenger, what_is_taken_later_goes)
+{
+	int i;
+
+	holes(4);
+	for (i = 0; i < 20; i++)
+		EXPECT_LT(10 * MIB, replaced(20));
+}
+
+/* For a minute. */
+TEST_F(scavenger, regret_is_forgotten)
+{
+	int i;
+
+	holes(16);
+	EXPECT_LT(20 * MIB, replaced(0));
+	EXPECT_EQ(0, replaced(0));
+	for (i = 0; i < 3; i++)
+		window();
+	EXPECT_LT(20 * MIB, replaced(0));
+}
+
+/* A third of what is in use: it falls with that. */
+TEST_F(scavenger, regret_has_an_end)
+{
+	struct pageheap_stat st;
+	int i;
+
+	holes(4);
+	for (i = 0; i < 6; i++)
+		replaced(0);
+	drop(SPANS / 8, SPANS, 0);
+	st = stat_now();
+	EXPECT_GE(st.demand + st.inuse / 32 + st.inuse / 16 + 4 * MIB + st.inuse / 3,
+		  st.free);
+}
+
 /* The same for free pages of blocks that are in use. */
 TEST_F(scavenger, pages_go_when_they_have_their_age)
 {
