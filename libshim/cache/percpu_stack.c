@@ -31,6 +31,7 @@
 #include "base/usage.h"
 
 #define CAP_FIRST	4u
+#define CAP_FIRST_BYTES	256u	/* of small ones: some cache lines */
 #define CAP_MAX		((unsigned int)(PERCPU_DEEP_BYTES / sizeof(void *)))
 #define BUDGET_MAX	((size_t)4 << 20)
 /*
@@ -154,6 +155,17 @@ static bool stack_resize(struct percpu_slab *slab, unsigned int cls,
 	return ok;
 }
 
+/* The room that a stack begins with. */
+static unsigned int cap_first(unsigned int cls)
+{
+	const struct sizeclass *info = &sizeclass_info[cls];
+	unsigned int some = CAP_FIRST_BYTES / info->size;
+
+	if (some < CAP_FIRST)
+		some = CAP_FIRST;
+	return info->batch < some ? info->batch : some;
+}
+
 /* Has a class had a row of misses that ends now, and how many before? */
 static void stack_swings(struct percpu_slab *slab, unsigned int cls,
 			 enum percpu_miss miss)
@@ -195,7 +207,7 @@ unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
 	else
 		slab->overflows++;
 	if (!cap)
-		return batch < CAP_FIRST ? batch : CAP_FIRST;
+		return cap_first(cls);
 	if (cap < batch)
 		return cap * 2 < batch ? cap * 2 : batch;
 	if (last == PERCPU_NO_MISS || last == miss || cap >= CAP_MAX)

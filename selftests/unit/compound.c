@@ -11,6 +11,7 @@
 #include "base/compound.h"
 #include "base/pagemap.h"
 #include "base/sizeclass.h"
+#include "by_address.h"
 #include "dies.h"
 #include "fake_pageheap.h"
 #include "on_node.h"
@@ -89,6 +90,7 @@ static void make(unsigned int size, unsigned int n)
 		got = central_get(class_of(size), objs, n < 32 ? n : 32);
 		if (!got || nr + got > MAX)
 			abort();
+		by_address(objs, got);
 		for (i = 0; i < got; i++) {
 			struct object *o = &model[nr++];
 

@@ -221,7 +221,7 @@ TEST_F(many, every_cpu_of_8192_works_and_is_drained)
 
 	for (i = 0; i < PERCPU_MAX_CPUS; i++) {
 		be_on(i);
-		give(1, take(1));
+		give(4, take(4));
 	}
 	percpu_get_stat(&st);
 	EXPECT_EQ(PERCPU_MAX_CPUS, st.slabs);
@@ -235,7 +235,7 @@ TEST_F(many, every_cpu_of_8192_works_and_is_drained)
 	EXPECT_EQ(0, fake_transfer.out);
 	/* a slab goes to the next CPU that needs one, and counts again */
 	be_on(3);
-	give(1, take(1));
+	give(4, take(4));
 	percpu_get_stat(&st);
 	EXPECT_EQ(PERCPU_MAX_CPUS, st.slabs);
 	EXPECT_LT(0, st.capacity);
@@ -365,6 +365,24 @@ TEST_F(many, caches_have_a_total)
 }
 
 /* What is not scarce is not divided: two CPUs get what they always got. */
+/* Fresh objects of 16 bytes, by turns; the fake's begin at a line and 16 bytes. */
+TEST_F(many, two_cpus_share_no_line)
+{
+	uint8_t of[FAKE_OBJS / 4] = { 0 };
+	unsigned int i, k, shared = 0;
+
+	for (i = 0; i < 40; i++) {
+		be_on(i % 2);
+		for (k = 0; k < 25; k++) {
+			unsigned int line = (fake_number(take(1)) - 1) / 4;
+
+			shared += of[line] && of[line] != 1 + i % 2;
+			of[line] = (uint8_t)(1 + i % 2);
+		}
+	}
+	EXPECT_EQ(0, shared);
+}
+
 TEST_F(many, two_cpus_do_not_feel_it)
 {
 	unsigned int i, round;

@@ -48,6 +48,25 @@ TEST(doubles_up_to_a_batch)
 	EXPECT_EQ(BATCH, slab->cap[CLS]);
 }
 
+/* Objects that share cache lines are of some use only where there are several. */
+TEST(begins_with_some_lines)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int cls, cap;
+
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		const struct sizeclass *info = &sizeclass_info[cls];
+
+		miss(slab, cls, PERCPU_UNDERFLOW);
+		cap = slab->cap[cls];
+		EXPECT_GE(info->batch, cap);
+		EXPECT_GE(info->size < 64 ? 256 : 4 * info->size,
+			  cap * info->size);
+		EXPECT_LE(info->size < 64 ? 256 - info->size : 0,
+			  cap * info->size);
+	}
+}
+
 TEST(grows_when_it_misses_in_both_directions)
 {
 	struct percpu_slab *slab = slab_make();
