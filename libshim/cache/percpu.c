@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/probe.h"
 #include "percpu_int.h"
+#include "span/large.h"
 #include "transfer.h"
 
 /*
@@ -51,19 +52,32 @@ bool percpu_here_is_deep(void)
 	if (!percpu.rseq || rseq_cpu(percpu_hot.rseq_off) < 0)
 		return false;
 	slab = own_here();
-	return slab && stack_is_deep(slab);
+	return slab && (stack_is_deep(slab) || kept_is_deep(slab));
+}
+
+/* Are large spans to go back, for an object of a class or, 0, a large one? */
+static bool shed_kept(const struct percpu_slab *slab, unsigned int cls)
+{
+	return kept_is_deep(slab) && (cls || !large_unwritten());
 }
 
 /* The same, where objects of a class come from the heap that grows. */
 static void shed(unsigned int not)
 {
 	struct percpu_slab *slab = own_here();
+	struct span *span[PERCPU_KEPT];
 	struct percpu_own own;
+	unsigned int n = 0;
 
-	if (!slab || !stack_has_surplus(slab) || !own_begin(&own))
+	if (!slab || !(stack_has_surplus(slab) || shed_kept(slab, not)) ||
+	    !own_begin(&own))
 		return;
-	stack_shed(own.slab, not);
+	if (stack_has_surplus(own.slab))
+		stack_shed(own.slab, not);
+	if (shed_kept(own.slab, not))
+		n = kept_take(own.slab, KEPT_ALL, span);
 	own_end(&own);
+	large_give(span, n);
 }
 
 void percpu_shed(void)
@@ -198,7 +212,8 @@ void percpu_open(bool open)
 
 	percpu_hot.mid_max = fast ?
 			     SIZECLASS_MAX - SIZECLASS_SMALL_MAX : 0;
-	percpu_hot.kept_max = fast ? PERCPU_KEPT * PAGE_SIZE : 0;
+	percpu_hot.kept_max = fast ? PERCPU_KEPT_EXACT : 0;
+	percpu_hot.long_max = fast ? PERCPU_KEPT_LENGTHS : 0;
 	/* last, since it says that the rest has been written */
 	__atomic_store_n(&percpu_hot.small_max, fast ? SIZECLASS_SMALL_MAX : 0,
 			 __ATOMIC_RELEASE);

@@ -30,7 +30,8 @@
  * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
  *	while every request must be seen (guard, check), or some (@asks)
  * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
- * @kept_max: the same for percpu_take_span(), in bytes above SIZECLASS_MAX
+ * @kept_max: the same for percpu_take_span(), in pages above PERCPU_KEPT_MIN
+ * @long_max: the same for percpu_take_long()
  * @rseq_off: offset of the thread's rseq area from the thread pointer; such an
  *	area always exists after the first allocation
  * @deep: some stack has had more than its budget; never reset; atomic
@@ -46,6 +47,7 @@ struct percpu_hot {
 	size_t small_max;
 	size_t mid_max;
 	size_t kept_max;
+	size_t long_max;
 	uintptr_t rseq_off;
 	bool deep;
 	bool asks;
@@ -132,32 +134,48 @@ static inline __attribute__((always_inline)) bool percpu_push(size_t cls,
 
 /**
  * percpu_take_span - take a large span that this CPU keeps
- * @npages: its length, PERCPU_KEPT_MIN to PERCPU_KEPT_MAX
+ * @k: pages above PERCPU_KEPT_MIN, less than percpu_hot.kept_max
  *
- * Return: the span, for large_retake(), or NULL.
+ * Return: a span of that length, for large_retake(), or NULL.
  */
-static inline struct span *percpu_take_span(size_t npages)
+static inline struct span *percpu_take_span(size_t k)
 {
 	return rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
-			PERCPU_KEPT_CLASS - PERCPU_KEPT_MIN + npages);
+			PERCPU_KEPT_CLASS + k);
 }
 
-bool percpu_keep_new(struct span *s);
+/**
+ * percpu_take_long - the same where several lengths share a stack
+ * @k: less than percpu_hot.long_max
+ *
+ * Return: a span of that length, or of a few pages more.
+ */
+struct span *percpu_take_long(size_t k);
 
 /**
  * percpu_keep_span - have this CPU keep a large span that was freed
  * @s: from large_leave()
  *
- * Return: false if it does not; the caller passes it to large_keep() then.
+ * Return: false on a miss: the caller calls percpu_keep_new().
  */
 static inline bool percpu_keep_span(struct span *s)
 {
-	if (s->npages - PERCPU_KEPT_MIN >= PERCPU_KEPT || !percpu_hot.kept_max)
-		return false;
-	return rseq_push(percpu_hot.rseq_off, percpu_hot.slab,
-			 PERCPU_KEPT_CLASS - PERCPU_KEPT_MIN + s->npages, s) ||
-	       (s->flags & SPAN_AGAIN && percpu_keep_new(s));
+	size_t k = s->npages - PERCPU_KEPT_MIN;
+
+	return __builtin_expect(k < percpu_hot.kept_max, 1) &&
+	       rseq_push(percpu_hot.rseq_off, percpu_hot.slab,
+			 PERCPU_KEPT_CLASS + k, s);
 }
+
+/**
+ * percpu_keep_new - the same after a miss
+ * @s: the span
+ *
+ * Of those that share a stack, and of a length that is new to this CPU.
+ *
+ * Return: false if it does not keep it; the caller passes it to large_keep() then.
+ */
+bool percpu_keep_new(struct span *s);
 
 /**
  * percpu_get - get an object after a miss

@@ -162,8 +162,11 @@ void own_fork_parent(void);
 void own_fork_child(void);
 
 /* percpu_keep.c; see there. */
-unsigned int kept_take(struct percpu_slab *slab, uint32_t which,
+#define KEPT_ALL	(((uint64_t)1 << PERCPU_KEPT) - 1)
+
+unsigned int kept_take(struct percpu_slab *slab, uint64_t which,
 		       struct span **span);
+bool kept_is_deep(const struct percpu_slab *slab);
 void kept_empty(struct percpu_slab *slab);
 void kept_trim_idle(struct percpu_slab *slab);
 unsigned int kept_take_here(struct span **span);

@@ -3,29 +3,42 @@
  * percpu_keep: large spans that a CPU keeps.
  *
  * Of each length up to 256 KiB a CPU keeps at most one span, for the next request
- * of that length.  The sequences see a stack of one slot, whose class is behind
- * all others.  All are closed at first: large keeps what is freed, for all CPUs
- * behind one lock, and marks the span of which it was asked for again.  When
- * such a span is freed, the CPU opens its stack of that length, if large grants
- * it the pages.  So a length that nobody uses by turns takes none.
+ * of that length; of longer ones, up to 1 MiB, one of four lengths, for its own or
+ * a shorter one of them, if spans are freed faster than they could be written.  The
+ * sequences see a stack of one slot, whose class is behind all others.  All are
+ * closed at first: large keeps what is freed, for all CPUs behind one lock, and marks
+ * the span of which it was asked for again.  When such a span is freed, the CPU opens
+ * its stack of that length, if large grants it the pages.  So a length that nobody
+ * uses by turns takes none.
  *
  * Keeps true: the lengths of the open stacks have been granted by large; spans
- * in them are SPAN_KEPT.  Whoever takes spans out in this file owns the slab.
+ * in them are SPAN_KEPT.  What is more than 512 KiB goes before this CPU makes the
+ * heap larger.  Whoever takes spans out in this file owns the slab.
  * Called by the other files of the cache, by entry, and by large, which asks
  * for the spans when a request finds none of its length.
  */
 #include "percpu_int.h"
 #include "span/large.h"
 
-#define KEPT_ALL	((uint32_t)(((uint64_t)1 << PERCPU_KEPT) - 1))
-
 _Static_assert(PERCPU_KEPT <= LARGE_ASK, "room for one of each length");
+
+/**
+ * kept_is_deep - may a CPU keep more than it should while the heap grows
+ * @slab: any slab; racy if it is attached, and only a hint
+ */
+bool kept_is_deep(const struct percpu_slab *slab)
+{
+	return slab->kept_pages > LARGE_GRANT_PAGES;
+}
 
 static void kept_open(struct percpu_slab *slab, unsigned int k)
 {
 	slab->kept_cur[k] = &slab->kept[k][0];
 	slab->kept_end[k] = &slab->kept[k][1];
-	slab->kept_idle &= ~(1u << k);
+	slab->kept_idle &= ~((uint64_t)1 << k);
+	slab->kept_pages += slab_kept_pages(k);
+	if (kept_is_deep(slab))
+		__atomic_store_n(&percpu_hot.deep, true, __ATOMIC_RELAXED);
 }
 
 static bool kept_is_open(const struct percpu_slab *slab, unsigned int k)
@@ -41,7 +54,7 @@ static bool kept_is_open(const struct percpu_slab *slab, unsigned int k)
  *
  * Return: how many spans, for large_give().
  */
-unsigned int kept_take(struct percpu_slab *slab, uint32_t which,
+unsigned int kept_take(struct percpu_slab *slab, uint64_t which,
 		       struct span **span)
 {
 	unsigned int k, n = 0;
@@ -53,19 +66,20 @@ unsigned int kept_take(struct percpu_slab *slab, uint32_t which,
 			span[n++] = slab->kept[k][1];
 		slab->kept_cur[k] = &slab->zero;
 		slab->kept_end[k] = &slab->zero;
-		large_revoke(k + PERCPU_KEPT_MIN);
+		slab->kept_pages -= slab_kept_pages(k);
+		large_revoke(slab_kept_pages(k));
 	}
 	return n;
 }
 
 /* The lengths of which there is a span. */
-static uint32_t kept_full(const struct percpu_slab *slab)
+static uint64_t kept_full(const struct percpu_slab *slab)
 {
-	uint32_t full = 0;
+	uint64_t full = 0;
 	unsigned int k;
 
 	for (k = 0; k < PERCPU_KEPT; k++)
-		full |= (uint32_t)slab_keeps(slab, k) << k;
+		full |= (uint64_t)slab_keeps(slab, k) << k;
 	return full;
 }
 
@@ -90,7 +104,7 @@ void kept_empty(struct percpu_slab *slab)
 void kept_trim_idle(struct percpu_slab *slab)
 {
 	struct span *span[PERCPU_KEPT];
-	uint32_t full = kept_full(slab);
+	uint64_t full = kept_full(slab);
 	unsigned int n;
 
 	n = kept_take(slab, full & slab->kept_idle, span);
@@ -120,16 +134,26 @@ unsigned int kept_take_here(struct span **span)
 	return n;
 }
 
-/**
- * percpu_keep_new - the same as percpu_keep_span(), of a length that is new to
- *	this CPU
- * @s: the span, of a length that is used by turns
- *
+struct span *percpu_take_long(size_t k)
+{
+	struct span *s = rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
+				  PERCPU_KEPT_CLASS + slab_kept_index(k));
+
+	if (!s || s->npages >= PERCPU_KEPT_MIN + k)
+		return s;
+	/* make room for the longer one */
+	large_keep(s);
+	return NULL;
+}
+
+/*
+ * Open the stack of a length that is new to this CPU, and put a span on it.
  * Where large grants no more, lengths whose spans nobody uses now make room.
  */
-bool percpu_keep_new(struct span *s)
+static bool kept_begin(struct span *s, unsigned int k)
 {
-	unsigned int k = s->npages - PERCPU_KEPT_MIN, n = 0;
+	bool alone = __atomic_load_n(&percpu.limit, __ATOMIC_RELAXED) <= 1;
+	unsigned int npages = slab_kept_pages(k), n = 0;
 	struct span *old[PERCPU_KEPT];
 	struct percpu_own own;
 	bool open, done = false;
@@ -137,10 +161,10 @@ bool percpu_keep_new(struct span *s)
 	if (rseq_cpu(percpu_hot.rseq_off) < 0 || !own_here() ||
 	    !own_begin(&own))
 		return false;
-	open = kept_is_open(own.slab, k) || large_grant(s->npages);
+	open = kept_is_open(own.slab, k) || large_grant(npages, alone);
 	if (!open) {
 		n = kept_take(own.slab, kept_full(own.slab), old);
-		open = large_grant(s->npages);
+		open = large_grant(npages, alone);
 	}
 	if (open && !kept_is_open(own.slab, k))
 		kept_open(own.slab, k);
@@ -152,4 +176,22 @@ bool percpu_keep_new(struct span *s)
 	if (n)
 		large_give(old, n);
 	return done;
+}
+
+bool percpu_keep_new(struct span *s)
+{
+	size_t k = s->npages - PERCPU_KEPT_MIN;
+
+	if (k >= percpu_hot.long_max)
+		return false;
+	if (k >= PERCPU_KEPT_EXACT &&
+	    rseq_push(percpu_hot.rseq_off, percpu_hot.slab,
+		      PERCPU_KEPT_CLASS + slab_kept_index(k), s))
+		return true;
+	if (!(s->flags & SPAN_AGAIN))
+		return false;
+	/* who writes all of it does not notice the lock */
+	if (k >= PERCPU_KEPT_EXACT && !large_unwritten())
+		return false;
+	return kept_begin(s, (unsigned int)slab_kept_index(k));
 }

@@ -48,14 +48,19 @@
 /* The slab of a lone thread that frees in bulk: 8 MiB of 64-byte objects. */
 #define PERCPU_DEEP_BYTES	((size_t)1 << 20)
 #define PERCPU_LARGE		255	/* PAGEMAP_LARGE */
-/* Lengths of spans that a CPU keeps, in pages: 40 to 256 KiB. */
+/* Lengths of spans that a CPU keeps, in pages: 40 KiB to 1 MiB. */
 #define PERCPU_KEPT_MIN		((unsigned int)(SIZECLASS_MAX / PAGE_SIZE) + 1)
-#define PERCPU_KEPT_MAX		32u
+#define PERCPU_KEPT_MAX		128u
+#define PERCPU_KEPT_LENGTHS	(PERCPU_KEPT_MAX - PERCPU_KEPT_MIN + 1)
+/* Those up to 256 KiB have a stack each; beyond that, four lengths share one. */
+#define PERCPU_KEPT_EXACT	28u
+#define PERCPU_KEPT_STEP	4u
+#define PERCPU_KEPT		52u
 #define PERCPU_KEPT_CLASS	256	/* of the shortest */
-#define PERCPU_KEPT		28u
 
-_Static_assert(PERCPU_KEPT_MAX - SIZECLASS_MAX / PAGE_SIZE == PERCPU_KEPT,
-	       "a stack for each length");
+_Static_assert(PERCPU_KEPT_EXACT % PERCPU_KEPT_STEP == 0 &&
+	       PERCPU_KEPT_EXACT + (PERCPU_KEPT_LENGTHS - PERCPU_KEPT_EXACT) /
+	       PERCPU_KEPT_STEP == PERCPU_KEPT, "a stack for each length");
 
 _Static_assert(SIZECLASS_COUNT < PERCPU_CLASSES, "a stack for each class");
 
@@ -94,11 +99,12 @@ enum percpu_miss {
  * @next: list of detached slabs
  * @large_cur: cur of class 255
  * @large_end: end of class 255
- * @kept_cur: by length, from PERCPU_KEPT_MIN pages on: in @kept or, if the stack
- *	is closed, @zero
+ * @kept_cur: by length, see slab_kept_index(): in @kept or, if the stack is
+ *	closed, @zero
  * @kept_end: the same
  * @kept: NULL and the span
  * @kept_idle: bit: the stack was full when last looked at
+ * @kept_pages: of the lengths whose stacks are open, granted by large
  */
 struct percpu_slab {
 	union {
@@ -137,7 +143,8 @@ struct percpu_slab {
 			void **large_end;
 			void **kept_end[PERCPU_KEPT];
 			void *kept[PERCPU_KEPT][2];
-			uint32_t kept_idle;
+			uint64_t kept_idle;
+			uint32_t kept_pages;
 		};
 	};
 };
@@ -154,7 +161,8 @@ _Static_assert(offsetof(struct percpu_slab, kept_cur) ==
 	       offsetof(struct percpu_slab, kept_end) ==
 	       offsetof(struct percpu_slab, end) + 8 * PERCPU_KEPT_CLASS,
 	       "classes behind 255");
-_Static_assert(PERCPU_KEPT <= 32, "a bit of kept_idle for each");
+_Static_assert(PERCPU_KEPT < 64, "a bit of kept_idle for each");
+_Static_assert(PERCPU_KEPT < PERCPU_CLASSES, "kept_end is behind kept_cur");
 _Static_assert(offsetof(struct percpu_slab, next) + sizeof(void *) <=
 	       offsetof(struct percpu_slab, large_cur), "room before class 255");
 
@@ -223,7 +231,28 @@ static inline unsigned int slab_count(const struct percpu_slab *slab,
 	return (unsigned int)(cur - (slab->end[cls] - slab->cap[cls]));
 }
 
-/* Does a slab keep a span of the @k-th length; of an attached one, a snapshot. */
+/**
+ * slab_kept_index - the stack for spans of a length
+ * @k: pages above PERCPU_KEPT_MIN, less than PERCPU_KEPT_LENGTHS
+ */
+static inline size_t slab_kept_index(size_t k)
+{
+	if (__builtin_expect(k < PERCPU_KEPT_EXACT, 1))
+		return k;
+	return PERCPU_KEPT_EXACT - PERCPU_KEPT_EXACT / PERCPU_KEPT_STEP +
+	       k / PERCPU_KEPT_STEP;
+}
+
+/* Pages of the longest span in the @k-th stack. */
+static inline unsigned int slab_kept_pages(unsigned int k)
+{
+	if (k < PERCPU_KEPT_EXACT)
+		return PERCPU_KEPT_MIN + k;
+	return PERCPU_KEPT_MIN + PERCPU_KEPT_EXACT - 1 +
+	       (k - PERCPU_KEPT_EXACT + 1) * PERCPU_KEPT_STEP;
+}
+
+/* Is there a span in the @k-th stack; of an attached slab, a snapshot. */
 static inline bool slab_keeps(const struct percpu_slab *slab, unsigned int k)
 {
 	return __atomic_load_n(&slab->kept_cur[k], __ATOMIC_RELAXED) ==

@@ -22,6 +22,15 @@ static void slabs_each(void (*fn)(const struct percpu_slab *slab, void *arg),
 			fn(locked_slab(i), arg);
 }
 
+/* Of the span in a stack; it may be taken meanwhile, but its record stays. */
+static size_t kept_bytes(const struct percpu_slab *slab, unsigned int k)
+{
+	const struct span *s = __atomic_load_n(&slab->kept[k][1],
+					       __ATOMIC_RELAXED);
+
+	return s->npages * PAGE_SIZE;
+}
+
 static void slab_add_stat(const struct percpu_slab *slab, void *arg)
 {
 	struct percpu_stat *st = arg;
@@ -36,7 +45,7 @@ static void slab_add_stat(const struct percpu_slab *slab, void *arg)
 			     sizeclass_info[cls].size;
 	for (k = 0; k < PERCPU_KEPT; k++)
 		if (slab_keeps(slab, k))
-			st->kept += (k + PERCPU_KEPT_MIN) * PAGE_SIZE;
+			st->kept += kept_bytes(slab, k);
 }
 
 void percpu_get_stat(struct percpu_stat *st)

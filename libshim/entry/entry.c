@@ -145,17 +145,38 @@ static void *alloc_any(size_t size, size_t align, bool *zero)
 	return cls ? alloc_class(cls) : large_alloc(size, align, zero);
 }
 
-/* A span that this CPU keeps, for an object of its length: not slow, either. */
-static inline struct span *take_kept(size_t size)
+/* The length of a span for an object; of a small one a huge number. */
+static inline size_t kept_length(size_t size)
 {
-	return percpu_take_span((size - 1) / PAGE_SIZE + 1);
+	return (size - 1 - SIZECLASS_MAX) / PAGE_SIZE;
+}
+
+_Static_assert(SIZECLASS_MAX / PAGE_SIZE + 1 == PERCPU_KEPT_MIN, "lengths");
+
+/* A span that this CPU keeps, for an object of its length: not slow, either. */
+static inline __attribute__((always_inline)) void *take_kept(size_t size)
+{
+	struct span *s = percpu_take_span(kept_length(size));
+
+	return likely(s) ? large_retake(s, size) : NULL;
+}
+
+static inline void *take_long(size_t size)
+{
+	struct span *s = percpu_take_long(kept_length(size));
+
+	return likely(s) ? large_retake(s, size) : NULL;
 }
 
 static __attribute__((noinline)) void *alloc_slow(size_t size)
 {
 	bool zero;
-	void *p = alloc_any(size, 0, &zero);
+	void *p = NULL;
 
+	if (kept_length(size) < percpu_hot.long_max)
+		p = take_long(size);
+	if (!p)
+		p = alloc_any(size, 0, &zero);
 	if (unlikely(!p))
 		errno = ENOMEM;
 	return p;
@@ -180,7 +201,6 @@ static __attribute__((noinline)) void *alloc_counted(size_t size)
 __attribute__((noinline)) void *entry_alloc(size_t size)
 {
 	size_t last = size - 1;
-	struct span *s;
 	void *p;
 
 	/*
@@ -190,10 +210,10 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 		p = percpu_pop(sizeclass_mid[last / SIZECLASS_MID_STEP]);
 		if (likely(p))
 			return p;
-	} else if (last - SIZECLASS_MAX < percpu_hot.kept_max) {
-		s = take_kept(size);
-		if (likely(s))
-			return large_retake(s, size);
+	} else if (kept_length(size) < percpu_hot.kept_max) {
+		p = take_kept(size);
+		if (likely(p))
+			return p;
 	} else if (!size && percpu_hot.small_max) {
 		/* as one byte; the first test of every path stays one compare */
 		p = percpu_pop_small(0);
@@ -214,7 +234,6 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 
 static inline void *alloc_aligned(size_t size, size_t align)
 {
-	struct span *s;
 	bool zero;
 	void *p;
 
@@ -225,11 +244,11 @@ static inline void *alloc_aligned(size_t size, size_t align)
 					     sizeclass_of_aligned(size, align));
 		if (likely(p))
 			return p;
-	} else if (size - 1 - SIZECLASS_MAX < percpu_hot.kept_max &&
+	} else if (kept_length(size) < percpu_hot.long_max &&
 		   align <= PAGE_SIZE) {
-		s = take_kept(size);
-		if (likely(s))
-			return large_retake(s, size);
+		p = take_long(size);
+		if (likely(p))
+			return p;
 	}
 	return alloc_any(size, align, &zero);
 }
@@ -288,16 +307,23 @@ void entry_unknown(const void *p)
 					      SHIM_DIE_FOREIGN, p, 0);
 }
 
-static __attribute__((noinline)) void free_large(void *p, uintptr_t entry)
+/* The rest, of a span that this CPU has no open stack for, or of none. */
+static __attribute__((noinline)) void free_span(struct span *s)
 {
-	struct span *s = large_leave(p, entry);
-
-	if (likely(s && percpu_keep_span(s)))
+	if (s && percpu_keep_new(s))
 		return;
 	if (s)
 		large_keep(s);
 	if (unlikely(scavenger_idle_due()))
 		entry_idle();
+}
+
+static __attribute__((noinline)) void free_large(void *p, uintptr_t entry)
+{
+	struct span *s = large_leave(p, entry);
+
+	if (unlikely(!s) || unlikely(!percpu_keep_span(s)))
+		free_span(s);
 }
 
 __attribute__((noinline)) void entry_free(void *p)
@@ -370,11 +396,11 @@ SHIM_EXPORT void *calloc(size_t n, size_t size)
 	}
 	p = entry_alloc_fast(bytes);
 	if (unlikely(!p)) {
-		if (bytes - 1 - SIZECLASS_MAX < percpu_hot.kept_max) {
-			struct span *s = take_kept(bytes);
-
-			if (s)
-				return memset(large_retake(s, bytes), 0, bytes);
+		/* a longer one may come with zeroes from the page heap */
+		if (kept_length(bytes) < percpu_hot.kept_max) {
+			p = take_kept(bytes);
+			if (p)
+				return memset(p, 0, bytes);
 		}
 		if (bytes <= SIZECLASS_MAX)
 			p = entry_alloc(bytes);

@@ -5,7 +5,7 @@
  * Keeps true: the first page of a live large object has class PAGEMAP_LARGE,
  * and the object begins where its span begins.  The span belongs to the owner
  * of the object, so it needs no lock; the page heap has its own.  Called by
- * entry, percpu_keep and percpu_boot.
+ * entry, percpu, percpu_keep and percpu_boot.
  *
  * The last few freed spans are kept whole for the next requests of their
  * lengths, so that a program with one buffer at a time does not make a span for
@@ -21,9 +21,15 @@
  * itself from then on, without a lock, if it is granted the pages: what is kept
  * here and what is granted together stay within the same bounds, and on a miss
  * CPUs are asked for theirs.
+ *
+ * What is freed faster than it could have been written has hardly any memory.
+ * So a clock is read each time that 1 GiB has passed here, and while that is so,
+ * a lone thread is granted more: a span is as good as one that has served again,
+ * as it would have, if more were kept here.
  */
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "large.h"
 #include "base/lock.h"
@@ -39,7 +45,13 @@
 
 #define KEEP_SPANS	8u
 #define KEEP_SHARE	64u	/* of the heap: a part this small does not matter */
-#define KEEP_GRANT	64u	/* pages of LARGE_KEEP_PAGES that CPUs may keep */
+#define GRANT_ALONE	512u	/* pages: 4 MiB, half of a lone thread's stacks */
+/*
+ * No processor writes so much in a time: 1 GiB in less than 5 ms, which may be 8
+ * by the coarse clock, are 128 GiB/s.
+ */
+#define PASS_PAGES	(((size_t)1 << 30) / PAGE_SIZE)
+#define PASS_NS		5000000u
 
 static struct {
 	struct shim_lock lock;
@@ -51,6 +63,9 @@ static struct {
 	uint32_t ngone;			/* how many, ever */
 	uint32_t forgive;		/* misses that will give nothing back */
 	bool used;			/* since the last large_idle() */
+	uint32_t passed;		/* pages that were freed */
+	uint64_t since;			/* when it was 0 */
+	bool unwritten;			/* most of them had not been; atomic */
 	struct span *span[KEEP_SPANS];	/* oldest first */
 	uint32_t granted;		/* pages that CPUs may keep; atomic */
 	/* takes what this CPU keeps; written at boot */
@@ -100,12 +115,14 @@ void large_ask(unsigned int (*fn)(struct span **span))
 	keep.ask = fn;
 }
 
-bool large_grant(size_t npages)
+bool large_grant(size_t npages, bool alone)
 {
+	uint32_t most = alone && large_unwritten() ? GRANT_ALONE :
+						     LARGE_GRANT_PAGES;
 	uint32_t now = __atomic_add_fetch(&keep.granted, (uint32_t)npages,
 					  __ATOMIC_RELAXED);
 
-	if ((now <= KEEP_GRANT || !is_much(now)) && !pageheap_pressure())
+	if ((now <= most || !is_much(now)) && !pageheap_pressure())
 		return true;
 	large_revoke(npages);
 	return false;
@@ -213,17 +230,38 @@ static struct span *keep_take(size_t npages, size_t align)
 	return s;
 }
 
+/* So many pages have passed: faster than they could be written? Lock held. */
+static void keep_clock(void)
+{
+	uint64_t now = clock_coarse();
+
+	__atomic_store_n(&keep.unwritten, now - keep.since < PASS_NS,
+			 __ATOMIC_RELAXED);
+	keep.since = now;
+	keep.passed = 0;
+}
+
+bool large_unwritten(void)
+{
+	return __atomic_load_n(&keep.unwritten, __ATOMIC_RELAXED);
+}
+
 void large_keep(struct span *s)
 {
 	uint32_t cpus = granted(), n = 0, room;
 	struct span *old[KEEP_SPANS];
 
-	room = LARGE_KEEP_PAGES - (cpus < KEEP_GRANT ? cpus : KEEP_GRANT);
+	room = LARGE_KEEP_PAGES -
+	       (cpus < LARGE_GRANT_PAGES ? cpus : LARGE_GRANT_PAGES);
+	shim_lock_acquire(&keep.lock);
+	keep.passed += s->npages;
+	if (keep.passed >= PASS_PAGES)
+		keep_clock();
 	if (s->npages > room) {
+		shim_lock_release(&keep.lock);
 		large_give(&s, 1);
 		return;
 	}
-	shim_lock_acquire(&keep.lock);
 	while (keep.n == KEEP_SPANS ||
 	       (keep.n && keep.pages + s->npages > room))
 		old[n++] = keep_remove(0);
@@ -274,18 +312,11 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 		if (!s)
 			return NULL;
 		*zero = s->flags & SPAN_ZERO;
+		if (large_unwritten())
+			s->flags |= SPAN_AGAIN;
 	}
 	s->bytes = size;
 	pagemap_set(s, PAGEMAP_LARGE);
-	PROBE(large_alloc, size, s->start);
-	return (void *)s->start;
-}
-
-void *large_retake(struct span *s, size_t size)
-{
-	s->state = SPAN_INUSE;
-	s->bytes = size;
-	pagemap_show_at((uint8_t *)(uintptr_t)s->bitmap[0]);
 	PROBE(large_alloc, size, s->start);
 	return (void *)s->start;
 }

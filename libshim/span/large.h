@@ -59,11 +59,16 @@ void large_free(void *p);
 
 #define LARGE_KEEP_PAGES	128u	/* 1 MiB, all together */
 
-/* Is @s the span of a live large object at @p? */
+/*
+ * Is @s the span of a live large object at @p?  The state is read by itself:
+ * together with the class beside it, as compilers would, it would not be
+ * forwarded from the store in large_retake(), and wait until that is done.
+ */
 static inline bool large_is_at(const struct span *s, const void *p)
 {
-	return s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE &&
-	       s->start == (uintptr_t)p;
+	return s &&
+	       __atomic_load_n(&s->state, __ATOMIC_RELAXED) == SPAN_INUSE &&
+	       s->sizeclass == PAGEMAP_LARGE && s->start == (uintptr_t)p;
 }
 
 /**
@@ -102,7 +107,7 @@ static inline struct span *large_leave(void *p, uintptr_t entry)
 		return large_leave_heap(s);
 	pagemap_hide_at(class);
 	s->bitmap[0] = (uintptr_t)class;
-	s->state = SPAN_KEPT;
+	__atomic_store_n(&s->state, SPAN_KEPT, __ATOMIC_RELAXED);
 	return s;
 }
 
@@ -119,7 +124,14 @@ void large_keep(struct span *s);
  *
  * Return: the object.
  */
-void *large_retake(struct span *s, size_t size);
+static inline void *large_retake(struct span *s, size_t size)
+{
+	__atomic_store_n(&s->state, SPAN_INUSE, __ATOMIC_RELAXED);
+	s->bytes = size;
+	pagemap_show_at((uint8_t *)(uintptr_t)s->bitmap[0]);
+	PROBE(large_alloc, size, s->start);
+	return (void *)s->start;
+}
 
 /**
  * large_give - give spans back that the caller has kept
@@ -132,11 +144,25 @@ void large_give(struct span **span, unsigned int n);
  * large_grant - may a caller keep a span itself
  * @npages: its length
  *
- * All that is granted stays within 512 KiB, or a 64th of the heap.
+ * @alone: the caller gives all of it back before it makes the heap larger, and
+ *	nobody else does make it larger
+ *
+ * All that is granted stays within 512 KiB, or a 64th of the heap; or 4 MiB, if
+ * it is asked for by one who is alone while large_unwritten().
  *
  * Return: false if not; otherwise the pages count until large_revoke().
  */
-bool large_grant(size_t npages);
+bool large_grant(size_t npages, bool alone);
+
+#define LARGE_GRANT_PAGES	64u	/* 512 KiB */
+
+/**
+ * large_unwritten - are large objects freed faster than they could be written
+ *
+ * Then keeping more of them takes hardly any memory, as most of their pages have
+ * none.
+ */
+bool large_unwritten(void);
 
 /**
  * large_revoke - give up what large_grant() has granted
@@ -144,7 +170,7 @@ bool large_grant(size_t npages);
  */
 void large_revoke(size_t npages);
 
-#define LARGE_ASK	32u	/* spans that may be asked for at once */
+#define LARGE_ASK	52u	/* spans that may be asked for at once */
 
 /**
  * large_ask - name the function that takes out what this CPU keeps

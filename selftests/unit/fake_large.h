@@ -11,13 +11,19 @@
  * struct fake_large - what a test sets and reads
  * @most: pages that large_grant() grants in all
  * @granted: pages that are granted now
+ * @alone: the last one who asked was
+ * @unwritten: what large_unwritten() says
+ * @kept: spans that large_keep() got
  * @given: spans that large_give() got
- * @last: the last one of them
+ * @last: the last one of either
  * @ask: what large_ask() was told
  */
 struct fake_large {
 	long most;
 	long granted;
+	bool alone;
+	bool unwritten;
+	unsigned int kept;
 	unsigned int given;
 	struct span *last;
 	unsigned int (*ask)(struct span **span);

@@ -5,6 +5,7 @@
 #include "../lib/patience.h"
 
 #include "dies.h"
+#include "fake_clock.h"
 #include "base/error.h"
 #include "span/large.h"
 #include "pageheap/pageheap.h"
@@ -224,7 +225,7 @@ static struct span *leave(void *p)
 {
 	struct span *s = large_leave(p, pagemap_entry((uintptr_t)p));
 
-	if (s && large_grant(s->npages))
+	if (s && large_grant(s->npages, false))
 		mine[nr_mine++] = s;
 	return s;
 }
@@ -301,7 +302,7 @@ TEST_F(objects, granted_and_kept_are_bounded)
 	for (i = 0; i < 20; i++)
 		p[i] = large_alloc(128 * KIB, 0, &self->zero);
 	for (i = 0; i < 20; i++)
-		if (large_grant(16))
+		if (large_grant(16, false))
 			mine[nr_mine++] = large_leave(p[i], pagemap_entry((uintptr_t)p[i]));
 		else
 			large_free(p[i]);
@@ -311,16 +312,56 @@ TEST_F(objects, granted_and_kept_are_bounded)
 	/* what is longer than the rest is not kept at all */
 	big = large_alloc(700 * KIB, 0, &self->zero);
 	EXPECT_EQ(0, nr_mine);
-	EXPECT_TRUE(large_grant(64));
-	EXPECT_FALSE(large_grant(1));
+	EXPECT_TRUE(large_grant(64, false));
+	EXPECT_FALSE(large_grant(1, false));
 	large_free(big);
 	EXPECT_EQ(0, kept());
 	/* of a large heap a 64th */
 	big = large_alloc(100 * MIB, 0, &self->zero);
-	EXPECT_TRUE(large_grant(128));
-	EXPECT_FALSE(large_grant(16));
+	EXPECT_TRUE(large_grant(128, false));
+	EXPECT_FALSE(large_grant(16, false));
 	large_revoke(64 + 128);
 	large_free(big);
+}
+
+/* Free 1 GiB. */
+static void pass(uint64_t ns)
+{
+	bool zero;
+	int i;
+
+	for (i = 0; i < 1024; i++) {
+		if (i == 512)
+			fake_clock += ns;
+		large_free(large_alloc(MIB, 0, &zero));
+	}
+}
+
+/*
+ * What is freed faster than it could be written takes hardly any memory: more of
+ * it is granted to one who is alone, and every span counts as asked for again.
+ */
+TEST_F(objects, faster_than_written)
+{
+	char *p;
+
+	pass(0);
+	pass(6000000);
+	EXPECT_FALSE(large_unwritten());
+	EXPECT_FALSE(large_grant(65, true));
+	pass(4000000);
+	EXPECT_TRUE(large_unwritten());
+	EXPECT_TRUE(large_grant(512, true));
+	EXPECT_FALSE(large_grant(1, true));
+	large_revoke(512);
+	EXPECT_FALSE(large_grant(65, false));
+	large_flush();
+	p = large_alloc(64 * KIB, 0, &self->zero);
+	EXPECT_TRUE(pagemap_span(p)->flags & SPAN_AGAIN);
+	large_free(p);
+	pass(6000000);
+	EXPECT_FALSE(large_unwritten());
+	EXPECT_FALSE(large_grant(65, true));
 }
 
 TEST_F(objects, alignment)

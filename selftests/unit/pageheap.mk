@@ -72,4 +72,4 @@ PROGRAMS += backend
 backend := backend backend_thp backend_kmod fake_conf
 
 PROGRAMS += large
-large := large $(heap) fake_backend fake_conf
+large := large $(filter-out clock,$(heap)) fake_clock fake_backend fake_conf
