@@ -151,8 +151,10 @@ static struct block *find_part(unsigned int n)
 
 	if (!b) {
 		b = filler_find_near(FILLER_PAGES, n);
-		if (b && room_wants_whole(BLOCK_SIZE) && b->nidle < n && ph.holes > HOLES_MAX &&
-		    !room_leaves_much(n))
+		/* as above, and beyond HOLES_MAX a new block is better, too */
+		if (b && b->nidle < n && room_wants_whole(BLOCK_SIZE) &&
+		    (runs_has(backend_first()) ||
+		     (ph.holes > HOLES_MAX && !room_leaves_much(n))))
 			b = NULL;
 	}
 	return b;

@@ -236,6 +236,19 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 }
 
 /**
+ * runs_has - is there a free block that has memory on this thread's node
+ * @backend: its backend
+ */
+bool runs_has(enum backend_id backend)
+{
+	struct runs *r = &ph.runs[RUN_WHOLE][backend];
+	uintptr_t start;
+
+	return r->blocks && (!node_matters() ||
+			     run_find(r, 1, BLOCK_SIZE, 0, node_here(), &start));
+}
+
+/**
  * runs_take - take blocks from the free runs of one kind
  * @backend: their backend
  * @kind: which kind

@@ -176,6 +176,34 @@ TEST(grown_heap_is_made_of_blocks)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* A hole in 4 KiB memory costs a fault for each page, a free block nothing. */
+TEST(free_block_before_hole_without_memory)
+{
+	struct span *s = pageheap_alloc(100, 1), *t = pageheap_alloc(100, 1);
+	uintptr_t start;
+	size_t heap;
+
+	outgrow();
+	pageheap_free(t);
+	t = pageheap_alloc(40, 1);	/* not without memory: it has idle pages */
+	EXPECT_EQ(block_of(s), block_of(t));
+	pageheap_free(t);
+	pageheap_trim(0);
+	t = pageheap_alloc(BLOCK_PAGES, 1);
+	start = t->start;
+	heap = heap_now();
+	pageheap_free(t);
+	t = pageheap_alloc(40, 1);
+	EXPECT_EQ(start, t->start);
+	EXPECT_EQ(heap, heap_now());
+	/* when there is none left, the hole is better than another one */
+	pageheap_alloc(BLOCK_PAGES - 40, 1);
+	t = pageheap_alloc(40, 1);
+	EXPECT_EQ(block_of(s), block_of(t));
+	EXPECT_EQ(heap + 40 * PAGE_SIZE, heap_now());
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 TEST(smallest_sufficient_run_first)
 {
 	struct span *s[10], *t;

@@ -95,6 +95,22 @@ TEST(free_blocks_are_of_one_node)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* And they are no reason to leave a hole alone that would have to be faulted in. */
+TEST(a_hole_before_another_nodes_block)
+{
+	struct span *s = pageheap_alloc(100, 1), *t = pageheap_alloc(100, 1);
+
+	outgrow();
+	pageheap_free(t);
+	pageheap_trim(0);
+	on_node(1);
+	pageheap_free(pageheap_alloc(BLOCK_PAGES, 1));
+	on_node(0);
+	t = pageheap_alloc(40, 1);
+	EXPECT_EQ(block_of(s), block_of(t));
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 /* What goes back is on no node, and belongs to who touches it next. */
 TEST(what_was_given_back_is_new)
 {
