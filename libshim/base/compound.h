@@ -7,7 +7,7 @@
  * head, and further ones, its tails, as the kernel's compound pages are.  A slot
  * may also serve a smaller request than that of its class.  A span in which that
  * has been done is *mixed*: its flags have SPAN_COMPOUND, and the page map
- * PAGEMAP_COMPOUND for its pages, so that free() takes the slow path and asks here.
+ * PAGEMAP_COMPOUND for its pages, so that free() takes the slow path.
  *
  * Where a slot is a tail, the bit of its first 16 bytes is set in the map of its
  * area.  The bits of an object change only while nobody has it, under the lock of

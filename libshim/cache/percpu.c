@@ -206,6 +206,17 @@ void percpu_put_uncached(unsigned int cls, void *p)
 	transfer_put_home(cls, &p, 1);
 }
 
+bool percpu_put_mixed(void *p)
+{
+	unsigned int cls = transfer_put_mixed(p);
+
+	/* without sequences the next miss does this, which has a stack to empty */
+	if (cls && percpu.rseq && rseq_cpu(percpu_hot.rseq_off) >= 0 &&
+	    transfer_wants(cls))
+		percpu_recall(cls);
+	return cls;
+}
+
 void percpu_open(bool open)
 {
 	bool fast = open && percpu.rseq;

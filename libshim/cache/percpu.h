@@ -212,6 +212,16 @@ void *percpu_get_uncached(unsigned int cls);
 void percpu_put_uncached(unsigned int cls, void *p);
 
 /**
+ * percpu_put_mixed - give an object of a mixed span straight to it
+ * @p: the object; pagemap_class() is PAGEMAP_COMPOUND
+ *
+ * A pointer that is not a live object is reported and the process aborted.
+ *
+ * Return: false if another thread has what it takes; the object is not freed then.
+ */
+bool percpu_put_mixed(void *p);
+
+/**
  * percpu_boot - choose between sequences and locks
  * @use_rseq: false to use locks whatever the system has
  *

@@ -241,6 +241,11 @@ void transfer_put_home(unsigned int cls, void **objs, unsigned int n)
 	central_put(cls, objs, n);
 }
 
+unsigned int transfer_put_mixed(void *p)
+{
+	return central_put_mixed(p);
+}
+
 int transfer_check(unsigned int cls, const void *p)
 {
 	return central_check(cls, p);

@@ -91,6 +91,15 @@ static inline void transfer_put(unsigned int cls, void **objs, unsigned int n)
 void transfer_put_home(unsigned int cls, void **objs, unsigned int n);
 
 /**
+ * transfer_put_mixed - give an object of a mixed span straight to it
+ * @p: the object; pagemap_class() is PAGEMAP_COMPOUND
+ *
+ * Return: the class of the span, or 0 if another thread has what it takes; the object
+ * is not freed then.
+ */
+unsigned int transfer_put_mixed(void *p);
+
+/**
  * transfer_wants - should caches give back what they have of a class
  * @cls: size class
  *

@@ -339,8 +339,11 @@ __attribute__((noinline)) void entry_free(void *p)
 	}
 	if (unlikely(scavenger_idle_due()))
 		entry_idle();
-	if (cls == PAGEMAP_COMPOUND)
+	if (cls == PAGEMAP_COMPOUND) {
+		if (percpu_put_mixed(p))
+			return;
 		cls = compound_class(p);
+	}
 	if (cls == PAGEMAP_NONE && guard_owns(p))
 		guard_free(p);
 	else if (cls == PAGEMAP_NONE && is_last_word(p))

@@ -132,6 +132,22 @@ static void put_failed(enum span_error err, unsigned int cls, const void *p)
 	}
 }
 
+/* Objects of a mixed span that serve as ones of another class. No lock held. */
+static void put_to_mixed(struct span *s, void *const *objs, unsigned int n)
+{
+	struct central *c = &central[s->sizeclass];
+	struct span *dead = NULL;
+	enum span_error err;
+	unsigned int done;
+
+	shim_lock_acquire(&c->lock);
+	done = central_compound_put(c, s, objs, n, &dead, &err);
+	shim_lock_release(&c->lock);
+	if (done < n)
+		put_failed(err, s->sizeclass, objs[done]);
+	central_bury(NULL, dead);
+}
+
 /*
  * Put back the objects, up to the first that is of another span than @span[i].
  * Return: how many.  *@dead is the span if none of its objects is in use any
@@ -153,9 +169,7 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 		done = span_put(s, objs, run, &err);
 	} else if (s && span_is_mixed(s)) {
 		shim_lock_release(&c->lock);
-		err = central_compound_put(s, objs, run, &done);
-		if (done < run)
-			put_failed(err, s->sizeclass, objs[done]);
+		put_to_mixed(s, objs, run);
 		shim_lock_acquire(&c->lock);
 		return run;
 	}
@@ -340,12 +354,39 @@ static bool is_beside(const void *p, const void *q)
 	return !(((uintptr_t)p ^ (uintptr_t)q) >> PAGE_SHIFT);
 }
 
-static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
+/*
+ * Objects have come back: what there is to do about it, and to spans that became
+ * empty.  Releases the lock.
+ */
+static void put_ends(struct central *c, unsigned int n, struct span *dead)
 {
-	struct span *span[SIZECLASS_BATCH_MAX], *gone = NULL, *dead = NULL, *s;
-	struct central *c = &central[cls];
+	unsigned int cls = (unsigned int)(c - central);
 	size_t size = sizeclass_info[cls].size;
 	bool meshes, mesh, stirs;
+	struct span *gone = NULL;
+
+	burst_fall(c, n);
+	if (__builtin_expect(c->dying || c->nunused >= CENTRAL_UNUSED, 0))
+		central_reap(c, &gone, &dead);
+	meshes = c->mesh_from;
+	mesh = meshes && c->nfree >= c->mesh_from;
+	/* is there something for ticks to purge or to mesh? */
+	stirs = (meshes || size >= CENTRAL_PURGE_SIZE) &&
+		c->nfree * size >= BURST_BYTES;
+	shim_lock_release(&c->lock);
+	central_bury(gone, dead);
+	if (stirs)
+		scavenger_stir();
+	if (meshes)
+		central_mesh_earn(cls, n);
+	if (mesh)
+		central_mesh_burst(cls);
+}
+
+static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
+{
+	struct span *span[SIZECLASS_BATCH_MAX], *dead = NULL, *s;
+	struct central *c = &central[cls];
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -366,22 +407,7 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 			dead = s;
 		}
 	}
-	burst_fall(c, n);
-	if (__builtin_expect(c->dying || c->nunused >= CENTRAL_UNUSED, 0))
-		central_reap(c, &gone, &dead);
-	meshes = c->mesh_from;
-	mesh = meshes && c->nfree >= c->mesh_from;
-	/* is there something for ticks to purge or to mesh? */
-	stirs = (meshes || size >= CENTRAL_PURGE_SIZE) &&
-		c->nfree * size >= BURST_BYTES;
-	shim_lock_release(&c->lock);
-	central_bury(gone, dead);
-	if (stirs)
-		scavenger_stir();
-	if (meshes)
-		central_mesh_earn(cls, n);
-	if (mesh)
-		central_mesh_burst(cls);
+	put_ends(c, n, dead);
 }
 
 void central_put(unsigned int cls, void **objs, unsigned int n)
@@ -392,6 +418,30 @@ void central_put(unsigned int cls, void **objs, unsigned int n)
 		some = n < SIZECLASS_BATCH_MAX ? n : SIZECLASS_BATCH_MAX;
 		put_batch(cls, objs, some);
 	}
+}
+
+unsigned int central_put_mixed(void *p)
+{
+	struct span *s = pagemap_span(p), *dead = NULL;
+	enum span_error err = SPAN_FOREIGN;
+	unsigned int cls, done = 0, nfree;
+	struct central *c;
+
+	cls = s ? s->sizeclass : 0;
+	if (!cls || cls > SIZECLASS_COUNT)
+		put_failed(SPAN_FOREIGN, PAGEMAP_COMPOUND, p);
+	c = &central[cls];
+	if (!shim_lock_try(&c->lock))
+		return 0;
+	nfree = s->nfree;
+	if (span_is_mixed(s))
+		done = central_compound_put(c, s, &p, 1, &dead, &err);
+	if (!done) {
+		shim_lock_release(&c->lock);
+		put_failed(err, cls, p);
+	}
+	put_ends(c, s->nfree - nfree, dead);
+	return cls;
 }
 
 bool central_wants(unsigned int cls)

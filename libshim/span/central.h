@@ -58,6 +58,17 @@ bool central_is_dry(unsigned int cls);
 void central_put(unsigned int cls, void **objs, unsigned int n);
 
 /**
+ * central_put_mixed - give an object of a mixed span back
+ * @p: the object; pagemap_class() is PAGEMAP_COMPOUND
+ *
+ * Takes the lock of the span's class, if that is free.  A pointer that is no live
+ * object is reported and the process aborted.
+ *
+ * Return: the span's class, or 0 if the lock was taken; the object is not freed then.
+ */
+unsigned int central_put_mixed(void *p);
+
+/**
  * central_wants - should caches give back what they have of a class
  * @cls: size class
  *

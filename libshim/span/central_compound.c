@@ -28,9 +28,9 @@
 
 /* Below this a donor's holes are not worth a look at each span. */
 #define DONOR_BYTES	((size_t)64 << 10)
-/* A quarter of a donor must be free, and of a span. */
-#define DONOR_PART	4u
-#define DONOR_LISTS	(NR_LISTS - NR_LISTS / DONOR_PART)
+/* A sixth of a donor must be free; of a span a quarter. */
+#define DONOR_PART	6u
+#define DONOR_LISTS	(NR_LISTS - NR_LISTS / 4)
 /* Spans looked at while the lock is held: 10 us. */
 #define DONOR_LOOKS	256u
 /* Donors that one request asks. */
@@ -230,25 +230,21 @@ unsigned int central_compound_get(unsigned int cls, void **objs, unsigned int n)
 	return got;
 }
 
-enum span_error central_compound_put(struct span *s, void *const *objs,
-				     unsigned int n, unsigned int *done)
+unsigned int central_compound_put(struct central *c, struct span *s,
+				  void *const *objs, unsigned int n,
+				  struct span **dead, enum span_error *err)
 {
-	struct central *c = &central[s->sizeclass];
-	struct span *dead = NULL;
-	enum span_error err;
-	uint16_t nfree;
+	uint16_t nfree = s->nfree;
+	unsigned int done;
 
-	shim_lock_acquire(&c->lock);
-	nfree = s->nfree;
-	*done = span_compound_put(s, objs, n, &err);
+	shim_lock_assert(&c->lock);
+	done = span_compound_put(s, objs, n, err);
 	c->nfree += (uint16_t)(s->nfree - nfree);
 	if (s->nfree == s->nobjs)
-		central_span_dies(c, s, &dead);
+		central_span_dies(c, s, dead);
 	else
 		central_list_update(c, s);
-	shim_lock_release(&c->lock);
-	central_bury(NULL, dead);
-	return err;
+	return done;
 }
 
 void central_compound_get_stat(struct central_compound_stat *st)

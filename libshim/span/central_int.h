@@ -153,11 +153,13 @@ bool central_compound_is_due(unsigned int cls);
 unsigned int central_compound_get(unsigned int cls, void **objs, unsigned int n);
 
 /*
- * The same: objects of one mixed span, whatever its class, come back.  No lock is
- * held.  Return: what is wrong with the object after the first *@done, if anything.
+ * The same: objects of one mixed span of the class come back; its lock is held.  The
+ * span is added to *@dead if it is empty.
+ * Return: how many; *@err: what is wrong with the next one, if anything.
  */
-enum span_error central_compound_put(struct span *s, void *const *objs,
-				     unsigned int n, unsigned int *done);
+unsigned int central_compound_put(struct central *c, struct span *s,
+				  void *const *objs, unsigned int n,
+				  struct span **dead, enum span_error *err);
 
 void central_mesh_fork_prepare(void);
 void central_mesh_fork_parent(void);

@@ -15,6 +15,7 @@
 #include "../unit/dies.h"
 #include "shim.h"
 
+#define BATCH	32u
 #define SMALL	400000u		/* of 48 bytes: 19 MB, more than the first memory */
 
 struct object {
@@ -124,6 +125,21 @@ TEST(the_heap_does_not_grow)
 	EXPECT_EQ(0, small_wrong());
 }
 
+/* What lay in holes is a hole again at once, and keeps no span in a cache. */
+TEST(what_is_freed_is_a_hole_again)
+{
+	uint64_t nfree;
+
+	make_holes();
+	nfree = number("class.3.free");
+	make_some(300);
+	EXPECT_GT(nfree - 3 * SOME, number("class.3.free"));
+	drop_some();
+	/* but for the objects of a batch that nobody asked for */
+	EXPECT_LT(nfree - 512, number("class.3.free"));
+	EXPECT_EQ(0, small_wrong());
+}
+
 TEST(realloc_and_calloc)
 {
 	unsigned int i, k, bad = 0;
@@ -172,25 +188,32 @@ TEST(alignment)
 	EXPECT_EQ(0, small_wrong());
 }
 
-/* Who frees what was made of two slots puts it where aligned ones are sought. */
+/* Of a batch that was made in holes the rest waits where aligned ones are sought. */
 TEST(alignment_after_others)
 {
+	struct object other;
 	unsigned int i, bad = 0;
 	uint64_t inuse;
 
 	make_holes();
 	make_some(96);
 	drop_some();
+	make(&other, malloc(96), 96, 1);
 	inuse = number("heap.inuse");
 	for (i = 0; i < SOME; i++) {
 		make(&some[i], aligned_alloc(32, 96), 96, (unsigned char)i);
 		bad += !!((uintptr_t)some[i].p % 32);
+		/* the batch is used up by now: not a page each */
+		if (i == BATCH)
+			EXPECT_GT(inuse + (64 << 10), number("heap.inuse"));
 	}
 	EXPECT_EQ(0, bad);
 	EXPECT_EQ(0, some_wrong());
-	/* 1.9 MB, and not a page each */
+	/* 1.9 MB, the same */
 	EXPECT_GT(inuse + (8 << 20), number("heap.inuse"));
 	drop_some();
+	EXPECT_EQ(0, wrong(&other));
+	free(other.p);
 	EXPECT_EQ(0, small_wrong());
 }
 

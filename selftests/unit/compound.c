@@ -42,16 +42,22 @@ static struct central_compound_stat numbers(void)
 	return st;
 }
 
-/* As percpu does: what is freed goes to the class that the object can serve. */
+/*
+ * As entry and percpu do: what is freed of a mixed span goes there, or else to the
+ * class that it can serve.
+ */
 static void drop(struct object *o)
 {
 	unsigned int cls = pagemap_class(o->p);
 	void *p = o->p;
 
-	if (cls == PAGEMAP_COMPOUND)
-		cls = compound_class(p);
-	central_put(cls, &p, 1);
 	o->p = NULL;
+	if (cls == PAGEMAP_COMPOUND) {
+		if (rand() % 2 && central_put_mixed(p))
+			return;
+		cls = compound_class(p);
+	}
+	central_put(cls, &p, 1);
 }
 
 static unsigned int wrong(const struct object *o)
@@ -361,6 +367,33 @@ static void put_tail(void)
 	central_put(class_of(96), &p, 1);
 }
 
+static void mixed_tail(void)
+{
+	central_put_mixed(some_compound() + 48);
+}
+
+static void mixed_twice(void)
+{
+	void *p = some_compound();
+
+	central_put_mixed(p);
+	central_put_mixed(p);
+}
+
+/* What is freed twice may be anything by the second time. */
+static void mixed_no_more(void)
+{
+	make(48, 1);
+	central_put_mixed(model[nr - 1].p);
+}
+
+static void mixed_nothing(void)
+{
+	static char page[2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+	central_put_mixed(page);
+}
+
 static void put_twice(void)
 {
 	void *p = some_compound();
@@ -375,6 +408,49 @@ TEST_F(compound, misuse_aborts)
 	EXPECT_TRUE(dies_saying(free_inside, "objects of 48 bytes"));
 	EXPECT_TRUE(dies_saying(put_tail, "objects of 48 bytes"));
 	EXPECT_TRUE(dies_saying(put_twice, "double free"));
+	EXPECT_TRUE(dies_saying(mixed_tail, "objects of 48 bytes"));
+	EXPECT_TRUE(dies_saying(mixed_twice, "double free"));
+	EXPECT_TRUE(dies_saying(mixed_no_more, "objects of 48 bytes"));
+	EXPECT_TRUE(dies(mixed_nothing));
+}
+
+/* It goes to its span, and nobody waits where another thread has that. */
+TEST_F(compound, straight_back)
+{
+	void *p = some_compound();
+	struct central_stat was, now;
+
+	central_get_stat(class_of(48), &was);
+	central_fork_prepare();
+	EXPECT_EQ(0, central_put_mixed(p));
+	central_fork_parent();
+	central_get_stat(class_of(48), &now);
+	EXPECT_EQ(was.free, now.free);
+	EXPECT_EQ(class_of(48), central_put_mixed(p));
+	model[nr - 1].p = NULL;
+	central_get_stat(class_of(48), &now);
+	EXPECT_EQ(was.free + 2, now.free);
+	EXPECT_TRUE(valid());
+}
+
+/* Where many of these are gone, the caches are asked for what they have. */
+TEST_F(compound, a_fall_wants_what_is_cached)
+{
+	unsigned int i, cls = class_of(512);
+
+	make(512, 20000);
+	thin(4);
+	make(48, 20000);
+	make(256, 20000);
+	ASSERT_LT(10000, numbers().objects);
+	central_called(cls);
+	for (i = 0; i < nr && !central_wants(cls); i++)
+		if (model[i].p && pagemap_class(model[i].p) == PAGEMAP_COMPOUND) {
+			central_put_mixed(model[i].p);
+			model[i].p = NULL;
+		}
+	EXPECT_TRUE(central_wants(cls));
+	central_called(cls);
 }
 
 TEST_F(compound, check)

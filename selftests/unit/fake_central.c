@@ -65,6 +65,14 @@ void central_put(unsigned int cls, void **objs, unsigned int n)
 	shim_lock_release(&lock);
 }
 
+unsigned int central_put_mixed(void *p)
+{
+	unsigned int cls = (unsigned int)((uintptr_t)p >> 24);
+
+	central_put(cls, &p, 1);
+	return cls;
+}
+
 void central_judge(unsigned int cls, const void *p)
 {
 	(void)cls;

@@ -65,6 +65,16 @@ void transfer_put_home(unsigned int cls, void **objs, unsigned int n)
 	transfer_put_at(0, cls, objs, n);
 }
 
+unsigned int transfer_put_mixed(void *p)
+{
+	unsigned int cls = (unsigned int)((uintptr_t)p >> 24);
+
+	if (fake_transfer.busy)
+		return 0;
+	transfer_put_at(0, cls, &p, 1);
+	return cls;
+}
+
 int transfer_check(unsigned int cls, const void *p)
 {
 	return !out[cls][fake_number(p)];

@@ -29,6 +29,7 @@
  * @asked: calls of scavenger_pass() by requests that ask; atomic
  * @passed: the others; atomic
  * @stirs: what it says
+ * @busy: transfer_put_mixed() takes nothing
  * @wants: what transfer_wants() says of every class, until transfer_recall()
  */
 struct fake_transfer {
@@ -45,6 +46,7 @@ struct fake_transfer {
 	unsigned long asked;
 	unsigned long passed;
 	bool stirs;
+	bool busy;
 	bool wants;
 };
 

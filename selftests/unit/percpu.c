@@ -183,6 +183,29 @@ TEST_F(mode, uncached_leaves_nothing_behind)
 	EXPECT_EQ(0, cached());
 }
 
+/* An object of a mixed span stays in no cache, and what is wanted then goes as well. */
+TEST_F(mode, mixed_leaves_nothing_behind)
+{
+	void *p[2] = { take(2), take(2) };
+	long out = fake_transfer.out;
+
+	give(2, take(2));
+	fake_transfer.busy = true;
+	EXPECT_FALSE(percpu_put_mixed(p[0]));
+	EXPECT_EQ(out, fake_transfer.out);
+	fake_transfer.busy = false;
+	EXPECT_TRUE(percpu_put_mixed(p[0]));
+	EXPECT_EQ(out - 1, fake_transfer.out);
+	EXPECT_LT(0, percpu_class_bytes(2));
+	fake_transfer.wants = true;
+	EXPECT_TRUE(percpu_put_mixed(p[1]));
+	EXPECT_EQ(!percpu_has_rseq(), fake_transfer.wants);
+	if (percpu_has_rseq())
+		EXPECT_EQ(0, cached());
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 /* When a class is wanted, its stack is emptied, and no other. */
 TEST_F(mode, what_is_wanted_is_recalled)
 {
