@@ -299,6 +299,14 @@ static unsigned int load_variable(char *const *envp, const char *name,
 	return 1;
 }
 
+/* The first variable that may be ours: most processes have none. */
+static char *const *env_ours(char *const *envp)
+{
+	while (*envp && ((*envp)[0] != 'S' || strncmp(*envp, "SHIM_", 5)))
+		envp++;
+	return envp;
+}
+
 unsigned int conf_load(const char *file, char *const *envp)
 {
 	unsigned int bad = 0;
@@ -311,7 +319,9 @@ unsigned int conf_load(const char *file, char *const *envp)
 	shim_conf.rseq = true;
 	if (file)
 		bad += load_file(file);
-	if (envp) {
+	if (envp)
+		envp = env_ours(envp);
+	if (envp && *envp) {
 		bad += load_variable(envp, "SHIM_OPTIONS", "");
 		bad += load_variable(envp, "SHIM_BACKEND", "backend");
 		bad += load_variable(envp, "SHIM_LIMIT", "limit");

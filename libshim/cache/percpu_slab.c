@@ -10,6 +10,12 @@
 
 #include "percpu_slab.h"
 
+/*
+ * So few slots are moved in one piece: they lie on two pages, and both have memory,
+ * since the first and the last slot hold something.
+ */
+#define MOVE_SLOTS	512
+
 void slab_close(struct percpu_slab *slab)
 {
 	unsigned int cls, k;
@@ -93,37 +99,66 @@ unsigned int slab_push(struct percpu_slab *slab, unsigned int cls, void **objs,
 	return n;
 }
 
+/* The classes above one, a bit each. */
+static uint64_t classes_above(unsigned int cls)
+{
+	return ~(uint64_t)1 << cls;
+}
+
 /*
  * Where the stack of a class begins, or would begin: behind the one before it.
  */
 static void **slab_bottom(struct percpu_slab *slab, unsigned int cls)
 {
-	while (--cls)
-		if (slab->cap[cls])
-			return slab->end[cls] + 1;
+	uint64_t below = slab->stacks & (((uint64_t)1 << cls) - 1);
+
+	if (below)
+		return slab->end[63 - __builtin_clzll(below)] + 1;
 	return slab_slot(slab, PERCPU_FIRST_SLOT);
 }
 
-/*
- * Move the stacks from a class on.  Only the slots that hold something: what no
- * object was ever in has no memory.
- */
-static void slab_move(struct percpu_slab *slab, unsigned int cls, int delta)
+/* Move the slots from one on, to the top of a class's stack. */
+static void slots_move(const struct percpu_slab *slab, void **from,
+		       unsigned int cls, int delta)
 {
-	unsigned int n = PERCPU_CLASSES - cls, i, c;
+	memmove(from + delta, from,
+		(size_t)((char *)(slab->cur[cls] + 1) - (char *)from));
+}
 
-	for (i = 0; i < n; i++) {
-		void **bottom;
+static void **stack_bottom(const struct percpu_slab *slab, unsigned int cls)
+{
+	return slab->end[cls] - slab->cap[cls];
+}
 
+/*
+ * Move these classes' stacks.  Where they are long, only the slots that hold
+ * something: what no object was ever in has no memory.
+ */
+static void slab_move(struct percpu_slab *slab, uint64_t classes, int delta)
+{
+	uint64_t left = classes;
+	unsigned int cls;
+	void **from;
+
+	if (!classes)
+		return;
+	cls = 63 - (unsigned int)__builtin_clzll(classes);
+	from = stack_bottom(slab, (unsigned int)__builtin_ctzll(classes));
+	if (slab->cur[cls] - from < MOVE_SLOTS) {
+		slots_move(slab, from, cls, delta);
+		left = 0;
+	}
+	while (left) {
 		/* the one that others would be moved over goes first */
-		c = delta > 0 ? PERCPU_CLASSES - 1 - i : cls + i;
-		if (!slab->cap[c])
-			continue;
-		bottom = slab->end[c] - slab->cap[c];
-		memmove(bottom + delta, bottom,
-			(size_t)((char *)(slab->cur[c] + 1) - (char *)bottom));
-		slab->cur[c] += delta;
-		slab->end[c] += delta;
+		cls = (unsigned int)(delta < 0 ? __builtin_ctzll(left) :
+						 63 - __builtin_clzll(left));
+		left &= ~((uint64_t)1 << cls);
+		slots_move(slab, stack_bottom(slab, cls), cls, delta);
+	}
+	for (; classes; classes &= classes - 1) {
+		cls = (unsigned int)__builtin_ctzll(classes);
+		slab->cur[cls] += delta;
+		slab->end[cls] += delta;
 	}
 }
 
@@ -138,16 +173,18 @@ bool slab_resize(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 		return false;
 	if (cap && !slab_has_room(slab, cls, cap))
 		return false;
-	slab_move(slab, cls + 1, delta);
+	slab_move(slab, slab->stacks & classes_above(cls), delta);
 	slab->used += delta;
 	slab->bytes += ((size_t)cap - old) * sizeclass_info[cls].size;
 	slab->cap[cls] = cap;
 	if (!cap) {
+		slab->stacks &= ~((uint64_t)1 << cls);
 		slab->cur[cls] = &slab->zero;
 		slab->end[cls] = &slab->zero;
 		return true;
 	}
 	if (!old) {
+		slab->stacks |= (uint64_t)1 << cls;
 		*bottom = NULL;
 		slab->cur[cls] = bottom;
 	}
@@ -217,6 +254,8 @@ bool slab_is_valid(const struct percpu_slab *slab)
 	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
 		void *const *cur = slab->cur[cls], *const *end = slab->end[cls];
 
+		if (!!slab->cap[cls] != (slab->stacks >> cls & 1))
+			return false;
 		if (!slab->cap[cls]) {
 			if (cur != zero || end != zero)
 				return false;

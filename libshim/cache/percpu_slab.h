@@ -78,6 +78,7 @@ enum percpu_miss {
  * @end: by class
  * @size_class: by (size - 1) / 16
  * @cap: capacity of each class's stack, in objects
+ * @stacks: bit: a class has a stack
  * @miss: enum percpu_miss, the class's last; not exact: a hint, hence racy
  * @way: direction of the last miss: @miss, but for what a step used up
  * @run: misses in a row in that direction
@@ -133,6 +134,7 @@ struct percpu_slab {
 			uint64_t underflows;
 			uint64_t overflows;
 			struct percpu_slab *next;
+			uint64_t stacks;
 		};
 		struct {
 			uint8_t to_large_cur[8 + 8 * PERCPU_LARGE];
@@ -163,7 +165,8 @@ _Static_assert(offsetof(struct percpu_slab, kept_cur) ==
 	       "classes behind 255");
 _Static_assert(PERCPU_KEPT < 64, "a bit of kept_idle for each");
 _Static_assert(PERCPU_KEPT < PERCPU_CLASSES, "kept_end is behind kept_cur");
-_Static_assert(offsetof(struct percpu_slab, next) + sizeof(void *) <=
+_Static_assert(PERCPU_CLASSES <= 64, "a bit of stacks for each");
+_Static_assert(offsetof(struct percpu_slab, stacks) + sizeof(uint64_t) <=
 	       offsetof(struct percpu_slab, large_cur), "room before class 255");
 
 #define PERCPU_FIRST_SLOT \

@@ -26,6 +26,8 @@
 #include "span.h"
 #include "span_compound.h"
 
+/* Below this a heap's holes are not worth a look at each class. */
+#define HEAP_BYTES	((size_t)1 << 20)
 /* Below this a donor's holes are not worth a look at each span. */
 #define DONOR_BYTES	((size_t)64 << 10)
 /* A sixth of a donor must be free; of a span a quarter. */
@@ -61,8 +63,8 @@ struct donor {
 
 /* Of each node, as a look does not leave it; @rest is node 0's. */
 static struct donor donors[NODES * NR_DONORS] SHIM_BSS_LARGE;
-static struct central_compound_stat stat SHIM_BSS_LARGE;	/* atomic */
-static bool off SHIM_BSS_LARGE;					/* atomic */
+static struct central_compound_stat stat;	/* atomic */
+static bool off;				/* atomic */
 
 void central_compound_enable(bool on)
 {
@@ -190,11 +192,13 @@ static unsigned int take(struct central *c, struct donor *d, size_t size,
 
 bool central_compound_is_due(unsigned int cls)
 {
-	uint32_t rest = __atomic_load_n(&donors[cls].rest, __ATOMIC_RELAXED);
+	uint32_t rest;
 
-	if (sizeclass_info[cls].size > SIZE_MAX_HOLE ||
+	if (pageheap_usage() < HEAP_BYTES ||
+	    sizeclass_info[cls].size > SIZE_MAX_HOLE ||
 	    __atomic_load_n(&off, __ATOMIC_RELAXED))
 		return false;
+	rest = __atomic_load_n(&donors[cls].rest, __ATOMIC_RELAXED);
 	if (rest)
 		__atomic_store_n(&donors[cls].rest, rest - 1, __ATOMIC_RELAXED);
 	return !rest;

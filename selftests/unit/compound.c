@@ -237,6 +237,25 @@ TEST_F(compound, free_pages_come_first)
 	EXPECT_EQ(spans, fake_pageheap.spans);
 }
 
+/* A heap this small is not searched. */
+TEST_F(compound, not_in_a_small_heap)
+{
+	uint64_t looks = numbers().looks;
+	unsigned long spans;
+
+	make(48, 40000);
+	thin(20);
+	spans = fake_pageheap.spans;
+	fake_pageheap.tiny = 1;
+	make(96, 1000);
+	EXPECT_LT(spans, fake_pageheap.spans);
+	EXPECT_EQ(looks, numbers().looks);
+	fake_pageheap.tiny = 0;
+	spans = fake_pageheap.spans;
+	make(96, 1000);
+	EXPECT_EQ(spans, fake_pageheap.spans);
+}
+
 TEST_F(compound, off)
 {
 	unsigned long spans;

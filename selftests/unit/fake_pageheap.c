@@ -185,6 +185,11 @@ void pageheap_free(struct span *s)
 	shim_lock_release(&lock);
 }
 
+size_t pageheap_usage(void)
+{
+	return fake_pageheap.tiny ? 0 : PAGES * PAGE_SIZE;
+}
+
 size_t pageheap_spare(void)
 {
 	return fake_pageheap.spare;

@@ -12,6 +12,7 @@
  * @fail_after: spans that may still be had; negative: any number
  * @node: the NUMA node that spans are on
  * @spare: what pageheap_spare() says
+ * @tiny: the heap is small, says pageheap_usage()
  * @spans: spans handed out now
  * @whole: purging is refused, as in blocks that are whole
  * @purged: bytes inside of spans given back, ever; they read as zero then
@@ -32,6 +33,7 @@ struct fake_pageheap {
 	long fail_after;
 	unsigned int node;
 	size_t spare;
+	int tiny;
 	unsigned long spans;
 	int whole;
 	unsigned long purged;
