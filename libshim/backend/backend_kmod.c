@@ -37,7 +37,7 @@ struct arena {
 	uint64_t dev;
 };
 
-static struct arena arenas[ARENAS_MAX];
+static struct arena arenas[ARENAS_MAX] SHIM_BSS_LARGE;
 static unsigned int nr_arenas;		/* release: entries are complete */
 static uint64_t max_size;
 static uint64_t features;
@@ -81,7 +81,7 @@ static struct arena *arena_of(uintptr_t addr)
 	return NULL;
 }
 
-SHIM_WARM static bool kmod_open(void)
+static bool kmod_open(void)
 {
 	const uint64_t need = HUGEARENA_FEAT_RELEASE;
 	struct hugearena_info info;

@@ -13,7 +13,7 @@
 #include "sizeclass.h"
 #include "sys.h"
 
-static bool aligned[SIZECLASS_COUNT + 1] SHIM_BSS_LARGE;	/* atomic */
+static bool aligned[SIZECLASS_COUNT + 1];	/* atomic */
 
 void compound_set_aligned(unsigned int cls)
 {

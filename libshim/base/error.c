@@ -23,7 +23,7 @@
 
 static __thread bool dying __attribute__((tls_model("initial-exec")));
 
-SHIM_WARM int shim_is_dying(void)
+int shim_is_dying(void)
 {
 	return dying;
 }

@@ -20,7 +20,7 @@
 
 #define GRAIN		16u
 #define LISTED_MAX	4096u
-#define CHUNK_MIN	((size_t)1 << 18)	/* 64 MiB of heap need 0.2 MiB */
+#define CHUNK_MIN	((size_t)1 << 19)	/* a slab, and 64 MiB of heap: 0.5 MiB */
 #define CHUNK_MAX	((size_t)1 << 26)
 
 struct freed {

@@ -40,8 +40,8 @@ static struct {
 	long fd;
 	bool failed;
 	size_t len;
-	char buf[BUF_BYTES];
 } dump;
+static char dump_buf[BUF_BYTES] SHIM_BSS_LARGE;
 
 static void buf_flush(void)
 {
@@ -49,7 +49,7 @@ static void buf_flush(void)
 	long n;
 
 	while (at < dump.len && !dump.failed) {
-		n = sys_call3(SYS_write, dump.fd, (long)(dump.buf + at),
+		n = sys_call3(SYS_write, dump.fd, (long)(dump_buf + at),
 			      (long)(dump.len - at));
 		if (n == -EINTR)
 			continue;
@@ -68,7 +68,7 @@ static void text_add(const char *fmt, ...)
 	if (dump.len + LINE_BYTES > BUF_BYTES)
 		buf_flush();
 	va_start(ap, fmt);
-	dump.len += shim_format(dump.buf + dump.len, BUF_BYTES - dump.len, fmt,
+	dump.len += shim_format(dump_buf + dump.len, BUF_BYTES - dump.len, fmt,
 				ap);
 	va_end(ap);
 }
@@ -121,7 +121,7 @@ static void maps_copy(void)
 		return;
 	buf_flush();
 	for (;;) {
-		n = sys_call3(SYS_read, fd, (long)dump.buf, BUF_BYTES);
+		n = sys_call3(SYS_read, fd, (long)dump_buf, BUF_BYTES);
 		if (n == -EINTR)
 			continue;
 		if (sys_failed(n) || !n)
@@ -248,7 +248,7 @@ void prof_dump_blind(void)
 	__atomic_store_n(&dump.off, true, __ATOMIC_RELAXED);
 }
 
-SHIM_WARM void prof_dump_boot(void)
+void prof_dump_boot(void)
 {
 	struct sigaction old, act = {
 		.sa_handler = on_signal, .sa_flags = SA_RESTART,

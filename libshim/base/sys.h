@@ -38,25 +38,26 @@
 #endif
 
 /*
- * Large static records of which little is touched lie behind all others, so
- * that the others share their pages.  Those whose beginning is touched come
- * first.
+ * Static records lie in the order of the letters, so that what is touched shares
+ * its pages: behind the small ones what is large and touched at its beginning, or
+ * nowhere (v), then what is touched at its end (w), what every process touches as a
+ * whole (x), and what is touched at its beginning (y).  Last come large ones (z) of
+ * which little is touched, and that by few.
  */
 #ifdef SHIM_DEBUG		/* with ranks, locks are not in the bss */
-#define SHIM_BSS_HEAD
+#define SHIM_BSS_NEXT
+#define SHIM_BSS_TAIL
+#define SHIM_BSS_LAST
 #define SHIM_BSS_ALL
+#define SHIM_BSS_HEAD
 #else
-#define SHIM_BSS_HEAD	__attribute__((section(".bss.y")))
-/* What every process touches, and as a whole: in front of these. */
+#define SHIM_BSS_NEXT	__attribute__((section(".bss.v")))
+#define SHIM_BSS_TAIL	__attribute__((section(".bss.w")))
+#define SHIM_BSS_LAST	__attribute__((section(".bss.w.last")))
 #define SHIM_BSS_ALL	__attribute__((section(".bss.x")))
+#define SHIM_BSS_HEAD	__attribute__((section(".bss.y")))
 #endif
 #define SHIM_BSS_LARGE	__attribute__((section(".bss.z")))
-
-/*
- * A function that every process runs, in a file that most do not: see "cold" in
- * the Makefile.
- */
-#define SHIM_WARM	__attribute__((section(".text.warm")))
 
 #if defined(__x86_64__)
 static inline long sys_call6(long nr, long a, long b, long c, long d, long e,

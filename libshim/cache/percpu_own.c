@@ -50,7 +50,7 @@ struct percpu percpu = { .lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU) };
  */
 static struct {
 	struct shim_lock lock;
-} __attribute__((aligned(64))) owners[PERCPU_OWNERS] = {
+} __attribute__((aligned(64))) owners[PERCPU_OWNERS] SHIM_BSS_LAST = {
 	[0 ... PERCPU_OWNERS - 1] = {
 		.lock = SHIM_LOCK_INIT(SHIM_RANK_PERCPU)
 	}
@@ -171,7 +171,8 @@ bool own_begin(struct percpu_own *own)
 {
 	unsigned int cpu = (unsigned int)rseq_cpu(percpu_hot.rseq_off);
 
-	own->stripe = cpu % PERCPU_OWNERS;
+	/* from the last on, which lies beside what every process touches */
+	own->stripe = PERCPU_OWNERS - 1 - cpu % PERCPU_OWNERS;
 	if (!shim_lock_try(&owners[own->stripe].lock))
 		return false;
 	own->slab = rseq_detach(percpu_hot.rseq_off, percpu_hot.slab,

@@ -21,6 +21,7 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/sizeclass.h"
+#include "base/sys.h"
 #include "transfer_int.h"
 
 /*
@@ -32,7 +33,7 @@
 #define MIN_BATCHES	2u
 #define LIMIT_BYTES	((size_t)128 << 10)
 
-static struct transfer first[SIZECLASS_COUNT + 1] = {
+static struct transfer first[SIZECLASS_COUNT + 1] SHIM_BSS_NEXT = {
 	[0 ... SIZECLASS_COUNT] = {
 		.lock = SHIM_LOCK_INIT(SHIM_RANK_TRANSFER)
 	}

@@ -32,7 +32,8 @@
 #include "stat.h"
 #include "cache/transfer.h"
 
-#define CONF_PATH	"/etc/hugearena.conf"
+/* An array, because every process reads it: literals are apart, see apart.ld. */
+static const char conf_path[] = "/etc/hugearena.conf";
 #define OS_PAGE		4096u	/* what every layer below gives memory back by */
 
 static struct shim_lock boot_lock = SHIM_LOCK_INIT(SHIM_RANK_ENTRY);
@@ -131,7 +132,7 @@ void entry_first(void)
 		shim_lock_release(&boot_lock);
 		return;
 	}
-	conf_load(CONF_PATH, environment());
+	conf_load(conf_path, environment());
 	page_check();
 	pageheap_boot();
 	fork_watch();

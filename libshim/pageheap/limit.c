@@ -310,7 +310,7 @@ bool limit_wanted(void)
 	       shim_conf.limit;
 }
 
-SHIM_WARM void limit_fork_plain(void)
+void limit_fork_plain(void)
 {
 	/*
 	 * the child may be moved to another group; what was never read is not

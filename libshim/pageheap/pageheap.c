@@ -45,7 +45,7 @@ struct pageheap ph SHIM_BSS_ALL = {
 	.lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP)
 };
 
-struct pageheap_lists ph_lists SHIM_BSS_HEAD;
+struct pageheap_lists ph_lists SHIM_BSS_TAIL;
 
 void pageheap_boot(void)
 {

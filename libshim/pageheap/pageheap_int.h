@@ -241,8 +241,8 @@ extern struct pageheap ph;
  * the write.
  */
 struct pageheap_lists {
-	struct block *run[RUN_KINDS * BACKEND_NR][RUN_BUCKETS];
 	struct block *fill[FILLERS][FILLER_BUCKETS];
+	struct block *run[RUN_KINDS * BACKEND_NR][RUN_BUCKETS];
 };
 
 extern struct pageheap_lists ph_lists;

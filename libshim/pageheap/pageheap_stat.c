@@ -89,7 +89,7 @@ void pageheap_fork_parent(void)
 	shim_lock_fork_parent(&ph.lock);
 }
 
-SHIM_WARM void pageheap_fork_plain(void)
+void pageheap_fork_plain(void)
 {
 	limit_fork_plain();
 }

@@ -80,7 +80,7 @@ void scavenger_stir(void)
 		__atomic_store_n(&scav.stirred, true, __ATOMIC_RELAXED);
 }
 
-SHIM_WARM bool scavenger_idle_due(void)
+bool scavenger_idle_due(void)
 {
 	if (__builtin_expect(!__atomic_load_n(&scav.due, __ATOMIC_RELAXED), 1))
 		return false;
@@ -316,7 +316,7 @@ static void hurry(void)
 	}
 }
 
-SHIM_WARM void scavenger_work(void)
+void scavenger_work(void)
 {
 	shim_lock_assert(&ph.lock);
 	if (!shim_conf.scavenger)

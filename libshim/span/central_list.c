@@ -10,7 +10,7 @@
 #include "central_int.h"
 #include "span.h"
 
-struct central central[SIZECLASS_COUNT + 1] = {
+struct central central[SIZECLASS_COUNT + 1] SHIM_BSS_NEXT = {
 	[0 ... SIZECLASS_COUNT] = {
 		.lock = SHIM_LOCK_INIT(SHIM_RANK_CENTRAL)
 	}

@@ -116,7 +116,7 @@ static struct span_batch batch SHIM_BSS_LARGE;
 /* Survivors of which the aliases go first, and where to. */
 static struct {
 	struct span *dst, *src;
-} later[MESH_PAIRS];
+} later[MESH_PAIRS] SHIM_BSS_LARGE;
 
 static bool class_meshes(unsigned int cls)
 {

@@ -3,14 +3,19 @@
  * host: a program under a preloaded libshim.
  *
  *	host grow		realloc() and the rest of the family
+ *	host few		a few small objects: how much is mapped of the code
+ *				that only larger processes run
  *	host FLAGS		opens plugin.so, found by this program's RUNPATH,
  *				with RTLD_NOW and FLAGS ("deep" or "local"), and
  *				exchanges memory with it
  */
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int grow(void)
 {
@@ -26,6 +31,52 @@ static int grow(void)
 	free(p);
 	free(calloc(100, 100));
 	return 0;
+}
+
+/* Of libshim's second mapping with code; without stdio, which would allocate. */
+static int mapped_kb(void)
+{
+	static char text[1 << 16];
+	const char *at = text;
+	size_t len = 0;
+	ssize_t n;
+	int fd = open("/proc/self/smaps", O_RDONLY), i;
+
+	if (fd < 0)
+		return -1;
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	for (i = 0; i < 2; i++) {
+		do {
+			at = strstr(at + 1, " r-xp ");
+		} while (at && strncmp(strchr(at, '\n') - 12, "libshim.so.0", 12));
+		if (!at)
+			return -1;
+	}
+	at = strstr(at, "\nRss:");
+	return at ? atoi(at + 5) : -1;
+}
+
+static int few(void)
+{
+	int cpu = sched_getcpu(), kb, i;
+	void *p[200];
+	cpu_set_t set;
+
+	/* elsewhere it would take another CPU's cache */
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (cpu < 0 || sched_setaffinity(0, sizeof(set), &set))
+		return 1;
+	for (i = 0; i < 200; i++)
+		p[i] = malloc((size_t)16 << i % 7);
+	for (i = 0; i < 200; i++)
+		free(p[i]);
+	kb = mapped_kb();
+	if (kb)
+		fprintf(stderr, "%d KiB of what it does not run\n", kb);
+	return kb != 0;
 }
 
 static int open_plugin(int flags)
@@ -52,5 +103,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "grow"))
 		return grow();
+	if (!strcmp(argv[1], "few"))
+		return few();
 	return open_plugin(strcmp(argv[1], "deep") ? RTLD_LOCAL : RTLD_DEEPBIND);
 }
