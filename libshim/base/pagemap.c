@@ -64,6 +64,18 @@ static bool root_grow(size_t count)
 	return true;
 }
 
+/* The near areas begin with this one. */
+static void near_begin(uintptr_t area)
+{
+	static uint8_t class[PAGEMAP_NEAR * AREA_PAGES] SHIM_BSS_LARGE;
+
+	pagemap.near_end = ((area + PAGEMAP_NEAR) << AREA_SHIFT) - 16;
+	pagemap.near_class = (uintptr_t)class - area * AREA_PAGES;
+	/* release: pairs with pagemap_is_near() */
+	__atomic_store_n(&pagemap.near_size, PAGEMAP_NEAR * AREA_SIZE / 16,
+			 __ATOMIC_RELEASE);
+}
+
 bool pagemap_add(uintptr_t start, size_t len)
 {
 	uintptr_t a, last = (start + len - 1) >> AREA_SHIFT;
@@ -73,6 +85,8 @@ bool pagemap_add(uintptr_t start, size_t len)
 	if (pagemap_index(start) >= pagemap.count &&
 	    !root_grow(pagemap_index(start) + 1))
 		return false;
+	if (!pagemap.near_size)
+		near_begin(start >> AREA_SHIFT);
 	for (a = start >> AREA_SHIFT; a <= last; a++) {
 		struct area_map *map;
 
@@ -89,6 +103,14 @@ bool pagemap_add(uintptr_t start, size_t len)
 	return true;
 }
 
+/* In a near area, a class is in two places. */
+static void near_store(uintptr_t page, unsigned int class)
+{
+	if (pagemap_is_near(page << PAGE_SHIFT))
+		__atomic_store_n((uint8_t *)(pagemap.near_class + page),
+				 (uint8_t)class, __ATOMIC_RELEASE);
+}
+
 static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 {
 	struct area_map *map = pagemap_area(page << PAGE_SHIFT);
@@ -100,6 +122,7 @@ static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 	 */
 	__atomic_store_n(&map->span[i], s, __ATOMIC_RELEASE);
 	__atomic_store_n(&map->class[i], (uint8_t)class, __ATOMIC_RELAXED);
+	near_store(page, class);
 }
 
 void pagemap_set(struct span *s, unsigned int sizeclass)
@@ -127,6 +150,7 @@ void pagemap_mix(const struct span *s)
 		/* release: who frees an older object sees the map of tails */
 		__atomic_store_n(&map->class[(page + i) % AREA_PAGES],
 				 PAGEMAP_COMPOUND, __ATOMIC_RELEASE);
+		near_store(page + i, PAGEMAP_COMPOUND);
 	}
 }
 

@@ -157,16 +157,32 @@ struct area_map {
 	uint64_t *tail;
 };
 
+/*
+ * The areas from the first one of the heap on, 2 GiB, whose classes are also in one
+ * array: free() finds them there with one load.  What it stores to follows from the
+ * class, and a malloc() that comes next cannot read before it is known where that is.
+ * Of the array memory is used for areas that the heap is in, 8 KiB each.
+ */
+#define PAGEMAP_NEAR	((size_t)32)
+
 /**
  * struct pagemap - where the maps are
  * @count: areas that @root has entries for, from the top; it only grows
  * @root: for each area 0, or its map's address less the number of the area's
  *	first page, so that adding the number of a page gives the address of its
  *	class
+ * @near_end: the last 16 bytes of the near areas
+ * @near_size: their bytes, divided by 16; 0 until the heap has an area
+ * @near_class: address of the class of each of their pages, less the page's number
+ *
+ * The last three are written once, before there is an object.
  */
 struct pagemap {
 	size_t count;
 	uintptr_t *root;
+	uintptr_t near_end;
+	size_t near_size;
+	uintptr_t near_class;
 };
 
 extern struct pagemap pagemap __attribute__((visibility("hidden")));
@@ -227,7 +243,45 @@ static inline uintptr_t pagemap_entry(uintptr_t p)
 }
 
 /**
- * pagemap_entry_aligned - the same for what may be the first byte of an object
+ * pagemap_is_near - may pagemap_class_near() be asked
+ * @p: any address
+ *
+ * Return: false also if @p is not a multiple of 16: the low four bits are rotated
+ * to the top, so that the offset is too large if one is set.
+ */
+static inline bool pagemap_is_near(uintptr_t p)
+{
+	uintptr_t x = __atomic_load_n(&pagemap.near_end, __ATOMIC_RELAXED) - p;
+
+	x = x >> 4 | x << 60;
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	/* as in pagemap_has() */
+	asm goto("cmpq %1, %0\n\tjae %l[far]"
+		 : : "r" (x), "m" (pagemap.near_size) : "cc", "memory" : far);
+	return true;
+far:
+	return false;
+#else
+	return x < __atomic_load_n(&pagemap.near_size, __ATOMIC_ACQUIRE);
+#endif
+}
+
+/**
+ * pagemap_class_near - pagemap_class() of an address in a near area
+ * @p: any address in one
+ *
+ * Return: the same but for a large span that is hidden, which is PAGEMAP_LARGE here.
+ */
+static inline unsigned int pagemap_class_near(uintptr_t p)
+{
+	uintptr_t class = __atomic_load_n(&pagemap.near_class, __ATOMIC_RELAXED);
+
+	return __atomic_load_n((uint8_t *)(class + (p >> PAGE_SHIFT)),
+			       __ATOMIC_RELAXED);
+}
+
+/**
+ * pagemap_entry_aligned - pagemap_entry() for what may be the first byte of an object
  * @p: any address
  *
  * The low four bits, which are zero in the address of an object, are rotated to

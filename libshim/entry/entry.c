@@ -367,15 +367,15 @@ SHIM_EXPORT void *malloc(size_t size)
 	return entry_alloc(size);
 }
 
-SHIM_EXPORT void free(void *p)
+/* free() of what is in no near area: the rest of a large heap, and what is no object. */
+static __attribute__((noinline)) void free_far(void *p)
 {
 	uintptr_t entry = pagemap_entry_aligned((uintptr_t)p);
 	size_t cls;
 
 	if (unlikely(!entry))
 		goto slow;
-	cls = __atomic_load_n((uint8_t *)(entry +
-					  ((uintptr_t)p >> PAGE_SHIFT)),
+	cls = __atomic_load_n(pagemap_class_at(entry, (uintptr_t)p),
 			      __ATOMIC_RELAXED);
 	if (likely(percpu_push(cls, p)))
 		return;
@@ -385,6 +385,35 @@ SHIM_EXPORT void free(void *p)
 	}
 slow:
 	entry_free(p);
+}
+
+/* What has been freed before is hidden: only the map of its area says so. */
+static __attribute__((noinline)) void free_near_large(void *p)
+{
+	uintptr_t entry = pagemap_entry((uintptr_t)p);
+
+	if (likely(__atomic_load_n(pagemap_class_at(entry, (uintptr_t)p),
+				   __ATOMIC_RELAXED) == PAGEMAP_LARGE))
+		free_large(p, entry);
+	else
+		entry_free(p);
+}
+
+SHIM_EXPORT void free(void *p)
+{
+	size_t cls;
+
+	if (unlikely(!pagemap_is_near((uintptr_t)p))) {
+		free_far(p);
+		return;
+	}
+	cls = pagemap_class_near((uintptr_t)p);
+	if (likely(percpu_push(cls, p)))
+		return;
+	if (cls == PAGEMAP_LARGE)
+		free_near_large(p);
+	else
+		entry_free(p);
 }
 
 SHIM_EXPORT void *calloc(size_t n, size_t size)

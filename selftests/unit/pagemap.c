@@ -77,6 +77,57 @@ TEST(large_span)
 	EXPECT_EQ(NULL, pagemap_owner(at(s.start, 350, 0)));
 }
 
+/* In the areas from the first one on, the class is in one array, too. */
+TEST(near_areas)
+{
+	uintptr_t end = BASE + PAGEMAP_NEAR * AREA_SIZE;
+	struct span some[] = {
+		span(BASE, 1), span(BASE + AREA_SIZE - PAGE_SIZE, 2),
+		span(end - 3 * PAGE_SIZE, 3),
+	};
+	struct span below = span(BASE - PAGE_SIZE, 1), above = span(end, 1);
+	struct span large = span(BASE + 9 * PAGE_SIZE, 5);
+	unsigned int i, k;
+
+	EXPECT_FALSE(pagemap_is_near(BASE));
+	ASSERT_TRUE(pagemap_add(BASE + 5 * PAGE_SIZE, 1));
+	for (i = 0; i < ARRAY_SIZE(some); i++) {
+		ASSERT_TRUE(pagemap_add(some[i].start,
+					some[i].npages * PAGE_SIZE));
+		pagemap_set(&some[i], 20 + i);
+	}
+	ASSERT_TRUE(pagemap_add(below.start, 1));
+	ASSERT_TRUE(pagemap_add(above.start, 1));
+	pagemap_set(&below, 30);
+	pagemap_set(&above, 31);
+	EXPECT_FALSE(pagemap_is_near(BASE - 16));
+	EXPECT_FALSE(pagemap_is_near(end));
+	EXPECT_FALSE(pagemap_is_near(0));
+	EXPECT_FALSE(pagemap_is_near(~(uintptr_t)0));
+	for (i = 0; i < ARRAY_SIZE(some); i++)
+		for (k = 0; k < some[i].npages * PAGE_SIZE; k++) {
+			EXPECT_EQ(k % 16 == 0, pagemap_is_near(some[i].start + k));
+			EXPECT_EQ(20 + i, pagemap_class_near(some[i].start + k));
+		}
+	EXPECT_EQ(0, pagemap_class_near(BASE + PAGE_SIZE));
+	EXPECT_EQ(0, pagemap_class_near(some[2].start - 1));
+	pagemap_set(&large, PAGEMAP_LARGE);
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class_near(large.start));
+	EXPECT_EQ(0, pagemap_class_near(large.start + PAGE_SIZE));
+	pagemap_clear(&large);
+	EXPECT_EQ(0, pagemap_class_near(large.start));
+	pagemap_mix(&some[1]);
+	for (k = 0; k < 2; k++)
+		EXPECT_EQ(PAGEMAP_COMPOUND, pagemap_class_near(some[1].start +
+							       k * PAGE_SIZE));
+	for (i = 0; i < ARRAY_SIZE(some); i++) {
+		pagemap_clear(&some[i]);
+		EXPECT_EQ(0, pagemap_class_near(some[i].start));
+	}
+	pagemap_clear(&below);
+	pagemap_clear(&above);
+}
+
 /*
  * Areas inside a span have no map of their own; the span is found nevertheless.
  */
