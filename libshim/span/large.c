@@ -12,10 +12,9 @@
  * each.  Kept spans are SPAN_KEPT, hidden in the pagemap, and protected by
  * keep.lock.  They must not make the heap larger: unless they are a small part
  * of it, a request that finds none of its length first gives all of them back.
- * A request for a length that was just given back shows that this was wrong,
- * because the program uses buffers of several lengths in turn; the next few
- * misses then give nothing back.  But a request that is too long to be kept never
- * makes the heap larger while shorter spans are.
+ * A request for a length that was given back lately shows that this was wrong,
+ * because the program uses buffers of several lengths in turn: it gives nothing
+ * back.  One that is too long to be kept does, unless there is memory that it fits.
  *
  * A span that has served again is marked.  The CPU that frees it may keep it
  * itself from then on, without a lock, if it is granted the pages: what is kept
@@ -61,7 +60,6 @@ static struct {
 	/* lengths that were given back because of a miss */
 	uint32_t gone[KEEP_SPANS];
 	uint32_t ngone;			/* how many, ever */
-	uint32_t forgive;		/* misses that will give nothing back */
 	bool used;			/* since the last large_idle() */
 	uint32_t passed;		/* pages that were freed */
 	uint64_t since;			/* when it was 0 */
@@ -178,27 +176,20 @@ static void keep_flush(void)
 		granted_flush();
 }
 
-/* Is more kept than a part of the heap that does not matter?  A hint. */
-static bool keep_is_much(void)
-{
-	return is_much(__atomic_load_n(&keep.pages, __ATOMIC_RELAXED) +
-		       granted());
-}
-
 /*
- * A miss: was a span of this length given back wrongly, or another one lately?
+ * A miss: was a span of this length given back wrongly, or, if it is too long to
+ * be kept, is there memory that it fits?
  */
 static bool keep_forgives(size_t npages)
 {
 	uint32_t i;
 
+	if (npages > LARGE_KEEP_PAGES)
+		return pageheap_has(npages);
 	for (i = 0; i < KEEP_SPANS; i++)
 		if (keep.gone[i] == npages)
-			keep.forgive = KEEP_SPANS;
-	if (!keep.forgive)
-		return false;
-	keep.forgive--;
-	return true;
+			return true;
+	return false;
 }
 
 /* Find a kept span of that length, the one freed last. */
@@ -218,9 +209,9 @@ static struct span *keep_take(size_t npages, size_t align)
 		s->flags |= SPAN_AGAIN;
 		keep.hits++;
 		keep.used = true;
-	} else if (!keep_forgives(npages)) {
-		many = is_much(keep.pages + granted());
-		for (i = 0; many && i < keep.n; i++)
+	} else if (is_much(keep.pages + granted()) && !keep_forgives(npages)) {
+		many = true;
+		for (i = 0; i < keep.n; i++)
 			keep.gone[keep.ngone++ % KEEP_SPANS] =
 				keep.span[i]->npages;
 	}
@@ -305,9 +296,6 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 		s = keep_take(npages, align ? align : 1);
 	*zero = false;
 	if (!s) {
-		if (npages > LARGE_KEEP_PAGES && keep_is_much() &&
-		    !pageheap_has(npages))
-			keep_flush();
 		s = pageheap_alloc(npages, align >> PAGE_SHIFT);
 		if (!s)
 			return NULL;
