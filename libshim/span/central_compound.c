@@ -30,8 +30,8 @@
 #define HEAP_BYTES	((size_t)1 << 20)
 /* Below this a donor's holes are not worth a look at each span. */
 #define DONOR_BYTES	((size_t)64 << 10)
-/* A sixth of a donor must be free; of a span a quarter. */
-#define DONOR_PART	6u
+/* A quarter of a donor must be free, and of a span. */
+#define DONOR_PART	4u
 #define DONOR_LISTS	(NR_LISTS - NR_LISTS / 4)
 /* Spans looked at while the lock is held: 10 us. */
 #define DONOR_LOOKS	256u
