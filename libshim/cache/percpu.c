@@ -6,6 +6,8 @@
  * the caller's hands; a thread without sequences goes to percpu_lock for all of
  * its calls.  No lock is held here.  Called by entry.
  */
+#include <string.h>
+
 #include "base/error.h"
 #include "base/probe.h"
 #include "percpu_int.h"
@@ -25,6 +27,7 @@
  * are a quarter of one, 48 three quarters.
  */
 #define PERCPU_ALIKE	4u
+#define CACHE_LINE	64u
 
 /* Enlarge this CPU's stack of a class, if the budget allows it. */
 static void here_grow(unsigned int cls, unsigned int cap)
@@ -116,11 +119,29 @@ static void reverse(void **objs, unsigned int n)
 	}
 }
 
+/*
+ * Put objects that come side by side in an order in which neighbours do not share a
+ * cache line.  The first ones of a class are often given to several threads, each of
+ * which gets its own again and again from the stack of its CPU.
+ */
+static void spread(void **objs, unsigned int n, unsigned int cls)
+{
+	unsigned int alike = (CACHE_LINE - 1) / sizeclass_info[cls].size + 1;
+	void *row[SIZECLASS_BATCH_MAX];
+	unsigned int from, i, to = 0;
+
+	memcpy(row, objs, n * sizeof(*row));
+	for (from = 0; from < alike; from++)
+		for (i = from; i < n; i += alike)
+			objs[to++] = row[i];
+}
+
 void *percpu_get(unsigned int cls)
 {
+	const unsigned int batch = sizeclass_info[cls].batch;
 	void *objs[SIZECLASS_BATCH_MAX];
 	unsigned int n, cap, pushed;
-	bool due = false;
+	bool begins, due = false;
 	void *p;
 
 	if (!percpu.rseq || rseq_cpu(percpu_hot.rseq_off) < 0) {
@@ -137,18 +158,20 @@ void *percpu_get(unsigned int cls)
 	cap = here_missed(cls, PERCPU_UNDERFLOW);
 	if (percpu_is_deep() && transfer_is_dry(percpu_domain(), cls))
 		shed(cls);
-	n = sizeclass_info[cls].batch;
-	if (n > cap + 1)
-		n = cap + 1;
+	n = batch < cap + 1 ? batch : cap + 1;
 	/* whole cache lines, where nobody has had a part of one before */
 	if (n > PERCPU_ALIKE)
 		n -= n % PERCPU_ALIKE;
+	/* later ones are used together: then a line for several is better */
+	begins = n < batch;
 	n = transfer_get_at(percpu_domain(), cls, objs, n);
 	if (!n)
 		return NULL;
+	if (begins)
+		spread(objs, n, cls);
 	/*
 	 * Return the first object; the others go on the stack so that they come
-	 * from its top in the order in which they came from their span.
+	 * from its top in that order.
 	 */
 	reverse(objs, n);
 	if (--n) {

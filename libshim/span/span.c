@@ -24,7 +24,6 @@
 #include "span_mesh.h"
 
 #define OS_PAGE	4096u
-#define CACHE_LINE	64u
 
 /* The smallest size fills the bitmap exactly: 8 KiB of 16 bytes are 512. */
 #define SPAN_WORDS	(sizeof(((struct span *)0)->bitmap) / 8)
@@ -131,33 +130,6 @@ static void pages_retaken(struct span *s, void *const *objs, unsigned int n)
 	s->purged &= (uint16_t)~pages;
 }
 
-/* The first @n of @bits. */
-static uint64_t first_bits(uint64_t bits, unsigned int n)
-{
-	uint64_t all = n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0;
-
-	return bits & all << __builtin_ctzll(bits);
-}
-
-/*
- * Objects side by side, @n of them from @p on, in an order in which neighbours are
- * a cache line apart: what is handed out in a row often goes to several threads,
- * each of which gets its own again and again from the stack of its CPU.
- */
-static void take_strided(uintptr_t p, size_t size, void **objs, unsigned int n)
-{
-	size_t stride = (CACHE_LINE + size - 1) / size * size;
-	uintptr_t at = p, end = p + n * size;
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		objs[i] = (void *)at;
-		at += stride;
-		if (at >= end)
-			at = p += size;
-	}
-}
-
 /* Take out of a span that begins with its first object and is in no group. */
 static unsigned int take_first(struct span *s, void **objs, unsigned int n)
 {
@@ -173,20 +145,13 @@ static unsigned int take_first(struct span *s, void **objs, unsigned int n)
 			continue;
 		p = base + size * (unsigned int)__builtin_ctzll(bits);
 		/* one piece, as in a new span: no multiplication for each */
-		if (bits & (bits + (bits & -bits))) {
+		if (!(bits & (bits + (bits & -bits)))) {
+			for (; bits && got < n; bits &= bits - 1, p += size)
+				objs[got++] = (void *)p;
+		} else {
 			for (; bits && got < n; bits &= bits - 1)
 				objs[got++] = (void *)(base + size *
 					(unsigned int)__builtin_ctzll(bits));
-		} else if (size < CACHE_LINE) {
-			uint64_t some = first_bits(bits, n - got);
-			unsigned int k = __builtin_popcountll(some);
-
-			take_strided(p, size, objs + got, k);
-			got += k;
-			bits &= ~some;
-		} else {
-			for (; bits && got < n; bits &= bits - 1, p += size)
-				objs[got++] = (void *)p;
 		}
 		s->bitmap[i] = bits;
 	}

@@ -73,10 +73,9 @@ void span_destroy_purged(struct span *s);
 void span_set_random(size_t size);
 
 /**
- * span_take - take free objects out, from @rot on
+ * span_take - take free objects out, by rising address from @rot on
  * @s: the span, no alias
- * @objs: filled in: by rising address, but that those of less than a cache line
- *	that lie side by side follow each other a line apart
+ * @objs: filled in
  * @n: how many at most
  *
  * Return: how many.

@@ -11,7 +11,6 @@
 #include "base/compound.h"
 #include "base/pagemap.h"
 #include "base/sizeclass.h"
-#include "by_address.h"
 #include "dies.h"
 #include "fake_pageheap.h"
 #include "on_node.h"
@@ -96,7 +95,6 @@ static void make(unsigned int size, unsigned int n)
 		got = central_get(class_of(size), objs, n < 32 ? n : 32);
 		if (!got || nr + got > MAX)
 			abort();
-		by_address(objs, got);
 		for (i = 0; i < got; i++) {
 			struct object *o = &model[nr++];
 

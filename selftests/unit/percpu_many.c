@@ -364,7 +364,6 @@ TEST_F(many, caches_have_a_total)
 	EXPECT_EQ(0, fake_transfer.out);
 }
 
-/* What is not scarce is not divided: two CPUs get what they always got. */
 /* Fresh objects of 16 bytes, by turns; the fake's begin at a line and 16 bytes. */
 TEST_F(many, two_cpus_share_no_line)
 {
@@ -383,6 +382,26 @@ TEST_F(many, two_cpus_share_no_line)
 	EXPECT_EQ(0, shared);
 }
 
+/* The first ones may go to threads that run side by side; the others are as they lie. */
+TEST_F(many, first_ones_are_a_line_apart)
+{
+	unsigned int before, now, i, near = 0;
+
+	be_on(0);
+	before = fake_number(take(1));
+	for (i = 1; i < 16; i++, before = now) {
+		now = fake_number(take(1));
+		near += (now - 1) / 4 == (before - 1) / 4;
+	}
+	EXPECT_EQ(0, near);
+	for (i = 0; i < 128; i++, before = now) {
+		now = fake_number(take(1));
+		near += now == before + 1;
+	}
+	EXPECT_LE(120, near);
+}
+
+/* What is not scarce is not divided: two CPUs get what they always got. */
 TEST_F(many, two_cpus_do_not_feel_it)
 {
 	unsigned int i, round;

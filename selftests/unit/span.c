@@ -7,7 +7,6 @@
 
 #include "../lib/patience.h"
 
-#include "by_address.h"
 #include "fake_pageheap.h"
 #include "base/sizeclass.h"
 #include "span/span.h"
@@ -36,7 +35,6 @@ TEST(every_class_whole)
 		ASSERT_EQ(sizeclass_info[cls].nobjs, n);
 		ASSERT_EQ(0, s->nfree);
 		ASSERT_EQ(0, span_take(s, objs, 1));
-		by_address(objs, n);
 		for (i = 0; i < n; i++) {
 			ASSERT_EQ(s->start + (uintptr_t)i * span_size(s),
 				  (uintptr_t)objs[i]);
@@ -52,36 +50,6 @@ TEST(every_class_whole)
 	}
 	EXPECT_EQ(0, fake_pageheap.spans);
 	EXPECT_EQ(0, fake_pageheap.bad);
-}
-
-/* What is handed out in a row may go to threads that run side by side. */
-TEST(neighbours_are_in_other_lines)
-{
-	unsigned int cls, i, k, n, pairs;
-	uint8_t lines[512];
-	void *objs[512];
-	struct span *s;
-
-	for (cls = 1; sizeclass_info[cls].size < 64; cls++) {
-		s = span_make(cls);
-		memset(lines, 0, sizeof(lines));
-		for (i = 0, pairs = 0; i < s->nobjs; i += n) {
-			n = span_take(s, objs, 32);
-			for (k = 1; k < n; k++)
-				pairs += (uintptr_t)objs[k] / 64 ==
-					 (uintptr_t)objs[k - 1] / 64;
-			/* and each batch has lines of its own */
-			for (k = 0; k < n; k++) {
-				size_t line = ((uintptr_t)objs[k] - s->start) / 64;
-
-				ASSERT_TRUE(!lines[line] ||
-					    lines[line] == i / 32 + 1);
-				lines[line] = (uint8_t)(i / 32 + 1);
-			}
-		}
-		EXPECT_EQ(0, pairs);
-		EXPECT_TRUE(span_is_valid(s));
-	}
 }
 
 /* Does one of eight spans of a class begin with another object than the first? */
@@ -209,7 +177,6 @@ TEST(purge_takes_free_pages_and_no_others)
 	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
 		s = span_make(cls);
 		n = span_take(s, objs, 512);
-		by_address(objs, n);
 		for (round = 0; round < 24; round++) {
 			for (i = 0, nfree = 0; i < n; i++) {
 				memset(objs[i], mark(i), span_size(s));
@@ -313,7 +280,6 @@ TEST(several_at_once)
 
 	ASSERT_NE(NULL, s);
 	ASSERT_EQ(40, span_take(s, objs, 40));
-	by_address(objs, 40);
 	objs[20] = (char *)objs[20] + 8;
 	EXPECT_EQ(20, span_put(s, objs, 40, &err));
 	EXPECT_EQ(SPAN_INTERIOR, err);
