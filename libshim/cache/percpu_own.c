@@ -25,6 +25,7 @@
  * sequences.
  */
 #include <linux/membarrier.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/meta.h"
@@ -323,7 +324,10 @@ static struct percpu_slab *own_new(void)
 	if (percpu.nslabs >= percpu.limit)
 		return NULL;
 	percpu.spare = NULL;
-	if (!slab)
+	/* new memory is zero, and that is what slab_init() takes for granted */
+	if (slab)
+		memset(slab, 0, sizeof(*slab));
+	else
 		slab = meta_alloc(PERCPU_SLAB_BYTES, 4096);
 	if (!slab)
 		return NULL;

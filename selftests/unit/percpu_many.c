@@ -382,6 +382,32 @@ TEST_F(many, two_cpus_share_no_line)
 	EXPECT_EQ(0, shared);
 }
 
+/* The slab that a deeper one replaced serves another CPU: nothing is left of it. */
+TEST_F(many, a_spare_begins_anew)
+{
+	struct percpu_slab *old;
+	struct percpu_own own;
+	unsigned int cls;
+
+	be_on(0);
+	for (cls = 1; cls <= 20; cls++)
+		swing(cls, 60);
+	ASSERT_TRUE(own_begin(&own));
+	old = own_deepen(&own);
+	own_end(&own);
+	ASSERT_NE(NULL, old);
+	own_spare(old);
+	be_on(1);
+	for (cls = 1; cls <= 20; cls++)
+		swing(cls, cls % 2 ? 10 : 60);
+	EXPECT_EQ(old, slab_of(1));
+	EXPECT_TRUE(slab_is_valid(old));
+	EXPECT_TRUE(slab_is_valid(slab_of(0)));
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+	EXPECT_EQ(0, fake_transfer.bad);
+}
+
 /* The first ones may go to threads that run side by side; the others are as they lie. */
 TEST_F(many, first_ones_are_a_line_apart)
 {
