@@ -272,12 +272,14 @@ static bool has_fallen(void)
  * How much more than what is worth keeping may be free before it goes back in the call.
  * Large objects that are replaced leave holes that do not fit the next one.  Demand
  * does not show these, and they take the place of what it keeps: then what goes back
- * is what the next one needs.  So what was taken again is added; ticks give it back.
+ * is what the next one needs.  So what was taken again is added, unless a limit is
+ * near; ticks give it back.
  */
 static size_t burst(void)
 {
 	size_t regret = ph.regret > scav.regret ? ph.regret : scav.regret;
-	size_t most = inuse_resident() / REGRET_SHARE;
+	size_t most = limit_pressure() == LIMIT_FAR ?
+		      inuse_resident() / REGRET_SHARE : 0;
 
 	return inuse_resident() / BURST_SHARE + BURST_PAGES +
 	       (regret < most ? regret : most);

@@ -226,7 +226,8 @@ static void keep_clock(void)
 {
 	uint64_t now = clock_coarse();
 
-	__atomic_store_n(&keep.unwritten, now - keep.since < PASS_NS,
+	/* 0: there is no clock */
+	__atomic_store_n(&keep.unwritten, now && now - keep.since < PASS_NS,
 			 __ATOMIC_RELAXED);
 	keep.since = now;
 	keep.passed = 0;
@@ -478,6 +479,8 @@ void large_idle(void)
 	shim_lock_acquire(&keep.lock);
 	used = keep.used;
 	keep.used = false;
+	/* what CPUs keep does not pass here: it may be written by now */
+	__atomic_store_n(&keep.unwritten, false, __ATOMIC_RELAXED);
 	shim_lock_release(&keep.lock);
 	if (!used)
 		large_flush();

@@ -360,6 +360,16 @@ TEST_F(objects, faster_than_written)
 	pass(6000000);
 	EXPECT_FALSE(large_unwritten());
 	EXPECT_FALSE(large_grant(65, true));
+	/* until a tick, as what CPUs keep is not seen */
+	pass(4000000);
+	EXPECT_TRUE(large_unwritten());
+	large_idle();
+	EXPECT_FALSE(large_unwritten());
+	/* where there is no clock nobody knows */
+	fake_clock = 0;
+	pass(0);
+	pass(0);
+	EXPECT_FALSE(large_unwritten());
 }
 
 TEST_F(objects, alignment)

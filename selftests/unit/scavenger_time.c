@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "fake_backend.h"
 #include "fake_clock.h"
+#include "pageheap/limit.h"
 #include "pageheap/pageheap_int.h"
 #include "pageheap/scavenger.h"
 
@@ -211,6 +212,19 @@ TEST_F(scavenger, regret_has_an_end)
 	st = stat_now();
 	EXPECT_GE(st.demand + st.inuse / 32 + st.inuse / 16 + 4 * MIB + st.inuse / 3,
 		  st.free);
+}
+
+/* And goes at once where a limit is near. */
+TEST_F(scavenger, no_regret_near_a_limit)
+{
+	int i;
+
+	holes(4);
+	for (i = 0; i < 6; i++)
+		replaced(0);
+	EXPECT_EQ(0, replaced(0));
+	limit_level = LIMIT_NEAR;
+	EXPECT_LT(20 * MIB, replaced(0));
 }
 
 /* The same for free pages of blocks that are in use. */
