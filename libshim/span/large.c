@@ -22,9 +22,9 @@
  * CPUs are asked for theirs.
  *
  * What is freed faster than it could have been written has hardly any memory.
- * So a clock is read each time that 1 GiB has passed here, and while that is so,
- * a lone thread is granted more: a span is as good as one that has served again,
- * as it would have, if more were kept here.
+ * So a clock is read each time that 1 GiB has passed here, and if that is so, until
+ * a tick, a lone thread is granted more: a span is as good as one that has served
+ * again, as it would have, if more were kept here.
  */
 #include <stdint.h>
 

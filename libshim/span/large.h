@@ -143,7 +143,6 @@ void large_give(struct span **span, unsigned int n);
 /**
  * large_grant - may a caller keep a span itself
  * @npages: its length
- *
  * @alone: the caller gives all of it back before it makes the heap larger, and
  *	nobody else does make it larger
  *
@@ -159,8 +158,8 @@ bool large_grant(size_t npages, bool alone);
 /**
  * large_unwritten - are large objects freed faster than they could be written
  *
- * Then keeping more of them takes hardly any memory, as most of their pages have
- * none.
+ * Found once a GiB, and forgotten by large_idle().  Then keeping more of them takes
+ * hardly any memory, as most of their pages have none.
  */
 bool large_unwritten(void);
 
