@@ -58,12 +58,12 @@ static double report_spread(const struct table *table,
 
 	for (a = 0; a < table->set->n; a++) {
 		spread = table_spread_get(&row->cell[a], metric);
-		if (isnan(spread.median) || spread.median <= 0)
+		if (isnan(spread.figure) || spread.figure <= 0)
 			continue;
 		half.run[half.n++].cpu = (spread.high - spread.low) / 2 /
-					 spread.median;
+					 spread.figure;
 	}
-	return table_spread_get(&half, TABLE_CPU).median;
+	return table_spread_get(&half, TABLE_CPU).figure;
 }
 
 static void report_row(const struct table *table, const struct table_row *row,
@@ -77,7 +77,7 @@ static void report_row(const struct table *table, const struct table_row *row,
 	for (a = 0; a < table->set->n; a++) {
 		value = metric->ratio ?
 			table_ratio(table, row, a, m) :
-			table_spread_get(&row->cell[a], m).median;
+			table_spread_get(&row->cell[a], m).figure;
 		report_cell(value, metric);
 	}
 	if (metric->ratio) {
@@ -142,7 +142,7 @@ int report_tsv(const struct table *table, const char *path)
 
 	if (!file)
 		return -errno;
-	fprintf(file, "row\tallocator\tmetric\truns\tmedian\tlow\thigh\tratio\n");
+	fprintf(file, "row\tallocator\tmetric\truns\tfigure\tlow\thigh\tratio\n");
 	for (i = 0; i < table->rows; i++)
 		for (a = 0; a < table->set->n; a++)
 			for (m = 0; m < TABLE_METRICS; m++) {
@@ -153,7 +153,7 @@ int report_tsv(const struct table *table, const char *path)
 					table->row[i].name,
 					table->set->alloc[a].name,
 					report_metric[m].key, cell->n,
-					spread.median, spread.low, spread.high,
+					spread.figure, spread.low, spread.high,
 					table_ratio(table, &table->row[i], a,
 						    m));
 			}
@@ -236,7 +236,7 @@ static void report_rst_values(FILE *file, const struct table *table,
 		fprintf(file, "%-14s", table->row[i].name);
 		for (a = 0; a < table->set->n; a++) {
 			value = table_spread_get(&table->row[i].cell[a],
-						 m).median;
+						 m).figure;
 			if (isnan(value))
 				snprintf(text, sizeof(text), "--");
 			else

@@ -2,9 +2,11 @@
 /*
  * table: measurements, and their summary.
  *
- * Medians, because other work on the machine only ever adds to a run; ratios to
- * the best of the row, so that no allocator is the yardstick; geometric means,
- * so that a ratio of 2 and one of 1/2 cancel.
+ * Medians, because other work on the machine only ever adds to a run; means of
+ * peaks, because the kernel counts pages on each CPU and adds up 32 at a time: in
+ * small processes a peak is wrong by up to a tenth, in either direction from one
+ * run to the next.  Ratios to the best of the row, so that no allocator is the
+ * yardstick; geometric means, so that a ratio of 2 and one of 1/2 cancel.
  */
 #include <err.h>
 #include <math.h>
@@ -85,33 +87,34 @@ struct table_spread table_spread_get(const struct table_cell *cell,
 				     enum table_metric metric)
 {
 	struct table_spread spread = { NAN, NAN, NAN };
-	double value[TABLE_ROUNDS];
+	double value[TABLE_ROUNDS], sum = 0;
 	unsigned int n = 0, i;
 
 	for (i = 0; i < cell->n; i++) {
 		value[n] = table_value(&cell->run[i], metric);
 		if (!isnan(value[n]))
-			n++;
+			sum += value[n++];
 	}
 	if (!n)
 		return spread;
 	qsort(value, n, sizeof(value[0]), table_compare);
 	spread.low = value[0];
 	spread.high = value[n - 1];
-	spread.median = (value[(n - 1) / 2] + value[n / 2]) / 2;
+	spread.figure = metric == TABLE_PEAK ?
+		sum / n : (value[(n - 1) / 2] + value[n / 2]) / 2;
 	return spread;
 }
 
 double table_best(const struct table *table, const struct table_row *row,
 		  enum table_metric metric)
 {
-	double best = NAN, median;
+	double best = NAN, figure;
 	unsigned int a;
 
 	for (a = 0; a < table->set->n; a++) {
-		median = table_spread_get(&row->cell[a], metric).median;
-		if (isnan(best) || median < best)
-			best = median;
+		figure = table_spread_get(&row->cell[a], metric).figure;
+		if (isnan(best) || figure < best)
+			best = figure;
 	}
 	if ((metric == TABLE_CPU || metric == TABLE_ELAPSED) &&
 	    best < TABLE_TIME_MIN)
@@ -124,7 +127,7 @@ double table_ratio(const struct table *table, const struct table_row *row,
 {
 	double best = table_best(table, row, metric);
 
-	return table_spread_get(&row->cell[a], metric).median / best;
+	return table_spread_get(&row->cell[a], metric).figure / best;
 }
 
 double table_geomean(const struct table *table, unsigned int a,

@@ -71,12 +71,12 @@ struct table {
 
 /**
  * struct table_spread - a metric of one cell over its runs
- * @median: the middle run, NaN without a run
+ * @figure: the middle run, for peaks their mean; NaN without a run
  * @low: the least
  * @high: the most
  */
 struct table_spread {
-	double median;
+	double figure;
 	double low;
 	double high;
 };
@@ -107,7 +107,7 @@ bool table_cell_add(struct table_row *row, unsigned int a, int status,
 		    const struct spawn_cost *cost);
 
 /**
- * table_spread_get - median and extremes of a cell
+ * table_spread_get - the figure and the extremes of a cell
  * @cell: the cell
  * @metric: which
  *
@@ -117,7 +117,7 @@ struct table_spread table_spread_get(const struct table_cell *cell,
 				     enum table_metric metric);
 
 /**
- * table_best - the smallest median of a row
+ * table_best - the smallest figure of a row
  * @table: the table
  * @row: the row
  * @metric: which
