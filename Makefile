@@ -162,7 +162,7 @@ demo: lib $(if $(without_module),,kmod)
 
 ## bench bench-box bench-pair bench-return bench-tlb: compare allocators on this machine
 ## bench-box-http: the example server under wrk, with libshim-box and by hand
-## bench-services: redis, PostgreSQL, MariaDB, nginx, memcached, Node under load (SERVICES= ROUNDS=3)
+## bench-services: redis, PostgreSQL, MariaDB, nginx, memcached, Node under load (SERVICES= ROUNDS=6)
 ## bench-gc: compare collectors, ours, libgc's and Go's (ROUNDS=3)
 bench bench-box bench-box-http bench-gc bench-pair bench-return bench-services bench-tlb: lib
 	@$(MAKE) -C tools/bench O=$(o) $@

@@ -4,16 +4,23 @@
 # 'make bench-services': real services under load, each allocator in turn.
 #
 # A service does a fixed amount of work for a client that is not preloaded; nginx
-# works for some seconds, and its CPU time is that of a million requests.  Then
-# it has nothing to do for two seconds.  CPU is user and system time of all its
-# processes; memory is their proportional set (Pss), so that what processes
-# share counts once: the largest sum seen, the average while it worked, and what
-# is left at the end.  Figures are medians; a service that is not installed is
-# left out, with a word.
+# and node work for some seconds, and their CPU time is that of a million requests.
+# The service has half of the CPUs and its clients the other half: without that a
+# run's CPU time differs by twice as much from that of the next.  A service that is
+# not installed is left out, with a word.
+#
+# Memory comes first, in two rounds: the proportional set (Pss) of all processes of
+# the service, so that what they share counts once; the largest sum seen, the
+# average while it worked, and what is left two seconds after.  The figures are
+# medians.  To ask for them costs CPU time, so this is measured in rounds of its
+# own: user and system time of all processes.  A round is divided by its mean, as
+# the machine becomes faster and slower in minutes; the figure is the mean of the
+# rounds, and "+-" its standard error in per cent.  Two allocators that are no
+# further apart than the sum of theirs cannot be told apart.
 #
 # Usage: run.sh BUILD [SERVICE...]
-# From the environment: ROUNDS (3), BUDGET (1100 seconds: no round starts that
-# would end later, and no service after it).
+# From the environment: ROUNDS (6, of CPU time), BUDGET (1100 seconds: no round
+# starts that would end later, and no service after it).
 
 here=$(cd "$(dirname "$0")" && pwd)
 o=$(cd "$1" && pwd) || exit 1
@@ -56,6 +63,22 @@ preload()
 	else
 		echo "$work/$1.so"
 	fi
+}
+
+# half of the CPUs for the service, the others for its clients
+cpus=$(nproc)
+for_service=0-$((cpus / 2 - 1))
+for_clients=$((cpus / 2))-$((cpus - 1))
+if [ "$cpus" -lt 2 ] || ! taskset -c "$for_service" true 2>/dev/null ||
+   ! taskset -c "$for_clients" true 2>/dev/null; then
+	echo "the service and its clients share the CPUs" >&2
+	for_service=
+fi
+
+# on WHICH: this shell, and what it starts from now on, runs on these CPUs
+on()
+{
+	[ -z "$for_service" ] || taskset -cp "$1" $$ >/dev/null
 }
 
 # tree PID...: these processes and all below them
@@ -125,113 +148,102 @@ for s in $services; do
 done
 [ -n "$there" ] || exit 1
 
-# once SERVICE ALLOCATOR: one line with service, allocator, CPU, peak, mean, idle
-once()
+# start SERVICE ALLOCATOR
+start()
 {
+	on "$for_service"
 	"${1}_start" "$(preload "$2")" || return 1
+	on "$for_clients"
 	# somebody must have loaded it
 	if ! grep -q "$(preload "$2")" "/proc/$pid/maps"; then
 		echo "$1: does not run with $2" >&2
 		return 1
 	fi
+}
+
+# memory SERVICE ALLOCATOR: one line with both, peak, mean and idle, in KiB
+memory()
+{
+	start "$1" "$2" || return 1
 	: >"$work/busy"
 	sample "$work/busy" &
 	sampler=$!
-	before=$(cpu "$pid")
-	requests=
-	"${1}_load" >>"$work/log" 2>&1 || {
-		rm -f "$work/busy"
-		wait $sampler
-		return 1
-	}
-	used=$(($(cpu "$pid") - before))
+	"${1}_load" >>"$work/log" 2>&1
+	failed=$?
 	rm -f "$work/busy"
 	wait $sampler
+	[ $failed = 0 ] || return 1
 	sleep 2
-	awk -v s="$1" -v a="$2" -v used="$used" -v hz="$(getconf CLK_TCK)" \
-	    -v idle="$(pss "$pid")" -v requests="${requests:-0}" '
+	awk -v s="$1" -v a="$2" -v idle="$(pss "$pid")" '
 		{ n++; sum += $1; if ($1 > peak) peak = $1 }
 		END {
-			ms = used * 1000 / hz
-			if (requests)
-				ms *= 1e6 / requests
 			if (idle > peak)
 				peak = idle
-			printf "%s\t%s\t%.0f\t%d\t%d\t%d\n", s, a, ms, peak,
+			printf "memory\t%s\t%s\t%d\t%d\t%d\n", s, a, peak,
 			       n ? sum / n : idle, idle
 		}' "$work/samples"
-	stop
+}
+
+# cpu_time SERVICE ALLOCATOR: one line with both, and milliseconds of CPU time
+cpu_time()
+{
+	start "$1" "$2" || return 1
+	# more than a service has, or the first touch of memory measures the host
+	"$out/warm" 512 || return 1
+	before=$(cpu "$pid")
+	requests=
+	"${1}_load" >>"$work/log" 2>&1 || return 1
+	used=$(($(cpu "$pid") - before))
+	awk -v s="$1" -v a="$2" -v used="$used" -v hz="$(getconf CLK_TCK)" \
+	    -v requests="${requests:-0}" -v round="$round" 'BEGIN {
+		ms = used * 1000 / hz
+		if (requests)
+			ms *= 1e6 / requests
+		printf "cpu\t%s\t%s\t%d\t%.0f\n", s, a, round, ms
+	}'
 }
 
 echo "kernel $(uname -r), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)" >&2
 : >"$work/all"
-longest=0
-for round in $(seq "${ROUNDS:-3}"); do
-	start=$(date +%s)
-	if [ "$round" -gt 1 ] &&
-	   [ $((start - began + longest)) -gt "${BUDGET:-1100}" ]; then
-		break
-	fi
+# round WHAT: every service with every allocator once
+round()
+{
 	for s in $there; do
 		# a slow machine: a service less rather than more than 20 minutes
 		if [ $(($(date +%s) - began)) -gt "${BUDGET:-1100}" ]; then
-			echo "$s: left out of round $round, the time is over" >&2
+			echo "$s: left out, the time is over" >&2
 			continue
 		fi
 		for a in $allocators; do
-			once "$s" "$a" >>"$work/all" ||
+			"$1" "$s" "$a" >>"$work/all" ||
 				echo "$s with $a failed: $(tail -1 "$work/log")" >&2
 			stop
 		done
 	done
 	# another one first, the next time
 	allocators=$(echo "$allocators" | awk '{ $(NF + 1) = $1; $1 = ""; print }')
-	now=$(date +%s)
-	[ $((now - start)) -le $longest ] || longest=$((now - start))
-	echo "round $round: $((now - start)) s" >&2
-done
+}
 
-# medians, and their ratio to the best of the service
-awk -F '\t' -v OFS='\t' '
-function median(key, n,   i, k, t, v)
+# rounds WHAT HOW_MANY: at least one
+rounds()
 {
-	for (i = 1; i <= n; i++)
-		v[i] = value[key, i]
-	for (i = 2; i <= n; i++)
-		for (k = i; k > 1 && v[k] < v[k - 1]; k--) {
-			t = v[k]; v[k] = v[k - 1]; v[k - 1] = t
-		}
-	return (v[int((n + 1) / 2)] + v[int((n + 2) / 2)]) / 2
+	longest=0
+	for round in $(seq "$2"); do
+		start=$(date +%s)
+		if [ "$round" -gt 1 ] &&
+		   [ $((start - began + longest)) -gt "${BUDGET:-1100}" ]; then
+			break
+		fi
+		round "$1"
+		now=$(date +%s)
+		[ $((now - start)) -le $longest ] || longest=$((now - start))
+		echo "$1, round $round: $((now - start)) s" >&2
+	done
 }
-{
-	row = $1 OFS $2
-	if (!(row in runs))
-		order[++rows] = row
-	runs[row]++
-	for (i = 3; i <= 6; i++)
-		value[row OFS i, runs[row]] = $i
-}
-END {
-	print "service", "allocator", "runs", "cpu_ms", "peak_kb", "mean_kb",
-	      "idle_kb", "cpu", "peak", "mean", "idle"
-	for (r = 1; r <= rows; r++) {
-		split(order[r], name, OFS)
-		for (i = 3; i <= 6; i++) {
-			m[r, i] = median(order[r] OFS i, runs[order[r]])
-			if (!((name[1], i) in best) || m[r, i] < best[name[1], i])
-				best[name[1], i] = m[r, i]
-		}
-	}
-	for (r = 1; r <= rows; r++) {
-		split(order[r], name, OFS)
-		line = order[r] OFS runs[order[r]]
-		for (i = 3; i <= 6; i++)
-			line = line OFS m[r, i]
-		for (i = 3; i <= 6; i++)
-			line = line OFS sprintf("%.2f", best[name[1], i] ? \
-				m[r, i] / best[name[1], i] : 1)
-		print line
-	}
-}' "$work/all" >"$out/services.tsv"
+
+rounds memory 2
+rounds cpu_time "${ROUNDS:-6}"
+
+awk -F '\t' -v OFS='\t' -f "$here/summary.awk" "$work/all" >"$out/services.tsv"
 column -t -s "$(printf '\t')" "$out/services.tsv"
 echo "written: $out/services.tsv"
