@@ -106,7 +106,7 @@ static inline unsigned int percpu_node(void)
 /* percpu_near.c: each CPU's domain and one, 0 as long as it is not known */
 extern uint8_t percpu_near[PERCPU_MAX_CPUS]
 	__attribute__((visibility("hidden")));
-unsigned int near_learn(unsigned int cpu);
+unsigned int near_domain(void);
 
 /* percpu_key.c */
 bool key_read(uint32_t *key);
@@ -118,15 +118,9 @@ bool key_read(uint32_t *key);
  */
 static inline unsigned int percpu_domain(void)
 {
-	unsigned int cpu, dom;
-
 	if (!__atomic_load_n(&percpu.several, __ATOMIC_RELAXED))
 		return percpu_node();
-	cpu = (unsigned int)rseq_cpu(percpu_hot.rseq_off);
-	if (cpu >= percpu.ncpus)
-		return 0;
-	dom = __atomic_load_n(&percpu_near[cpu], __ATOMIC_RELAXED);
-	return __builtin_expect(dom, 1) ? dom - 1 : near_learn(cpu);
+	return near_domain();
 }
 
 /**

@@ -47,7 +47,7 @@ static unsigned int domain_of(uint32_t key)
  *
  * Return: the domain, or the node where it is not known.
  */
-unsigned int near_learn(unsigned int cpu)
+static unsigned int near_learn(unsigned int cpu)
 {
 	unsigned int dom = percpu_node();
 	uint32_t key;
@@ -60,4 +60,17 @@ unsigned int near_learn(unsigned int cpu)
 	__atomic_store_n(&percpu_near[cpu], (uint8_t)(dom + 1),
 			 __ATOMIC_RELAXED);
 	return dom;
+}
+
+/**
+ * near_domain - percpu_domain() of a process that had two slabs
+ */
+unsigned int near_domain(void)
+{
+	unsigned int cpu = (unsigned int)rseq_cpu(percpu_hot.rseq_off), dom;
+
+	if (cpu >= percpu.ncpus)
+		return 0;
+	dom = __atomic_load_n(&percpu_near[cpu], __ATOMIC_RELAXED);
+	return __builtin_expect(dom, 1) ? dom - 1 : near_learn(cpu);
 }

@@ -300,8 +300,8 @@ static bool squeeze_is_due(const struct percpu_slab *slab)
 }
 
 /* Take at least @bytes of capacity from classes that rarely miss. */
-static void stack_squeeze(struct percpu_slab *slab, unsigned int not,
-			  size_t bytes)
+static __attribute__((noinline))
+void stack_squeeze(struct percpu_slab *slab, unsigned int not, size_t bytes)
 {
 	size_t target = slab->bytes > bytes ? slab->bytes - bytes : 0;
 	unsigned int steps;

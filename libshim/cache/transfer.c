@@ -194,7 +194,8 @@ static bool transfer_grow(struct transfer *t, unsigned int cls, unsigned int n)
  * What is of other nodes goes home, to its span: somebody there may get it.
  * Return: how many are left of @objs.
  */
-static unsigned int put_far(unsigned int cls, void **objs, unsigned int n)
+static __attribute__((noinline))
+unsigned int put_far(unsigned int cls, void **objs, unsigned int n)
 {
 	unsigned int here = node_here(), near = 0, far = 0, i;
 	void *away[SIZECLASS_BATCH_MAX];

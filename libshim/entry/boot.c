@@ -107,7 +107,7 @@ static void page_check(void)
 }
 
 /* Says what was chosen if asked to, and what was asked for in vain. */
-static void say_ready(const char *no_mesh)
+static __attribute__((noinline)) void say_ready(const char *no_mesh)
 {
 	/* by pageheap_boot(), for good */
 	enum backend_id backend = backend_first();
@@ -157,7 +157,9 @@ void entry_first(void)
 	/* This may allocate; there is no other thread yet. */
 	fork_register();
 	prof_dump_boot();
-	say_ready(no_mesh);
+	if (shim_conf.verbose || no_mesh ||
+	    shim_conf.backend == SHIM_BACKEND_KMOD)
+		say_ready(no_mesh);
 }
 
 /*

@@ -244,7 +244,7 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
  * Use whole blocks and, for the rest, free pages of a block beside them, so
  * that no block is begun for the rest.
  */
-static bool alloc_beside(struct span *s, size_t npages)
+static __attribute__((noinline)) bool alloc_beside(struct span *s, size_t npages)
 {
 	enum backend_id backend = ph.whole ? backend_first() : BACKEND_THP;
 	enum run_kind kind = ph.whole ? RUN_WHOLE : RUN_PAGES;
@@ -274,7 +274,7 @@ static bool alloc_beside(struct span *s, size_t npages)
  * five.  Begin in that rest, so that the span lies behind another one without a
  * gap.
  */
-static bool alloc_behind(struct span *s, size_t npages)
+static __attribute__((noinline)) bool alloc_behind(struct span *s, size_t npages)
 {
 	struct block *head, *b;
 	bool zero = true;

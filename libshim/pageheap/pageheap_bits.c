@@ -40,8 +40,9 @@ static unsigned int find_short(const struct bits *b, unsigned int n,
 }
 
 /* Longer ones have the last bit of a word and the first of the next. */
-static unsigned int find_long(const struct bits *clear, unsigned int n,
-			      unsigned int align)
+static __attribute__((noinline))
+unsigned int find_long(const struct bits *clear, unsigned int n,
+		       unsigned int align)
 {
 	unsigned int i, start;
 

@@ -186,10 +186,8 @@ void block_paid(struct block *b)
  * Pages of a block that were given back are used again.  If the kernel keeps a
  * huge page for it, they take their memory twice.
  */
-static void block_hurry(struct block *b)
+static __attribute__((noinline)) void block_hurry(struct block *b)
 {
-	if (!b->owed)
-		return;
 	block_paid(b);
 	b->owed = true;
 	b->owed_prev = NULL;
@@ -324,7 +322,8 @@ bool block_claim(struct block *b, unsigned int i, unsigned int n)
 		ph.holes += n - idle;
 		if (n > idle) {
 			fresh_take((n - idle) * PAGE_SIZE);
-			block_hurry(b);
+			if (b->owed)
+				block_hurry(b);
 		}
 		if (b->nused >= JOIN_PAGES && ph.whole && !b->queued)
 			join_queue(b);

@@ -158,7 +158,7 @@ struct block *filler_find_near(enum filler_id id, unsigned int n)
  * @b: a PART block, on a list or not; @b->whole must be as it was when it was
  *	put there
  */
-void age_remove(struct block *b)
+__attribute__((noinline)) void age_remove(struct block *b)
 {
 	unsigned int a = b->age;
 

@@ -138,7 +138,7 @@ bool taken_back(const struct taken *t)
  * Earlier advice may make huge pages of this memory, which is to be 4 KiB pages
  * now.
  */
-static void taken_in_pages(const struct taken *t)
+static __attribute__((noinline)) void taken_in_pages(const struct taken *t)
 {
 	const struct backend_ops *ops = backend_ops(t->backend);
 	size_t i;
@@ -215,8 +215,9 @@ static bool taken_longer(struct taken *t, size_t npages)
 }
 
 /* Blocks that have memory, at least some of them. */
-static bool take_whole(struct taken *t, enum backend_id backend, size_t npages,
-		       size_t align)
+static __attribute__((noinline)) bool take_whole(struct taken *t,
+						 enum backend_id backend,
+						 size_t npages, size_t align)
 {
 	t->backend = backend;
 	t->kind = RUN_WHOLE;
@@ -252,7 +253,7 @@ enum backend_id taken_backend(size_t npages)
  * There is no more memory to be had: another node's that is free is better than
  * none.
  */
-static bool take_anywhere(struct taken *t, size_t align)
+static __attribute__((noinline)) bool take_anywhere(struct taken *t, size_t align)
 {
 	int id;
 

@@ -286,7 +286,7 @@ static size_t burst(void)
 }
 
 /* Much is free: give a part of it back, whatever its age. */
-static size_t drain(void)
+static __attribute__((noinline)) size_t drain(void)
 {
 	size_t keep = slack() + demand(), done = 0;
 	bool urgent = limit_pressure() == LIMIT_OVER;

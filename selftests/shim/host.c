@@ -33,29 +33,29 @@ static int grow(void)
 	return 0;
 }
 
-/* Of libshim's second mapping with code; without stdio, which would allocate. */
+/* Of libshim's code behind the first mapping; without stdio, which would allocate. */
 static int mapped_kb(void)
 {
 	static char text[1 << 16];
 	const char *at = text;
 	size_t len = 0;
 	ssize_t n;
-	int fd = open("/proc/self/smaps", O_RDONLY), i;
+	int fd = open("/proc/self/smaps", O_RDONLY), kb = 0, i;
 
 	if (fd < 0)
 		return -1;
 	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
 		len += (size_t)n;
 	close(fd);
-	for (i = 0; i < 2; i++) {
-		do {
-			at = strstr(at + 1, " r-xp ");
-		} while (at && strncmp(strchr(at, '\n') - 12, "libshim.so.0", 12));
+	for (i = 0; (at = strstr(at + 1, " r-xp ")); ) {
+		if (strncmp(strchr(at, '\n') - 12, "libshim.so.0", 12) || !i++)
+			continue;
+		at = strstr(at, "\nRss:");
 		if (!at)
 			return -1;
+		kb += atoi(at + 5);
 	}
-	at = strstr(at, "\nRss:");
-	return at ? atoi(at + 5) : -1;
+	return i == 3 ? kb : -1;
 }
 
 static int few(void)

@@ -21,7 +21,7 @@ expect()
 }
 
 echo "TAP version 13"
-echo "1..6"
+echo "1..7"
 expect "a wrapper does not see our own calls" \
 	env LD_PRELOAD="$dir/wrapper.so:$shim" "$dir/host" grow
 expect "new and delete of a program with its own malloc" \
@@ -38,4 +38,7 @@ expect "deepbind=1 keeps the flag" \
 # not all that the kernel may do to it
 expect "code of larger processes is not mapped" \
 	env LD_PRELOAD="$shim" sh -c '"$1" few || "$1" few || "$1" few' sh "$dir/host"
+expect "nor is it for an option" \
+	env SHIM_OPTIONS=backend=thp LD_PRELOAD="$shim" \
+	sh -c '"$1" few || "$1" few || "$1" few' sh "$dir/host"
 exit $bad
