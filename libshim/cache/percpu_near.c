@@ -64,6 +64,8 @@ static unsigned int near_learn(unsigned int cpu)
 
 /**
  * near_domain - percpu_domain() of a process that had two slabs
+ *
+ * Return: the domain of this CPU; 0 where that is not known.
  */
 unsigned int near_domain(void)
 {

@@ -157,6 +157,7 @@ void entry_first(void)
 	/* This may allocate; there is no other thread yet. */
 	fork_register();
 	prof_dump_boot();
+	/* most have nothing to say, and then its code is not mapped */
 	if (shim_conf.verbose || no_mesh ||
 	    shim_conf.backend == SHIM_BACKEND_KMOD)
 		say_ready(no_mesh);

@@ -66,7 +66,8 @@ END {
 			}
 		# only rounds in which all have run can be divided by their mean
 		for (k = 1; k <= last; k++) {
-			if (in_round[name[r], k] != allocators[name[r]])
+			if (in_round[name[r], k] != allocators[name[r]] ||
+			    !sum[name[r], k])
 				continue
 			x = used[r, k] * allocators[name[r]] / sum[name[r], k]
 			n[r]++
