@@ -55,6 +55,7 @@
 /* A request that asks takes 40 ns more.  Those of half a second are enough. */
 #define ASK_NS		40000u
 #define ASK_TIME	500000000u
+#define ASK_LAST	16u		/* at least, after memory was freed: 0.6 us */
 #define SLACK_SHARE	SCAVENGER_SLACK
 #define BURST_SHARE	16u		/* and how much more before it goes back at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
@@ -243,20 +244,49 @@ static void look(void)
 	grant(past);
 }
 
+/*
+ * A request asks at @now.  The first one of each moment, a few milliseconds long, is
+ * no burden, and does not count: one that comes from a process that does little always
+ * is the first.
+ */
+static void asked_at(uint64_t now)
+{
+	if (__atomic_load_n(&scav.asked_ns, __ATOMIC_RELAXED) == now)
+		__atomic_fetch_sub(&scav.asks, 1, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&scav.asked_ns, now, __ATOMIC_RELAXED);
+}
+
+/*
+ * Memory was freed after this tick's requests had asked: without more of them there
+ * would be no tick in a process that sleeps from here on.
+ */
+static bool asks_again(void)
+{
+	if (!__atomic_load_n(&scav.stirred, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&scav.asks, ASK_LAST, __ATOMIC_RELAXED);
+	return true;
+}
+
 bool scavenger_pass(bool asked)
 {
 	uint64_t last = __atomic_load_n(&scav.last_ns, __ATOMIC_RELAXED);
+	uint64_t now;
 
 	/* a small heap is left alone */
 	if (!shim_conf.scavenger || !__atomic_load_n(&ph.whole, __ATOMIC_RELAXED))
 		return false;
+	now = clock_coarse();
 	if (asked)
-		__atomic_fetch_sub(&scav.asks, 1, __ATOMIC_RELAXED);
-	if (clock_coarse() - last >= TICK_NS && shim_lock_try(&ph.lock)) {
+		asked_at(now);
+	if (now - last >= TICK_NS && shim_lock_try(&ph.lock)) {
 		look();
 		shim_lock_release(&ph.lock);
 	}
-	return __atomic_load_n(&scav.asks, __ATOMIC_RELAXED) > 0;
+	if (__atomic_load_n(&scav.asks, __ATOMIC_RELAXED) > 0)
+		return true;
+	return !asked && asks_again();
 }
 
 /*

@@ -36,6 +36,7 @@ struct scavenger_stat {
  * @stirred: memory has been freed or given back since the last tick; atomic
  * @asks: how many calls may still ask scavenger_pass() until the next tick;
  *	atomic
+ * @asked_ns: when a call last did; atomic
  * @last_ns: when the last tick was; atomic
  * @idle_ns: when the last one was that set @due
  * @calm: ticks since memory was last freed or given back
@@ -54,6 +55,7 @@ struct scavenger {
 	bool due;
 	bool stirred;
 	int32_t asks;
+	uint64_t asked_ns;
 	uint64_t last_ns;
 	uint64_t idle_ns;
 	uint32_t calm;

@@ -388,6 +388,32 @@ TEST_F(scavenger, not_all_requests_ask)
 	EXPECT_GE(500000000 / 1000 / 40, asked());
 }
 
+/*
+ * A burst has used up what may ask, and frees the last of its memory within the same
+ * tick.  From there on the process makes a call in 20 ms, none of which misses.
+ */
+TEST_F(scavenger, who_sleeps_after_a_burst_asks)
+{
+	uint64_t looks;
+	int i;
+
+	scavenger_stir();
+	fake_clock += TICK;
+	scavenger_pass(false);
+	asked();
+	EXPECT_FALSE(scavenger_pass(false));
+	scavenger_stir();
+	EXPECT_TRUE(scavenger_pass(false));
+	EXPECT_GE(20, asked());
+	EXPECT_TRUE(scavenger_pass(false));
+	looks = stat_now().scavenger_looks;
+	for (i = 0; i < 100; i++) {
+		fake_clock += TICK / 50;
+		EXPECT_TRUE(scavenger_pass(true));
+	}
+	EXPECT_EQ(looks + 2, stat_now().scavenger_looks);
+}
+
 /* When nothing stirs any more there are no ticks, and when something does, again. */
 TEST_F(scavenger, in_the_end_nobody_asks)
 {
