@@ -55,7 +55,7 @@
 /* A request that asks takes 40 ns more.  Those of half a second are enough. */
 #define ASK_NS		40000u
 #define ASK_TIME	500000000u
-#define ASK_LAST	16u		/* at least, after memory was freed: 0.6 us */
+#define ASK_LAST	4u		/* at least, after memory was freed: 0.2 us */
 #define SLACK_SHARE	SCAVENGER_SLACK
 #define BURST_SHARE	16u		/* and how much more before it goes back at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
