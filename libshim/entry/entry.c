@@ -232,27 +232,6 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 	return alloc_slow(size);
 }
 
-static inline void *alloc_aligned(size_t size, size_t align)
-{
-	bool zero;
-	void *p;
-
-	if (percpu_hot.mid_max && size - 1 < SIZECLASS_MAX &&
-	    align <= PAGE_SIZE) {
-		/* class 0, for a request that no class serves, always misses */
-		p = percpu_pop(align <= 16 ? sizeclass_of(size) :
-					     sizeclass_of_aligned(size, align));
-		if (likely(p))
-			return p;
-	} else if (kept_length(size) < percpu_hot.long_max &&
-		   align <= PAGE_SIZE) {
-		p = take_long(size);
-		if (likely(p))
-			return p;
-	}
-	return alloc_any(size, align, &zero);
-}
-
 /*
  * An object that does not begin where all of its class did until now: it was made in
  * holes.  New ones will be aligned, but those of smaller slots come to this class when
@@ -275,16 +254,41 @@ static __attribute__((cold, noinline)) void *align_anew(void *p, size_t size,
 	}
 	if (p)
 		percpu_put_uncached(cls, p);
-	return large_alloc(size, align, &zero);
+	p = large_alloc(size, align, &zero);
+	if (!p)
+		errno = ENOMEM;
+	return p;
+}
+
+static __attribute__((noinline)) void *alloc_aligned(size_t size, size_t align)
+{
+	void *p = NULL;
+	bool zero;
+
+	if (kept_length(size) < percpu_hot.long_max && align <= PAGE_SIZE)
+		p = take_long(size);
+	if (!p)
+		p = alloc_any(size, align, &zero);
+	if (unlikely(!p))
+		errno = ENOMEM;
+	else if (unlikely((uintptr_t)p & (align - 1)))
+		p = align_anew(p, size, align);
+	return p;
 }
 
 void *entry_alloc_aligned(size_t size, size_t align)
 {
-	void *p = alloc_aligned(size, align);
+	void *p;
 
-	if (unlikely((uintptr_t)p & (align - 1)))
-		return align_anew(p, size, align);
-	return p;
+	if (percpu_hot.mid_max && size - 1 < SIZECLASS_MAX && align <= PAGE_SIZE) {
+		/* class 0, for a request that no class serves, always misses */
+		p = percpu_pop(sizeclass_of_aligned(size, align));
+		if (likely(p && !((uintptr_t)p & (align - 1))))
+			return p;
+		if (p)
+			return align_anew(p, size, align);
+	}
+	return alloc_aligned(size, align);
 }
 
 void entry_unknown(const void *p)

@@ -71,7 +71,7 @@ void *entry_alloc(size_t size);
  * @size: bytes, any value
  * @align: a power of two
  *
- * Return: memory, or NULL; errno is not changed.
+ * Return: memory, or NULL with errno ENOMEM.
  */
 void *entry_alloc_aligned(size_t size, size_t align);
 

@@ -18,16 +18,9 @@ static bool is_power_of_two(size_t n)
 	return n && !(n & (n - 1));
 }
 
-static void *alloc(size_t size, size_t align)
+static inline __attribute__((always_inline)) void *alloc(size_t size, size_t align)
 {
-	void *p;
-
-	if (align <= 16)
-		return malloc(size);
-	p = entry_alloc_aligned(size, align);
-	if (!p)
-		errno = ENOMEM;
-	return p;
+	return align <= 16 ? malloc(size) : entry_alloc_aligned(size, align);
 }
 
 SHIM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
