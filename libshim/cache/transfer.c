@@ -72,6 +72,7 @@ void transfer_set_limit(size_t bytes)
 	limit_less = LIMIT_BYTES - bytes;
 }
 
+/* The first domain's if there is no memory for one. */
 static struct transfer *domain_make(unsigned int dom)
 {
 	struct transfer *t;
@@ -91,21 +92,18 @@ static struct transfer *domain_make(unsigned int dom)
 		}
 	}
 	shim_lock_release(&first[0].lock);
-	return t;
+	return t ? t : first;
 }
 
-/*
- * The cache of a class in a domain; the first domain's if there is no memory
- * for one.
- */
-static struct transfer *transfer_of(unsigned int dom, unsigned int cls)
+/* The cache of a class in a domain. */
+static inline struct transfer *transfer_of(unsigned int dom, unsigned int cls)
 {
 	struct transfer *t = __atomic_load_n(&transfer_dom[dom],
 					     __ATOMIC_ACQUIRE);
 
 	if (__builtin_expect(!t, 0))
 		t = domain_make(dom);
-	return (t ? t : first) + cls;
+	return t + cls;
 }
 
 /* The next domain after @dom that has a cache, or TRANSFER_DOMAINS. */
@@ -126,22 +124,21 @@ unsigned int transfer_get_at(unsigned int dom, unsigned int cls, void **objs,
 			     unsigned int n)
 {
 	struct transfer *t = transfer_of(dom, cls);
+	unsigned int got;
 
 	shim_lock_acquire(&t->lock);
-	if (t->objs) {
-		if (n > t->objs)
-			n = t->objs;
-		t->objs -= n;
-		memcpy(objs, oldest(t) + t->objs, n * sizeof(*objs));
+	got = n < t->objs ? n : t->objs;
+	if (got) {
+		t->objs -= got;
+		memcpy(objs, oldest(t) + t->objs, got * sizeof(*objs));
 		if (t->low > t->objs)
 			t->low = t->objs;
 		t->hits++;
-		shim_lock_release(&t->lock);
-		return n;
+	} else {
+		t->misses++;
 	}
-	t->misses++;
 	shim_lock_release(&t->lock);
-	return central_get(cls, objs, n);
+	return got ? got : central_get(cls, objs, n);
 }
 
 bool transfer_is_dry(unsigned int dom, unsigned int cls)
@@ -365,6 +362,9 @@ static void plunder(unsigned int dom, unsigned int cls)
 	struct transfer *t = transfer_of(dom, cls);
 	unsigned int low;
 
+	/* most have nothing; what comes while this looks waits for the next one */
+	if (!__atomic_load_n(&t->objs, __ATOMIC_RELAXED))
+		return;
 	shim_lock_acquire(&t->lock);
 	low = t->low;
 	shim_lock_release(&t->lock);
