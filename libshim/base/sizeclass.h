@@ -14,6 +14,9 @@
 
 #include "sizeclass_count.h"	/* generated */
 
+/* The most that travel together where more are expected: see stack_batch(). */
+#define SIZECLASS_BULK_MAX	(4 * SIZECLASS_BATCH_MAX)
+
 #define SIZECLASS_SMALL_STEP	16
 #define SIZECLASS_MID_STEP	128
 #define SIZECLASS_SMALL_SLOTS	(SIZECLASS_SMALL_MAX / SIZECLASS_SMALL_STEP)

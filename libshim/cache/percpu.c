@@ -29,23 +29,33 @@
 #define PERCPU_ALIKE	4u
 #define CACHE_LINE	64u
 
+/* Do the slots of a lone thread not suffice?  Then it gets more.  Ends @own. */
+static __attribute__((noinline))
+void here_deepen(struct percpu_own *own, unsigned int cls, unsigned int cap)
+{
+	struct percpu_slab *old = NULL;
+
+	if (stack_needs_slots(own->slab, cls, cap)) {
+		old = own_deepen(own);
+		if (old)
+			stack_grow(own->slab, cls, cap);
+	}
+	own_end(own);
+	if (old)
+		own_spare(old);
+}
+
 /* Enlarge this CPU's stack of a class, if the budget allows it. */
 static void here_grow(unsigned int cls, unsigned int cap)
 {
-	struct percpu_slab *old = NULL;
 	struct percpu_own own;
 
 	if (!own_begin(&own))
 		return;
-	if (!stack_grow(own.slab, cls, cap) &&
-	    stack_needs_slots(own.slab, cls, cap)) {
-		old = own_deepen(&own);
-		if (old)
-			stack_grow(own.slab, cls, cap);
-	}
-	own_end(&own);
-	if (old)
-		own_spare(old);
+	if (stack_grow(own.slab, cls, cap))
+		own_end(&own);
+	else
+		here_deepen(&own, cls, cap);
 }
 
 bool percpu_here_is_deep(void)
@@ -88,12 +98,17 @@ void percpu_shed(void)
 	shed(0);
 }
 
-/* Note a miss. Return: the capacity that the stack has, roughly. */
-static unsigned int here_missed(unsigned int cls, enum percpu_miss miss)
+/*
+ * Note a miss. Return: the capacity that the stack has, roughly; *@batch: how many
+ * objects should move.
+ */
+static unsigned int here_missed(unsigned int cls, enum percpu_miss miss,
+				unsigned int *batch)
 {
 	struct percpu_slab *slab = own_here();
 	unsigned int cap;
 
+	*batch = sizeclass_info[cls].batch;
 	if (!slab)
 		return 0;
 	PROBE(cache_miss, cls, miss);
@@ -104,6 +119,7 @@ static unsigned int here_missed(unsigned int cls, enum percpu_miss miss)
 		own_stamp(slab);
 	if (slab_misses(slab) % TIDY_CHECK == 0)
 		percpu_tidy(slab_misses(slab) % IDLE_CHECK == 0);
+	*batch = stack_batch(slab, cls);
 	return slab->cap[cls];
 }
 
@@ -136,11 +152,17 @@ static void spread(void **objs, unsigned int n, unsigned int cls)
 			objs[to++] = row[i];
 }
 
+/* What the stack has no room for. */
+static __attribute__((noinline))
+void here_spill(unsigned int cls, void **objs, unsigned int n)
+{
+	transfer_put_at(percpu_domain(), cls, objs, n);
+}
+
 void *percpu_get(unsigned int cls)
 {
-	const unsigned int batch = sizeclass_info[cls].batch;
-	void *objs[SIZECLASS_BATCH_MAX];
-	unsigned int n, cap, pushed;
+	unsigned int n, cap, pushed, batch;
+	void *objs[SIZECLASS_BULK_MAX];
 	bool begins, due = false;
 	void *p;
 
@@ -155,7 +177,7 @@ void *percpu_get(unsigned int cls)
 	p = percpu_pop(cls);
 	if (p)
 		return p;
-	cap = here_missed(cls, PERCPU_UNDERFLOW);
+	cap = here_missed(cls, PERCPU_UNDERFLOW, &batch);
 	if (percpu_is_deep() && transfer_is_dry(percpu_domain(), cls))
 		shed(cls);
 	n = batch < cap + 1 ? batch : cap + 1;
@@ -163,7 +185,7 @@ void *percpu_get(unsigned int cls)
 	if (n > PERCPU_ALIKE)
 		n -= n % PERCPU_ALIKE;
 	/* later ones are used together: then a line for several is better */
-	begins = n < batch;
+	begins = n < sizeclass_info[cls].batch;
 	n = transfer_get_at(percpu_domain(), cls, objs, n);
 	if (!n)
 		return NULL;
@@ -178,14 +200,14 @@ void *percpu_get(unsigned int cls)
 		pushed = rseq_push_batch(percpu_hot.rseq_off, percpu_hot.slab,
 					 cls, objs, n);
 		if (pushed < n)
-			transfer_put_at(percpu_domain(), cls, objs + pushed, n - pushed);
+			here_spill(cls, objs + pushed, n - pushed);
 	}
 	return objs[n];
 }
 
 void percpu_put(unsigned int cls, void *p)
 {
-	void *objs[SIZECLASS_BATCH_MAX];
+	void *objs[SIZECLASS_BULK_MAX];
 	unsigned int n, cap;
 
 	if (!percpu.rseq || rseq_cpu(percpu_hot.rseq_off) < 0) {
@@ -197,22 +219,21 @@ void percpu_put(unsigned int cls, void *p)
 	if (objs[0] == p)
 		shim_die(SHIM_DIE_DOUBLE, p, cls);
 	if (objs[0] && !percpu_push(cls, objs[0]))
-		transfer_put_at(percpu_domain(), cls, objs, 1);
+		here_spill(cls, objs, 1);
 	if (percpu_push(cls, p))
 		return;
-	cap = here_missed(cls, PERCPU_OVERFLOW);
+	cap = here_missed(cls, PERCPU_OVERFLOW, &n);
 	if (percpu_push(cls, p))
 		return;
-	n = sizeclass_info[cls].batch;
 	if (n > (cap + 1) / 2)
 		n = (cap + 1) / 2;
 	if (n)
 		n = rseq_pop_batch(percpu_hot.rseq_off, percpu_hot.slab, cls,
 				   objs, n);
 	if (n)
-		transfer_put_at(percpu_domain(), cls, objs, n);
+		here_spill(cls, objs, n);
 	if (!percpu_push(cls, p))
-		transfer_put_at(percpu_domain(), cls, &p, 1);
+		here_spill(cls, &p, 1);
 	if (transfer_wants(cls))
 		percpu_recall(cls);
 }

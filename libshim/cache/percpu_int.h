@@ -172,6 +172,7 @@ void percpu_recall(unsigned int cls);
 /* percpu_stack.c; see there. */
 unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
 			  enum percpu_miss miss);
+unsigned int stack_bulk(const struct percpu_slab *slab, unsigned int cls);
 bool stack_may_grow(const struct percpu_slab *slab, unsigned int cls,
 		    unsigned int cap);
 bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap);
@@ -181,6 +182,26 @@ bool stack_is_deep(const struct percpu_slab *slab);
 bool stack_has_surplus(const struct percpu_slab *slab);
 void stack_shed(struct percpu_slab *slab, unsigned int not);
 void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep);
+
+#define PERCPU_BULK_RUN	16u
+
+/**
+ * stack_batch - how many objects should go through the layers below at once
+ * @slab: any slab; racy if it is attached, and only a hint
+ * @cls: class
+ *
+ * In a long row of misses more of them follow: a larger batch, of which the locks
+ * and the calls are a smaller part, but no more than a stack has room for.
+ *
+ * Return: 1 to SIZECLASS_BULK_MAX.
+ */
+static inline unsigned int stack_batch(const struct percpu_slab *slab,
+				       unsigned int cls)
+{
+	if (slab->run[cls] < PERCPU_BULK_RUN)
+		return sizeclass_info[cls].batch;
+	return stack_bulk(slab, cls);
+}
 
 /*
  * percpu_lock.c: percpu_get() and so on for a thread without sequences.  @due

@@ -41,12 +41,12 @@
  */
 #define DEEP_BYTES	((size_t)8 << 20)
 /*
- * Bulk is so many misses in a row in one direction, then as many in the other.
- * Where sizes come and go at random, rows are short; a deep stack would gain
+ * Bulk is PERCPU_BULK_RUN misses in a row in one direction, then as many in the
+ * other.  Where sizes come and go at random, rows are short; a deep stack would gain
  * nothing, and its objects would keep spans from becoming empty.
  */
-#define BULK_RUN	16u
 #define BULK_SWINGS	2u
+#define BULK_BYTES	16384u	/* of larger objects less is what the locks cost */
 /*
  * Misses between two attempts to take room from other classes.  That moves the
  * stacks behind them: of many slots it is as much work as many misses.
@@ -166,15 +166,28 @@ static unsigned int cap_first(unsigned int cls)
 	return info->batch < some ? info->batch : some;
 }
 
+/* What stack_batch() says in a long row of misses. */
+unsigned int stack_bulk(const struct percpu_slab *slab, unsigned int cls)
+{
+	const struct sizeclass *info = &sizeclass_info[cls];
+	unsigned int n = slab->cap[cls] / 4;
+
+	if (n > BULK_BYTES / info->size)
+		n = BULK_BYTES / info->size;
+	if (n > SIZECLASS_BULK_MAX)
+		n = SIZECLASS_BULK_MAX;
+	return n > info->batch ? n : info->batch;
+}
+
 /* Has a class had a row of misses that ends now, and how many before? */
 static void stack_swings(struct percpu_slab *slab, unsigned int cls,
 			 enum percpu_miss miss)
 {
 	if (slab->way[cls] == miss) {
-		slab->run[cls] += slab->run[cls] < BULK_RUN;
+		slab->run[cls] += slab->run[cls] < PERCPU_BULK_RUN;
 		return;
 	}
-	if (slab->run[cls] < BULK_RUN)
+	if (slab->run[cls] < PERCPU_BULK_RUN)
 		slab->swings[cls] = 0;
 	else
 		slab->swings[cls] += slab->swings[cls] < BULK_SWINGS;
@@ -224,14 +237,14 @@ unsigned int stack_missed(struct percpu_slab *slab, unsigned int cls,
  */
 void stack_drain(struct percpu_slab *slab, unsigned int cls, unsigned int keep)
 {
-	void *objs[SIZECLASS_BATCH_MAX];
+	void *objs[SIZECLASS_BULK_MAX];
 	unsigned int have = slab_count(slab, cls);
 	unsigned int n;
 
 	while (have > keep) {
 		n = have - keep;
-		if (n > sizeclass_info[cls].batch)
-			n = sizeclass_info[cls].batch;
+		if (n > SIZECLASS_BULK_MAX)
+			n = SIZECLASS_BULK_MAX;
 		n = slab_pop(slab, cls, objs, n);
 		transfer_put_at(percpu_domain(), cls, objs, n);
 		have -= n;

@@ -42,7 +42,7 @@ struct transfer_stat {
  * @dom: domain, below TRANSFER_DOMAINS
  * @cls: size class
  * @objs: filled in
- * @n: how many at most, 1 to SIZECLASS_BATCH_MAX
+ * @n: how many at most, 1 to SIZECLASS_BULK_MAX
  *
  * Takes the class's lock, then perhaps those of the layers below.
  *

@@ -271,4 +271,24 @@ TEST(drain_keeps_what_it_is_told_to)
 	EXPECT_EQ(0, fake_transfer.bad);
 }
 
+TEST(more_goes_at_once_in_a_long_row)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i;
+
+	slab_resize(slab, CLS, 16 * BATCH);
+	EXPECT_EQ(BATCH, stack_batch(slab, CLS));
+	for (i = 0; i < 100; i++)
+		miss(slab, CLS, PERCPU_OVERFLOW);
+	EXPECT_EQ(4 * BATCH, stack_batch(slab, CLS));
+	/* the other way may be a short one */
+	miss(slab, CLS, PERCPU_UNDERFLOW);
+	EXPECT_EQ(BATCH, stack_batch(slab, CLS));
+	for (i = 0; i < 100; i++)
+		miss(slab, CLS, PERCPU_UNDERFLOW);
+	/* no more than the stack has room for */
+	slab_resize(slab, CLS, 2 * BATCH);
+	EXPECT_EQ(BATCH, stack_batch(slab, CLS));
+}
+
 TEST_HARNESS_MAIN
