@@ -150,22 +150,21 @@ static void put_to_mixed(struct span *s, void *const *objs, unsigned int n)
 
 /*
  * Put back the objects, up to the first that is of another span than @span[i].
- * Return: how many.  *@dead is the span if none of its objects is in use any
- * more: it is off the lists then, and the caller destroys it without the lock.
+ * Return: how many.  The span is added to *@dead if none of its objects is in use
+ * any more: it is off the lists then, and the caller destroys it without the lock.
  */
-static unsigned int central_put_run(struct central *c, unsigned int cls,
-				    struct span *const *span,
-				    void *const *objs, unsigned int n,
-				    struct span **dead)
+static inline unsigned int central_put_run(struct central *c, unsigned int cls,
+					   struct span *const *span,
+					   void *const *objs, unsigned int n,
+					   struct span **dead)
 {
 	struct span *s = span[0];
 	enum span_error err = SPAN_FOREIGN;
 	unsigned int run = 1, done = 0;
 
-	*dead = NULL;
 	while (run < n && span[run] == s)
 		run++;
-	if (s && s->sizeclass == cls) {
+	if (__builtin_expect(s && s->sizeclass == cls, 1)) {
 		done = span_put(s, objs, run, &err);
 	} else if (s && span_is_mixed(s)) {
 		shim_lock_release(&c->lock);
@@ -173,7 +172,7 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 		shim_lock_acquire(&c->lock);
 		return run;
 	}
-	if (done < run) {
+	if (__builtin_expect(done < run, 0)) {
 		shim_lock_release(&c->lock);
 		put_failed(err, cls, objs[done]);
 	}
@@ -192,6 +191,7 @@ static unsigned int central_put_run(struct central *c, unsigned int cls,
 	c->spans--;
 	c->destroyed++;
 	c->nfree -= s->nobjs - run;
+	s->next = *dead;
 	*dead = s;
 	return run;
 }
@@ -385,7 +385,7 @@ static void put_ends(struct central *c, unsigned int n, struct span *dead)
 
 static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
-	struct span *span[SIZECLASS_BATCH_MAX], *dead = NULL, *s;
+	struct span *span[SIZECLASS_BULK_MAX], *dead = NULL;
 	struct central *c = &central[cls];
 	unsigned int i;
 
@@ -401,11 +401,17 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 	}
 	shim_lock_acquire(&c->lock);
 	for (i = 0; i < n;) {
-		i += central_put_run(c, cls, span + i, objs + i, n - i, &s);
-		if (s) {
-			s->next = dead;
-			dead = s;
+		struct span *s = span[i];
+
+		/* alone, where what is freed jumps about */
+		if (s && s->nfree < s->most && (i + 1 == n || span[i + 1] != s) &&
+		    span_put_one(s, cls, objs[i])) {
+			c->nfree++;
+			central_list_update(c, s);
+			i++;
+			continue;
 		}
+		i += central_put_run(c, cls, span + i, objs + i, n - i, &dead);
 	}
 	put_ends(c, n, dead);
 }
@@ -415,7 +421,7 @@ void central_put(unsigned int cls, void **objs, unsigned int n)
 	unsigned int some;
 
 	for (; n; n -= some, objs += some) {
-		some = n < SIZECLASS_BATCH_MAX ? n : SIZECLASS_BATCH_MAX;
+		some = n < SIZECLASS_BULK_MAX ? n : SIZECLASS_BULK_MAX;
 		put_batch(cls, objs, some);
 	}
 }

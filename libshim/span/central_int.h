@@ -101,7 +101,17 @@ static inline unsigned int central_list_of(const struct span *s)
 
 /* central_list.c; the lock is held. */
 void central_list_del(struct central *c, struct span *s);
-void central_list_update(struct central *c, struct span *s);
+void central_list_move(struct central *c, struct span *s);
+
+/*
+ * The count of a span has changed: it goes to the list where it belongs.  Its limits
+ * tell that most changes leave it where it is, without a division for each object.
+ */
+static inline void central_list_update(struct central *c, struct span *s)
+{
+	if (__builtin_expect(s->nfree < s->least || s->nfree > s->most, 0))
+		central_list_move(c, s);
+}
 
 /* Where a span is not on a list, it may be put on one by central_list_update(). */
 static inline void central_list_renew(struct central *c, struct span *s)

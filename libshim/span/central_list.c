@@ -49,23 +49,20 @@ void central_list_del(struct central *c, struct span *s)
 	s->list = LIST_NONE;
 }
 
-/* The largest number of free objects with which a span belongs on that list. */
+/*
+ * The largest number of free objects with which a span belongs on that list; of the
+ * first one, that with which it does not die.
+ */
 static unsigned int most_free(const struct span *s, unsigned int list)
 {
 	unsigned int used = (list % NR_LISTS * s->nobjs + NR_LISTS - 1) / NR_LISTS;
 
-	return s->nobjs - used;
+	return s->nobjs - (used ? used : 1);
 }
 
-/*
- * Move a span whose count has changed to the list where it belongs; it was on
- * @s->list.  The span's limits tell that most changes leave it there, without a
- * division for each object.
- */
-void central_list_update(struct central *c, struct span *s)
+/* It was on @s->list. */
+void central_list_move(struct central *c, struct span *s)
 {
-	if (__builtin_expect(s->nfree >= s->least && s->nfree <= s->most, 1))
-		return;
 	if (s->list != LIST_NONE)
 		central_list_del(c, s);
 	if (!s->nfree) {

@@ -96,6 +96,32 @@ unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 		      enum span_error *err);
 
 /**
+ * span_put_one - put one object back, if that is as usual
+ * @s: the span that pagemap_span() names for it, not NULL
+ * @cls: the class that it should be of
+ * @p: the object
+ *
+ * Return: false if nothing was done, as this is for span_put(), or wrong.
+ */
+static inline bool span_put_one(struct span *s, unsigned int cls, const void *p)
+{
+	const struct sizeclass *info = &sizeclass_info[cls];
+	uint64_t off = (uintptr_t)p - s->start;
+	uint64_t idx = off * info->recip >> 32;
+	uint64_t bit = (uint64_t)1 << (idx % 64);
+	uint64_t *word = s->bitmap + idx / 64;
+
+	if (__builtin_expect(s->sizeclass != cls || s->state != SPAN_INUSE ||
+			     idx >= info->nobjs || idx * info->size != off, 0))
+		return false;
+	if (__builtin_expect((*word & bit) || (s->flags & SPAN_ALIAS), 0))
+		return false;
+	*word |= bit;
+	s->nfree++;
+	return true;
+}
+
+/**
  * span_check - is a pointer an object that is allocated
  * @s: the span that pagemap_span() names for @p
  * @p: the pointer

@@ -436,37 +436,42 @@ TEST(a_fall_wants_what_is_cached)
 	EXPECT_EQ(0, fake_pageheap.spans);
 }
 
+/* How many are in use: one span has them, and would be empty, or not nearly. */
+static unsigned int used;
+
 static void free_twice(void)
 {
-	void *objs[2];
+	void *objs[OBJS];
 
-	get(objs, 2);
+	get(objs, used);
 	central_put(CLS, objs, 1);
 	central_put(CLS, objs, 1);
 }
 
 static void free_interior(void)
 {
-	void *p;
+	void *objs[OBJS];
 
-	get(&p, 1);
-	p = (char *)p + 16;
-	central_put(CLS, &p, 1);
+	get(objs, used);
+	objs[0] = (char *)objs[0] + 16;
+	central_put(CLS, objs, 1);
 }
 
 static void free_wrong_class(void)
 {
-	void *p;
+	void *objs[OBJS];
 
-	get(&p, 1);
-	central_put(CLS + 1, &p, 1);
+	get(objs, used);
+	central_put(CLS + 1, objs, 1);
 }
 
 TEST(misuse_aborts)
 {
-	EXPECT_TRUE(dies(free_twice));
-	EXPECT_TRUE(dies(free_interior));
-	EXPECT_TRUE(dies(free_wrong_class));
+	for (used = 2; used < OBJS; used += 18) {
+		EXPECT_TRUE(dies_saying(free_twice, "freed before"));
+		EXPECT_TRUE(dies_saying(free_interior, "into an object"));
+		EXPECT_TRUE(dies_saying(free_wrong_class, "nothing that"));
+	}
 }
 
 TEST(fork_functions_pair)
