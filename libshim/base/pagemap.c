@@ -103,26 +103,19 @@ bool pagemap_add(uintptr_t start, size_t len)
 	return true;
 }
 
-/* In a near area, a class is in two places. */
-static void near_store(uintptr_t page, unsigned int class)
-{
-	if (pagemap_is_near(page << PAGE_SHIFT))
-		__atomic_store_n((uint8_t *)(pagemap.near_class + page),
-				 (uint8_t)class, __ATOMIC_RELEASE);
-}
-
 static void entry_store(uintptr_t page, struct span *s, unsigned int class)
 {
-	struct area_map *map = pagemap_area(page << PAGE_SHIFT);
+	uintptr_t p = page << PAGE_SHIFT;
+	struct area_map *map = pagemap_area(p);
 	size_t i = page % AREA_PAGES;
+	uint8_t *at = pagemap_is_near(p) ? pagemap_near_at(p) : &map->class[i];
 
 	/*
 	 * release: a thread that finds the span, wherever it got the pointer,
 	 * can read it
 	 */
 	__atomic_store_n(&map->span[i], s, __ATOMIC_RELEASE);
-	__atomic_store_n(&map->class[i], (uint8_t)class, __ATOMIC_RELAXED);
-	near_store(page, class);
+	__atomic_store_n(at, (uint8_t)class, __ATOMIC_RELEASE);
 }
 
 void pagemap_set(struct span *s, unsigned int sizeclass)
@@ -132,7 +125,7 @@ void pagemap_set(struct span *s, unsigned int sizeclass)
 
 	s->sizeclass = (uint8_t)sizeclass;
 	if (sizeclass == PAGEMAP_LARGE) {
-		entry_store(page, s, sizeclass);
+		entry_store(page, s, pagemap_large_class(s));
 		return;
 	}
 	for (i = 0; i < s->npages; i++)
@@ -144,14 +137,10 @@ void pagemap_mix(const struct span *s)
 	uintptr_t page = s->start >> PAGE_SHIFT;
 	uint32_t i;
 
-	for (i = 0; i < s->npages; i++) {
-		struct area_map *map = pagemap_area((page + i) << PAGE_SHIFT);
-
-		/* release: who frees an older object sees the map of tails */
-		__atomic_store_n(&map->class[(page + i) % AREA_PAGES],
+	/* release: who frees an older object sees the map of tails */
+	for (i = 0; i < s->npages; i++)
+		__atomic_store_n(pagemap_class_at((page + i) << PAGE_SHIFT),
 				 PAGEMAP_COMPOUND, __ATOMIC_RELEASE);
-		near_store(page + i, PAGEMAP_COMPOUND);
-	}
 }
 
 void pagemap_clear(struct span *s)

@@ -49,7 +49,15 @@
 #define PAGEMAP_AREAS	((size_t)1 << (PAGEMAP_BITS - AREA_SHIFT))
 #define PAGEMAP_NONE	0
 #define PAGEMAP_COMPOUND	63	/* of several sizes: see compound.h */
-#define PAGEMAP_LARGE	255			/* a span that is one object */
+#define PAGEMAP_LARGE	227			/* a span that is one object */
+/*
+ * What is stored for a large object whose pages are exactly as many as it needs,
+ * PAGEMAP_LENGTH_MIN and up, and one of so many lengths: PAGEMAP_LARGE + 1 and up.
+ */
+#define PAGEMAP_LENGTHS		28u
+#define PAGEMAP_LENGTH_MIN	((unsigned int)(SIZECLASS_MAX / PAGE_SIZE) + 1)
+
+_Static_assert(PAGEMAP_LARGE + PAGEMAP_LENGTHS == 255, "in a byte");
 
 _Static_assert(SIZECLASS_COUNT < PAGEMAP_COMPOUND, "no class of its own");
 
@@ -145,7 +153,8 @@ struct block;
 
 /**
  * struct area_map - what is known about 64 MiB
- * @class: size class of each page's span, 0 where no object can start
+ * @class: size class of each page's span, 0 where no object can start; not of a near
+ *	area
  * @span: span of each page
  * @block: page heap: each block's record
  * @tail: a bit for each 16 bytes, NULL until a compound object is made: compound.h
@@ -158,8 +167,8 @@ struct area_map {
 };
 
 /*
- * The areas from the first one of the heap on, 2 GiB, whose classes are also in one
- * array: free() finds them there with one load.  What it stores to follows from the
+ * The areas from the first one of the heap on, 2 GiB, whose classes are in one array:
+ * free() finds them there with one load.  What it stores to follows from the
  * class, and a malloc() that comes next cannot read before it is known where that is.
  * Of the array memory is used for areas that the heap is in, 8 KiB each.
  */
@@ -267,17 +276,27 @@ far:
 }
 
 /**
- * pagemap_class_near - pagemap_class() of an address in a near area
- * @p: any address in one
+ * pagemap_near_at - where the class of a page is
+ * @p: any address in a near area
  *
- * Return: the same but for a large span that is hidden, which is PAGEMAP_LARGE here.
+ * Return: its address, which never changes.
  */
-static inline unsigned int pagemap_class_near(uintptr_t p)
+static inline uint8_t *pagemap_near_at(uintptr_t p)
 {
 	uintptr_t class = __atomic_load_n(&pagemap.near_class, __ATOMIC_RELAXED);
 
-	return __atomic_load_n((uint8_t *)(class + (p >> PAGE_SHIFT)),
-			       __ATOMIC_RELAXED);
+	return (uint8_t *)(class + (p >> PAGE_SHIFT));
+}
+
+/**
+ * pagemap_class_near - what is stored as the class of an address in a near area
+ * @p: any address in one
+ *
+ * Return: pagemap_class(), but for a large object perhaps more: its length.
+ */
+static inline unsigned int pagemap_class_near(uintptr_t p)
+{
+	return __atomic_load_n(pagemap_near_at(p), __ATOMIC_RELAXED);
 }
 
 /**
@@ -322,13 +341,19 @@ static inline struct area_map *pagemap_area(uintptr_t p)
 
 /**
  * pagemap_class_at - where the class of a page is
- * @entry: of its area, not 0
- * @p: any address in it
+ * @p: any address
  *
- * Return: its address, which never changes.
+ * Return: its address, which never changes; NULL where the heap has never been.
  */
-static inline uint8_t *pagemap_class_at(uintptr_t entry, uintptr_t p)
+static inline uint8_t *pagemap_class_at(uintptr_t p)
 {
+	uintptr_t entry;
+
+	if (__builtin_expect(pagemap_is_near(p & ~(uintptr_t)15), 1))
+		return pagemap_near_at(p);
+	entry = pagemap_entry(p);
+	if (__builtin_expect(!entry, 0))
+		return NULL;
 	return (uint8_t *)(entry + (p >> PAGE_SHIFT));
 }
 
@@ -341,12 +366,13 @@ static inline uint8_t *pagemap_class_at(uintptr_t entry, uintptr_t p)
  */
 static inline unsigned int pagemap_class(const void *p)
 {
-	uintptr_t entry = pagemap_entry((uintptr_t)p);
+	const uint8_t *at = pagemap_class_at((uintptr_t)p);
+	unsigned int class;
 
-	if (__builtin_expect(!entry, 0))
+	if (__builtin_expect(!at, 0))
 		return PAGEMAP_NONE;
-	return __atomic_load_n(pagemap_class_at(entry, (uintptr_t)p),
-			       __ATOMIC_RELAXED);
+	class = __atomic_load_n(at, __ATOMIC_RELAXED);
+	return class > PAGEMAP_LARGE ? PAGEMAP_LARGE : class;
 }
 
 /**
@@ -358,10 +384,7 @@ static inline unsigned int pagemap_class(const void *p)
  */
 static inline void pagemap_see_mix(const void *p)
 {
-	uintptr_t at = (uintptr_t)p;
-
-	(void)__atomic_load_n(pagemap_class_at(pagemap_entry(at), at),
-			      __ATOMIC_ACQUIRE);
+	(void)__atomic_load_n(pagemap_class_at((uintptr_t)p), __ATOMIC_ACQUIRE);
 }
 
 /**
@@ -383,15 +406,6 @@ static inline struct span *pagemap_span(const void *p)
 					   AREA_PAGES], __ATOMIC_RELAXED);
 }
 
-/* pagemap_span() with the entry of the area, not 0. */
-static inline struct span *pagemap_span_at(uintptr_t entry, uintptr_t p)
-{
-	struct area_map *area = pagemap_entry_area(entry, p);
-
-	return __atomic_load_n(&area->span[(p >> PAGE_SHIFT) % AREA_PAGES],
-			       __ATOMIC_RELAXED);
-}
-
 /**
  * pagemap_owner - the span around any pointer, interior ones included
  * @p: any address
@@ -405,9 +419,10 @@ struct span *pagemap_owner(const void *p);
 /**
  * pagemap_set - make a span known
  * @s: a span handed out by pageheap_alloc()
- * @sizeclass: 1 to 254: every page gets the class and the span;
+ * @sizeclass: 1 to PAGEMAP_LARGE - 1: every page gets the class and the span;
  *	PAGEMAP_LARGE: the first page gets both, the others have neither and
- *	are found by pagemap_owner();
+ *	are found by pagemap_owner(); @s->bytes and @s->flags say whether its length is
+ *	stored as well;
  *	PAGEMAP_NONE: every page gets the span, and no object starts in it.
  *	Every page means one of a span that is not longer than an area
  *
@@ -422,28 +437,42 @@ void pagemap_set(struct span *s, unsigned int sizeclass);
 void pagemap_clear(struct span *s);
 
 /**
- * pagemap_hide_at - no object starts here any more
- * @class: pagemap_class_at() of the first page of a large span that
- *	pagemap_set() made known
+ * pagemap_large_class - what is stored as the class of a large object
+ * @s: its span
  *
- * It is still found by pagemap_span() and pagemap_owner().  pagemap_show_at(),
+ * The length only if pages and bytes agree, and if nothing else has to be known when
+ * the object is freed.
+ */
+static inline unsigned int pagemap_large_class(const struct span *s)
+{
+	size_t k = s->npages - PAGEMAP_LENGTH_MIN;
+
+	if (k >= PAGEMAP_LENGTHS || s->flags & SPAN_SAMPLED ||
+	    (s->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT != s->npages)
+		return PAGEMAP_LARGE;
+	return PAGEMAP_LARGE + 1 + (unsigned int)k;
+}
+
+/**
+ * pagemap_hide - no object starts here any more
+ * @p: where a large one did
+ *
+ * Its span is still found by pagemap_span() and pagemap_owner().  pagemap_show(),
  * pagemap_set() and pagemap_clear() may follow.
  */
-static inline void pagemap_hide_at(uint8_t *class)
+static inline void pagemap_hide(uintptr_t p)
 {
-	__atomic_store_n(class, PAGEMAP_NONE, __ATOMIC_RELAXED);
+	__atomic_store_n(pagemap_class_at(p), PAGEMAP_NONE, __ATOMIC_RELAXED);
 }
 
-/* Undo pagemap_hide_at(), of a span whose length did not change. */
-static inline void pagemap_show_at(uint8_t *class)
+/**
+ * pagemap_show - undo pagemap_hide()
+ * @p: the same
+ * @class: pagemap_large_class()
+ */
+static inline void pagemap_show(uintptr_t p, unsigned int class)
 {
-	__atomic_store_n(class, PAGEMAP_LARGE, __ATOMIC_RELAXED);
-}
-
-/* pagemap_hide_at() for a span. */
-static inline void pagemap_hide(const struct span *s)
-{
-	pagemap_hide_at(pagemap_class_at(pagemap_entry(s->start), s->start));
+	__atomic_store_n(pagemap_class_at(p), (uint8_t)class, __ATOMIC_RELAXED);
 }
 
 /**

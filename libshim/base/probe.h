@@ -8,13 +8,14 @@
  * provider "libshim":
  *
  *   large_alloc    bytes, address      a large object was allocated
- *   large_free     bytes, address      and freed
+ *   large_free     bytes, address      and freed; 0 bytes if its CPU keeps it
  *   span_make      class, address      a span for objects of a class was made
  *   span_destroy   class, address      and given back
  *   cache_miss     class, kind         a CPU's cache was empty (1) or full (2)
  *   sample         bytes, record       a sample of the profile
  *
- * They are on paths that take hundreds of instructions, never on the fast one.
+ * They are on paths that take many more instructions, never on the fast one of
+ * small objects.
  */
 #ifndef SHIM_PROBE_H
 #define SHIM_PROBE_H

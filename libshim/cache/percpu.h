@@ -30,7 +30,7 @@
  * @small_max: requests up to here may use percpu_pop_small(); 0 before boot, and
  *	while every request must be seen (guard, check), or some (@asks)
  * @mid_max: the same for percpu_pop(), in bytes above SIZECLASS_SMALL_MAX
- * @kept_max: the same for percpu_take_span(), in pages above PERCPU_KEPT_MIN
+ * @kept_max: the same for percpu_take_kept(), in pages above PERCPU_KEPT_MIN
  * @long_max: the same for percpu_take_long()
  * @rseq_off: offset of the thread's rseq area from the thread pointer; such an
  *	area always exists after the first allocation
@@ -133,43 +133,48 @@ static inline __attribute__((always_inline)) bool percpu_push(size_t cls,
 }
 
 /**
- * percpu_take_span - take a large span that this CPU keeps
+ * percpu_take_kept - take a large object that this CPU keeps
  * @k: pages above PERCPU_KEPT_MIN, less than percpu_hot.kept_max
  *
- * Return: a span of that length, for large_retake(), or NULL.
+ * Return: an object of that length, which is shown in the page map again, or NULL.
  */
-static inline struct span *percpu_take_span(size_t k)
+static inline __attribute__((always_inline)) void *percpu_take_kept(size_t k)
 {
-	return rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
-			PERCPU_KEPT_CLASS + k);
+	void *p = rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
+			   PERCPU_KEPT_CLASS + k);
+
+	if (__builtin_expect(!p, 0))
+		return NULL;
+	pagemap_show((uintptr_t)p, PAGEMAP_LARGE + 1 + (unsigned int)k);
+	return p;
 }
 
 /**
- * percpu_take_long - the same where several lengths share a stack
- * @k: less than percpu_hot.long_max
+ * percpu_take_long - take a large span that this CPU keeps
+ * @k: pages above PERCPU_KEPT_MIN, from PERCPU_KEPT_EXACT on and less than
+ *	percpu_hot.long_max
  *
- * Return: a span of that length, or of a few pages more.
+ * Return: a span of that length, or of a few pages more, for large_retake(), or NULL.
  */
 struct span *percpu_take_long(size_t k);
 
 /**
- * percpu_keep_span - have this CPU keep a large span that was freed
- * @s: from large_leave()
+ * percpu_keep - have this CPU keep a large object that was freed
+ * @class: as stored in the page map, PAGEMAP_LARGE or more
+ * @p: the object; hidden, and hence nobody else's
  *
- * Return: false on a miss: the caller calls percpu_keep_new().
+ * Return: false on a miss.
  */
-static inline bool percpu_keep_span(struct span *s)
+static inline __attribute__((always_inline)) bool percpu_keep(size_t class,
+							      void *p)
 {
-	size_t k = s->npages - PERCPU_KEPT_MIN;
-
-	return __builtin_expect(k < percpu_hot.kept_max, 1) &&
-	       rseq_push(percpu_hot.rseq_off, percpu_hot.slab,
-			 PERCPU_KEPT_CLASS + k, s);
+	/* PAGEMAP_LARGE itself has no room on any CPU */
+	return percpu_push(class + PERCPU_KEPT_AHEAD, p);
 }
 
 /**
- * percpu_keep_new - the same after a miss
- * @s: the span
+ * percpu_keep_new - have this CPU keep a large span after a miss
+ * @s: from large_leave()
  *
  * Of those that share a stack, and of a length that is new to this CPU.
  *

@@ -2,8 +2,9 @@
 /*
  * percpu_keep: large spans that a CPU keeps.
  *
- * Of each length up to 256 KiB a CPU keeps at most one span, for the next request
- * of that length; of longer ones, up to 1 MiB, one of four lengths, for its own or
+ * Of each length up to 256 KiB a CPU keeps at most one, for the next request
+ * of that length: its address, as that is all that malloc() and free() need to
+ * know.  Of longer ones, up to 1 MiB, it keeps a span of four lengths, for its own or
  * a shorter one of them, if spans are freed faster than they could be written.  The
  * sequences see a stack of one slot, whose class is behind all others.  All are
  * closed at first: large keeps what is freed, for all CPUs behind one lock, and marks
@@ -11,11 +12,12 @@
  * its stack of that length, if large grants it the pages.  So a length that nobody
  * uses by turns takes none.
  *
- * Keeps true: the lengths of the open stacks have been granted by large; spans
- * in them are SPAN_KEPT.  What is more than 512 KiB goes before this CPU makes the
- * heap larger.  Whoever takes spans out in this file owns the slab.
- * Called by the other files of the cache, by entry, and by large, which asks
- * for the spans when a request finds none of its length.
+ * Keeps true: the lengths of the open stacks have been granted by large; what is
+ * in them is hidden in the page map, and the longer spans are SPAN_KEPT.
+ * What is more than 512 KiB goes before this CPU makes the heap larger.  Whoever takes
+ * spans out in this file owns the slab.  Called by the other files of the cache, by
+ * entry, and by large, which asks for the spans when a request finds none of its
+ * length.
  */
 #include "percpu_int.h"
 #include "span/large.h"
@@ -46,6 +48,28 @@ static bool kept_is_open(const struct percpu_slab *slab, unsigned int k)
 	return slab->kept_end[k] != (void **)&slab->zero;
 }
 
+/* What is in a full stack. */
+static struct span *kept_span(const struct percpu_slab *slab, unsigned int k)
+{
+	void *p = slab->kept[k][1];
+
+	return k < PERCPU_KEPT_EXACT ? pagemap_span(p) : p;
+}
+
+/* Put a span on an open stack that is empty. */
+static void kept_push(struct percpu_slab *slab, unsigned int k, struct span *s)
+{
+	void *p = s;
+
+	if (k < PERCPU_KEPT_EXACT) {
+		/* as it will be an object again without a look at its record */
+		s->bytes = s->npages * PAGE_SIZE;
+		__atomic_store_n(&s->state, SPAN_INUSE, __ATOMIC_RELAXED);
+		p = (void *)s->start;
+	}
+	*++slab->kept_cur[k] = p;
+}
+
 /**
  * kept_take - close stacks
  * @slab: a slab that the caller owns exclusively
@@ -63,7 +87,7 @@ unsigned int kept_take(struct percpu_slab *slab, uint64_t which,
 		if (!(which >> k & 1) || !kept_is_open(slab, k))
 			continue;
 		if (slab_keeps(slab, k))
-			span[n++] = slab->kept[k][1];
+			span[n++] = kept_span(slab, k);
 		slab->kept_cur[k] = &slab->zero;
 		slab->kept_end[k] = &slab->zero;
 		slab->kept_pages -= slab_kept_pages(k);
@@ -83,15 +107,22 @@ static uint64_t kept_full(const struct percpu_slab *slab)
 	return full;
 }
 
+/* Close some stacks, and give the spans back.  Most processes never come here. */
+static __attribute__((noinline)) void kept_close(struct percpu_slab *slab,
+						 uint64_t which)
+{
+	struct span *span[PERCPU_KEPT];
+
+	large_give(span, kept_take(slab, which, span));
+}
+
 /**
  * kept_empty - close all stacks, and give the spans back
  * @slab: a slab that the caller owns exclusively
  */
 void kept_empty(struct percpu_slab *slab)
 {
-	struct span *span[PERCPU_KEPT];
-
-	large_give(span, kept_take(slab, KEPT_ALL, span));
+	kept_close(slab, KEPT_ALL);
 }
 
 /**
@@ -103,14 +134,11 @@ void kept_empty(struct percpu_slab *slab)
  */
 void kept_trim_idle(struct percpu_slab *slab)
 {
-	struct span *span[PERCPU_KEPT];
-	uint64_t full = kept_full(slab);
-	unsigned int n;
+	uint64_t idle = kept_full(slab) & slab->kept_idle;
 
-	n = kept_take(slab, full & slab->kept_idle, span);
+	if (idle)
+		kept_close(slab, idle);
 	slab->kept_idle = kept_full(slab);
-	if (n)
-		large_give(span, n);
 }
 
 /**
@@ -169,7 +197,7 @@ static bool kept_begin(struct span *s, unsigned int k)
 	if (open && !kept_is_open(own.slab, k))
 		kept_open(own.slab, k);
 	if (open && !slab_keeps(own.slab, k)) {
-		*++own.slab->kept_cur[k] = s;
+		kept_push(own.slab, k, s);
 		done = true;
 	}
 	own_end(&own);

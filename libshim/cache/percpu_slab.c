@@ -24,8 +24,7 @@ void slab_close(struct percpu_slab *slab)
 		slab->cur[cls] = &slab->zero;
 		slab->end[cls] = &slab->zero;
 	}
-	slab->large_cur = &slab->zero;
-	slab->large_end = &slab->zero;
+	memset(slab->large_cur, 0xff, sizeof(slab->large_cur));
 	for (k = 0; k < PERCPU_KEPT; k++) {
 		slab->kept_cur[k] = &slab->zero;
 		slab->kept_end[k] = &slab->zero;
@@ -56,8 +55,6 @@ void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
 
 	memcpy(slab, old, sizeof(*slab));
 	slab->slots = (uint32_t)(bytes / sizeof(void *));
-	slab->large_cur = &slab->zero;
-	slab->large_end = &slab->zero;
 	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
 		slab->cur[cls] = slot_in(slab, old, old->cur[cls]);
 		slab->end[cls] = slot_in(slab, old, old->end[cls]);
@@ -249,7 +246,10 @@ bool slab_is_valid(const struct percpu_slab *slab)
 	for (k = 0; k < PERCPU_KEPT; k++)
 		if (!kept_is_valid(slab, k))
 			return false;
-	if (*zero || slab->large_cur != zero || slab->large_end != zero)
+	for (k = 0; k < PERCPU_LARGES; k++)
+		if (slab->large_cur[k] != UINTPTR_MAX)
+			return false;
+	if (*zero)
 		return false;
 	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
 		void *const *cur = slab->cur[cls], *const *end = slab->end[cls];

@@ -14,9 +14,10 @@
  *   end[class]        the last slot there is
  *   size_class[]      requests of up to 1 KiB, in steps of 16, to class
  *   ...               for the slow path
- *   large_cur, _end   the stack of class 255, always full and always empty
- *   kept_cur, _end    stacks of one large span each, see percpu_keep.c: classes
- *                     256 and up for the sequences, and for nobody else
+ *   large_cur         stacks of classes 227 to 255, always full: what the page map
+ *                     has for a large object
+ *   kept_cur, _end    stacks of one large object or span each, see percpu_keep.c:
+ *                     classes 256 and up for the sequences, and for nobody else
  *   slots             the stacks, in order of class, without gaps
  *
  * A stack of capacity n is n + 1 slots: a NULL at the bottom, then its objects.
@@ -47,16 +48,19 @@
 #define PERCPU_SLAB_SLOTS	(PERCPU_SLAB_BYTES / sizeof(void *))
 /* The slab of a lone thread that frees in bulk: 8 MiB of 64-byte objects. */
 #define PERCPU_DEEP_BYTES	((size_t)1 << 20)
-#define PERCPU_LARGE		255	/* PAGEMAP_LARGE */
+#define PERCPU_LARGE		PAGEMAP_LARGE
+#define PERCPU_LARGES		(PAGEMAP_LENGTHS + 1)
 /* Lengths of spans that a CPU keeps, in pages: 40 KiB to 1 MiB. */
-#define PERCPU_KEPT_MIN		((unsigned int)(SIZECLASS_MAX / PAGE_SIZE) + 1)
+#define PERCPU_KEPT_MIN		PAGEMAP_LENGTH_MIN
 #define PERCPU_KEPT_MAX		128u
 #define PERCPU_KEPT_LENGTHS	(PERCPU_KEPT_MAX - PERCPU_KEPT_MIN + 1)
 /* Those up to 256 KiB have a stack each; beyond that, four lengths share one. */
-#define PERCPU_KEPT_EXACT	28u
+#define PERCPU_KEPT_EXACT	PAGEMAP_LENGTHS
 #define PERCPU_KEPT_STEP	4u
 #define PERCPU_KEPT		52u
 #define PERCPU_KEPT_CLASS	256	/* of the shortest */
+/* Where the page map has the class LARGE + 1 + k, the stack has this much more. */
+#define PERCPU_KEPT_AHEAD	(PERCPU_KEPT_CLASS - PAGEMAP_LARGE - 1)
 
 _Static_assert(PERCPU_KEPT_EXACT % PERCPU_KEPT_STEP == 0 &&
 	       PERCPU_KEPT_EXACT + (PERCPU_KEPT_LENGTHS - PERCPU_KEPT_EXACT) /
@@ -84,8 +88,6 @@ enum percpu_miss {
  * @run: misses in a row in that direction
  * @swings: such long rows, one in each direction by turns
  * @idle: the class missed nothing since the steal hand last passed
- * @seen: the slot each class's cur was at when last looked at, to see idle
- *	classes; 0 since it missed
  * @cpu: CPU it is attached to, or -1
  * @hand: next class that gives up room
  * @used: slots taken by header and stacks
@@ -98,14 +100,16 @@ enum percpu_miss {
  * @overflows: misses of free; the same
  * @lock: percpu_lock.c: guards the slab that is never attached
  * @next: list of detached slabs
- * @large_cur: cur of class 255
- * @large_end: end of class 255
+ * @large_cur: cur of classes 227 to 255: above any end, so that a push misses
+ *	whatever is where its end would be
  * @kept_cur: by length, see slab_kept_index(): in @kept or, if the stack is
  *	closed, @zero
  * @kept_end: the same
- * @kept: NULL and the span
+ * @kept: NULL and the object, or for longer ones the span
  * @kept_idle: bit: the stack was full when last looked at
  * @kept_pages: of the lengths whose stacks are open, granted by large
+ * @seen: the slot each class's cur was at when last looked at, to see idle
+ *	classes; 0 since it missed
  */
 struct percpu_slab {
 	union {
@@ -121,7 +125,6 @@ struct percpu_slab {
 			uint8_t run[PERCPU_CLASSES];
 			uint8_t swings[PERCPU_CLASSES];
 			uint8_t idle[PERCPU_CLASSES];
-			uint32_t seen[PERCPU_CLASSES];
 			int32_t cpu;
 			uint16_t hand;
 			uint32_t used;
@@ -138,15 +141,14 @@ struct percpu_slab {
 		};
 		struct {
 			uint8_t to_large_cur[8 + 8 * PERCPU_LARGE];
-			void **large_cur;
+			uintptr_t large_cur[PERCPU_LARGES];
 			void **kept_cur[PERCPU_KEPT];
-			uint8_t to_large_end[8 * (PERCPU_CLASSES - 1 -
-						  PERCPU_KEPT)];
-			void **large_end;
+			uint8_t to_kept_end[8 * (PERCPU_CLASSES - PERCPU_KEPT)];
 			void **kept_end[PERCPU_KEPT];
 			void *kept[PERCPU_KEPT][2];
 			uint64_t kept_idle;
 			uint32_t kept_pages;
+			uint32_t seen[PERCPU_CLASSES];
 		};
 	};
 };
@@ -155,9 +157,8 @@ _Static_assert(offsetof(struct percpu_slab, cur) == 8, "asm relies on it");
 _Static_assert(offsetof(struct percpu_slab, end) == 8 + 512, "asm relies on it");
 _Static_assert(offsetof(struct percpu_slab, size_class) == 1032,
 	       "asm relies on it");
-_Static_assert(offsetof(struct percpu_slab, large_end) ==
-	       offsetof(struct percpu_slab, end) + 8 * PERCPU_LARGE,
-	       "end of class 255");
+_Static_assert(PERCPU_LARGE + PERCPU_LARGES == PERCPU_KEPT_CLASS,
+	       "what the page map has for large objects");
 _Static_assert(offsetof(struct percpu_slab, kept_cur) ==
 	       offsetof(struct percpu_slab, cur) + 8 * PERCPU_KEPT_CLASS &&
 	       offsetof(struct percpu_slab, kept_end) ==
@@ -167,7 +168,7 @@ _Static_assert(PERCPU_KEPT < 64, "a bit of kept_idle for each");
 _Static_assert(PERCPU_KEPT < PERCPU_CLASSES, "kept_end is behind kept_cur");
 _Static_assert(PERCPU_CLASSES <= 64, "a bit of stacks for each");
 _Static_assert(offsetof(struct percpu_slab, stacks) + sizeof(uint64_t) <=
-	       offsetof(struct percpu_slab, large_cur), "room before class 255");
+	       offsetof(struct percpu_slab, large_cur), "room before large_cur");
 
 #define PERCPU_FIRST_SLOT \
 	((sizeof(struct percpu_slab) + sizeof(void *) - 1) / sizeof(void *))

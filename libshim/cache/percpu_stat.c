@@ -28,6 +28,8 @@ static size_t kept_bytes(const struct percpu_slab *slab, unsigned int k)
 	const struct span *s = __atomic_load_n(&slab->kept[k][1],
 					       __ATOMIC_RELAXED);
 
+	if (k < PERCPU_KEPT_EXACT)
+		return slab_kept_pages(k) * PAGE_SIZE;
 	return s->npages * PAGE_SIZE;
 }
 

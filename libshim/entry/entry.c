@@ -19,6 +19,7 @@
 #include "base/guard.h"
 #include "span/large.h"
 #include "base/pagemap.h"
+#include "base/probe.h"
 #include "base/prof.h"
 #include "base/sys.h"
 #include "base/usage.h"
@@ -153,18 +154,24 @@ static inline size_t kept_length(size_t size)
 
 _Static_assert(SIZECLASS_MAX / PAGE_SIZE + 1 == PERCPU_KEPT_MIN, "lengths");
 
-/* A span that this CPU keeps, for an object of its length: not slow, either. */
+/* An object that this CPU keeps, for a request of its length: not slow, either. */
 static inline __attribute__((always_inline)) void *take_kept(size_t size)
 {
-	struct span *s = percpu_take_span(kept_length(size));
+	void *p = percpu_take_kept(kept_length(size));
 
-	return likely(s) ? large_retake(s, size) : NULL;
+	PROBE(large_alloc, size, p);
+	return p;
 }
 
-static inline void *take_long(size_t size)
+/* The same of any length that a CPU keeps. */
+static void *take_long(size_t size)
 {
-	struct span *s = percpu_take_long(kept_length(size));
+	size_t k = kept_length(size);
+	struct span *s;
 
+	if (k < PERCPU_KEPT_EXACT)
+		return take_kept(size);
+	s = percpu_take_long(k);
 	return likely(s) ? large_retake(s, size) : NULL;
 }
 
@@ -173,7 +180,8 @@ static __attribute__((noinline)) void *alloc_slow(size_t size)
 	bool zero;
 	void *p = NULL;
 
-	if (kept_length(size) < percpu_hot.long_max)
+	if (kept_length(size) < percpu_hot.long_max &&
+	    kept_length(size) >= PERCPU_KEPT_EXACT)
 		p = take_long(size);
 	if (!p)
 		p = alloc_any(size, 0, &zero);
@@ -303,7 +311,8 @@ void entry_unknown(const void *p)
 		shim_say("free(): %p is memory of a %s", p, *owner);
 		shim_die(SHIM_DIE_OWNED, p, 0);
 	}
-	if (s && s->state == SPAN_KEPT && s->start == (uintptr_t)p)
+	/* what a CPU keeps is hidden, and no more than that */
+	if (s && s->sizeclass == PAGEMAP_LARGE && s->start == (uintptr_t)p)
 		shim_die(SHIM_DIE_DOUBLE, p, 0);
 	if (s && s->state == SPAN_INUSE && s->sizeclass == PAGEMAP_LARGE)
 		shim_die(SHIM_DIE_INTERIOR, p, 0);
@@ -322,12 +331,9 @@ static __attribute__((noinline)) void free_span(struct span *s)
 		entry_idle();
 }
 
-static __attribute__((noinline)) void free_large(void *p, uintptr_t entry)
+static __attribute__((noinline)) void free_large(void *p)
 {
-	struct span *s = large_leave(p, entry);
-
-	if (unlikely(!s) || unlikely(!percpu_keep_span(s)))
-		free_span(s);
+	free_span(large_leave(p));
 }
 
 __attribute__((noinline)) void entry_free(void *p)
@@ -338,7 +344,7 @@ __attribute__((noinline)) void entry_free(void *p)
 		return;
 	cls = pagemap_class(p);
 	if (cls == PAGEMAP_LARGE) {
-		free_large(p, pagemap_entry((uintptr_t)p));
+		free_large(p);
 		return;
 	}
 	if (unlikely(scavenger_idle_due()))
@@ -371,36 +377,48 @@ SHIM_EXPORT void *malloc(size_t size)
 	return entry_alloc(size);
 }
 
+/*
+ * A large object, whose class is at @at: to the stack of its length without a look at
+ * its span.  It is hidden first, as it is another thread's from the push on; what was
+ * freed before is hidden, and does not come here.
+ */
+static inline __attribute__((always_inline)) void free_at(void *p, size_t cls,
+							  uint8_t *at)
+{
+	if (likely(!((uintptr_t)p & (PAGE_SIZE - 1)))) {
+		__atomic_store_n(at, PAGEMAP_NONE, __ATOMIC_RELAXED);
+		if (likely(percpu_keep(cls, p))) {
+			PROBE(large_free, 0, p);
+			return;
+		}
+	}
+	free_large(p);
+}
+
+static __attribute__((noinline)) void free_far_large(void *p, size_t cls, uint8_t *at)
+{
+	free_at(p, cls, at);
+}
+
 /* free() of what is in no near area: the rest of a large heap, and what is no object. */
 static __attribute__((noinline)) void free_far(void *p)
 {
 	uintptr_t entry = pagemap_entry_aligned((uintptr_t)p);
+	uint8_t *at;
 	size_t cls;
 
 	if (unlikely(!entry))
 		goto slow;
-	cls = __atomic_load_n(pagemap_class_at(entry, (uintptr_t)p),
-			      __ATOMIC_RELAXED);
+	at = (uint8_t *)(entry + ((uintptr_t)p >> PAGE_SHIFT));
+	cls = __atomic_load_n(at, __ATOMIC_RELAXED);
 	if (likely(percpu_push(cls, p)))
 		return;
-	if (cls == PAGEMAP_LARGE) {
-		free_large(p, entry);
+	if (cls >= PAGEMAP_LARGE) {
+		free_far_large(p, cls, at);
 		return;
 	}
 slow:
 	entry_free(p);
-}
-
-/* What has been freed before is hidden: only the map of its area says so. */
-static __attribute__((noinline)) void free_near_large(void *p)
-{
-	uintptr_t entry = pagemap_entry((uintptr_t)p);
-
-	if (likely(__atomic_load_n(pagemap_class_at(entry, (uintptr_t)p),
-				   __ATOMIC_RELAXED) == PAGEMAP_LARGE))
-		free_large(p, entry);
-	else
-		entry_free(p);
 }
 
 SHIM_EXPORT void free(void *p)
@@ -414,15 +432,31 @@ SHIM_EXPORT void free(void *p)
 	cls = pagemap_class_near((uintptr_t)p);
 	if (likely(percpu_push(cls, p)))
 		return;
-	if (cls == PAGEMAP_LARGE)
-		free_near_large(p);
+	if (likely(cls >= PAGEMAP_LARGE))
+		free_at(p, cls, pagemap_near_at((uintptr_t)p));
 	else
 		entry_free(p);
 }
 
-SHIM_EXPORT void *calloc(size_t n, size_t size)
+/* A longer one may come with zeroes from the page heap. */
+static __attribute__((noinline)) void *calloc_large(size_t bytes)
 {
 	bool zero = false;
+	void *p = NULL;
+
+	if (kept_length(bytes) < percpu_hot.kept_max)
+		p = take_kept(bytes);
+	if (!p)
+		p = alloc_any(bytes, 0, &zero);
+	if (unlikely(!p)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return zero ? p : memset(p, 0, bytes);
+}
+
+SHIM_EXPORT void *calloc(size_t n, size_t size)
+{
 	size_t bytes;
 	void *p;
 
@@ -432,22 +466,13 @@ SHIM_EXPORT void *calloc(size_t n, size_t size)
 	}
 	p = entry_alloc_fast(bytes);
 	if (unlikely(!p)) {
-		/* a longer one may come with zeroes from the page heap */
-		if (kept_length(bytes) < percpu_hot.kept_max) {
-			p = take_kept(bytes);
-			if (p)
-				return memset(p, 0, bytes);
-		}
-		if (bytes <= SIZECLASS_MAX)
-			p = entry_alloc(bytes);
-		else
-			p = alloc_any(bytes, 0, &zero);
-		if (unlikely(!p)) {
-			errno = ENOMEM;
+		if (bytes > SIZECLASS_MAX)
+			return calloc_large(bytes);
+		p = entry_alloc(bytes);
+		if (unlikely(!p))
 			return NULL;
-		}
 	}
-	return zero ? p : memset(p, 0, bytes);
+	return memset(p, 0, bytes);
 }
 
 extern __typeof__(malloc) __libc_malloc ENTRY_ALIAS(malloc);

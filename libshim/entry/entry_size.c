@@ -46,6 +46,13 @@ static bool fits(size_t have, size_t size)
 						       false);
 }
 
+/* An object that was asked for with room behind it. */
+static __attribute__((noinline)) void use_part(void *p, size_t size)
+{
+	if (pagemap_class(p) == PAGEMAP_LARGE)
+		large_used(p, size);
+}
+
 static void *move(void *p, size_t have, size_t size)
 {
 	size_t room = have > SIZECLASS_MAX ? large_room(have, size) : size;
@@ -55,16 +62,18 @@ static void *move(void *p, size_t have, size_t size)
 		q = malloc(size);
 	if (!q)
 		return NULL;
-	if (room > size && pagemap_class(q) == PAGEMAP_LARGE)
-		large_used(q, size);
+	if (room > size)
+		use_part(q, size);
 	memcpy(q, p, have < size ? have : size);
 	free(p);
 	return q;
 }
 
-/* Make it longer or shorter in place. Return: NULL if it must be copied. */
-static void *in_place(void *p, size_t have, size_t size)
+/* Make a large object longer or shorter in place. Return: NULL if it is to be copied. */
+static __attribute__((noinline)) void *in_place(void *p, size_t have, size_t size)
 {
+	if (pagemap_class(p) != PAGEMAP_LARGE)
+		return NULL;
 	if (size > have) {
 		entry_look(size - have);
 		if (percpu_is_deep() && large_is_dry(size - have))
@@ -174,7 +183,7 @@ static __attribute__((noinline)) void *realloc_class(void *p, size_t size,
 	/* 0 while every request must be seen; size 0 is above ENTRY_MAX here */
 	if (unlikely(!percpu_hot.mid_max || last >= ENTRY_MAX))
 		return realloc_any(p, size);
-	if (cls == PAGEMAP_LARGE && size > SIZECLASS_MAX / 2 &&
+	if (cls >= PAGEMAP_LARGE && size > SIZECLASS_MAX / 2 &&
 	    large_stays(p, size))
 		return p;
 	if (unlikely(cls - 1 >= SIZECLASS_COUNT ||
@@ -220,13 +229,17 @@ SHIM_EXPORT void *realloc(void *p, size_t size)
 	uintptr_t entry;
 	size_t cls;
 
-	/* NULL is not a multiple of 16 in the heap, either */
-	entry = pagemap_entry_aligned((uintptr_t)p);
-	if (unlikely(!entry))
-		return realloc_any(p, size);
-	cls = __atomic_load_n((uint8_t *)(entry +
-					  ((uintptr_t)p >> PAGE_SHIFT)),
-			      __ATOMIC_RELAXED);
+	if (likely(pagemap_is_near((uintptr_t)p))) {
+		cls = pagemap_class_near((uintptr_t)p);
+	} else {
+		/* NULL is not a multiple of 16 in the heap, either */
+		entry = pagemap_entry_aligned((uintptr_t)p);
+		if (unlikely(!entry))
+			return realloc_any(p, size);
+		cls = __atomic_load_n((uint8_t *)(entry +
+						  ((uintptr_t)p >> PAGE_SHIFT)),
+				      __ATOMIC_RELAXED);
+	}
 	if (unlikely(size - 1 >= percpu_hot.small_max ||
 		     cls - 1 >= SIZECLASS_COUNT))
 		return realloc_class(p, size, cls);
@@ -260,8 +273,7 @@ static __attribute__((noinline)) void *realloc_any(void *p, size_t size)
 		 * an array whose size varies around the largest class is not
 		 * copied back and forth
 		 */
-		if (size > SIZECLASS_MAX / 2 &&
-		    pagemap_class(p) == PAGEMAP_LARGE) {
+		if (size > SIZECLASS_MAX / 2) {
 			q = in_place(p, have, size);
 			if (q)
 				return q;

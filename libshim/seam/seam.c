@@ -94,7 +94,7 @@ SEAM_EXPORT struct seam_span *seam_span_get(size_t npages, size_t align,
 	} else {
 		__atomic_fetch_add(&nr_long, 1, __ATOMIC_RELAXED);
 		pagemap_set(s, PAGEMAP_LARGE);
-		pagemap_hide(s);
+		pagemap_hide(s->start);
 	}
 	return span;
 }

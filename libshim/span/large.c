@@ -336,6 +336,7 @@ void large_sampled(void *p, struct prof_stack *stack)
 
 	s->bitmap[0] = (uintptr_t)stack;
 	s->flags |= SPAN_SAMPLED;
+	pagemap_show(s->start, pagemap_large_class(s));
 }
 
 struct prof_stack *large_sample_end(void *p)
@@ -348,6 +349,7 @@ struct prof_stack *large_sample_end(void *p)
 	return (struct prof_stack *)(uintptr_t)s->bitmap[0];
 }
 
+/* Of an object that its CPU kept, and that is no sample, to a page only. */
 size_t large_asked(const void *p)
 {
 	return large_span(p)->bytes;
@@ -369,12 +371,8 @@ struct span *large_leave_heap(struct span *s)
 
 void large_free(void *p)
 {
-	uintptr_t entry = pagemap_entry((uintptr_t)p);
-	struct span *s;
+	struct span *s = large_leave(p);
 
-	if (!entry)
-		large_is_none(NULL, p);
-	s = large_leave(p, entry);
 	if (s)
 		large_keep(s);
 }
@@ -458,7 +456,11 @@ bool large_stays(void *p, size_t size)
 
 void large_used(void *p, size_t size)
 {
-	span_used(large_span(p), size);
+	struct span *s = large_span(p);
+
+	span_used(s, size);
+	/* with room behind it, it is freed by way of its record */
+	pagemap_show(s->start, pagemap_large_class(s));
 }
 
 size_t large_size(const void *p)

@@ -85,7 +85,6 @@ struct span *large_leave_heap(struct span *s);
 /**
  * large_leave - the first half of large_free()
  * @p: the object
- * @entry: pagemap_entry() of it, not 0
  *
  * The record of a span that is kept knows where its class is: large_retake()
  * need not look it up.
@@ -93,10 +92,10 @@ struct span *large_leave_heap(struct span *s);
  * Return: its span, no object any more and in state SPAN_KEPT, for
  * large_keep() or for the caller to keep; NULL if it went to the page heap.
  */
-static inline struct span *large_leave(void *p, uintptr_t entry)
+static inline struct span *large_leave(void *p)
 {
-	struct span *s = pagemap_span_at(entry, (uintptr_t)p);
-	uint8_t *class = pagemap_class_at(entry, (uintptr_t)p);
+	struct span *s = pagemap_span(p);
+	uint8_t *class;
 
 	if (__builtin_expect(!large_is_at(s, p), 0))
 		large_is_none(s, p);
@@ -105,7 +104,8 @@ static inline struct span *large_leave(void *p, uintptr_t entry)
 			     s->flags & SPAN_SAMPLED ||
 			     limit_pressure() != LIMIT_FAR, 0))
 		return large_leave_heap(s);
-	pagemap_hide_at(class);
+	class = pagemap_class_at((uintptr_t)p);
+	__atomic_store_n(class, PAGEMAP_NONE, __ATOMIC_RELAXED);
 	s->bitmap[0] = (uintptr_t)class;
 	__atomic_store_n(&s->state, SPAN_KEPT, __ATOMIC_RELAXED);
 	return s;
@@ -119,7 +119,7 @@ void large_keep(struct span *s);
 
 /**
  * large_retake - make a span that the caller has kept an object again
- * @s: from large_leave()
+ * @s: from large_leave(); longer than the lengths that the page map knows
  * @size: bytes, not more than the span has
  *
  * Return: the object.
@@ -128,7 +128,8 @@ static inline void *large_retake(struct span *s, size_t size)
 {
 	__atomic_store_n(&s->state, SPAN_INUSE, __ATOMIC_RELAXED);
 	s->bytes = size;
-	pagemap_show_at((uint8_t *)(uintptr_t)s->bitmap[0]);
+	__atomic_store_n((uint8_t *)(uintptr_t)s->bitmap[0], PAGEMAP_LARGE,
+			 __ATOMIC_RELAXED);
 	PROBE(large_alloc, size, s->start);
 	return (void *)s->start;
 }

@@ -68,6 +68,7 @@ MISUSE(double_twentieth, "was freed before (double free); size class 2,")
 MISUSE(interior_unflushed, "points into an object, not to its first byte; size")
 
 MISUSE(interior_large, "points into an object, not to its first byte")
+MISUSE(interior_large_kept, "points into an object, not to its first byte")
 MISUSE(interior_large_far, "points into an object, not to its first byte")
 MISUSE(foreign_stack, "points to nothing that malloc() returned")
 MISUSE_ALSO(foreign_stack, "points to nothing that malloc() returned")

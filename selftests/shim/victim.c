@@ -105,6 +105,18 @@ static void double_large_kept(void)
 	free(p);
 }
 
+/* On the first page of one whose length its CPU keeps. */
+static void interior_large_kept(void)
+{
+	char *p;
+	int i;
+
+	for (i = 0; i < 16; i++)
+		free(malloc(100 << 10));
+	p = malloc(100 << 10);
+	free(p + 4096);
+}
+
 /* The span does not exist any more. */
 static void double_large_later(void)
 {
@@ -342,6 +354,7 @@ static const struct {
 	{ "double_far", double_far },
 	{ "double_large", double_large },
 	{ "double_large_kept", double_large_kept },
+	{ "interior_large_kept", interior_large_kept },
 	{ "double_large_later", double_large_later },
 	{ "double_much_later", double_much_later },
 	{ "interior", interior },

@@ -221,7 +221,7 @@ static unsigned int give_mine(struct span **span)
 
 static struct span *leave(void *p)
 {
-	struct span *s = large_leave(p, pagemap_entry((uintptr_t)p));
+	struct span *s = large_leave(p);
 
 	if (s && large_grant(s->npages, false))
 		mine[nr_mine++] = s;
@@ -242,6 +242,26 @@ TEST_F(objects, marked_when_asked_for_again)
 	p = large_alloc(64 * KIB, 0, &self->zero);
 	EXPECT_FALSE(pagemap_span(p)->flags & SPAN_AGAIN);
 	large_free(p);
+}
+
+/* What the page map has for a large object: its length, where that is enough. */
+TEST_F(objects, length_in_the_page_map)
+{
+	char *p = large_alloc(60 * KIB, 0, &self->zero);
+	char *q = large_alloc(264 * KIB, 0, &self->zero);
+
+	EXPECT_EQ(PAGEMAP_LARGE + 1 + 8 - PAGEMAP_LENGTH_MIN,
+		  pagemap_class_near((uintptr_t)p));
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class_near((uintptr_t)q));
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class(p));
+	/* not with room behind it, which its record has to forget */
+	large_used(p, 50 * KIB);
+	EXPECT_EQ(PAGEMAP_LARGE, pagemap_class_near((uintptr_t)p));
+	large_used(p, 57 * KIB);
+	EXPECT_LT(PAGEMAP_LARGE, pagemap_class_near((uintptr_t)p));
+	large_free(p);
+	EXPECT_EQ(PAGEMAP_NONE, pagemap_class_near((uintptr_t)p));
+	large_free(q);
 }
 
 TEST_F(objects, kept_by_another)
@@ -301,7 +321,7 @@ TEST_F(objects, granted_and_kept_are_bounded)
 		p[i] = large_alloc(128 * KIB, 0, &self->zero);
 	for (i = 0; i < 20; i++)
 		if (large_grant(16, false))
-			mine[nr_mine++] = large_leave(p[i], pagemap_entry((uintptr_t)p[i]));
+			mine[nr_mine++] = large_leave(p[i]);
 		else
 			large_free(p[i]);
 	EXPECT_EQ(4, nr_mine);

@@ -77,7 +77,7 @@ TEST(large_span)
 	EXPECT_EQ(NULL, pagemap_owner(at(s.start, 350, 0)));
 }
 
-/* In the areas from the first one on, the class is in one array, too. */
+/* In the areas from the first one on, the class is in one array. */
 TEST(near_areas)
 {
 	uintptr_t end = BASE + PAGEMAP_NEAR * AREA_SIZE;

@@ -515,16 +515,22 @@ TEST(double_free_is_found_in_a_look)
 	EXPECT_TRUE(dies(look_after_free_twice));
 }
 
-/* The stacks of class 255 and of class 0 get no room on any CPU. */
-TEST(no_object_is_of_class_0_or_255)
+/*
+ * The stacks of class 0, and of what the page map has for large objects, get no room
+ * on any CPU; nor does the one for those without a length.
+ */
+TEST(no_object_is_of_class_0_or_large)
 {
+	unsigned int cls;
+
 	percpu_boot(true);
 	percpu_open(true);
 	give(1, take(1));
 	EXPECT_FALSE(percpu_push(0, (void *)16));
-	EXPECT_FALSE(percpu_push(255, (void *)16));
+	for (cls = PAGEMAP_LARGE; cls <= 255; cls++)
+		EXPECT_FALSE(percpu_push(cls, (void *)16));
+	EXPECT_FALSE(percpu_keep(PAGEMAP_LARGE, (void *)PAGE_SIZE));
 	EXPECT_EQ(NULL, percpu_pop(0));
-	EXPECT_EQ(NULL, percpu_pop(255));
 }
 
 TEST_HARNESS_MAIN

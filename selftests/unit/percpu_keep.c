@@ -17,19 +17,28 @@
 /* Some spans of each length, as large leaves them. */
 static struct span spans[PERCPU_KEPT_MAX + 2][3];
 
+#define BASE	((uintptr_t)0x123 << 32)
+
 /* As entry does. */
 static struct span *take(size_t npages)
 {
 	size_t k = npages - PERCPU_KEPT_MIN;
+	void *p;
 
-	if (k < percpu_hot.kept_max)
-		return percpu_take_span(k);
-	return k < percpu_hot.long_max ? percpu_take_long(k) : NULL;
+	if (k >= percpu_hot.kept_max)
+		return k < percpu_hot.long_max ? percpu_take_long(k) : NULL;
+	p = percpu_take_kept(k);
+	/* an object again, of that length */
+	if (p && pagemap_class_near((uintptr_t)p) != PAGEMAP_LARGE + 1 + k)
+		return NULL;
+	return p ? pagemap_span(p) : NULL;
 }
 
 static bool keep(struct span *s)
 {
-	return percpu_keep_span(s) || percpu_keep_new(s);
+	pagemap_hide(s->start);
+	return percpu_keep(pagemap_large_class(s), (void *)s->start) ||
+	       percpu_keep_new(s);
 }
 
 FIXTURE(keep) {
@@ -45,11 +54,18 @@ FIXTURE_SETUP(keep)
 	if (!percpu_has_rseq())
 		SKIP(return, "no restartable sequences here");
 	for (npages = 1; npages < PERCPU_KEPT_MAX + 2; npages++)
-		for (i = 0; i < 3; i++)
-			spans[npages][i] = (struct span){
+		for (i = 0; i < 3; i++) {
+			struct span *s = &spans[npages][i];
+
+			*s = (struct span){
+				.start = BASE + (npages * 3 + i) * BLOCK_SIZE,
 				.npages = npages, .state = SPAN_KEPT,
 				.flags = SPAN_AGAIN,
+				.bytes = npages * PAGE_SIZE,
 			};
+			ASSERT_TRUE(pagemap_add(s->start, npages * PAGE_SIZE));
+			pagemap_set(s, PAGEMAP_LARGE);
+		}
 }
 
 FIXTURE_TEARDOWN(keep)
@@ -110,10 +126,12 @@ TEST_F(keep, no_more_than_that)
 	EXPECT_TRUE(keep(&spans[32][0]));
 	EXPECT_EQ(&spans[6][1], take(6));
 	/* nothing while every request must be seen */
-	percpu_open(false);
-	EXPECT_FALSE(keep(&spans[6][1]));
-	percpu_open(true);
 	EXPECT_TRUE(keep(&spans[6][1]));
+	percpu_open(false);
+	EXPECT_EQ(NULL, take(6));
+	EXPECT_FALSE(keep(&spans[7][1]));
+	percpu_open(true);
+	EXPECT_EQ(&spans[6][1], take(6));
 }
 
 /* Where no more is granted, what nobody uses makes room, and nothing else. */

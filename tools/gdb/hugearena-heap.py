@@ -19,9 +19,10 @@ import gdb.printing
 PAGE_SHIFT = 13
 AREA_SHIFT = 26
 AREA_PAGES = 1 << (AREA_SHIFT - PAGE_SHIFT)
-LARGE = 255
+LARGE = 227
 STATES = ["dead", "in use", "kept"]
-ALIAS = 8                       # of struct span.flags, SPAN_ALIAS
+OWNED = 4                       # of struct span.flags, SPAN_OWNED
+ALIAS = 8                       # SPAN_ALIAS
 COMPOUND = 32                   # of a small span, SPAN_COMPOUND
 GRAIN_SHIFT = 4                 # bytes for each bit of struct area_map.tail
 
@@ -66,9 +67,30 @@ def object_slots(area, span, n):
     return n, end
 
 
+def stored_class(page):
+    """What the page map has as the class of a page."""
+    near = gdb.parse_and_eval("pagemap")
+    where = int(near["near_class"]) + page
+    if (int(near["near_end"]) - (page << PAGE_SHIFT)) >> 4 not in range(
+            int(near["near_size"])):
+        last = (1 << (address_bits() - AREA_SHIFT)) - 1
+        where = int(near["root"][last - page // AREA_PAGES]) + page
+    return gdb.selected_inferior().read_memory(where, 1).tobytes()[0]
+
+
+def span_state(span):
+    """Its state; of what a CPU keeps only the page map knows."""
+    state = int(span["state"])
+    if (state == STATES.index("in use") and int(span["sizeclass"]) == LARGE and
+            not int(span["flags"]) & OWNED and
+            not stored_class(int(span["start"]) >> PAGE_SHIFT)):
+        return STATES.index("kept")
+    return state
+
+
 def span_text(span):
     start, pages = int(span["start"]), int(span["npages"])
-    state = int(span["state"])
+    state = span_state(span)
     text = "%#x, %d pages, %s" % (start, pages, STATES[state]
                                   if state < len(STATES) else "?")
     if STATES[state:state + 1] != ["in use"]:
@@ -157,7 +179,7 @@ class InfoHeap(gdb.Command):
         print(HeapPrinter(gdb.parse_and_eval("ph")).to_string())
         sums, large, nr_large, kept = {}, 0, 0, 0
         for span in spans():
-            if int(span["state"]) == STATES.index("kept"):
+            if span_state(span) == STATES.index("kept"):
                 kept += int(span["npages"]) << PAGE_SHIFT
             elif int(span["state"]) != STATES.index("in use"):
                 continue
@@ -209,9 +231,9 @@ class HeapObject(gdb.Command):
         if not int(span):
             raise gdb.GdbError("%#x is in free pages" % addr)
         span = span.dereference()
-        if int(span["state"]) != STATES.index("in use"):
+        if span_state(span) != STATES.index("in use"):
             raise gdb.GdbError("%#x is in a span that is %s" % (
-                addr, STATES[int(span["state"])]))
+                addr, STATES[span_state(span)]))
         at, size = int(span["start"]), int(span["bytes"])
         free = False
         if int(span["sizeclass"]) != LARGE:

@@ -16,15 +16,20 @@
 
 #define BATCH		512	/* of process_vm_readv(), which takes 1,024 */
 
-/* A span to check: its descriptor, the page that named it, its area's tails. */
+/*
+ * A span to check: its descriptor, the page that named it, its area's tails, and
+ * whether no object begins there.
+ */
 struct lead {
 	uint64_t span, page, tail;
+	bool hidden;
 };
 
 struct walk {
 	const struct shim *s;
 	struct shim_heap *heap;
 	unsigned int flags;
+	struct pagemap map;
 	struct lead lead[BATCH];
 	struct span span[BATCH];
 	size_t n;
@@ -87,8 +92,18 @@ static int mixed_note(struct walk *w, const struct span *sp, uint64_t tail)
 	return err;
 }
 
-static int span_note(struct walk *w, const struct span *sp, uint64_t tail)
+/* Was a large object freed, and its span kept for the next? */
+static bool span_is_kept(const struct span *sp, bool hidden)
 {
+	return sp->state == SPAN_KEPT ||
+	       (hidden && sp->sizeclass == PAGEMAP_LARGE &&
+		!(sp->flags & SPAN_OWNED));
+}
+
+static int span_note(struct walk *w, const struct span *sp,
+		     const struct lead *lead)
+{
+	uint64_t tail = lead->tail;
 	uint64_t len = (uint64_t)sp->npages * PAGE_SIZE;
 	struct shim_heap *h = w->heap;
 	struct shim_object *o;
@@ -96,7 +111,7 @@ static int span_note(struct walk *w, const struct span *sp, uint64_t tail)
 	uint32_t size;
 	int err;
 
-	if (sp->state == SPAN_KEPT) {
+	if (span_is_kept(sp, lead->hidden)) {
 		h->kept += len;
 		return 0;
 	}
@@ -222,7 +237,7 @@ static int leads_follow(struct walk *w)
 		err = spans_read(w, SPAN_BYTES, sizeof(struct span), true);
 	for (i = 0; i < w->n && !err; i++)
 		if (span_is_sane(w, &w->span[i], &w->lead[i]))
-			err = span_note(w, &w->span[i], w->lead[i].tail);
+			err = span_note(w, &w->span[i], &w->lead[i]);
 	w->n = 0;
 	return err;
 }
@@ -241,6 +256,10 @@ static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
 		err = area_note(w, start);
 	if (!err)
 		err = shim_read(w->s, addr, map, sizeof(*map));
+	/* a near area's classes are elsewhere */
+	if (!err && (w->map.near_end - start) >> 4 < w->map.near_size)
+		err = shim_read(w->s, w->map.near_class + (start >> PAGE_SHIFT),
+				map->class, sizeof(map->class));
 	if (!err && map->tail)
 		err = own_note(w, (uintptr_t)map->tail);
 	for (i = 0; !err && i < AREA_PAGES; i++) {
@@ -249,6 +268,7 @@ static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
 		last = map->span[i];
 		err = own_note(w, (uintptr_t)last);
 		w->lead[w->n].tail = (uintptr_t)map->tail;
+		w->lead[w->n].hidden = !map->class[i];
 		w->lead[w->n].span = (uintptr_t)last;
 		w->lead[w->n++].page = start + (i << PAGE_SHIFT);
 		if (!err && w->n == BATCH)
@@ -276,20 +296,19 @@ static int area_walk(struct walk *w, uint64_t index, uint64_t addr)
 static int areas_walk(struct walk *w)
 {
 	uintptr_t entry[512];
-	struct pagemap map;
-	int err = shim_read(w->s, (uintptr_t)w->s->at.pagemap, &map,
-			    sizeof(map));
+	int err = shim_read(w->s, (uintptr_t)w->s->at.pagemap, &w->map,
+			    sizeof(w->map));
 
 	if (!err)
 		err = shim_read(w->s, (uintptr_t)w->s->at.sizes, w->sizes,
 				sizeof(w->sizes));
 	size_t at, n, k;
 
-	if (!err && map.count > PAGEMAP_AREAS)
+	if (!err && w->map.count > PAGEMAP_AREAS)
 		err = -EINVAL;
-	for (at = err ? 0 : map.count; !err && at; at -= n) {
+	for (at = err ? 0 : w->map.count; !err && at; at -= n) {
 		n = at < 512 ? at : 512;
-		err = shim_read(w->s, (uintptr_t)(map.root + at - n), entry,
+		err = shim_read(w->s, (uintptr_t)(w->map.root + at - n), entry,
 				n * sizeof(entry[0]));
 		for (k = n; !err && k--;) {
 			uint64_t index = PAGEMAP_AREAS - 1 - (at - n + k);
