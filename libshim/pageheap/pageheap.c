@@ -160,6 +160,14 @@ static struct block *find_part(unsigned int n)
 	return b;
 }
 
+/* Is a run of @n pages free that has memory?  As find_part() looks for one. */
+static bool has_idle(unsigned int n)
+{
+	if (ph.idle < n)
+		return false;
+	return ph.whole ? !!filler_find_near(FILLER_WHOLE, n) : !!find_idle(n);
+}
+
 bool pageheap_has(size_t npages)
 {
 	bool has = false;
@@ -168,10 +176,7 @@ bool pageheap_has(size_t npages)
 		return false;
 	shim_lock_acquire(&ph.lock);
 	if (ph.idle >= npages)
-		has = runs_blocks() ||
-		      (ph.whole ? !!filler_find_near(FILLER_WHOLE,
-						     (unsigned int)npages) :
-				  !!find_idle((unsigned int)npages));
+		has = runs_blocks() || has_idle((unsigned int)npages);
 	shim_lock_release(&ph.lock);
 	return has;
 }
@@ -323,7 +328,31 @@ static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 	return true;
 }
 
-static struct span *alloc(size_t npages, size_t align_pages, bool wide)
+/*
+ * Where no run of @n pages has memory: the longest shorter one that has, if objects of
+ * @size leave at most an eighth of it over, as in a span of full length.
+ */
+static __attribute__((noinline)) unsigned int find_short(unsigned int n,
+							 unsigned int size)
+{
+	struct block *b = NULL;
+	unsigned int i;
+
+	if (has_idle(n) || runs_blocks())
+		return n;
+	/* once there are blocks, the idle pages of others are the next choice */
+	if (ph.whole)
+		b = filler_find_near(FILLER_PAGES, n);
+	if (b && b->nidle >= n)
+		return n;
+	for (i = n - 1; i * PAGE_SIZE >= size; i--)
+		if (i * PAGE_SIZE % size <= i * PAGE_SIZE / 8 && has_idle(i))
+			return i;
+	return n;
+}
+
+static struct span *alloc(size_t npages, size_t align_pages, bool wide,
+			  unsigned int size)
 {
 	struct span *s;
 	size_t before;
@@ -343,6 +372,8 @@ static struct span *alloc(size_t npages, size_t align_pages, bool wide)
 	before = ph.inuse + ph.idle;
 	if (!ph.whole)
 		decide_whole(npages);
+	if (size && ph.idle)
+		npages = find_short((unsigned int)npages, size);
 	if (npages < BLOCK_PAGES && align_pages <= BLOCK_PAGES)
 		ok = alloc_part(s, (unsigned int)npages,
 				(unsigned int)align_pages);
@@ -376,12 +407,17 @@ fail:
 
 struct span *pageheap_alloc(size_t npages, size_t align_pages)
 {
-	return alloc(npages, align_pages, false);
+	return alloc(npages, align_pages, false, 0);
 }
 
 struct span *pageheap_alloc_wide(size_t npages, size_t align_pages)
 {
-	return alloc(npages, align_pages, true);
+	return alloc(npages, align_pages, true, 0);
+}
+
+struct span *pageheap_alloc_short(size_t npages, unsigned int size)
+{
+	return alloc(npages, 1, false, npages > 1 ? size : 0);
 }
 
 /* The descriptor of a span whose pages are in no span any more. Lock held. */

@@ -121,6 +121,18 @@ struct span *pageheap_alloc(size_t npages, size_t align_pages);
 struct span *pageheap_alloc_wide(size_t npages, size_t align_pages);
 
 /**
+ * pageheap_alloc_short - the same, or a shorter one where that needs no new memory
+ * @npages: length in pages, less than a block's
+ * @size: of the objects that it is for, at most @npages long
+ *
+ * Where no run of @npages has memory, a shorter one that has will do, if objects of
+ * @size leave at most an eighth of it over.
+ *
+ * Return: as pageheap_alloc(), with @npages or fewer.
+ */
+struct span *pageheap_alloc_short(size_t npages, unsigned int size);
+
+/**
  * pageheap_has - would a span lie in memory that is there
  * @npages: its length in pages
  *

@@ -35,7 +35,7 @@
 /* The objects that are not in spans, but in caches or in use. */
 static size_t objects_used(const struct central *c)
 {
-	return c->spans * sizeclass_info[c - central].nobjs - c->nfree;
+	return c->slots - c->nfree;
 }
 
 /* More objects are in use: is this the memory that a burst has given back? */
@@ -100,6 +100,7 @@ unsigned int central_get(unsigned int cls, void **objs, unsigned int n)
 		shim_lock_acquire(&c->lock);
 		c->made++;
 		c->spans++;
+		c->slots += s->nobjs;
 		c->nfree += s->nfree;
 		central_list_update(c, s);
 		burst_rise(c);
@@ -189,6 +190,7 @@ static inline unsigned int central_put_run(struct central *c, unsigned int cls,
 	if (s->list != LIST_NONE)
 		central_list_del(c, s);
 	c->spans--;
+	c->slots -= s->nobjs;
 	c->destroyed++;
 	c->nfree -= s->nobjs - run;
 	s->next = *dead;
@@ -547,7 +549,8 @@ bool central_is_valid(unsigned int cls)
 			     span_is_valid(s);
 		}
 	}
-	ok = ok && nfree == c->nfree;
+	ok = ok && nfree == c->nfree && nfree <= c->slots &&
+	     !c->spans == !c->slots;
 	shim_lock_release(&c->lock);
 	return ok;
 }

@@ -19,6 +19,7 @@ void central_span_dies(struct central *c, struct span *s, struct span **dead)
 	if (s->list != LIST_NONE)
 		central_list_del(c, s);
 	c->spans--;
+	c->slots -= s->nobjs;
 	c->destroyed++;
 	c->nfree -= s->nobjs;
 	s->next = *dead;

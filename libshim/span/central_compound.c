@@ -98,8 +98,7 @@ static size_t donor_bytes(unsigned int donor, size_t size)
 	size_t was = __atomic_load_n(&d->nfree, __ATOMIC_RELAXED);
 
 	if (nfree * info->size < DONOR_BYTES ||
-	    nfree * DONOR_PART <
-		    __atomic_load_n(&c->spans, __ATOMIC_RELAXED) * info->nobjs)
+	    nfree * DONOR_PART < __atomic_load_n(&c->slots, __ATOMIC_RELAXED))
 		return 0;
 	if (was && size >= __atomic_load_n(&d->size, __ATOMIC_RELAXED) &&
 	    nfree < was + was / 8)

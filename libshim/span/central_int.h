@@ -33,7 +33,8 @@ _Static_assert(LIST_NONE <= 32, "a bit for each");
  * @head: spans with both free and used objects, by how full they are: node 0's, for
  *	the others' see central_head()
  * @spans: spans with memory of their own
- * @nfree: free objects in them
+ * @slots: objects that they have room for
+ * @nfree: of these, the free ones
  * @made: spans made, ever
  * @destroyed: spans given back, ever
  * @peak: most objects in use since the last burst
@@ -55,6 +56,7 @@ struct central {
 	uint32_t lists;
 	struct span *head[NR_LISTS];
 	size_t spans;
+	size_t slots;
 	size_t nfree;
 	uint64_t made;
 	uint64_t destroyed;

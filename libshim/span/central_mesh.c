@@ -123,11 +123,6 @@ static bool class_meshes(unsigned int cls)
 	return sizeclass_info[cls].size <= SPAN_MESH_SIZE;
 }
 
-static size_t class_objects(const struct central *c)
-{
-	return c->spans * sizeclass_info[c - central].nobjs;
-}
-
 static unsigned int span_used(const struct span *s)
 {
 	return (unsigned int)(s->nobjs - s->nfree);
@@ -301,6 +296,7 @@ static int64_t mesh_batch(struct central *c, bool *wait)
 			continue;
 		}
 		c->spans--;
+		c->slots -= single[i]->nobjs;
 		c->aliases++;
 		c->nfree -= single[i]->nobjs;
 		mesher.st.spans++;
@@ -362,7 +358,7 @@ static void round_begin(unsigned int cls, bool all)
  */
 static bool round_end(struct central *c)
 {
-	size_t more = class_objects(c) / ROUND_SHARE;
+	size_t more = c->slots / ROUND_SHARE;
 	bool much = mesher.found > c->spans / 32 || mesher.cut;
 
 	if (more < SPANS_MIN / 4 * sizeclass_info[c - central].nobjs)
@@ -451,16 +447,15 @@ void central_mesh_earn(unsigned int cls, unsigned int n)
 /* Is so much of a class free that spans of it will fit? */
 static bool burst_is_worth_it(struct central *c)
 {
-	size_t objects, nobjs = sizeclass_info[c - central].nobjs, used;
+	size_t nobjs = sizeclass_info[c - central].nobjs, used;
 	bool worth;
 
 	shim_lock_acquire(&c->lock);
-	objects = class_objects(c);
-	used = c->spans ? (objects - c->nfree) / c->spans : 0;
+	used = c->spans ? (c->slots - c->nfree) / c->spans : 0;
 	worth = c->spans >= SPANS_MIN && used * used <= 2 * HOPE * nobjs &&
 		c->mesh_from && c->nfree >= c->mesh_from;
 	if (!worth && c->mesh_from && c->nfree >= c->mesh_from)
-		c->mesh_from = c->nfree + objects / ROUND_SHARE +
+		c->mesh_from = c->nfree + c->slots / ROUND_SHARE +
 			       SPANS_MIN / 4 * nobjs;
 	shim_lock_release(&c->lock);
 	return worth;

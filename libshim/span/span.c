@@ -59,18 +59,18 @@ static unsigned int random_object(const struct span *s)
 struct span *span_make(unsigned int cls)
 {
 	const struct sizeclass *info = &sizeclass_info[cls];
-	unsigned int left = info->nobjs;
-	unsigned int i;
+	unsigned int left, i;
 	struct span *s;
 
 	if (info->nobjs <= 64)
-		s = pageheap_alloc(info->npages, 1);
+		s = pageheap_alloc_short(info->npages, info->size);
 	else
 		s = pageheap_alloc_wide(info->npages, 1);
 	if (!s)
 		return NULL;
-	s->nobjs = info->nobjs;
-	s->nfree = info->nobjs;
+	left = s->npages * PAGE_SIZE / info->size;
+	s->nobjs = (uint16_t)left;
+	s->nfree = (uint16_t)left;
 	for (i = 0; left >= 64; i++, left -= 64)
 		s->bitmap[i] = ~(uint64_t)0;
 	if (left)

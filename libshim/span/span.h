@@ -45,7 +45,8 @@ static inline uint32_t span_size(const struct span *s)
  * span_make - get a span of free objects of one class
  * @cls: size class, 1 to SIZECLASS_COUNT
  *
- * The caller owns the span, which is in the page map.
+ * The caller owns the span, which is in the page map.  It may be shorter than the
+ * spans of its class are, and have fewer objects.
  *
  * Return: the span, every object free, or NULL if there is no memory.
  */

@@ -103,7 +103,8 @@ struct span *span_fit(struct span *a, struct span *b)
 {
 	unsigned int n = words(a), in_a = members(a), in_b = members(b), i;
 
-	if (in_a + in_b > SPAN_GROUP)
+	/* spans of one class may differ in length */
+	if (in_a + in_b > SPAN_GROUP || a->nobjs != b->nobjs)
 		return NULL;
 	for (i = 0; i < n; i++) {
 		uint64_t used = ~span_group_word(a, i) & ~span_group_word(b, i);

@@ -36,13 +36,21 @@ static void publish(struct slot *t)
 	pagemap_set(t->s, t->s->npages > 4 ? PAGEMAP_LARGE : 7);
 }
 
-static void take(struct slot *t, size_t npages, size_t align)
+/* @size: of objects, for which a shorter span will do; or 0 */
+static void take(struct slot *t, size_t npages, size_t align, unsigned int size)
 {
-	t->s = pageheap_alloc(npages, align);
+	size_t bytes;
+
+	t->s = size ? pageheap_alloc_short(npages, size) :
+		      pageheap_alloc(npages, align);
 	FUZZ_CHECK(t->s || fake.fail_after == 0);
 	if (!t->s)
 		return;
-	FUZZ_CHECK(t->s->npages == npages && t->s->state == SPAN_INUSE);
+	bytes = t->s->npages * PAGE_SIZE;
+	FUZZ_CHECK(t->s->npages == npages ||
+		   (size && t->s->npages < npages && bytes >= size &&
+		    bytes % size <= bytes / 8));
+	FUZZ_CHECK(t->s->state == SPAN_INUSE);
 	FUZZ_CHECK(t->s->start % (align * PAGE_SIZE) == 0);
 	if (t->s->flags & SPAN_ZERO)
 		FUZZ_CHECK(!*first(t) && !*last(t));
@@ -131,8 +139,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				break;
 			}
 		else if (!t->s) {
+			size_t npages = length(&in);
+
 			t->id = ++ids * 0x9e3779b97f4a7c15ull;
-			take(t, length(&in), op < 160 ? 1 : 1u << op % 10);
+			if (op < 64 && npages <= 40)
+				take(t, npages, 1, (op + 1) * PAGE_SIZE / 16);
+			else
+				take(t, npages, op < 160 ? 1 : 1u << op % 10, 0);
 		} else if (op < 128) {
 			give(t);
 		} else if (op < 192) {

@@ -20,12 +20,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	unsigned int cls = input_byte(&in) % SIZECLASS_COUNT + 1;
-	bool taken[512] = { false };
-	struct span *s = span_make(cls);
-	size_t each = span_size(s);
 	unsigned int live = 0, ops = 0, i, n;
+	bool taken[512] = { false };
 	void *objs[32];
+	struct span *s;
+	size_t each;
 
+	fake_pageheap.shorter = input_byte(&in) & 1;
+	s = span_make(cls);
+	each = span_size(s);
 	while (in.left) {
 		unsigned int op = input_byte(&in);
 

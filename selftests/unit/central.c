@@ -436,6 +436,38 @@ TEST(a_fall_wants_what_is_cached)
 	EXPECT_EQ(0, fake_pageheap.spans);
 }
 
+/* Of spans of two lengths: what counts is the objects, not the spans. */
+TEST(a_fall_among_short_spans)
+{
+	unsigned int i, half;
+
+	fake_pageheap.shorter = 2;
+	/* a page has four of these, a span of full length eight */
+	some_get(sizeclass_of(2048), 512);
+	half = some.n / 2;
+	EXPECT_LT(600, fake_pageheap.spans);
+	for (i = 0; i < half; i++) {
+		central_put(some.cls, &some.objs[2 * i], 1);
+		some.taken[2 * i] = false;
+	}
+	EXPECT_FALSE(central_wants(some.cls));
+	EXPECT_TRUE(central_is_valid(some.cls));
+	for (i = 0; i < half && !central_wants(some.cls); i++) {
+		if (i % 4 == 0)
+			continue;
+		central_put(some.cls, &some.objs[2 * i + 1], 1);
+		some.taken[2 * i + 1] = false;
+	}
+	/* the last span may not be all in use: a few more */
+	EXPECT_TRUE(central_wants(some.cls));
+	EXPECT_GE(16, i);
+	EXPECT_TRUE(central_is_valid(some.cls));
+	EXPECT_TRUE(some_intact());
+	some_put(0);
+	EXPECT_EQ(0, fake_pageheap.spans);
+	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
 /* How many are in use: one span has them, and would be empty, or not nearly. */
 static unsigned int used;
 

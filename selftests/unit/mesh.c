@@ -140,8 +140,10 @@ FIXTURE_TEARDOWN(mesh)
 {
 	fake_pageheap.mesh_fail = 0;
 	fake_pageheap.unmesh_fail = 0;
+	fake_pageheap.shorter = 0;
 	model_drop();
 	central_mesh_tick();
+	EXPECT_TRUE(central_is_valid(model.cls));
 	EXPECT_EQ(0, aliases());
 	EXPECT_EQ(0, fake_pageheap.meshed);
 	EXPECT_EQ(0, fake_pageheap.spans);
@@ -206,6 +208,33 @@ TEST_F(mesh, what_is_purged_is_so_in_all_of_a_group)
 	EXPECT_LT(0, purged);
 }
 
+/* Spans of one class may differ in length: those that do are never meshed. */
+TEST_F(mesh, spans_of_one_length_share)
+{
+	unsigned int i, shared[3] = { 0 };
+
+	fake_pageheap.shorter = 2;
+	model_begin(1152);
+	model_get(spans_of(300));
+	model_thin(8);
+	central_mesh_all();
+	ASSERT_LT(20, aliases());
+	ASSERT_EQ(0, all_wrong());
+	ASSERT_TRUE(central_is_valid(model.cls));
+	for (i = 0; i < model.n; i++) {
+		struct span *s = pagemap_span(model.p[i]);
+
+		if (!span_is_alias(s))
+			continue;
+		ASSERT_EQ(s->npages, s->mesh->npages);
+		ASSERT_EQ(s->nobjs, s->mesh->nobjs);
+		shared[s->npages]++;
+	}
+	/* of both lengths */
+	EXPECT_LT(0, shared[1]);
+	EXPECT_LT(0, shared[2]);
+}
+
 /* Anything, in any order, against the model. */
 static void anything(struct __test_metadata *_metadata, unsigned int rounds)
 {
@@ -264,6 +293,17 @@ TEST_F(mesh, against_a_model)
 		ASSERT_EQ(0, aliases());
 	}
 	EXPECT_LT(500, fake_pageheap.pairs);	/* 950 to 1,050 */
+}
+
+/* The same with spans of two lengths. */
+TEST_F(mesh, lengths_against_a_model)
+{
+	fake_pageheap.shorter = 3;
+	model_begin(1152);
+	anything(_metadata, 60);
+	model_drop();
+	model_begin(2048);
+	anything(_metadata, 60);
 }
 
 /* The same while one pair in three is refused, and aliases cannot leave. */

@@ -35,6 +35,9 @@ pageheap := $(heap) fake_backend fake_conf
 PROGRAMS += pageheap_node
 pageheap_node := $(heap) fake_backend fake_conf
 
+PROGRAMS += pageheap_short
+pageheap_short := $(heap) fake_backend fake_conf
+
 PROGRAMS += pageheap_refused
 pageheap_refused := $(heap) fake_backend fake_conf
 

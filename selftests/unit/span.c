@@ -20,9 +20,9 @@ static enum span_error put(struct span *s, void *p)
 	return err;
 }
 
-TEST(every_class_whole)
+static void every_class(struct __test_metadata *_metadata)
 {
-	unsigned int cls, i, n;
+	unsigned int cls, i, n, nobjs;
 	void *objs[512];
 	struct span *s;
 
@@ -30,9 +30,13 @@ TEST(every_class_whole)
 		s = span_make(cls);
 		ASSERT_NE(NULL, s);
 		ASSERT_TRUE(span_is_valid(s));
-		ASSERT_EQ(sizeclass_info[cls].nobjs, s->nfree);
+		nobjs = s->npages * PAGE_SIZE / span_size(s);
+		ASSERT_EQ(nobjs, s->nobjs);
+		ASSERT_EQ(nobjs, s->nfree);
+		if (s->npages == sizeclass_info[cls].npages)
+			ASSERT_EQ(sizeclass_info[cls].nobjs, nobjs);
 		n = span_take(s, objs, 512);
-		ASSERT_EQ(sizeclass_info[cls].nobjs, n);
+		ASSERT_EQ(nobjs, n);
 		ASSERT_EQ(0, s->nfree);
 		ASSERT_EQ(0, span_take(s, objs, 1));
 		for (i = 0; i < n; i++) {
@@ -50,6 +54,18 @@ TEST(every_class_whole)
 	}
 	EXPECT_EQ(0, fake_pageheap.spans);
 	EXPECT_EQ(0, fake_pageheap.bad);
+}
+
+TEST(every_class_whole)
+{
+	every_class(_metadata);
+}
+
+/* As many objects as the pages have room for that there were. */
+TEST(every_class_short)
+{
+	fake_pageheap.shorter = 1;
+	every_class(_metadata);
 }
 
 /* Does one of eight spans of a class begin with another object than the first? */

@@ -71,8 +71,9 @@ static bool span_is_sane(const struct walk *w, const struct span *sp,
 	if (!sp->sizeclass || sp->sizeclass > SIZECLASS_COUNT)
 		return false;
 	info = &w->sizes[sp->sizeclass];
-	return sp->nfree <= sp->nobjs && sp->nobjs == info->nobjs &&
-	       sp->npages == info->npages;
+	/* it may be shorter than others of its class */
+	return sp->nfree <= sp->nobjs && sp->npages <= info->npages &&
+	       sp->nobjs == sp->npages * PAGE_SIZE / info->size;
 }
 
 /* A small span with objects of several sizes: appended, as the walk goes up. */
