@@ -158,7 +158,7 @@ miss:
  * rseq_push - put an object on the stack of its class
  * @off: percpu_hot.rseq_off
  * @tbl: percpu_hot.slab
- * @cls: size class; 0 and 255 have no room on any CPU
+ * @cls: size class; 0, and 227 to 255, have no room on any CPU
  * @obj: the object
  *
  * Return: false if there is no room, or if the object is on top already.

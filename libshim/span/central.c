@@ -39,7 +39,7 @@ static size_t objects_used(const struct central *c)
 }
 
 /* More objects are in use: is this the memory that a burst has given back? */
-static void burst_rise(struct central *c)
+static __attribute__((noinline)) void burst_rise(struct central *c)
 {
 	size_t used = objects_used(c);
 

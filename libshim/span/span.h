@@ -113,7 +113,7 @@ static inline bool span_put_one(struct span *s, unsigned int cls, const void *p)
 	uint64_t *word = s->bitmap + idx / 64;
 
 	if (__builtin_expect(s->sizeclass != cls || s->state != SPAN_INUSE ||
-			     idx >= info->nobjs || idx * info->size != off, 0))
+			     idx >= s->nobjs || idx * info->size != off, 0))
 		return false;
 	if (__builtin_expect((*word & bit) || (s->flags & SPAN_ALIAS), 0))
 		return false;

@@ -6,6 +6,7 @@
 #include "../lib/patience.h"
 
 #include "span/central.h"
+#include "span/span.h"
 #include "churn.h"
 #include "dies.h"
 #include "fake_pageheap.h"
@@ -495,6 +496,54 @@ static void free_wrong_class(void)
 
 	get(objs, used);
 	central_put(CLS + 1, objs, 1);
+}
+
+/* Behind the last object of a span that is shorter than those of its class are. */
+static unsigned int short_cls;
+
+static void free_behind(void)
+{
+	void *objs[OBJS], *p;
+	struct span *s;
+
+	fake_pageheap.shorter = 1;
+	if (central_get(short_cls, objs, used) != used)
+		return;
+	s = pagemap_span(objs[0]);
+	p = (void *)(s->start + s->nobjs * (uintptr_t)sizeclass_info[short_cls].size);
+	central_put(short_cls, &p, 1);
+}
+
+/* Has a short span of that class a part of one more object? */
+static bool has_part_behind(unsigned int cls)
+{
+	const struct sizeclass *info = &sizeclass_info[cls];
+	struct span *s = NULL;
+	bool part;
+
+	fake_pageheap.shorter = 1;
+	if (info->nobjs <= OBJS && info->npages > 1)
+		s = span_make(cls);
+	if (!s)
+		return false;
+	part = s->nobjs > 3 && s->nobjs < info->nobjs &&
+	       s->nobjs * (size_t)info->size < s->npages * PAGE_SIZE;
+	span_destroy(s);
+	return part;
+}
+
+TEST(behind_a_short_span_is_no_object)
+{
+	unsigned int n = 0;
+
+	for (short_cls = 1; short_cls <= SIZECLASS_COUNT; short_cls++) {
+		if (!has_part_behind(short_cls))
+			continue;
+		for (used = 1; used <= 4; used++)
+			EXPECT_TRUE(dies_saying(free_behind, "into an object"));
+		n++;
+	}
+	EXPECT_LT(0, n);
 }
 
 TEST(misuse_aborts)

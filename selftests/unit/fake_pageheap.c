@@ -151,14 +151,13 @@ struct span *pageheap_alloc_short(size_t npages, unsigned int size)
 {
 	unsigned int each = fake_pageheap.shorter;
 	static unsigned int turn;
-	size_t n = 1;
+	size_t n = npages - 1;
 
 	if (!each || __atomic_add_fetch(&turn, 1, __ATOMIC_RELAXED) % each)
 		return alloc(npages, false);
-	while (n < npages && (n * PAGE_SIZE < size ||
-			      n * PAGE_SIZE % size > n * PAGE_SIZE / 8))
-		n++;
-	return alloc(n, false);
+	while (n * PAGE_SIZE >= size && n * PAGE_SIZE % size > n * PAGE_SIZE / 8)
+		n--;
+	return alloc(n * PAGE_SIZE >= size ? n : npages, false);
 }
 
 struct span *pageheap_alloc_wide(size_t npages, size_t align_pages)
