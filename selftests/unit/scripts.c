@@ -137,7 +137,7 @@ TEST_F(scripts, gdb_sees_the_heap)
 		"-iex 'set debuginfod enabled off' "
 		"-ex 'set confirm off' -ex 'break large_probe' -ex run "
 		"-ex 'source '$SOURCE/tools/gdb/hugearena-heap.py "
-		"-ex up -ex 'info heap' -ex 'print ph' -ex 'info spans 255' "
+		"-ex up -ex 'info heap' -ex 'print ph' -ex 'info spans 227' "
 		"-ex 'heap-object (long)large[3] + 77' -ex 'heap-object 4096' "
 		"-ex kill $BUILD/selftests/unit/obj/heap_subject 2>&1 </dev/null"));
 	EXPECT_NE(NULL, strstr(out, "large        7          7")) {

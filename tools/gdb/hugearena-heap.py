@@ -75,6 +75,8 @@ def stored_class(page):
             int(near["near_size"])):
         last = (1 << (address_bits() - AREA_SHIFT)) - 1
         where = int(near["root"][last - page // AREA_PAGES]) + page
+    # both begin so far before the map that they may wrap, as C's addresses do
+    where &= (1 << 64) - 1
     return gdb.selected_inferior().read_memory(where, 1).tobytes()[0]
 
 
