@@ -92,10 +92,20 @@ static __attribute__((cold, noinline)) void give_back(void)
 	large_reclaim(0);
 }
 
+/*
+ * Near a limit no large object is kept that is freed; but a CPU whose stack of its
+ * length is open does not ask.  So all are closed once when it comes near.
+ */
 void entry_look_now(size_t more)
 {
-	if (pageheap_look(more))
+	static bool was_near;
+	bool over = pageheap_look(more), near = pageheap_pressure();
+
+	if (over)
 		give_back();
+	else if (near && !__atomic_load_n(&was_near, __ATOMIC_RELAXED))
+		percpu_flush();
+	__atomic_store_n(&was_near, near, __ATOMIC_RELAXED);
 }
 
 void entry_look(size_t more)
@@ -159,7 +169,8 @@ static inline __attribute__((always_inline)) void *take_kept(size_t size)
 {
 	void *p = percpu_take_kept(kept_length(size));
 
-	PROBE(large_alloc, size, p);
+	if (likely(p))
+		PROBE(large_alloc, size, p);
 	return p;
 }
 

@@ -11,7 +11,7 @@
  * struct fake_pageheap - what a test sets and reads
  * @fail_after: spans that may still be had; negative: any number
  * @node: the NUMA node that spans are on
- * @shorter: of spans that may be shorter, one in as many is: the shortest; 0: none
+ * @shorter: of spans that may be shorter, one in as many is, by little; 0: none
  * @spare: what pageheap_spare() says
  * @tiny: the heap is small, says pageheap_usage()
  * @spans: spans handed out now

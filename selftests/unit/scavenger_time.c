@@ -404,7 +404,7 @@ TEST_F(scavenger, who_sleeps_after_a_burst_asks)
 	EXPECT_FALSE(scavenger_pass(false));
 	scavenger_stir();
 	EXPECT_TRUE(scavenger_pass(false));
-	EXPECT_GE(20, asked());
+	EXPECT_GE(8, asked());
 	EXPECT_TRUE(scavenger_pass(false));
 	looks = stat_now().scavenger_looks;
 	for (i = 0; i < 100; i++) {
