@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "percpu_slab.h"
 #if defined(__x86_64__) && !defined(SHIM_NO_RSEQ)
 #include "rseq_x86_64.h"
@@ -136,16 +137,24 @@ static inline __attribute__((always_inline)) bool percpu_push(size_t cls,
  * percpu_take_kept - take a large object that this CPU keeps
  * @k: pages above PERCPU_KEPT_MIN, less than percpu_hot.kept_max
  *
+ * One that is shown there has an owner: two threads have freed it at one moment.
+ *
  * Return: an object of that length, which is shown in the page map again, or NULL.
  */
 static inline __attribute__((always_inline)) void *percpu_take_kept(size_t k)
 {
 	void *p = rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
 			   PERCPU_KEPT_CLASS + k);
+	uint8_t *at;
 
 	if (__builtin_expect(!p, 0))
 		return NULL;
-	pagemap_show((uintptr_t)p, PAGEMAP_LARGE + 1 + (unsigned int)k);
+	at = pagemap_class_at((uintptr_t)p);
+	if (__builtin_expect(__atomic_load_n(at, __ATOMIC_RELAXED) !=
+			     PAGEMAP_NONE, 0))
+		shim_die(SHIM_DIE_DOUBLE, p, 0);
+	__atomic_store_n(at, (uint8_t)(PAGEMAP_LARGE + 1 + k),
+			 __ATOMIC_RELAXED);
 	return p;
 }
 

@@ -48,12 +48,21 @@ static bool kept_is_open(const struct percpu_slab *slab, unsigned int k)
 	return slab->kept_end[k] != (void **)&slab->zero;
 }
 
-/* What is in a full stack. */
+/*
+ * What is in a full stack.  Of what two threads have freed at one moment the other one
+ * may be in use again, or gone.
+ */
 static struct span *kept_span(const struct percpu_slab *slab, unsigned int k)
 {
 	void *p = slab->kept[k][1];
+	struct span *s;
 
-	return k < PERCPU_KEPT_EXACT ? pagemap_span(p) : p;
+	if (k >= PERCPU_KEPT_EXACT)
+		return p;
+	s = pagemap_span(p);
+	if (!large_is_at(s, p) || pagemap_class(p) != PAGEMAP_NONE)
+		shim_die(SHIM_DIE_DOUBLE, p, 0);
+	return s;
 }
 
 /* Put a span on an open stack that is empty. */

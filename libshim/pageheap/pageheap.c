@@ -430,7 +430,7 @@ void pageheap_drop(struct span *s)
 
 void pageheap_free(struct span *s)
 {
-	if (s->state != SPAN_INUSE)
+	if (s->state == SPAN_DEAD)
 		shim_bug("span freed that is not in use", s);
 	shim_lock_acquire(&ph.lock);
 	if (__builtin_expect(s->wanted, 0))

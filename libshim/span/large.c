@@ -81,6 +81,8 @@ static struct span *keep_remove(uint32_t i)
 	struct span *s = keep.span[i];
 
 	shim_lock_assert(&keep.lock);
+	if (s->state != SPAN_KEPT)
+		large_is_twice(s);
 	keep.n--;
 	keep.pages -= s->npages;
 	for (; i < keep.n; i++)
@@ -296,6 +298,8 @@ void *large_alloc(size_t size, size_t align, bool *zero)
 	if (__atomic_load_n(&keep.n, __ATOMIC_RELAXED) || granted())
 		s = keep_take(npages, align ? align : 1);
 	*zero = false;
+	if (s && pagemap_class((void *)s->start) != PAGEMAP_NONE)
+		large_is_twice(s);
 	if (!s) {
 		s = pageheap_alloc(npages, align >> PAGE_SHIFT);
 		if (!s)
@@ -315,6 +319,11 @@ void large_is_none(const struct span *s, const void *p)
 	shim_die(s && s->state == SPAN_INUSE &&
 		 s->sizeclass == PAGEMAP_LARGE ? SHIM_DIE_INTERIOR :
 						 SHIM_DIE_FOREIGN, p, 0);
+}
+
+void large_is_twice(const struct span *s)
+{
+	shim_die(SHIM_DIE_DOUBLE, (void *)s->start, 0);
 }
 
 /*
@@ -362,6 +371,10 @@ static struct prof_stack *large_stack(const struct span *s)
 
 struct span *large_leave_heap(struct span *s)
 {
+	/* of two threads that free it at one moment the second finds this */
+	if (__atomic_exchange_n(&s->state, SPAN_KEPT, __ATOMIC_RELAXED) !=
+	    SPAN_INUSE)
+		large_is_twice(s);
 	if (s->flags & SPAN_SAMPLED)
 		prof_drop(large_stack(s), s->bytes);
 	pagemap_clear(s);

@@ -79,6 +79,16 @@ static inline bool large_is_at(const struct span *s, const void *p)
 void large_is_none(const struct span *s, const void *p)
 	__attribute__((noreturn, cold));
 
+/**
+ * large_is_twice - report what two threads have freed at one moment, and abort
+ * @s: its span
+ *
+ * Each may have seen a live object.  Nothing atomic tells them from each other where
+ * an object is kept; so it is found when the span is taken again, or given back, and
+ * has another owner.
+ */
+void large_is_twice(const struct span *s) __attribute__((noreturn, cold));
+
 /* The rest of large_leave() for what is not kept. Return: NULL. */
 struct span *large_leave_heap(struct span *s);
 
@@ -126,6 +136,9 @@ void large_keep(struct span *s);
  */
 static inline void *large_retake(struct span *s, size_t size)
 {
+	if (__builtin_expect(__atomic_load_n(&s->state, __ATOMIC_RELAXED) !=
+			     SPAN_KEPT, 0))
+		large_is_twice(s);
 	__atomic_store_n(&s->state, SPAN_INUSE, __ATOMIC_RELAXED);
 	s->bytes = size;
 	__atomic_store_n((uint8_t *)(uintptr_t)s->bitmap[0], PAGEMAP_LARGE,

@@ -18,7 +18,8 @@
 void shim_die(enum shim_die why, const void *p, unsigned int cls)
 {
 	(void)cls;
-	shim_bug(why == SHIM_DIE_INTERIOR ? "interior" : "foreign", p);
+	shim_bug(why == SHIM_DIE_INTERIOR ? "interior" :
+		 why == SHIM_DIE_DOUBLE ? "double" : "foreign", p);
 }
 
 /* What the profile was told last, and how often it was told something. */
@@ -504,6 +505,47 @@ TEST_F(objects, freed_is_freed)
 	large_free(freed);
 	EXPECT_TRUE(dies_saying(free_again, "foreign"));
 	EXPECT_TRUE(dies_saying(size_again, "foreign"));
+}
+
+static void take_again(void)
+{
+	bool zero;
+
+	large_alloc(64 * KIB, 0, &zero);
+}
+
+static void leave_again(void)
+{
+	large_leave_heap(pagemap_span(freed));
+}
+
+static void retake_again(void)
+{
+	large_retake(pagemap_span(freed), 64 * KIB);
+}
+
+/*
+ * Two threads that free an object at one moment have both seen a live one: the second
+ * one is found when what is left of it comes to somebody.
+ */
+TEST_F(objects, freed_twice_at_one_moment)
+{
+	struct span *s;
+
+	freed = large_alloc(64 * KIB, 0, &self->zero);
+	s = large_leave(freed);
+	large_keep(s);
+	large_keep(s);
+	EXPECT_EQ(freed, (char *)large_alloc(64 * KIB, 0, &self->zero));
+	EXPECT_TRUE(dies_saying(take_again, "double"));
+	EXPECT_TRUE(dies_saying(retake_again, "double"));
+	EXPECT_TRUE(dies_saying(large_flush, "double"));
+	/* or in use again, and kept once more, but shown */
+	s->state = SPAN_KEPT;
+	EXPECT_TRUE(dies_saying(take_again, "double"));
+	/* which does not return to the heap either */
+	EXPECT_TRUE(dies_saying(leave_again, "double"));
+	pagemap_hide(s->start);
 }
 
 static void free_behind(void)

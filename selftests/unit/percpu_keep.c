@@ -9,6 +9,7 @@
 
 #include "../lib/patience.h"
 
+#include "dies.h"
 #include "fake_large.h"
 #include "fake_rseq.h"
 #include "fake_transfer.h"
@@ -328,6 +329,47 @@ TEST_F(keep, moved_at_every_step)
 	}
 	fake_rseq.between = NULL;
 	EXPECT_LT(500, again);
+	fake_rseq.mm_cid = 0;
+}
+
+static void take_there(void)
+{
+	fake_rseq.cpu = 1;
+	take(14);
+}
+
+/*
+ * Two threads that free an object at one moment have both seen a live one, and each
+ * CPU keeps it: found when one of them is in use as the other comes.
+ */
+TEST_F(keep, freed_on_two_cpus_at_one_moment)
+{
+	struct span *s = &spans[14][0], *t = &spans[14][1];
+	unsigned int class = pagemap_large_class(s), i;
+
+	fake_rseq.mm_cid = 1;
+	ASSERT_TRUE(keep(s));
+	ASSERT_EQ(s, take(14));
+	fake_rseq.cpu = 1;
+	ASSERT_TRUE(keep(t));
+	ASSERT_EQ(t, take(14));
+	pagemap_hide(s->start);
+	for (i = 0; i < 2; i++) {
+		fake_rseq.cpu = (int)i;
+		ASSERT_TRUE(percpu_keep(class, (void *)s->start));
+	}
+	fake_rseq.cpu = 0;
+	EXPECT_EQ(s, take(14));
+	EXPECT_TRUE(dies_saying(take_there, "freed before"));
+	EXPECT_TRUE(dies_saying(percpu_flush, "freed before"));
+	/* or when the other has left the heap */
+	pagemap_clear(s);
+	EXPECT_TRUE(dies_saying(percpu_flush, "freed before"));
+	pagemap_set(s, PAGEMAP_LARGE);
+	pagemap_hide(s->start);
+	fake_rseq.cpu = 1;
+	EXPECT_EQ(s, take(14));
+	fake_rseq.cpu = 0;
 	fake_rseq.mm_cid = 0;
 }
 
