@@ -21,8 +21,8 @@
  *
  *	at once		when more than a 16th of what is in use plus 4 MiB is
  *			free beyond what is worth keeping: each call gives back a
- *			run of blocks, or, as long as what was freed has paid for
- *			it (ph.credit), the idle pages of one
+ *			run of blocks, or, where it is 12 MiB more and what was
+ *			freed has paid for it (ph.credit), the idle pages of one
  *	at a tick	what nobody has used for AGE_TICKS goes, and blocks are
  *			joined, up to a budget of LOOK_WORK in one look
  *	a tick		is looked for in every LOOK_CALLS calls that free pages,
@@ -59,6 +59,8 @@
 #define SLACK_SHARE	SCAVENGER_SLACK
 #define BURST_SHARE	16u		/* and how much more before it goes back at once */
 #define BURST_PAGES	512u		/* 4 MiB: less is not worth a call */
+#define APART_PAGES	1536u		/* 12 MiB: fewer between others wait for a tick */
+#define APART_TOP	8192u		/* 64 MiB: of more they are not a large part */
 #define REGRET_SHARE	3u		/* and more than that is not due to holes */
 #define LOOK_CALLS	64u		/* calls between two readings of the clock */
 /*
@@ -315,17 +317,30 @@ static size_t burst(void)
 	       (regret < most ? regret : most);
 }
 
+/*
+ * May idle pages of blocks that are not free as a whole go back in the call, if @least
+ * may be free?  Not a few of a heap that is not large: one all of which is freed passes
+ * here, too, and a moment later the blocks are free, or in use again.
+ */
+static bool apart_may(size_t least)
+{
+	if (limit_pressure() == LIMIT_FAR && ph.top <= APART_TOP &&
+	    ph.idle <= least + APART_PAGES)
+		return false;
+	return ph.credit > 0 && has_fallen();
+}
+
 /* Much is free: give a part of it back, whatever its age. */
 static __attribute__((noinline)) size_t drain(void)
 {
-	size_t keep = slack() + demand(), done = 0;
+	size_t keep = slack() + demand(), least = keep + burst(), done = 0;
 	bool urgent = limit_pressure() == LIMIT_OVER;
 
-	if (ph.idle <= keep + burst())
+	if (ph.idle <= least)
 		return 0;
 	done = pageheap_release_runs((ph.idle - keep) / BLOCK_PAGES,
 				     RETRY_TICKS);
-	if (!done && (urgent || (ph.credit > 0 && has_fallen())))
+	if (!done && (urgent || apart_may(least)))
 		done = pageheap_release_idlest(0, urgent);
 	if (done)
 		scav.stat.drains++;

@@ -161,6 +161,26 @@ static void window(void)
 	tick();
 }
 
+/* A few pages between others may all be taken again in a moment. */
+TEST_F(scavenger, few_pages_apart_stay_in_the_call)
+{
+	size_t before;
+
+	drop(SPANS / 16, SPANS, 0);
+	/* then it has long been a heap of 16 MiB */
+	window();
+	window();
+	window();
+	before = stat_now().released;
+	drop(0, SPANS / 16, 8);
+	/* what is whole may */
+	EXPECT_GE(before + 2 * MIB, stat_now().released);
+	/* not near a limit */
+	limit_level = LIMIT_NEAR;
+	drop(0, SPANS / 16, 16);
+	EXPECT_LT(before + 8 * MIB, stat_now().released);
+}
+
 /* What went back and was taken again at once is kept, though holes are free as well. */
 TEST_F(scavenger, what_is_taken_again_stays)
 {
