@@ -40,6 +40,11 @@
 #define STEAL_WINDOW_NS	10000000u
 #define STEAL_MAX	8u
 
+/* The pages of a slab that its header is on. */
+#define SLAB_HEAD	((sizeof(struct percpu_slab) + 4095) & ~(size_t)4095)
+
+_Static_assert(SLAB_HEAD < PERCPU_SLAB_BYTES, "the rest is some pages");
+
 struct percpu_hot percpu_hot SHIM_BSS_HEAD __attribute__((aligned(64)));
 struct percpu_slab percpu_none SHIM_BSS_ALL __attribute__((aligned(64)));
 struct percpu_slab percpu_busy SHIM_BSS_ALL __attribute__((aligned(64)));
@@ -219,12 +224,17 @@ struct percpu_slab *own_deepen(struct percpu_own *own)
 
 /**
  * own_spare - keep a slab that own_deepen() has emptied, for the next CPU
- * @slab: the slab; it is not freed, as other threads may still read it for a hint
+ * @slab: the slab; it is not freed, as other threads may still read its header for
+ *	a hint
  *
- * Called after own_end().
+ * What was in its stacks goes back to the kernel: few such processes ever run on a
+ * second CPU.  Called after own_end().
  */
 void own_spare(struct percpu_slab *slab)
 {
+	/* refused where memory is locked: then it has all of it anyway */
+	sys_madvise((uintptr_t)slab + SLAB_HEAD, PERCPU_SLAB_BYTES - SLAB_HEAD,
+		    MADV_DONTNEED);
 	shim_lock_acquire(&percpu.lock);
 	percpu.spare = slab;
 	shim_lock_release(&percpu.lock);

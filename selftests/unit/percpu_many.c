@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "../lib/patience.h"
@@ -382,6 +383,19 @@ TEST_F(many, two_cpus_share_no_line)
 	EXPECT_EQ(0, shared);
 }
 
+/* OS pages of a slab that have memory. */
+static unsigned int pages_of(const struct percpu_slab *slab)
+{
+	unsigned char in[PERCPU_SLAB_BYTES / 4096];
+	unsigned int i, n = 0;
+
+	if (mincore((void *)slab, PERCPU_SLAB_BYTES, in))
+		return 0;
+	for (i = 0; i < sizeof(in); i++)
+		n += in[i] & 1;
+	return n;
+}
+
 /* The slab that a deeper one replaced serves another CPU: nothing is left of it. */
 TEST_F(many, a_spare_begins_anew)
 {
@@ -396,7 +410,11 @@ TEST_F(many, a_spare_begins_anew)
 	old = own_deepen(&own);
 	own_end(&own);
 	ASSERT_NE(NULL, old);
+	/* only its header is read by who comes late */
+	EXPECT_LT(2, pages_of(old));
 	own_spare(old);
+	EXPECT_LE(1, pages_of(old));
+	EXPECT_GE(2, pages_of(old));
 	be_on(1);
 	for (cls = 1; cls <= 20; cls++)
 		swing(cls, cls % 2 ? 10 : 60);
