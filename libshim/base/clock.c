@@ -4,7 +4,7 @@
  *
  * Keeps true: the vDSO's function is looked up once; two threads that do so at
  * the same time find the same one, so no lock is needed.  Called by percpu,
- * percpu_idle, large, central_mesh, scavenger, guard and prof.
+ * percpu_idle, large, central_mesh, scavenger, entry_size, guard and prof.
  */
 #include <elf.h>
 #include <string.h>

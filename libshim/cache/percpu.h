@@ -265,7 +265,7 @@ static inline bool percpu_asks(void)
 /**
  * percpu_tick - look for a tick, and have requests look for the next one
  *
- * In misses, and in what is no fast path.
+ * In misses.
  */
 void percpu_tick(void);
 
@@ -273,7 +273,8 @@ void percpu_tick(void);
  * percpu_ask - ask whether a tick is due, which is then done
  *
  * Nothing on the fast path could: so that is closed for a while, to small requests,
- * by percpu_tick(), if something has stirred.  Opens it when that is over.
+ * by percpu_tick(), if something has stirred.  Opens it when that is over.  For
+ * malloc_usable_size(), too, which asks as a request does.
  */
 void percpu_ask(void);
 

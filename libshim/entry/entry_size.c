@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compound.h"
 #include "base/conf.h"
 #include "entry.h"
@@ -303,23 +304,53 @@ SHIM_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 /*
  * Programs that account for their memory, as redis, call it with each object, so
  * that it is the last regular call of one that has become idle.  It has no fast path
- * that could be closed, and looks for a tick in every sixteenth call of a thread.  It
- * waits for no lock, and leaves the work of the layers above to requests.
+ * that could be closed, and looks at the clock in every sixteenth call of a thread; in
+ * one that makes many in a moment, in fewer.  A tick may be due once the clock, the
+ * coarse one, has moved.  It waits for no lock, and leaves the work of the layers above
+ * to requests.
  */
 #define SIZE_CALLS	16
+#define SIZE_CALLS_MOST	128
 
-static __thread int size_calls __attribute__((tls_model("initial-exec")));
+/**
+ * struct size_look - when a thread looks for a tick
+ * @calls: that are left until it does
+ * @every: how many calls there are between two looks
+ * @ns: the time of the last one
+ */
+struct size_look {
+	int calls;
+	int every;
+	uint64_t ns;
+};
+
+static __thread struct size_look size_look __attribute__((tls_model("initial-exec")));
 
 static __attribute__((noinline, cold)) void look_for_tick(void)
 {
-	size_calls = SIZE_CALLS;
-	percpu_tick();
+	uint64_t now = clock_coarse();
+
+	if (now != size_look.ns) {
+		size_look.ns = now;
+		size_look.every = SIZE_CALLS;
+		percpu_ask();
+	} else if (size_look.every < SIZE_CALLS_MOST) {
+		size_look.every *= 2;
+	}
+	size_look.calls = size_look.every;
 }
 
 SHIM_EXPORT size_t malloc_usable_size(void *p)
 {
-	if (unlikely(--size_calls < 0))
+	unsigned int cls;
+
+	if (unlikely(--size_look.calls < 0))
 		look_for_tick();
+	if (likely(pagemap_is_near((uintptr_t)p))) {
+		cls = pagemap_class_near((uintptr_t)p);
+		if (likely(cls - 1 < SIZECLASS_COUNT))
+			return sizeclass_info[cls].size;
+	}
 	return p ? entry_size(p) : 0;
 }
 
