@@ -116,14 +116,22 @@ unsigned int compound_slots(const struct span *s, unsigned int i)
 	return n;
 }
 
-/* The slots of an object, of which @*s is the span; not without one. */
+/*
+ * The slots of an object, of which @*s is the span; not without one.  In a large heap
+ * neither the span nor the word of tails is in the processor's cache, and where the
+ * word is does not follow from the span: so it is on its way while that is.
+ */
 static unsigned int slots_of(const void *p, const struct span **s)
 {
+	const struct area_map *area = pagemap_area((uintptr_t)p);
+	uintptr_t at = (uintptr_t)p % AREA_SIZE;
 	const struct sizeclass *info;
 	unsigned int i, off;
 
 	pagemap_see_mix(p);
-	*s = pagemap_span(p);
+	__builtin_prefetch(__atomic_load_n(&area->tail, __ATOMIC_RELAXED) +
+			   at / COMPOUND_GRAIN / 64);
+	*s = __atomic_load_n(&area->span[at >> PAGE_SHIFT], __ATOMIC_RELAXED);
 	info = &sizeclass_info[(*s)->sizeclass];
 	off = (unsigned int)((uintptr_t)p - (*s)->start);
 	i = (uint64_t)off * info->recip >> 32;
