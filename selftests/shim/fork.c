@@ -57,7 +57,7 @@ FIXTURE_TEARDOWN(many) { }
 
 TEST_F_TIMEOUT(many, threads_allocate_while_forking, 7200)
 {
-	struct load l = { .max = 40000 };
+	struct load l = { .max = 300000 };
 	unsigned int i, bad = 0, n = forks();
 
 	load_start(&l, THREADS);

@@ -5,12 +5,14 @@
  *	host grow		realloc() and the rest of the family
  *	host few		a few small objects: how much is mapped of the code
  *				that only larger processes run
+ *	host front		how long the code is that every process runs
  *	host FLAGS		opens plugin.so, found by this program's RUNPATH,
  *				with RTLD_NOW and FLAGS ("deep" or "local"), and
  *				exchanges memory with it
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,37 @@ static int few(void)
 	return kb != 0;
 }
 
+/* OS pages of the first mapping: each that is begun is memory in every process. */
+#define FRONT_PAGES	11u
+
+static int front_of(struct dl_phdr_info *info, size_t size, void *pages)
+{
+	const char *name = strrchr(info->dlpi_name, '/');
+	unsigned int i;
+
+	(void)size;
+	if (!name || strcmp(name, "/libshim.so.0"))
+		return 0;
+	for (i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD)
+			break;
+	if (i == info->dlpi_phnum || !(info->dlpi_phdr[i].p_flags & PF_X))
+		return 0;
+	*(size_t *)pages = (info->dlpi_phdr[i].p_memsz + 4095) / 4096;
+	return 1;
+}
+
+static int front(void)
+{
+	size_t pages = 0;
+
+	dl_iterate_phdr(front_of, &pages);
+	if (pages && pages <= FRONT_PAGES)
+		return 0;
+	fprintf(stderr, "%zu pages in front, not %u\n", pages, FRONT_PAGES);
+	return 1;
+}
+
 static int open_plugin(int flags)
 {
 	void *lib = dlopen("plugin.so", RTLD_NOW | flags);
@@ -105,5 +138,7 @@ int main(int argc, char **argv)
 		return grow();
 	if (!strcmp(argv[1], "few"))
 		return few();
+	if (!strcmp(argv[1], "front"))
+		return front();
 	return open_plugin(strcmp(argv[1], "deep") ? RTLD_LOCAL : RTLD_DEEPBIND);
 }

@@ -127,19 +127,26 @@ TEST_F(scripts, completion_of_what_options_take)
 	EXPECT_NE(NULL, strstr(out, "<xargs>"));
 }
 
-TEST_F(scripts, gdb_sees_the_heap)
+/* heap_subject in gdb, with @library preloaded: stopped when it has its objects. */
+static int gdb_stops_in(const char *library, const char *subject)
 {
-	if (shell("command -v gdb"))
-		SKIP(return, "no gdb");
-	/* 100 objects of 300,000 bytes and the buffer of its input */
-	EXPECT_EQ(0, shell("LD_PRELOAD=$BUILD/libshim.so.0 "
+	return shell("LD_PRELOAD=%s "
 		"SHIM_OPTIONS=backend=thp gdb -batch -nx -iex 'set startup-with-shell off' "
 		"-iex 'set debuginfod enabled off' "
 		"-ex 'set confirm off' -ex 'break large_probe' -ex run "
 		"-ex 'source '$SOURCE/tools/gdb/hugearena-heap.py "
 		"-ex up -ex 'info heap' -ex 'print ph' -ex 'info spans 227' "
 		"-ex 'heap-object (long)large[3] + 77' -ex 'heap-object 4096' "
-		"-ex kill $BUILD/selftests/unit/obj/heap_subject 2>&1 </dev/null"));
+		"-ex kill $BUILD/selftests/unit/obj/%s 2>&1 </dev/null",
+		library, subject);
+}
+
+TEST_F(scripts, gdb_sees_the_heap)
+{
+	if (shell("command -v gdb"))
+		SKIP(return, "no gdb");
+	/* 100 objects of 300,000 bytes and the buffer of its input */
+	EXPECT_EQ(0, gdb_stops_in("$BUILD/libshim.so.0", "heap_subject"));
 	EXPECT_NE(NULL, strstr(out, "large        7          7")) {
 		TH_LOG("%s", out);
 	}
@@ -149,6 +156,26 @@ TEST_F(scripts, gdb_sees_the_heap)
 	EXPECT_NE(NULL, strstr(out, "allocated, or in a cache"));
 	EXPECT_NE(NULL, strstr(out, "0x1000 is not in libshim's heap"));
 	EXPECT_EQ(NULL, strstr(out, "Traceback"));
+}
+
+/* In a static program, libshim's variables are at low addresses, or at high ones. */
+TEST_F(scripts, gdb_sees_a_heap_that_is_linked_in)
+{
+	static const char *const subject[] = {
+		"heap_subject.static", "heap_subject.static-pie",
+	};
+	unsigned int i;
+
+	if (shell("command -v gdb"))
+		SKIP(return, "no gdb");
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, gdb_stops_in("", subject[i]));
+		EXPECT_NE(NULL, strstr(out, "large        7          7")) {
+			TH_LOG("%s: %s", subject[i], out);
+		}
+		EXPECT_NE(NULL, strstr(out, "byte 77 of an object of 300000 at"));
+		EXPECT_EQ(NULL, strstr(out, "Traceback"));
+	}
 }
 
 /* An address in the last of the 15 slots of 48 bytes that an object has. */

@@ -5,9 +5,16 @@
 PROGRAMS += scripts
 scripts :=
 $(OUTPUT)/scripts: CFLAGS += -DSOURCE='"$(abspath ../..)"'
-$(OUTPUT)/scripts: | $(OUTPUT)/obj/heap_subject
+heap_subjects := $(OUTPUT)/obj/heap_subject $(OUTPUT)/obj/heap_subject.static \
+		 $(OUTPUT)/obj/heap_subject.static-pie
+$(OUTPUT)/scripts: | $(heap_subjects)
 
 # on the system's malloc(), until libshim is preloaded
 $(OUTPUT)/obj/heap_subject: heap_subject.c
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -fno-builtin -o $@ $<
+
+# with it linked in: at a fixed address, and at one that differs
+$(OUTPUT)/obj/heap_subject.%: heap_subject.c $(O)/libshim.a
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -fno-builtin -$* -o $@ $^ -pthread
