@@ -548,6 +548,7 @@ bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
 bool taken_get(struct taken *t, size_t npages, size_t align);
 void taken_thin(struct taken *t, size_t npages);
 bool taken_back(const struct taken *t);
+void taken_in_pages(const struct taken *t);
 bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages);
 bool taken_use(const struct taken *t, unsigned int skip, size_t npages);
 

@@ -14,8 +14,14 @@
  * anonymous memory: it comes as it is touched and not by a call that may fail,
  * so nothing has to be undone half way.  The next move is by page tables then.
  *
+ * Where both places have 4 KiB pages, these change places: moved there, a piece
+ * would leave no memory behind, and what is there would be lost, to be got again by
+ * a fault for each page.  By way of a third place, which has none, that is three
+ * system calls.  What is put aside comes to the old place when all pieces have
+ * moved: no exchange has to be undone.
+ *
  * Keeps true: a call that returns false has changed nothing; the place that a
- * piece leaves has no memory and reads as zero.
+ * piece leaves without an exchange has no memory and reads as zero.
  *
  * The caller owns the span, and its new place is on no list, so nobody else
  * changes either while ph.lock is dropped.  Called by large for realloc().
@@ -45,13 +51,31 @@ struct piece {
 	size_t len;
 	bool movable;
 	bool blocks;		/* whole ones, of a segment */
+	bool whole;		/* its memory is blocks */
+};
+
+/* A span that moves, bit n of a word for its piece n. */
+struct move {
+	const struct backend_ops *ops;
+	uintptr_t from, end, to;
+	uint64_t moved;		/* the others were copied */
+	uint64_t aside;		/* what was at its new place is at @via */
+	uint64_t swapped;	/* and came to its old one */
+	uint64_t gone;		/* its old place is somebody else's */
+	unsigned int cuts;	/* mappings more than pieces */
+	struct piece lost;	/* a new place that is somebody else's */
+	struct taken via;	/* a third place; no blocks: there is none */
+	struct piece via_lost;	/* the part of it that is somebody else's */
+	bool via_refused;	/* it was mapped anew, with advice for blocks */
+	int way;		/* of @via, in transit */
 };
 
 /* The end of the piece of [@at, @end) that begins at @at. */
 static struct piece piece_at(uintptr_t at, uintptr_t end)
 {
 	const struct block *b = block_at(at);
-	struct piece p = { .at = at, .blocks = b->state == BLOCK_SPAN };
+	struct piece p = { .at = at, .blocks = b->state == BLOCK_SPAN,
+			   .whole = b->whole };
 
 	p.len = p.blocks ? b->run * BLOCK_SIZE : BLOCK_SIZE - at % BLOCK_SIZE;
 	if (p.len > end - at)
@@ -163,38 +187,79 @@ static enum backend_remap piece_move(const struct backend_ops *ops,
 	return how;
 }
 
-/*
- * Move [@at, @end) to @to, bit n of @moved telling how piece n went, and @cuts how
- * many mappings more than pieces there are.  Called without the lock.
- *
- * Return: false if the place of @lost is somebody else's now; all is back where
- * it was then.
- */
-static bool pieces_move(const struct backend_ops *ops, uintptr_t at,
-			uintptr_t end, uintptr_t to, uint64_t *moved,
-			unsigned int *cuts, struct piece *lost)
+static uintptr_t via_at(const struct move *m, uintptr_t to)
 {
-	uintptr_t from = at;
+	return m->via.start + m->to % BLOCK_SIZE + (to - m->to);
+}
+
+/* Put aside what is at the new place of @p, if both have 4 KiB pages. */
+static bool piece_aside(struct move *m, const struct piece *p, uintptr_t to)
+{
+	enum backend_remap how;
+
+	if (!m->via.blocks || m->via_lost.len || !p->movable || p->whole)
+		return false;
+	how = m->ops->remap(to, via_at(m, to), p->len);
+	if (how == BACKEND_LOST)
+		m->via_lost = (struct piece){ .at = via_at(m, to), .len = p->len };
+	if (how == BACKEND_STAYED)
+		m->via_refused = true;
+	return how == BACKEND_MOVED;
+}
+
+/* All have moved: what was put aside comes to the old places. */
+static void pieces_swap(struct move *m)
+{
+	uintptr_t at = m->from;
 	uint64_t bit;
 
-	*moved = 0;
-	*cuts = 0;
-	for (bit = 1; at < end; bit <<= 1) {
-		struct piece p = piece_at(at, end);
-		uintptr_t target = to + (at - from);
+	for (bit = 1; at < m->end; bit <<= 1) {
+		struct piece p = piece_at(at, m->end);
+		enum backend_remap how = BACKEND_STAYED;
+
+		if (m->aside & m->moved & bit)
+			how = m->ops->remap(via_at(m, m->to + (at - m->from)),
+					    at, p.len);
+		if (how == BACKEND_MOVED) {
+			m->aside &= ~bit;
+			m->swapped |= bit;
+		} else if (how == BACKEND_LOST) {
+			m->gone |= bit;
+		}
+		at += p.len;
+	}
+}
+
+/*
+ * Move all pieces.  Called without the lock.
+ *
+ * Return: false if the place of @m->lost is somebody else's now; all is back where
+ * it was then.
+ */
+static bool pieces_move(struct move *m)
+{
+	uintptr_t at = m->from;
+	uint64_t bit;
+
+	for (bit = 1; at < m->end; bit <<= 1) {
+		struct piece p = piece_at(at, m->end);
+		uintptr_t target = m->to + (at - m->from);
 		enum backend_remap how;
 
-		how = piece_move(ops, &p, target, cuts, lost);
+		if (piece_aside(m, &p, target))
+			m->aside |= bit;
+		how = piece_move(m->ops, &p, target, &m->cuts, &m->lost);
 		if (how == BACKEND_LOST) {
-			memcpy((void *)from, (void *)to, lost->at - to);
+			memcpy((void *)m->from, (void *)m->to, m->lost.at - m->to);
 			return false;
 		}
 		if (how == BACKEND_MOVED)
-			*moved |= bit;
+			m->moved |= bit;
 		else
 			memcpy((void *)target, (void *)at, p.len);
 		at += p.len;
 	}
+	pieces_swap(m);
 	return true;
 }
 
@@ -226,33 +291,102 @@ static void mark_moved(uintptr_t at)
 	}
 }
 
-/*
- * The old place: a piece that was moved has left no memory, one that was copied
- * has.
- */
-static void pieces_leave(uintptr_t at, uintptr_t end, uint64_t moved)
+/* The old place of a piece; @left: it has memory. */
+static void piece_leave(const struct piece *p, bool left)
 {
-	for (; at < end; moved >>= 1) {
-		struct piece p = piece_at(at, end);
-		struct block *b = block_at(at);
+	struct block *b = block_at(p->at);
 
-		if (!(moved & 1)) {
-			segment_free(at, at + p.len);
-		} else if (b->state == BLOCK_SPAN) {
-			segment_break(at, b->run, b->whole);
-			runs_insert(at, p.len / BLOCK_SIZE, b->backend,
-				    RUN_RETURNED);
-		} else {
-			block_vacate(b, (at % BLOCK_SIZE) / PAGE_SIZE,
-				     (unsigned int)(p.len / PAGE_SIZE));
-			runs_insert_unused(b);
-		}
-		if (moved & 1) {
+	if (left) {
+		segment_free(p->at, p->at + p->len);
+	} else if (b->state == BLOCK_SPAN) {
+		segment_break(p->at, b->run, b->whole);
+		runs_insert(p->at, p->len / BLOCK_SIZE, b->backend,
+			    RUN_RETURNED);
+	} else {
+		block_vacate(b, (p->at % BLOCK_SIZE) / PAGE_SIZE,
+			     (unsigned int)(p->len / PAGE_SIZE));
+		runs_insert_unused(b);
+	}
+}
+
+/*
+ * A piece that was moved has left no memory, but one that was copied has, or one that
+ * changed places.  A place that is somebody else's stays in use, by no span.
+ */
+static void pieces_leave(const struct move *m)
+{
+	uintptr_t at = m->from;
+	uint64_t bit;
+
+	for (bit = 1; at < m->end; bit <<= 1) {
+		struct piece p = piece_at(at, m->end);
+
+		if (!(m->gone & bit))
+			piece_leave(&p, (~m->moved | m->swapped) & bit);
+		if (m->moved & bit) {
 			mark_moved(at);
 			mark_moved(at + p.len - 1);
 		}
 		at += p.len;
 	}
+}
+
+/*
+ * A third place, if the new one has 4 KiB pages.  (Blocks that have memory may have
+ * been made more for this span: to keep what they had would be to grow by more.)  It
+ * is in transit as if it had memory, which it may have when another thread forks.
+ */
+static void via_get(struct move *m, const struct taken *t)
+{
+	if (t->kind != RUN_PAGES || !m->ops->remap)
+		return;
+	m->via = (struct taken){ .backend = t->backend, .kind = RUN_PAGES };
+	m->via.blocks = (m->to % BLOCK_SIZE + (m->end - m->from) +
+			 BLOCK_SIZE - 1) / BLOCK_SIZE;
+	if (!runs_take(t->backend, RUN_RETURNED, m->via.blocks, BLOCK_SIZE, true,
+		       &m->via.start)) {
+		m->via.blocks = 0;
+		return;
+	}
+	m->way = transit_note(&(struct transit_of){
+		.what = TRANSIT_RUN, .kind = m->via.kind,
+		.backend = m->via.backend, .start = m->via.start,
+		.blocks = m->via.blocks });
+	if (m->way < 0) {
+		runs_insert(m->via.start, m->via.blocks, m->via.backend,
+			    RUN_RETURNED);
+		m->via.blocks = 0;
+	}
+}
+
+/* Give up what is still there.  Called without the lock. */
+static void via_empty(struct move *m)
+{
+	struct backend_range r = { m->via.start, m->via.blocks * BLOCK_SIZE };
+
+	if (!m->via.blocks || m->via_lost.len)
+		return;
+	/* refused: the application has locked it in memory */
+	if (!m->aside || m->ops->release(&r, 1))
+		m->via.kind = RUN_RETURNED;
+	if (m->via_refused)
+		taken_in_pages(&m->via);
+}
+
+static void via_put(struct move *m)
+{
+	if (!m->via.blocks)
+		return;
+	transit_arrived(m->way);
+	if (m->via_lost.len) {
+		taken_lose(&m->via, &m->via_lost);
+		return;
+	}
+	if (m->aside | m->swapped) {
+		mark_moved(m->via.start);
+		mark_moved(m->via.start + m->via.blocks * BLOCK_SIZE - 1);
+	}
+	runs_insert(m->via.start, m->via.blocks, m->via.backend, m->via.kind);
 }
 
 /*
@@ -275,27 +409,26 @@ static bool place_get(uintptr_t at, uintptr_t end, size_t npages,
 
 bool pageheap_remap_grow(struct span *s, size_t npages)
 {
-	uintptr_t from = s->start, end = from + s->npages * PAGE_SIZE;
-	const struct backend_ops *ops;
-	unsigned int skip, cuts;
+	struct move m = { .from = s->start,
+			  .end = s->start + s->npages * PAGE_SIZE };
 	struct transit_of of;
-	struct piece lost;
+	unsigned int skip;
 	struct taken t;
-	uintptr_t to;
-	uint64_t moved;
 	bool ok;
 	int way;
 
 	if (npages <= s->npages || npages > PAGEHEAP_MAX_PAGES)
 		return false;
 	shim_lock_acquire(&ph.lock);
-	ops = backend_ops(block_at(from)->backend);
-	if (!place_get(from, end, npages, &t, &skip))
+	m.ops = backend_ops(block_at(m.from)->backend);
+	if (!place_get(m.from, m.end, npages, &t, &skip))
 		goto no;
 	if (!taken_prepare(&t, skip, npages)) {
 		runs_insert(t.start, t.blocks, t.backend, t.kind);
 		goto no;
 	}
+	m.to = t.start + skip * PAGE_SIZE;
+	via_get(&m, &t);
 	/* in case it never arrives: the owner of the memory is unknown then */
 	of.what = TRANSIT_RUN;
 	of.kind = t.kind != RUN_RETURNED ? t.kind :
@@ -304,24 +437,25 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 	of.start = t.start;
 	of.blocks = t.blocks;
 	way = transit_leave(&of);
-	to = t.start + skip * PAGE_SIZE;
-	ok = pieces_move(ops, from, end, to, &moved, &cuts, &lost);
+	ok = pieces_move(&m);
 	/* a mapping that moved keeps the advice of its old place */
 	if (ok && t.whole)
 		taken_back(&t);
+	via_empty(&m);
 	transit_enter(way);
+	via_put(&m);
 	if (!ok) {
-		taken_lose(&t, &lost);
+		taken_lose(&t, &m.lost);
 		goto no;
 	}
-	pieces_leave(from, end, moved);
-	ph.moved += cuts;
+	pieces_leave(&m);
+	ph.moved += m.cuts;
 	s->flags &= (uint8_t)~SPAN_ZERO;
 	if (taken_use(&t, skip, npages))
 		s->flags |= SPAN_ZERO;
-	mark_moved(to);
-	mark_moved(to + (end - from) - 1);
-	s->start = to;
+	mark_moved(m.to);
+	mark_moved(m.to + (m.end - m.from) - 1);
+	s->start = m.to;
 	s->npages = (uint32_t)npages;
 	ph.nr_remap++;
 	/* the old place of a copy is idle: beyond a hard limit it goes back */

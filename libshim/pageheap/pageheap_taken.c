@@ -134,11 +134,13 @@ bool taken_back(const struct taken *t)
 	return false;
 }
 
-/*
- * Earlier advice may make huge pages of this memory, which is to be 4 KiB pages
- * now.
+/**
+ * taken_in_pages - advise that blocks are to be 4 KiB pages
+ * @t: blocks that earlier advice may make huge pages of
+ *
+ * Called without the lock, or with it.
  */
-static __attribute__((noinline)) void taken_in_pages(const struct taken *t)
+void taken_in_pages(const struct taken *t)
 {
 	const struct backend_ops *ops = backend_ops(t->backend);
 	size_t i;

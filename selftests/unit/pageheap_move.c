@@ -231,6 +231,215 @@ TEST_F(move, place_is_lost_half_way)
 }
 
 /*
+ * A span of 4 KiB pages whose new place has some, as an earlier one has left it: the
+ * two change places, by way of addresses without memory.
+ */
+FIXTURE(swap) {
+	struct span *s, *wall;
+	uintptr_t at, to, via;
+	size_t n;
+};
+
+FIXTURE_VARIANT(swap) {
+	size_t npages;
+};
+
+FIXTURE_VARIANT_ADD(swap, pages) {
+	.npages = 130
+};
+
+FIXTURE_VARIANT_ADD(swap, block_and_pages) {
+	.npages = BLOCK_PAGES + 3
+};
+
+FIXTURE_VARIANT_ADD(swap, blocks) {
+	.npages = BLOCK_PAGES
+};
+
+FIXTURE_SETUP(swap)
+{
+	struct span *idle, *spare;
+	size_t blocks;
+
+	self->n = variant->npages;
+	blocks = (self->n + BLOCK_PAGES - 1) / BLOCK_PAGES;
+	idle = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	self->s = pageheap_alloc(self->n, 1);
+	self->wall = pageheap_alloc(9, 1);
+	spare = pageheap_alloc(2 * BLOCK_PAGES, 1);
+	ASSERT_NE(NULL, spare);
+	pageheap_free(spare);
+	pageheap_trim(0);
+	fill(idle);
+	fill(self->s);
+	fill(self->wall);
+	self->at = self->s->start;
+	self->to = idle->start;
+	/* less than what goes back in the call */
+	pageheap_free(idle);
+	ASSERT_EQ(2 * BLOCK_PAGES, ph.idle);
+	/* where the third place will be */
+	shim_lock_acquire(&ph.lock);
+	if (runs_take(BACKEND_THP, RUN_RETURNED, blocks, BLOCK_SIZE, true,
+		      &self->via))
+		runs_insert(self->via, blocks, BACKEND_THP, RUN_RETURNED);
+	shim_lock_release(&ph.lock);
+	ASSERT_NE(0, self->via);
+}
+
+FIXTURE_TEARDOWN(swap)
+{
+	size_t n = self->wall->npages;
+
+	fake.cut = 0;
+	fake.remap = BACKEND_MOVED;
+	EXPECT_EQ(n, filled(self->wall->start, n));
+	EXPECT_EQ(0, fake.bad);
+	EXPECT_EQ(0, ph.moving);
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(self->s);
+	pageheap_free(self->wall);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST_F(swap, leaves_memory_where_it_was)
+{
+	size_t n = self->n, idle = ph.idle, before = heap_now();
+
+	ASSERT_TRUE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	EXPECT_EQ(self->to, self->s->start);
+	EXPECT_EQ(n, filled(self->s->start, n));
+	/* only what the span is longer by is no longer idle */
+	EXPECT_EQ(idle - (2 * BLOCK_PAGES - n), ph.idle);
+	EXPECT_EQ(before, heap_now());
+	/* it is what was at the new place, which has moved twice */
+	EXPECT_EQ(n, filled(self->at, n));
+	EXPECT_EQ(3 * n * PAGE_SIZE, fake.moved);
+	EXPECT_EQ(0, *(uintptr_t *)self->via);
+	EXPECT_FALSE(self->s->flags & SPAN_ZERO);
+}
+
+/* What is there cannot be put aside: the span moves as to any other place. */
+TEST_F(swap, place_is_in_two_mappings)
+{
+	size_t n = self->n;
+
+	fake.cut = self->to + PAGE_SIZE;
+	ASSERT_TRUE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	fake.cut = 0;
+	EXPECT_EQ(self->to, self->s->start);
+	EXPECT_EQ(n, filled(self->s->start, n));
+	EXPECT_GT(3 * n * PAGE_SIZE, fake.moved);
+}
+
+static unsigned int moving;
+
+static void note_moving(void)
+{
+	moving = ph.moving;
+}
+
+/*
+ * The span is copied: what was put aside is given up.  A child that is forked until
+ * then finds both places.
+ */
+TEST_F(swap, span_is_in_two_mappings)
+{
+	size_t n = self->n;
+
+	fake.cut = self->at + PAGE_SIZE;
+	fake.on_release = note_moving;
+	ASSERT_TRUE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	fake.on_release = NULL;
+	fake.cut = 0;
+	EXPECT_EQ(2, moving);
+	EXPECT_EQ(n, filled(self->s->start, n));
+	EXPECT_EQ(0, *(uintptr_t *)self->via);
+}
+
+/* What was put aside cannot be fetched: the old place has no memory. */
+TEST_F(swap, third_place_is_in_two_mappings)
+{
+	size_t n = self->n;
+
+	fake.cut = self->via + PAGE_SIZE;
+	ASSERT_TRUE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	fake.cut = 0;
+	EXPECT_EQ(n, filled(self->s->start, n));
+	EXPECT_EQ(0, *(uintptr_t *)self->at);
+	EXPECT_EQ(0, *(uintptr_t *)self->via);
+}
+
+/* And what cannot be given back either still counts as memory. */
+TEST_F(swap, third_place_is_locked)
+{
+	size_t n = self->n, idle = ph.idle;
+
+	fake.cut = self->via + PAGE_SIZE;
+	fake.locked = fake.cut;
+	ASSERT_TRUE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	EXPECT_EQ(n, filled(self->s->start, n));
+	EXPECT_LE(idle - (2 * BLOCK_PAGES - n), ph.idle);
+	fake.locked = 0;
+	fake.cut = 0;
+}
+
+/*
+ * Another mapping has taken the third place and the new one; then the new one only;
+ * then the old one.  None of them is touched again.
+ */
+TEST_F(swap, third_place_is_lost)
+{
+	size_t n = self->n;
+	struct pageheap_stat st;
+
+	fake.remap = BACKEND_LOST;
+	EXPECT_FALSE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	fake.remap = BACKEND_MOVED;
+	EXPECT_EQ(self->at, self->s->start);
+	EXPECT_EQ(n, filled(self->at, n));
+	EXPECT_EQ(BLOCK_LOST, block_at(self->via)->state);
+	EXPECT_EQ(BLOCK_LOST, block_at(self->to)->state);
+	st = stat_now();
+	EXPECT_EQ(st.mapped, st.inuse + st.free + st.returned);
+}
+
+TEST_F(swap, new_place_is_lost)
+{
+	size_t n = self->n;
+
+	fake.moves = 1;
+	fake.remap = BACKEND_LOST;
+	EXPECT_FALSE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	fake.remap = BACKEND_MOVED;
+	EXPECT_EQ(self->at, self->s->start);
+	EXPECT_EQ(n, filled(self->at, n));
+	EXPECT_EQ(0, *(uintptr_t *)self->via);
+	EXPECT_NE(BLOCK_LOST, block_at(self->via)->state);
+}
+
+TEST_F(swap, old_place_is_lost)
+{
+	unsigned int pieces = self->n > BLOCK_PAGES ? 2 : 1;
+	size_t n = self->n, inuse = ph.inuse, i;
+
+	fake.moves = 2 * pieces;
+	fake.remap = BACKEND_LOST;
+	ASSERT_TRUE(pageheap_remap_grow(self->s, 2 * BLOCK_PAGES));
+	fake.remap = BACKEND_MOVED;
+	EXPECT_EQ(n, filled(self->s->start, n));
+	/* in use by nobody */
+	EXPECT_EQ(inuse + 2 * BLOCK_PAGES, ph.inuse);
+	for (i = 0; i < 8; i++) {
+		struct span *s = pageheap_alloc(self->n, 1);
+
+		ASSERT_NE(NULL, s);
+		ASSERT_NE(self->at, s->start);
+		fill(s);
+	}
+}
+
+/*
  * Like an array that grows a little each time, with another object behind it.
  */
 TEST(many_moves)
