@@ -7,6 +7,8 @@
  * chooses the place of the two at random, and we choose one within, because the
  * kernel's choice alone leaves only 19 random bits in a block's address.  The
  * application's mappings fill the hole from its top, so the two meet late.
+ * The first 2 TiB need not be mapped: they are those below the dynamic linker, where
+ * the kernel begins.
  * When they do, or when the window is full, another window is found.  Under
  * RLIMIT_AS the 2 TiB are guessed, until something is in the way; then smaller
  * holes are found, and in the end the addresses below the lowest window are
@@ -17,6 +19,7 @@
 #include <linux/random.h>
 #include <sys/auxv.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 
 #include "backend.h"
 #include "base/conf.h"
@@ -88,13 +91,35 @@ size_t backend_random(size_t n)
 }
 
 /*
+ * The kernel chooses its places from the dynamic linker's down, so what lies below is
+ * free when a process begins; what is mapped there replaces nothing.  Asked once, and
+ * not where address space is limited: that shows when a hole is mapped.
+ *
+ * Return: where a hole of @len bytes should begin, or 0.
+ */
+static uintptr_t hole_guess(size_t len)
+{
+	uintptr_t below = getauxval(AT_BASE) & ~(uintptr_t)(BLOCK_SIZE - 1);
+	struct rlimit64 limit;
+	static bool asked;
+
+	if (asked || below < 2 * len)
+		return 0;
+	asked = true;
+	if (sys_call6(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) ||
+	    limit.rlim_cur != RLIM64_INFINITY)
+		return 0;
+	return below - len;
+}
+
+/*
  * A hole of @len bytes, by mapping it for a moment.  RLIMIT_AS forbids that; the
  * addresses below the kernel's choice for one page are as likely to be free,
  * and what is mapped there later replaces nothing.
  *
  * Return: where it begins, or 0.
  */
-static uintptr_t hole_find(size_t len)
+static __attribute__((noinline)) uintptr_t hole_find(size_t len)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	long p = sys_mmap(0, len, PROT_NONE, flags, -1, 0);
@@ -120,8 +145,10 @@ static bool window_anywhere(enum backend_id id)
 	size_t align = id == BACKEND_THP ? BLOCK_SIZE : AREA_SIZE;
 	size_t len = WINDOW_SPREAD * WINDOW_MAX;
 	struct window *w = &window[id];
-	uintptr_t hole = hole_find(len), start, end;
+	uintptr_t hole = hole_guess(len), start, end;
 
+	if (!hole)
+		hole = hole_find(len);
 	if (!hole)
 		return false;
 	start = (hole + align - 1) & ~(align - 1);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -184,6 +185,26 @@ BACKEND_TEST(one_window_under_a_limit)
 	memset((void *)p, 1, 2 * MIB);
 	EXPECT_EQ('x', *other);
 	/* from here on holes are found, not guessed */
+	EXPECT_EQ(p + 2 * MIB, grow(self->id, 2 * MIB));
+}
+
+/* The first window lies below the dynamic linker, unless something is there. */
+BACKEND_TEST(where_the_kernel_begins_is_taken)
+{
+	const size_t len = (size_t)4 << 40;
+	char *other = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+			   MAP_NORESERVE, -1, 0);
+	uintptr_t p;
+
+	ASSERT_NE(MAP_FAILED, other);
+	ASSERT_GT(getauxval(AT_BASE), (uintptr_t)other);
+	ASSERT_LT(getauxval(AT_BASE) - len, (uintptr_t)other + len / 4);
+	p = grow(self->id, 2 * MIB);
+	ASSERT_NE(0, p);
+	EXPECT_TRUE(p + 2 * MIB <= (uintptr_t)other || p >= (uintptr_t)other + len);
+	EXPECT_FALSE(backend_scarce());
+	ASSERT_TRUE(self->ops->whole(p, 2 * MIB));
+	memset((void *)p, 1, 2 * MIB);
 	EXPECT_EQ(p + 2 * MIB, grow(self->id, 2 * MIB));
 }
 
