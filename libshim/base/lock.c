@@ -7,7 +7,9 @@
  * threads may still be sleeping on the same lock; the release that finds it set
  * wakes one of them.
  */
+#include <errno.h>
 #include <linux/futex.h>
+#include <time.h>
 
 #include "lock.h"
 #include "sys.h"
@@ -27,14 +29,18 @@ static inline void relax(void)
 #endif
 }
 
-/* Written by boot, before there is a second thread. */
-static const uint32_t *born;
-static void (*waits_alone)(void);
+/*
+ * So many sleeps of half a second in a row, without a wake-up: the holder may not
+ * exist.  More than one, because a process that was stopped finds that one is over.
+ */
+#define LONG_SLEEPS	2
 
-void shim_lock_watch(const uint32_t *page, void (*fn)(void))
+/* Written by boot, before there is a second thread. */
+static void (*waits_long)(void);
+
+void shim_lock_watch(void (*fn)(void))
 {
-	waits_alone = fn;
-	born = page;
+	waits_long = fn;
 }
 
 /**
@@ -43,6 +49,8 @@ void shim_lock_watch(const uint32_t *page, void (*fn)(void))
  */
 void shim_lock_slow(struct shim_lock *lock)
 {
+	const struct timespec sleep = { 0, 500000000 };
+	unsigned int slept = 0;
 	uint32_t seen;
 	int i;
 
@@ -63,12 +71,14 @@ void shim_lock_slow(struct shim_lock *lock)
 						__ATOMIC_RELAXED)) {
 			if (!seen)
 				return;
-			if (born && !__atomic_load_n(born, __ATOMIC_RELAXED) &&
-			    !shim_lock_is_mine(lock))
-				waits_alone();
-			sys_call6(SYS_futex, (long)&lock->state,
-				  FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
-				  seen | SHIM_LOCK_WAIT, 0, 0, 0);
+			if (sys_call6(SYS_futex, (long)&lock->state,
+				      FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+				      seen | SHIM_LOCK_WAIT, (long)&sleep, 0,
+				      0) != -ETIMEDOUT)
+				slept = 0;
+			else if (++slept == LONG_SLEEPS && waits_long &&
+				 !shim_lock_is_mine(lock))
+				waits_long();
 		}
 	}
 }

@@ -68,12 +68,10 @@ void shim_lock_slow(struct shim_lock *lock);
 void shim_lock_wake(struct shim_lock *lock);
 
 /**
- * shim_lock_watch - have somebody told who waits in a child that nobody prepared
- * @page: not 0; in the copy of the process that clone() makes it is, until the
- *	handlers of fork() have run
- * @fn: called there before the caller sleeps on a lock
+ * shim_lock_watch - have somebody told that a thread has waited long for a lock
+ * @fn: called once in each wait of a second or more
  */
-void shim_lock_watch(const uint32_t *page, void (*fn)(void));
+void shim_lock_watch(void (*fn)(void));
 
 #ifdef SHIM_DEBUG
 void shim_lock_debug_acquire(struct shim_lock *lock, bool nested);

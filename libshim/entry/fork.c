@@ -27,9 +27,8 @@
  *
  * A child made by a raw clone() runs no handlers.  It may allocate as long as
  * nobody held one of our locks.  Where somebody did, who waits in the child can
- * wait for ever; so a process that has one thread, and in which a page that the
- * kernel wipes in copies (MADV_WIPEONFORK) says that no handler has run, is ended
- * with a message.
+ * wait for ever; so who has waited for a second looks if the process has another
+ * thread, and if not, ends it with a message.
  *
  * vfork() and posix_spawn() run no handlers and need none: parent and child
  * share the memory and the locks, and the parent waits.
@@ -107,14 +106,6 @@ static struct {
 	bool streams;		/* it holds the lock of the list of streams */
 } forking;
 
-/*
- * Room for an OS page that the kernel wipes in copies of the process.  An
- * alignment would be the whole bss's, which begins in the last page of the data.
- */
-static char wiped[2 * 4096 - 1] SHIM_BSS_LARGE;
-/* In it: 1 in a process whose handlers have run, 0 in another's copy; or NULL. */
-static uint32_t *born;
-
 /* Has this process one thread, as far as the kernel says so? */
 static bool is_alone(void)
 {
@@ -145,14 +136,7 @@ static void waits_in_a_copy(void)
 
 void fork_watch(void)
 {
-	uintptr_t at = ((uintptr_t)wiped + 4095) & ~(uintptr_t)4095;
-
-	/* before Linux 4.14, or not allowed: then such a child waits */
-	if (sys_madvise(at, 4096, MADV_WIPEONFORK))
-		return;
-	born = (uint32_t *)at;
-	*born = 1;
-	shim_lock_watch(born, waits_in_a_copy);
+	shim_lock_watch(waits_in_a_copy);
 }
 
 static bool is_inner(void)
@@ -251,9 +235,6 @@ static void fork_child(void)
 {
 	unsigned int i;
 
-	/* or who waits for a lock, in a sandbox perhaps, would open a file */
-	if (born)
-		*born = 1;
 	if (!forking.who) {
 		/* the registration for the cache's fence is inherited */
 		pageheap_fork_plain();

@@ -16,7 +16,7 @@
 void fork_register(void);
 
 /**
- * fork_watch - know a copy of the process that was made behind glibc's back
+ * fork_watch - end a copy of the process that waits for a thread it does not have
  *
  * Called by boot, once.
  */

@@ -153,45 +153,6 @@ TEST(the_fork_of_a_lone_thread_copies_no_locks)
 	EXPECT_GT(together, 2 * alone);
 }
 
-/*
- * KiB of the page that is empty in a copy of the process, and that the child of
- * a fork writes to: it says which of the two a process is.  Or -1.
- */
-static long born_kb(void)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	long kb = -1, found = -1;
-	char line[256];
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, "Rss:", 4))
-			kb = atol(line + 4);
-		else if (!strncmp(line, "VmFlags:", 8) && strstr(line, " wf"))
-			found = kb;
-	fclose(f);
-	return found;
-}
-
-/* Otherwise who waits for a lock in it would open a file to see what it is. */
-TEST(the_child_of_a_lone_thread_says_that_it_was_forked)
-{
-	int wstatus = 0;
-	pid_t pid;
-
-	free(malloc(100));
-	if (born_kb() < 0)
-		SKIP(return, "the kernel wipes no memory in a child");
-	pid = fork();
-	if (!pid)
-		_exit((int)born_kb());
-	ASSERT_LT(0, pid);
-	ASSERT_EQ(pid, waitpid(pid, &wstatus, 0));
-	ASSERT_TRUE(WIFEXITED(wstatus));
-	EXPECT_EQ(4, WEXITSTATUS(wstatus));
-}
-
 /* The work of a program with little memory. */
 static int limited(void)
 {

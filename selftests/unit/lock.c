@@ -75,6 +75,34 @@ TEST(every_sleeper_is_woken)
 	EXPECT_EQ(THREADS, woken);
 }
 
+static int told;
+
+static void tell(void)
+{
+	__atomic_fetch_add(&told, 1, __ATOMIC_RELAXED);
+}
+
+/* Who waits for long has it told, once, and goes on waiting. */
+TEST(long_wait)
+{
+	pthread_t t;
+	int woken = 0;
+
+	shim_lock_watch(tell);
+	shim_lock_acquire(&lock);
+	ASSERT_EQ(0, pthread_create(&t, NULL, wait_for_it, &woken));
+	while (!__atomic_load_n(&told, __ATOMIC_RELAXED))
+		usleep(1000);
+	EXPECT_EQ(0, __atomic_load_n(&woken, __ATOMIC_RELAXED));
+	/* two more sleeps */
+	usleep(1500000);
+	shim_lock_release(&lock);
+	ASSERT_EQ(0, pthread_join(t, NULL));
+	EXPECT_EQ(1, woken);
+	EXPECT_EQ(1, told);
+	shim_lock_watch(NULL);
+}
+
 TEST(try)
 {
 	EXPECT_TRUE(shim_lock_try(&lock));
