@@ -296,7 +296,7 @@ static __attribute__((noinline)) bool alloc_behind(struct span *s, size_t npages
 	s->start = head->start - room * PAGE_SIZE;
 	if (!block_claim(b, BLOCK_PAGES - room, room))
 		zero = false;
-	if (!span_grow_at(head->start, npages - room, &zero)) {
+	if (!span_grow_at(head->start, npages - room, false, &zero)) {
 		block_unclaim(b, BLOCK_PAGES - room, room);
 		return false;
 	}

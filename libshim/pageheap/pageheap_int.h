@@ -390,6 +390,7 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 			  enum backend_id backend, enum run_kind kind);
 void runs_insert_unused(struct block *b);
 bool runs_has(enum backend_id backend);
+bool runs_has_pages(enum backend_id backend, size_t blocks);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, bool near, uintptr_t *start);
 bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
@@ -553,7 +554,8 @@ bool taken_prepare(const struct taken *t, unsigned int skip, size_t npages);
 bool taken_use(const struct taken *t, unsigned int skip, size_t npages);
 
 /* pageheap_resize.c: spans that grow where they are */
-bool span_grow_at(uintptr_t end, size_t n, bool *zero);
+bool span_grow_at(uintptr_t end, size_t n, bool moves, bool *zero);
+bool move_finds_pages(const struct span *s, size_t npages);
 
 /* pageheap_segment.c: what a span consists of */
 void segment_make(uintptr_t start, size_t blocks, bool whole);

@@ -407,6 +407,25 @@ static bool place_get(uintptr_t at, uintptr_t end, size_t npages,
 	       taken_get_from(t, BACKEND_THP, *skip + npages, BLOCK_SIZE);
 }
 
+/**
+ * move_finds_pages - is it better to move a span than to make it longer where it is
+ * @s: the span
+ * @npages: how long it shall be
+ *
+ * Are there idle pages enough in a row, in a heap of 4 KiB memory?  Then only these
+ * are used, and not new ones beside them.
+ */
+bool move_finds_pages(const struct span *s, size_t npages)
+{
+	enum backend_id backend = block_at(s->start)->backend;
+	size_t first = (s->start % BLOCK_SIZE) / PAGE_SIZE;
+
+	return !ph.whole && s->npages >= SPARE_SPAN && ph.idle >= npages &&
+	       backend_ops(backend)->remap && ph.moved < MOVED_MAX / 2 &&
+	       runs_has_pages(backend, (first + npages + BLOCK_PAGES - 1) /
+			      BLOCK_PAGES);
+}
+
 bool pageheap_remap_grow(struct span *s, size_t npages)
 {
 	struct move m = { .from = s->start,

@@ -34,6 +34,7 @@ static unsigned int part_room(uintptr_t at, size_t n)
  * span_grow_at - grow a span where it is
  * @end: behind its last byte
  * @n: by how many pages
+ * @moves: not into blocks that have no memory, there is a better place
  * @zero: set to false if not all of them read as zero
  *
  * First in the block that @end is in, then into whole free blocks or the next
@@ -41,7 +42,7 @@ static unsigned int part_room(uintptr_t at, size_t n)
  *
  * Return: false with nothing changed if what is behind it is in use.
  */
-bool span_grow_at(uintptr_t end, size_t n, bool *zero)
+bool span_grow_at(uintptr_t end, size_t n, bool moves, bool *zero)
 {
 	uintptr_t at = end;
 	struct taken t = { 0 };
@@ -75,7 +76,7 @@ bool span_grow_at(uintptr_t end, size_t n, bool *zero)
 		 * arenas consist of blocks only, and a heap made of blocks
 		 * takes others
 		 */
-		if (t.kind == RUN_RETURNED && !t.whole && ph.whole) {
+		if (t.kind == RUN_RETURNED && ((!t.whole && ph.whole) || moves)) {
 			runs_insert(at, t.blocks, t.backend, t.kind);
 			return false;
 		}
@@ -146,13 +147,16 @@ static bool segment_cut(const struct span *s, uintptr_t cut)
 bool pageheap_resize(struct span *s, size_t npages)
 {
 	bool ok = true, zero = true;
+	size_t before;
 
 	if (!npages || npages > PAGEHEAP_MAX_PAGES)
 		return false;
 	shim_lock_acquire(&ph.lock);
+	before = ph.inuse + ph.idle;
 	if (npages > s->npages) {
 		ok = room_allows(npages - s->npages) &&
-		     span_grow_at(span_end(s), npages - s->npages, &zero);
+		     span_grow_at(span_end(s), npages - s->npages,
+				  move_finds_pages(s, npages), &zero);
 		if (ok)
 			s->flags = (uint8_t)((s->flags & ~SPAN_ZERO) |
 					     (zero ? SPAN_ZERO : 0));
@@ -163,6 +167,9 @@ bool pageheap_resize(struct span *s, size_t npages)
 	}
 	if (ok)
 		s->npages = (uint32_t)npages;
+	/* as for a new span: what is idle elsewhere did not serve it */
+	if (npages >= SPARE_SPAN && ph.inuse + ph.idle > before)
+		room_make(0);
 	shim_lock_release(&ph.lock);
 	return ok;
 }

@@ -249,6 +249,19 @@ bool runs_has(enum backend_id backend)
 }
 
 /**
+ * runs_has_pages - are blocks in a row free that have 4 KiB pages
+ * @backend: their backend
+ * @blocks: how many
+ */
+bool runs_has_pages(enum backend_id backend, size_t blocks)
+{
+	uintptr_t start;
+
+	return run_find(&ph.runs[RUN_PAGES][backend], blocks, BLOCK_SIZE, 0, NODES,
+			&start);
+}
+
+/**
  * runs_take - take blocks from the free runs of one kind
  * @backend: their backend
  * @kind: which kind

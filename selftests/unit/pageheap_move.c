@@ -439,6 +439,72 @@ TEST_F(swap, old_place_is_lost)
 	}
 }
 
+/* The last span of a small heap, with addresses without memory behind it. */
+static struct span *last_span(size_t npages)
+{
+	struct span *s = pageheap_alloc(npages, 1);
+	struct span *spare = pageheap_alloc(4 * BLOCK_PAGES, 1);
+
+	pageheap_free(spare);
+	pageheap_trim(0);
+	return s;
+}
+
+/*
+ * A span is not made longer by pages that it would have to get, while idle ones lie
+ * in a row elsewhere; but it is where these are too few.
+ */
+TEST(moves_rather_than_take_more)
+{
+	struct span *idle = pageheap_alloc(2 * BLOCK_PAGES, 1), *s;
+	size_t before;
+
+	s = last_span(BLOCK_PAGES);
+	fill(s);
+	pageheap_free(idle);
+	before = heap_now();
+	EXPECT_FALSE(pageheap_resize(s, 2 * BLOCK_PAGES));
+	EXPECT_TRUE(pageheap_remap_grow(s, 2 * BLOCK_PAGES));
+	EXPECT_EQ(BLOCK_PAGES, filled(s->start, BLOCK_PAGES));
+	EXPECT_EQ(before, heap_now());
+	pageheap_free(s);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+TEST(grows_where_too_few_are_idle)
+{
+	struct span *idle = pageheap_alloc(2 * BLOCK_PAGES, 1), *s;
+
+	s = last_span(BLOCK_PAGES);
+	pageheap_free(idle);
+	EXPECT_TRUE(pageheap_resize(s, 3 * BLOCK_PAGES));
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/* Idle pages that did not serve a span that grew go back, as for a new span. */
+TEST(growing_in_place_makes_room)
+{
+	struct span *idle[2], *s;
+	size_t most;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		idle[i] = pageheap_alloc(BLOCK_PAGES, 1);
+		pageheap_alloc(9, 1);
+	}
+	s = last_span(BLOCK_PAGES);
+	pageheap_free(idle[0]);
+	pageheap_free(idle[1]);
+	EXPECT_EQ(2 * BLOCK_PAGES, ph.idle);
+	/* the peak is long ago */
+	ph.top = ph.inuse;
+	EXPECT_TRUE(pageheap_resize(s, 4 * BLOCK_PAGES));
+	/* a 32nd, a MiB, and less than a block */
+	most = ph.inuse > ph.top ? ph.inuse : ph.top;
+	EXPECT_GT(most + most / 32 + 128 + BLOCK_PAGES, ph.inuse + ph.idle);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 /*
  * Like an array that grows a little each time, with another object behind it.
  */
