@@ -2,8 +2,9 @@
 /*
  * meta: memory for the allocator's own records.
  *
- * Records are cut from the front of a chunk and, once freed, kept on a list of
- * their rounded size.  Nothing is ever unmapped.  One lock, the last in rank
+ * Records are cut from the front of a chunk, those of more than a page from its end,
+ * so that small ones share pages, and, once freed, kept on a list of their rounded
+ * size.  Nothing is ever unmapped.  One lock, the last in rank
  * order, protects everything here.  Called by every layer that needs a record:
  * spans, blocks, area maps, bitmaps of long spans.
  *
@@ -105,8 +106,12 @@ static void *chunk_cut(size_t size, size_t align)
 			return NULL;
 		p = (meta.at + align - 1) & ~(uintptr_t)(align - 1);
 	}
-	meta.at = p + size;
 	meta.stat.untouched -= size;
+	if (size > LISTED_MAX) {
+		meta.end = (meta.end - size) & ~(uintptr_t)(align - 1);
+		return (void *)meta.end;
+	}
+	meta.at = p + size;
 	return (void *)p;
 }
 

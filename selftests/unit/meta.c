@@ -88,6 +88,24 @@ TEST(alignments_beyond_a_page)
 	check_sum(_metadata);
 }
 
+/* What is large is elsewhere: small records share their pages. */
+TEST(small_ones_together)
+{
+	char *a = meta_alloc(64, 64), *large = meta_alloc(70000, 64);
+	char *b = meta_alloc(64, 64), *aligned = meta_alloc(8192, 8192);
+	char *c = meta_alloc(64, 64);
+
+	ASSERT_NE(NULL, c);
+	EXPECT_EQ(a + 64, b);
+	EXPECT_EQ(b + 64, c);
+	EXPECT_EQ(0, (uintptr_t)aligned % 8192);
+	EXPECT_LE(c + 64, aligned);
+	EXPECT_LE(aligned + 8192, large);
+	memset(large, 1, 70000);
+	memset(aligned, 1, 8192);
+	EXPECT_EQ(0, *c);
+}
+
 TEST(reused_by_its_size)
 {
 	struct meta_stat before, after;
