@@ -150,28 +150,24 @@ static void put_to_mixed(struct span *s, void *const *objs, unsigned int n)
 }
 
 /*
- * Put back the objects, up to the first that is of another span than @span[i].
- * Return: how many.  The span is added to *@dead if none of its objects is in use
- * any more: it is off the lists then, and the caller destroys it without the lock.
+ * Put back @run objects, which are all of span @s.  It is added to *@dead if none of its
+ * objects is in use any more: it is off the lists then, and the caller destroys it
+ * without the lock.
  */
-static inline unsigned int central_put_run(struct central *c, unsigned int cls,
-					   struct span *const *span,
-					   void *const *objs, unsigned int n,
-					   struct span **dead)
+static inline void central_put_run(struct central *c, unsigned int cls,
+				   struct span *s, void *const *objs,
+				   unsigned int run, struct span **dead)
 {
-	struct span *s = span[0];
 	enum span_error err = SPAN_FOREIGN;
-	unsigned int run = 1, done = 0;
+	unsigned int done = 0;
 
-	while (run < n && span[run] == s)
-		run++;
 	if (__builtin_expect(s && s->sizeclass == cls, 1)) {
 		done = span_put(s, objs, run, &err);
 	} else if (s && span_is_mixed(s)) {
 		shim_lock_release(&c->lock);
 		put_to_mixed(s, objs, run);
 		shim_lock_acquire(&c->lock);
-		return run;
+		return;
 	}
 	if (__builtin_expect(done < run, 0)) {
 		shim_lock_release(&c->lock);
@@ -179,13 +175,13 @@ static inline unsigned int central_put_run(struct central *c, unsigned int cls,
 	}
 	if (__builtin_expect(span_is_alias(s), 0)) {
 		central_alias_put(c, s, run);
-		return run;
+		return;
 	}
 	if (s->nfree < s->nobjs || s->mesh) {
 		c->nfree += run;
 		central_list_update(c, s);
 		c->dying |= s->nfree == s->nobjs;
-		return run;
+		return;
 	}
 	if (s->list != LIST_NONE)
 		central_list_del(c, s);
@@ -195,7 +191,6 @@ static inline unsigned int central_put_run(struct central *c, unsigned int cls,
 	c->nfree -= s->nobjs - run;
 	s->next = *dead;
 	*dead = s;
-	return run;
 }
 
 #define PURGE_SPANS	32	/* while the lock is held: 0.3 ms of system calls */
@@ -385,35 +380,59 @@ static void put_ends(struct central *c, unsigned int n, struct span *dead)
 		central_mesh_burst(cls);
 }
 
-static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
+/* Objects of one span, one behind the other in a batch. */
+struct put_run {
+	struct span *span;
+	unsigned int first;
+};
+
+/*
+ * Divide a batch into runs.  Objects in one page are in one span: what is freed in a row
+ * often is.
+ */
+static unsigned int put_runs(void *const *objs, unsigned int n, struct put_run *run)
 {
-	struct span *span[SIZECLASS_BULK_MAX], *dead = NULL;
-	struct central *c = &central[cls];
-	unsigned int i;
+	uintptr_t page, last = UINTPTR_MAX;
+	unsigned int i, nr = 0;
+	struct span *s;
 
 	for (i = 0; i < n; i++) {
-		if (i && is_beside(objs[i - 1], objs[i])) {
-			span[i] = span[i - 1];
+		page = (uintptr_t)objs[i] >> PAGE_SHIFT;
+		if (page == last)
 			continue;
-		}
-		span[i] = pagemap_span(objs[i]);
-		__builtin_prefetch(span[i], 1);
-		__builtin_prefetch((char *)span[i] +
-				   offsetof(struct span, bitmap), 1);
+		last = page;
+		s = pagemap_span(objs[i]);
+		if (nr && run[nr - 1].span == s)
+			continue;
+		__builtin_prefetch(s, 1);
+		__builtin_prefetch((char *)s + offsetof(struct span, bitmap), 1);
+		run[nr].span = s;
+		run[nr++].first = i;
 	}
+	run[nr].first = n;
+	return nr;
+}
+
+static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
+{
+	struct put_run run[SIZECLASS_BULK_MAX + 1];
+	unsigned int nr = put_runs(objs, n, run), i;
+	struct central *c = &central[cls];
+	struct span *dead = NULL;
+
 	shim_lock_acquire(&c->lock);
-	for (i = 0; i < n;) {
-		struct span *s = span[i];
+	for (i = 0; i < nr; i++) {
+		unsigned int first = run[i].first, many = run[i + 1].first - first;
+		struct span *s = run[i].span;
 
 		/* alone, where what is freed jumps about */
-		if (s && s->nfree < s->most && (i + 1 == n || span[i + 1] != s) &&
-		    span_put_one(s, cls, objs[i])) {
+		if (many == 1 && s && s->nfree < s->most &&
+		    span_put_one(s, cls, objs[first])) {
 			c->nfree++;
 			central_list_update(c, s);
-			i++;
 			continue;
 		}
-		i += central_put_run(c, cls, span + i, objs + i, n - i, &dead);
+		central_put_run(c, cls, s, objs + first, many, &dead);
 	}
 	put_ends(c, n, dead);
 }

@@ -37,7 +37,7 @@
 #define DONOR_LOOKS	256u
 /* Donors that one request asks. */
 #define DONORS		4u
-/* So many spans are made without a look, after a look that found nothing. */
+/* So many spans are made without a look, after one that found nothing better. */
 #define DONOR_REST	8u
 /* The largest that holes are searched for. */
 #define SIZE_MAX_HOLE	8192u
@@ -213,7 +213,7 @@ unsigned int central_compound_get(unsigned int cls, void **objs, unsigned int n)
 
 	/* free pages first, unless they are few beside the holes */
 	if (spare >= info->npages * PAGE_SIZE && spare >= bytes)
-		return 0;
+		donor = 0;
 	for (i = 0; donor && i < DONORS; i++) {
 		c = &central[donor];
 		shim_lock_acquire(&c->lock);

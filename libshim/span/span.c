@@ -217,26 +217,91 @@ enum span_error span_check(const struct span *s, const void *p)
 	return SPAN_OK;
 }
 
+/* Set @n bits of a bitmap from @i on; false if nothing was done, as one is set. */
+static bool bits_put(uint64_t *word, unsigned int i, unsigned int n)
+{
+	unsigned int w = i / 64, z = (i + n - 1) / 64, k;
+	uint64_t first = ~(uint64_t)0 << (i % 64), some = 0;
+	uint64_t last = ~(uint64_t)0 >> (63 - (i + n - 1) % 64);
+
+	if (w == z) {
+		if (word[w] & first & last)
+			return false;
+		word[w] |= first & last;
+		return true;
+	}
+	for (k = w + 1; k < z; k++)
+		some |= word[k];
+	if ((word[w] & first) | some | (word[z] & last))
+		return false;
+	word[w] |= first;
+	for (k = w + 1; k < z; k++)
+		word[k] = ~(uint64_t)0;
+	word[z] |= last;
+	return true;
+}
+
+/* How many of @objs lie @step behind the one before? */
+static unsigned int run_of(void *const *objs, unsigned int n, uintptr_t step)
+{
+	uintptr_t p = (uintptr_t)objs[0];
+	unsigned int k;
+
+	for (k = 1; k < n && (uintptr_t)objs[k] == p + step; k++)
+		p += step;
+	return k;
+}
+
+/*
+ * Put back, as one, the first of @objs that lie in a row, upwards or downwards, from
+ * object @idx on.  What was allocated in a row often is freed in a row.
+ *
+ * Return: how many; 0 if there is no row, or something is wrong.
+ */
+static unsigned int put_row(struct span *s, void *const *objs, unsigned int n,
+			    unsigned int idx, uintptr_t size)
+{
+	uintptr_t step = (uintptr_t)objs[1] - (uintptr_t)objs[0];
+	unsigned int k;
+
+	if (step != size && step != -size)
+		return 0;
+	k = run_of(objs, n, step);
+	if (step != size) {
+		if (k > idx + 1)
+			return 0;
+		idx -= k - 1;
+	} else if (k > s->nobjs - idx) {
+		return 0;
+	}
+	return bits_put(s->bitmap, idx, k) ? k : 0;
+}
+
 unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 		      enum span_error *err)
 {
 	size_t bytes = s->state == SPAN_INUSE ?
 		       (size_t)s->npages * PAGE_SIZE : 0;
-	unsigned int nobjs = s->nobjs, i;
+	unsigned int nobjs = s->nobjs, row, i;
 	const struct sizeclass *info = span_info(s);
 	uint64_t size = info->size, recip = info->recip;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += row) {
 		uint64_t off = (uintptr_t)objs[i] - s->start;
 		uint64_t idx = off * recip >> 32, bit;
 
 		if (__builtin_expect(off >= bytes || idx >= nobjs ||
 				     idx * size != off, 0))
 			break;
+		row = i + 1 < n ? put_row(s, objs + i, n - i,
+					  (unsigned int)idx, size) : 0;
+		if (row)
+			continue;
 		bit = (uint64_t)1 << (idx % 64);
 		if (__builtin_expect(s->bitmap[idx / 64] & bit, 0))
 			break;
 		s->bitmap[idx / 64] |= bit;
+		row = 1;
 	}
 	s->nfree += i;
 	*err = i < n ? span_check(s, objs[i]) : SPAN_OK;

@@ -68,6 +68,71 @@ TEST(every_class_short)
 	every_class(_metadata);
 }
 
+/*
+ * Rows up and down, some of which contain a free object or leave the span: put back is
+ * what comes before the first that is wrong.
+ */
+TEST(rows_against_a_model)
+{
+	unsigned int cls, i, k, n, want, nfree;
+	enum span_error err, expected;
+	bool taken[512];
+	void *objs[512];
+	struct span *s;
+
+	srand(2);
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls += 2) {
+		s = span_make(cls);
+		ASSERT_NE(NULL, s);
+		for (i = 0; i < 2000; i++) {
+			int from = rand() % s->nobjs, step = rand() % 8 ? 1 : 2;
+
+			while (span_take(s, objs, 512))
+				;
+			memset(taken, true, sizeof(taken));
+			nfree = 0;
+			if (rand() % 2) {
+				k = (unsigned int)rand() % s->nobjs;
+				taken[k] = false;
+				nfree = 1;
+				ASSERT_EQ(SPAN_OK, put(s, (void *)(s->start +
+					  (uintptr_t)k * span_size(s))));
+			}
+			if (rand() % 2)
+				step = -step;
+			n = 1 + (unsigned int)rand() % s->nobjs;
+			expected = SPAN_OK;
+			for (k = 0, want = 0; k < n; k++) {
+				int at = from + step * (int)k;
+
+				objs[k] = (void *)(s->start + (uintptr_t)(intptr_t)
+						   at * span_size(s));
+				if (expected != SPAN_OK)
+					continue;
+				if (at < 0 || at >= s->nobjs)
+					expected = SPAN_FOREIGN;
+				else if (!taken[at])
+					expected = SPAN_DOUBLE;
+				else
+					want++;
+			}
+			ASSERT_EQ(want, span_put(s, objs, n, &err));
+			ASSERT_EQ(expected == SPAN_OK, err == SPAN_OK);
+			if (expected == SPAN_DOUBLE)
+				ASSERT_EQ(SPAN_DOUBLE, err);
+			ASSERT_EQ(nfree + want, s->nfree);
+			ASSERT_TRUE(span_is_valid(s));
+			for (k = 0; k < want; k++)
+				ASSERT_EQ(SPAN_DOUBLE, put(s, objs[k]));
+		}
+		while (span_take(s, objs, 512))
+			;
+		for (k = 0; k < s->nobjs; k++)
+			put(s, (void *)(s->start + (uintptr_t)k * span_size(s)));
+		span_destroy(s);
+	}
+}
+
 /* Does one of eight spans of a class begin with another object than the first? */
 static bool begins_anywhere(unsigned int cls)
 {
