@@ -121,9 +121,15 @@ static bool thp_join(uintptr_t block)
 	return ret == 0;
 }
 
+/* May the kernel write there? */
+static bool is_writable(uintptr_t p)
+{
+	return !sys_failed(sys_call3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)p, 0));
+}
+
 /*
  * Can this kernel move memory and leave the address space mapped?  It can since
- * 5.7.
+ * 5.7.  qemu-user lets it, and takes what is left for unmapped.
  */
 static bool can_remap(void)
 {
@@ -139,7 +145,8 @@ static bool can_remap(void)
 	can = !sys_failed(to) &&
 	      !sys_failed(sys_mremap((uintptr_t)from, OS_PAGE, OS_PAGE,
 				     MREMAP_MAYMOVE | MREMAP_FIXED |
-				     MREMAP_DONTUNMAP, (uintptr_t)to));
+				     MREMAP_DONTUNMAP, (uintptr_t)to)) &&
+	      is_writable((uintptr_t)from);
 	if (!sys_failed(to))
 		sys_munmap((uintptr_t)to, OS_PAGE);
 	sys_munmap((uintptr_t)from, OS_PAGE);

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,164 @@ static void check_aligned(void)
 	check(ok, "alignments up to 4 MiB");
 }
 
+/* What threads hand each other: large objects, the rest of each marked at some bytes. */
+#define SLOTS	16
+
+struct large {
+	size_t size;
+	struct large *self;
+};
+
+static struct large *slots[SLOTS];
+
+static unsigned char *large_byte(struct large *l, unsigned int i)
+{
+	size_t from = sizeof(*l), n = l->size - from - 1;
+
+	return (unsigned char *)l + from + n / 8 * i + (i == 8 ? n % 8 : 0);
+}
+
+static struct large *large_make(size_t size, int zero)
+{
+	struct large *l = zero ? calloc(1, size) : malloc(size);
+	unsigned int i;
+
+	if (!l)
+		return NULL;
+	l->size = size;
+	for (i = 0; i <= 8; i++) {
+		if (zero && *large_byte(l, i))
+			return NULL;
+		*large_byte(l, i) = (unsigned char)(size / 997 + i);
+	}
+	l->self = l;
+	return l;
+}
+
+static int large_right(struct large *l)
+{
+	unsigned int i;
+
+	for (i = 0; i <= 8; i++)
+		if (*large_byte(l, i) != (unsigned char)(l->size / 997 + i))
+			return 0;
+	return l->self == l;
+}
+
+/* One by one, of every length up to 1 MiB, by turns.  Returns how many were wrong. */
+static void *exchange(void *arg)
+{
+	uint32_t r = (uint32_t)(uintptr_t)arg * 7919 + 1;
+	intptr_t wrong = 0;
+	struct large *l;
+	size_t size;
+	int i;
+
+	for (i = 0; i < 4000; i++) {
+		r = r * 1664525 + 1013904223;
+		size = 33000 + (r >> 8) % (r >> 30 ? 230000 : 1000000);
+		l = large_make(size, i % 8 == 0);
+		wrong += !l;
+		l = __atomic_exchange_n(&slots[(r >> 4) % SLOTS], l,
+					__ATOMIC_ACQ_REL);
+		wrong += l && !large_right(l);
+		if (l && i % 5 == 0) {
+			struct large *m = realloc(l, l->size + 9000);
+
+			wrong += !m || m->self != l;
+			l = m ? m : l;
+			l->self = l;
+			wrong += !large_right(l);
+		}
+		free(l);
+	}
+	return (void *)wrong;
+}
+
+static void check_large(void)
+{
+	pthread_t t[THREADS];
+	intptr_t wrong = 0;
+	uintptr_t i;
+	void *ret;
+
+	for (i = 0; i < THREADS; i++)
+		if (pthread_create(&t[i], NULL, exchange, (void *)(i + 1)))
+			abort();
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(t[i], &ret);
+		wrong += (intptr_t)ret;
+	}
+	for (i = 0; i < SLOTS; i++) {
+		wrong += slots[i] && !large_right(slots[i]);
+		free(slots[i]);
+		slots[i] = NULL;
+	}
+	check(!wrong, "large objects of all lengths, from thread to thread");
+}
+
+static void check_twice(void)
+{
+	void *p = escape(malloc(100000));
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	free(p);
+	pid = fork();
+	if (!pid) {
+		close(2);
+		free(escape(p));
+		_exit(0);
+	}
+	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGABRT,
+	      "a large object that is freed twice is reported");
+}
+
+/*
+ * Where others left holes of one or two pages: objects whose spans are longer than
+ * that get shorter ones.
+ */
+#define HOLED	30000
+#define LONGER	3000
+
+static size_t longer_of(int i)
+{
+	return 1100 + (size_t)i * 53 % 6000;
+}
+
+static void check_holes(void)
+{
+	static unsigned char *holed[HOLED], *longer[LONGER];
+	int wrong = 0, i;
+
+	for (i = 0; i < HOLED; i++)
+		holed[i] = object_make(200, i);
+	/* 40 of them are a page */
+	for (i = 0; i < HOLED; i++)
+		if (i / 40 % 3) {
+			free(holed[i]);
+			holed[i] = NULL;
+		}
+	for (i = 0; i < LONGER; i++)
+		longer[i] = object_make(longer_of(i), i);
+	for (i = 0; i < LONGER; i += 2) {
+		wrong += !object_right(longer[i], longer_of(i), i);
+		free(longer[i]);
+		longer[i] = object_make(longer_of(i), i);
+	}
+	for (i = 0; i < LONGER; i++) {
+		wrong += !object_right(longer[i], longer_of(i), i);
+		free(longer[i]);
+	}
+	for (i = 0; i < HOLED; i++) {
+		wrong += holed[i] && !object_right(holed[i], 200, i);
+		free(holed[i]);
+	}
+	check(!wrong, "objects in the holes that others left");
+}
+
 static void check_errno(void)
 {
 	volatile size_t much = SIZE_MAX / 2 + 1;
@@ -209,6 +368,9 @@ int main(int argc, char **argv)
 	check_realloc();
 	check_calloc();
 	check_aligned();
+	check_large();
+	check_twice();
+	check_holes();
 	check_errno();
 	if (argc > 1 || !&__rseq_size || !__rseq_size)
 		check(!number("cache.rseq"), "sequences are not in use");
