@@ -17,13 +17,14 @@
 
 /*
  * Free memory that does not fit a request goes back to make room for new
- * memory, once the heap exceeds its peak in use by a 32nd and 1 MiB.  Spans
- * below SPARE_SPAN do not do this.  A block that is given back has to be
- * cleared when it is taken again, so a heap of blocks gives back in this way no
+ * memory, once the heap exceeds its peak in use by a 32nd and 1 MiB, or, where that is
+ * less, a 16th.  Spans below SPARE_SPAN do not do this.  A block that is given back has
+ * to be cleared when it is taken again, so a heap of blocks gives back in this way no
  * more than its peak, and from then on a 64th of what is requested.
  */
 #define SPARE_SHARE	32u
 #define SPARE_PAGES	((size_t)128)
+#define SPARE_SMALL	16u	/* 1 MiB of 16, which a small heap has at most */
 #define SPARE_CALLS	4
 #define SPARE_ASKED	64u
 /*
@@ -33,6 +34,12 @@
 #define TAIL_PAGES	(BLOCK_PAGES / 8)
 #define TURNS		4u
 
+/* What may be idle beside that share of the peak in use, @top. */
+static size_t spare_pages(size_t top)
+{
+	return top / SPARE_SMALL < SPARE_PAGES ? top / SPARE_SMALL : SPARE_PAGES;
+}
+
 /**
  * room_make - give free memory back to make room for new memory
  * @more: pages of it that do not count as in use yet
@@ -40,7 +47,7 @@
 void room_make(size_t more)
 {
 	size_t top = ph.inuse + more > ph.top ? ph.inuse + more : ph.top;
-	size_t most = top + top / SPARE_SHARE + SPARE_PAGES;
+	size_t most = top + top / SPARE_SHARE + spare_pages(top);
 	uint64_t before;
 	int calls;
 

@@ -522,6 +522,29 @@ TEST(purge_splits_what_is_worth_it)
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
+/* 1 MiB beside a span of 2 is much; a little is not worth a system call. */
+TEST(small_heap_makes_room)
+{
+	struct span *s;
+
+	shim_conf.scavenger = false;
+	ASSERT_NE(NULL, pageheap_alloc(10, 1));
+	s = pageheap_alloc(30, 1);
+	pageheap_free(s);
+	s = pageheap_alloc(BLOCK_PAGES, 1);
+	ASSERT_NE(NULL, s);
+	EXPECT_EQ(30 * PAGE_SIZE, stat_now().free);
+	pageheap_free(s);
+	pageheap_trim(0);
+
+	s = pageheap_alloc(120, 1);
+	pageheap_free(s);
+	EXPECT_EQ(120 * PAGE_SIZE, stat_now().free);
+	ASSERT_NE(NULL, pageheap_alloc(BLOCK_PAGES, 1));
+	EXPECT_EQ(0, stat_now().free);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
 /*
  * A heap of blocks that only churns does not give back all that it will take
  * again.
