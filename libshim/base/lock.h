@@ -69,7 +69,8 @@ void shim_lock_wake(struct shim_lock *lock);
 
 /**
  * shim_lock_watch - have somebody told that a thread has waited long for a lock
- * @fn: called once in each wait of a second or more
+ * @fn: called when it has slept for a second in a row, and again if it is woken or
+ *	interrupted and then sleeps as long; not for a lock that the thread holds itself
  */
 void shim_lock_watch(void (*fn)(void));
 

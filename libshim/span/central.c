@@ -386,21 +386,15 @@ struct put_run {
 	unsigned int first;
 };
 
-/*
- * Divide a batch into runs.  Objects in one page are in one span: what is freed in a row
- * often is.
- */
+/* Divide a batch into runs; @run has room for one more than there are objects. */
 static unsigned int put_runs(void *const *objs, unsigned int n, struct put_run *run)
 {
-	uintptr_t page, last = UINTPTR_MAX;
 	unsigned int i, nr = 0;
 	struct span *s;
 
 	for (i = 0; i < n; i++) {
-		page = (uintptr_t)objs[i] >> PAGE_SHIFT;
-		if (page == last)
+		if (i && is_beside(objs[i - 1], objs[i]))
 			continue;
-		last = page;
 		s = pagemap_span(objs[i]);
 		if (nr && run[nr - 1].span == s)
 			continue;
