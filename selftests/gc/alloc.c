@@ -3,6 +3,8 @@
  * An object is aligned, zeroed, as large as was asked for, found from inside,
  * and freed once.
  */
+#include "../unit/dies.h"
+
 #include "gctest.h"
 
 TEST(sizes_alignment_and_zero)
@@ -170,22 +172,6 @@ static void free_foreign(void)
 	shim_gc_free(&local);
 }
 
-static int dies(void (*fn)(void))
-{
-	int status, null;
-	pid_t pid = fork();
-
-	if (!pid) {
-		null = open("/dev/null", O_WRONLY);
-		dup2(null, STDERR_FILENO);
-		fn();
-		_exit(0);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-}
-
 /* Hide the call: the compiler knows free(), and would act on what it knows. */
 static void (*volatile libc_free)(void *p) = free;
 static void *(*volatile libc_realloc)(void *p, size_t size) = realloc;
@@ -208,16 +194,16 @@ static void realloc_by_malloc(void)
 /* malloc()'s objects are never taken for ours: the process ends. */
 TEST(an_object_is_not_freed_by_malloc)
 {
-	EXPECT_EQ(1, dies(free_by_malloc));
-	EXPECT_EQ(1, dies(free_large_by_malloc));
-	EXPECT_EQ(1, dies(realloc_by_malloc));
+	EXPECT_TRUE(dies_saying(free_by_malloc, "a collected object"));
+	EXPECT_TRUE(dies_saying(free_large_by_malloc, "a collected object"));
+	EXPECT_TRUE(dies_saying(realloc_by_malloc, "a collected object"));
 }
 
 TEST(wrong_frees_end_the_process)
 {
-	EXPECT_EQ(1, dies(free_twice));
-	EXPECT_EQ(1, dies(free_interior));
-	EXPECT_EQ(1, dies(free_foreign));
+	EXPECT_TRUE(dies(free_twice));
+	EXPECT_TRUE(dies(free_interior));
+	EXPECT_TRUE(dies(free_foreign));
 }
 
 static volatile size_t too_much = SIZE_MAX;

@@ -75,6 +75,35 @@ TEST(every_sleeper_is_woken)
 	EXPECT_EQ(THREADS, woken);
 }
 
+static void *take_after_a_sleep(void *arg)
+{
+	shim_lock_acquire(&lock);
+	*(bool *)arg = __atomic_load_n(&lock.state, __ATOMIC_RELAXED) &
+		       SHIM_LOCK_WAIT;
+	shim_lock_release(&lock);
+	return NULL;
+}
+
+/*
+ * Who slept cannot know if others sleep: it says so as long as it has the lock.
+ * (Whom it forgot would wake up by itself, half a second later.)
+ */
+TEST(who_slept_wakes_the_next)
+{
+	bool wakes = false;
+	pthread_t t;
+
+	shim_lock_acquire(&lock);
+	ASSERT_EQ(0, pthread_create(&t, NULL, take_after_a_sleep,
+				    &wakes));
+	while (!(__atomic_load_n(&lock.state, __ATOMIC_RELAXED) &
+		 SHIM_LOCK_WAIT))
+		usleep(1000);
+	shim_lock_release(&lock);
+	ASSERT_EQ(0, pthread_join(t, NULL));
+	EXPECT_TRUE(wakes);
+}
+
 static int told;
 
 static void tell(void)
