@@ -136,26 +136,25 @@ static inline __attribute__((always_inline)) bool percpu_push(size_t cls,
 /**
  * percpu_take_kept - take a large object that this CPU keeps
  * @k: pages above PERCPU_KEPT_MIN, less than percpu_hot.kept_max
+ * @p: set to an object of that length, which is shown in the page map again
  *
  * One that is shown there has an owner: two threads have freed it at one moment.
  *
- * Return: an object of that length, which is shown in the page map again, or NULL.
+ * Return: false if there is none.
  */
-static inline __attribute__((always_inline)) void *percpu_take_kept(size_t k)
+static inline __attribute__((always_inline)) bool percpu_take_kept(size_t k, void **p)
 {
-	void *p = rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
-			   PERCPU_KEPT_CLASS + k);
+	size_t class = PERCPU_KEPT_CLASS + k;
 	uint8_t *at;
 
-	if (__builtin_expect(!p, 0))
-		return NULL;
-	at = pagemap_class_at((uintptr_t)p);
+	if (__builtin_expect(!rseq_take(percpu_hot.rseq_off, percpu_hot.slab,
+					class, p, &at), 0))
+		return false;
 	if (__builtin_expect(__atomic_load_n(at, __ATOMIC_RELAXED) !=
 			     PAGEMAP_NONE, 0))
-		shim_die(SHIM_DIE_DOUBLE, p, 0);
-	__atomic_store_n(at, (uint8_t)(PAGEMAP_LARGE + 1 + k),
-			 __ATOMIC_RELAXED);
-	return p;
+		shim_die(SHIM_DIE_DOUBLE, *p, 0);
+	__atomic_store_n(at, (uint8_t)class, __ATOMIC_RELAXED);
+	return true;
 }
 
 /**
@@ -171,14 +170,15 @@ struct span *percpu_take_long(size_t k);
  * percpu_keep - have this CPU keep a large object that was freed
  * @class: as stored in the page map, PAGEMAP_LARGE or more
  * @p: the object; hidden, and hence nobody else's
+ * @at: pagemap_class_at() of it
  *
  * Return: false on a miss.
  */
 static inline __attribute__((always_inline)) bool percpu_keep(size_t class,
-							      void *p)
+							      void *p, uint8_t *at)
 {
-	/* PAGEMAP_LARGE itself has no room on any CPU */
-	return percpu_push(class + PERCPU_KEPT_AHEAD, p);
+	/* in place of PAGEMAP_LARGE itself there is no room on any CPU */
+	return rseq_keep(percpu_hot.rseq_off, percpu_hot.slab, class, p, at);
 }
 
 /**

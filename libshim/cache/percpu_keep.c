@@ -5,14 +5,13 @@
  * Of each length up to 256 KiB a CPU keeps at most one, for the next request
  * of that length: its address, as that is all that malloc() and free() need to
  * know.  Of longer ones, up to 1 MiB, it keeps a span of four lengths, for its own or
- * a shorter one of them, if spans are freed faster than they could be written.  The
- * sequences see a stack of one slot, whose class is behind all others.  All are
- * closed at first: large keeps what is freed, for all CPUs behind one lock, and marks
- * the span of which it was asked for again.  When such a span is freed, the CPU opens
- * its stack of that length, if large grants it the pages.  So a length that nobody
- * uses by turns takes none.
+ * a shorter one of them, if spans are freed faster than they could be written.  All
+ * places are closed at first: large keeps what is freed, for all CPUs behind one lock,
+ * and marks the span of which it was asked for again.  When such a span is freed, the
+ * CPU opens its place of that length, if large grants it the pages.  So a length that
+ * nobody uses by turns takes none.
  *
- * Keeps true: the lengths of the open stacks have been granted by large; what is
+ * Keeps true: the lengths of the open places have been granted by large; what is
  * in them is hidden in the page map, and the longer spans are SPAN_KEPT.
  * What is more than 512 KiB goes before this CPU makes the heap larger.  Whoever takes
  * spans out in this file owns the slab.  Called by the other files of the cache, by
@@ -35,8 +34,7 @@ bool kept_is_deep(const struct percpu_slab *slab)
 
 static void kept_open(struct percpu_slab *slab, unsigned int k)
 {
-	slab->kept_cur[k] = &slab->kept[k][0];
-	slab->kept_end[k] = &slab->kept[k][1];
+	slab->kept[k] = SLAB_KEPT_NONE;
 	slab->kept_idle &= ~((uint64_t)1 << k);
 	slab->kept_pages += slab_kept_pages(k);
 	if (kept_is_deep(slab))
@@ -45,16 +43,16 @@ static void kept_open(struct percpu_slab *slab, unsigned int k)
 
 static bool kept_is_open(const struct percpu_slab *slab, unsigned int k)
 {
-	return slab->kept_end[k] != (void **)&slab->zero;
+	return slab->kept[k];
 }
 
 /*
- * What is in a full stack.  Of what two threads have freed at one moment the other one
+ * What is in a full place.  Of what two threads have freed at one moment the other one
  * may be in use again, or gone.
  */
 static struct span *kept_span(const struct percpu_slab *slab, unsigned int k)
 {
-	void *p = slab->kept[k][1];
+	void *p = (void *)slab->kept[k];
 	struct span *s;
 
 	if (k >= PERCPU_KEPT_EXACT)
@@ -65,22 +63,23 @@ static struct span *kept_span(const struct percpu_slab *slab, unsigned int k)
 	return s;
 }
 
-/* Put a span on an open stack that is empty. */
-static void kept_push(struct percpu_slab *slab, unsigned int k, struct span *s)
+/* Put a span in an open place that is empty. */
+static void kept_put(struct percpu_slab *slab, unsigned int k, struct span *s)
 {
-	void *p = s;
+	uintptr_t p = (uintptr_t)s;
 
 	if (k < PERCPU_KEPT_EXACT) {
 		/* as it will be an object again without a look at its record */
 		s->bytes = s->npages * PAGE_SIZE;
 		__atomic_store_n(&s->state, SPAN_INUSE, __ATOMIC_RELAXED);
-		p = (void *)s->start;
+		p = s->start;
+		slab->kept_at[k] = pagemap_class_at(p);
 	}
-	*++slab->kept_cur[k] = p;
+	slab->kept[k] = p;
 }
 
 /**
- * kept_take - close stacks
+ * kept_take - close places
  * @slab: a slab that the caller owns exclusively
  * @which: bits of the lengths
  * @span: out: the spans that were in them; room for PERCPU_KEPT
@@ -97,8 +96,7 @@ unsigned int kept_take(struct percpu_slab *slab, uint64_t which,
 			continue;
 		if (slab_keeps(slab, k))
 			span[n++] = kept_span(slab, k);
-		slab->kept_cur[k] = &slab->zero;
-		slab->kept_end[k] = &slab->zero;
+		slab->kept[k] = 0;
 		slab->kept_pages -= slab_kept_pages(k);
 		large_revoke(slab_kept_pages(k));
 	}
@@ -116,7 +114,7 @@ static uint64_t kept_full(const struct percpu_slab *slab)
 	return full;
 }
 
-/* Close some stacks, and give the spans back.  Most processes never come here. */
+/* Close some places, and give the spans back.  Most processes never come here. */
 static __attribute__((noinline)) void kept_close(struct percpu_slab *slab,
 						 uint64_t which)
 {
@@ -126,7 +124,7 @@ static __attribute__((noinline)) void kept_close(struct percpu_slab *slab,
 }
 
 /**
- * kept_empty - close all stacks, and give the spans back
+ * kept_empty - close all places, and give the spans back
  * @slab: a slab that the caller owns exclusively
  */
 void kept_empty(struct percpu_slab *slab)
@@ -151,7 +149,7 @@ void kept_trim_idle(struct percpu_slab *slab)
 }
 
 /**
- * kept_take_here - close all stacks of this CPU
+ * kept_take_here - close all places of this CPU
  * @span: out: the spans; room for LARGE_ASK
  *
  * For large_ask().
@@ -173,10 +171,15 @@ unsigned int kept_take_here(struct span **span)
 
 struct span *percpu_take_long(size_t k)
 {
-	struct span *s = rseq_pop(percpu_hot.rseq_off, percpu_hot.slab,
-				  PERCPU_KEPT_CLASS + slab_kept_index(k));
+	struct span *s;
+	uint8_t *at;
+	void *p;
 
-	if (!s || s->npages >= PERCPU_KEPT_MIN + k)
+	if (!rseq_take(percpu_hot.rseq_off, percpu_hot.slab,
+		       PERCPU_KEPT_CLASS + slab_kept_index(k), &p, &at))
+		return NULL;
+	s = p;
+	if (s->npages >= PERCPU_KEPT_MIN + k)
 		return s;
 	/* make room for the longer one */
 	large_keep(s);
@@ -184,7 +187,7 @@ struct span *percpu_take_long(size_t k)
 }
 
 /*
- * Open the stack of a length that is new to this CPU, and put a span on it.
+ * Open the place of a length that is new to this CPU, and put a span there.
  * Where large grants no more, lengths whose spans nobody uses now make room.
  */
 static bool kept_begin(struct span *s, unsigned int k)
@@ -206,7 +209,7 @@ static bool kept_begin(struct span *s, unsigned int k)
 	if (open && !kept_is_open(own.slab, k))
 		kept_open(own.slab, k);
 	if (open && !slab_keeps(own.slab, k)) {
-		kept_push(own.slab, k, s);
+		kept_put(own.slab, k, s);
 		done = true;
 	}
 	own_end(&own);
@@ -222,8 +225,8 @@ bool percpu_keep_new(struct span *s)
 	if (k >= percpu_hot.long_max)
 		return false;
 	if (k >= PERCPU_KEPT_EXACT &&
-	    rseq_push(percpu_hot.rseq_off, percpu_hot.slab,
-		      PERCPU_KEPT_CLASS + slab_kept_index(k), s))
+	    rseq_keep(percpu_hot.rseq_off, percpu_hot.slab,
+		      PERCPU_KEPT_CLASS + slab_kept_index(k), s, NULL))
 		return true;
 	if (!(s->flags & SPAN_AGAIN))
 		return false;

@@ -18,17 +18,13 @@
 
 void slab_close(struct percpu_slab *slab)
 {
-	unsigned int cls, k;
+	unsigned int cls;
 
 	for (cls = 0; cls < PERCPU_CLASSES; cls++) {
 		slab->cur[cls] = &slab->zero;
 		slab->end[cls] = &slab->zero;
 	}
 	memset(slab->large_cur, 0xff, sizeof(slab->large_cur));
-	for (k = 0; k < PERCPU_KEPT; k++) {
-		slab->kept_cur[k] = &slab->zero;
-		slab->kept_end[k] = &slab->zero;
-	}
 }
 
 void slab_init(struct percpu_slab *slab, size_t bytes)
@@ -51,7 +47,7 @@ static void **slot_in(struct percpu_slab *slab, const struct percpu_slab *old,
 void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
 	       size_t bytes)
 {
-	unsigned int cls, n, k;
+	unsigned int cls, n;
 
 	memcpy(slab, old, sizeof(*slab));
 	slab->slots = (uint32_t)(bytes / sizeof(void *));
@@ -62,10 +58,6 @@ void slab_copy(struct percpu_slab *slab, const struct percpu_slab *old,
 		/* the objects; the NULL below them is there */
 		memcpy(slab->cur[cls] + 1 - n, old->cur[cls] + 1 - n,
 		       n * sizeof(void *));
-	}
-	for (k = 0; k < PERCPU_KEPT; k++) {
-		slab->kept_cur[k] = slot_in(slab, old, old->kept_cur[k]);
-		slab->kept_end[k] = slot_in(slab, old, old->kept_end[k]);
 	}
 }
 
@@ -226,16 +218,6 @@ void *slab_double(const struct percpu_slab *slab, unsigned int cls,
 	return NULL;
 }
 
-static bool kept_is_valid(const struct percpu_slab *slab, unsigned int k)
-{
-	void *const *cur = slab->kept_cur[k], *const *end = slab->kept_end[k];
-
-	if (cur == &slab->zero)
-		return end == cur;
-	return end == &slab->kept[k][1] && !slab->kept[k][0] &&
-	       (cur == &slab->kept[k][0] || (cur == end && *cur));
-}
-
 bool slab_is_valid(const struct percpu_slab *slab)
 {
 	void *const *zero = &slab->zero;
@@ -244,7 +226,7 @@ bool slab_is_valid(const struct percpu_slab *slab)
 	unsigned int cls, k;
 
 	for (k = 0; k < PERCPU_KEPT; k++)
-		if (!kept_is_valid(slab, k))
+		if (slab_keeps(slab, k) && slab->kept[k] % 16)
 			return false;
 	for (k = 0; k < PERCPU_LARGES; k++)
 		if (slab->large_cur[k] != UINTPTR_MAX)

@@ -16,8 +16,7 @@
  *   ...               for the slow path
  *   large_cur         stacks of classes 227 to 255, always full: what the page map
  *                     has for a large object
- *   kept_cur, _end    stacks of one large object or span each, see percpu_keep.c:
- *                     classes 256 and up for the sequences, and for nobody else
+ *   kept, kept_at     one large object or span of each length, see percpu_keep.c
  *   slots             the stacks, in order of class, without gaps
  *
  * A stack of capacity n is n + 1 slots: a NULL at the bottom, then its objects.
@@ -31,6 +30,10 @@
  * forward a stored value to a load at once, but only a value of 4 or 8 bytes
  * whose address is one register and a constant.  With slot numbers of 2 bytes,
  * at a base and an index, a pair took twice as long on Golden Cove.
+ *
+ * Of a large object there is one at most: where it is, or a small number that says
+ * that there is room for one.  Beside it is where the page map has its class, which
+ * free() knows and malloc() would have to look up.
  */
 #ifndef SHIM_PERCPU_SLAB_H
 #define SHIM_PERCPU_SLAB_H
@@ -58,9 +61,7 @@
 #define PERCPU_KEPT_EXACT	PAGEMAP_LENGTHS
 #define PERCPU_KEPT_STEP	4u
 #define PERCPU_KEPT		52u
-#define PERCPU_KEPT_CLASS	256	/* of the shortest */
-/* Where the page map has the class LARGE + 1 + k, the stack has this much more. */
-#define PERCPU_KEPT_AHEAD	(PERCPU_KEPT_CLASS - PAGEMAP_LARGE - 1)
+#define PERCPU_KEPT_CLASS	(PAGEMAP_LARGE + 1)	/* of the shortest */
 
 _Static_assert(PERCPU_KEPT_EXACT % PERCPU_KEPT_STEP == 0 &&
 	       PERCPU_KEPT_EXACT + (PERCPU_KEPT_LENGTHS - PERCPU_KEPT_EXACT) /
@@ -102,12 +103,11 @@ enum percpu_miss {
  * @next: list of detached slabs
  * @large_cur: cur of classes 227 to 255: above any end, so that a push misses
  *	whatever is where its end would be
- * @kept_cur: by length, see slab_kept_index(): in @kept or, if the stack is
- *	closed, @zero
- * @kept_end: the same
- * @kept: NULL and the object, or for longer ones the span
- * @kept_idle: bit: the stack was full when last looked at
- * @kept_pages: of the lengths whose stacks are open, granted by large
+ * @kept: by length, see slab_kept_index(): the object, or for longer ones the span;
+ *	SLAB_KEPT_NONE if the place is empty, 0 if it is closed
+ * @kept_at: where the object's class is; anything for others
+ * @kept_idle: bit: the place was full when last looked at
+ * @kept_pages: of the lengths whose places are open, granted by large
  * @seen: the slot each class's cur was at when last looked at, to see idle
  *	classes; 0 since it missed
  */
@@ -142,10 +142,8 @@ struct percpu_slab {
 		struct {
 			uint8_t to_large_cur[8 + 8 * PERCPU_LARGE];
 			uintptr_t large_cur[PERCPU_LARGES];
-			void **kept_cur[PERCPU_KEPT];
-			uint8_t to_kept_end[8 * (PERCPU_CLASSES - PERCPU_KEPT)];
-			void **kept_end[PERCPU_KEPT];
-			void *kept[PERCPU_KEPT][2];
+			uintptr_t kept[PERCPU_KEPT];
+			uint8_t *kept_at[PERCPU_KEPT];
 			uint64_t kept_idle;
 			uint32_t kept_pages;
 			uint32_t seen[PERCPU_CLASSES];
@@ -157,18 +155,18 @@ _Static_assert(offsetof(struct percpu_slab, cur) == 8, "asm relies on it");
 _Static_assert(offsetof(struct percpu_slab, end) == 8 + 512, "asm relies on it");
 _Static_assert(offsetof(struct percpu_slab, size_class) == 1032,
 	       "asm relies on it");
-_Static_assert(PERCPU_LARGE + PERCPU_LARGES == PERCPU_KEPT_CLASS,
+_Static_assert(PERCPU_LARGE + PERCPU_LARGES == 256,
 	       "what the page map has for large objects");
-_Static_assert(offsetof(struct percpu_slab, kept_cur) ==
-	       offsetof(struct percpu_slab, cur) + 8 * PERCPU_KEPT_CLASS &&
-	       offsetof(struct percpu_slab, kept_end) ==
-	       offsetof(struct percpu_slab, end) + 8 * PERCPU_KEPT_CLASS,
-	       "classes behind 255");
+_Static_assert(offsetof(struct percpu_slab, kept) == 8 * PERCPU_KEPT_CLASS + 232,
+	       "asm relies on it");
+_Static_assert(offsetof(struct percpu_slab, kept_at) ==
+	       offsetof(struct percpu_slab, kept) + 416, "asm relies on it");
 _Static_assert(PERCPU_KEPT < 64, "a bit of kept_idle for each");
-_Static_assert(PERCPU_KEPT < PERCPU_CLASSES, "kept_end is behind kept_cur");
 _Static_assert(PERCPU_CLASSES <= 64, "a bit of stacks for each");
 _Static_assert(offsetof(struct percpu_slab, stacks) + sizeof(uint64_t) <=
 	       offsetof(struct percpu_slab, large_cur), "room before large_cur");
+
+#define SLAB_KEPT_NONE	((uintptr_t)1)	/* in @kept: asm relies on it */
 
 #define PERCPU_FIRST_SLOT \
 	((sizeof(struct percpu_slab) + sizeof(void *) - 1) / sizeof(void *))
@@ -236,7 +234,7 @@ static inline unsigned int slab_count(const struct percpu_slab *slab,
 }
 
 /**
- * slab_kept_index - the stack for spans of a length
+ * slab_kept_index - the place for spans of a length
  * @k: pages above PERCPU_KEPT_MIN, less than PERCPU_KEPT_LENGTHS
  */
 static inline size_t slab_kept_index(size_t k)
@@ -247,7 +245,7 @@ static inline size_t slab_kept_index(size_t k)
 	       k / PERCPU_KEPT_STEP;
 }
 
-/* Pages of the longest span in the @k-th stack. */
+/* Pages of the longest span in the @k-th place. */
 static inline unsigned int slab_kept_pages(unsigned int k)
 {
 	if (k < PERCPU_KEPT_EXACT)
@@ -256,11 +254,16 @@ static inline unsigned int slab_kept_pages(unsigned int k)
 	       (k - PERCPU_KEPT_EXACT + 1) * PERCPU_KEPT_STEP;
 }
 
-/* Is there a span in the @k-th stack; of an attached slab, a snapshot. */
+/* What is in the @k-th place; of an attached slab, a snapshot. */
+static inline uintptr_t slab_kept(const struct percpu_slab *slab, unsigned int k)
+{
+	return __atomic_load_n(&slab->kept[k], __ATOMIC_RELAXED);
+}
+
+/* Is there a span; the same. */
 static inline bool slab_keeps(const struct percpu_slab *slab, unsigned int k)
 {
-	return __atomic_load_n(&slab->kept_cur[k], __ATOMIC_RELAXED) ==
-	       &slab->kept[k][1];
+	return slab_kept(slab, k) > SLAB_KEPT_NONE;
 }
 
 /**

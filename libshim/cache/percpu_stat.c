@@ -22,15 +22,16 @@ static void slabs_each(void (*fn)(const struct percpu_slab *slab, void *arg),
 			fn(locked_slab(i), arg);
 }
 
-/* Of the span in a stack; it may be taken meanwhile, but its record stays. */
+/* Of the span in a place; it may be taken meanwhile, but its record stays. */
 static size_t kept_bytes(const struct percpu_slab *slab, unsigned int k)
 {
-	const struct span *s = __atomic_load_n(&slab->kept[k][1],
-					       __ATOMIC_RELAXED);
+	uintptr_t p = slab_kept(slab, k);
 
+	if (p <= SLAB_KEPT_NONE)
+		return 0;
 	if (k < PERCPU_KEPT_EXACT)
 		return slab_kept_pages(k) * PAGE_SIZE;
-	return s->npages * PAGE_SIZE;
+	return ((const struct span *)p)->npages * PAGE_SIZE;
 }
 
 static void slab_add_stat(const struct percpu_slab *slab, void *arg)
@@ -46,8 +47,7 @@ static void slab_add_stat(const struct percpu_slab *slab, void *arg)
 		st->bytes += (size_t)slab_count(slab, cls) *
 			     sizeclass_info[cls].size;
 	for (k = 0; k < PERCPU_KEPT; k++)
-		if (slab_keeps(slab, k))
-			st->kept += kept_bytes(slab, k);
+		st->kept += kept_bytes(slab, k);
 }
 
 void percpu_get_stat(struct percpu_stat *st)

@@ -25,8 +25,8 @@
  *      clears rseq_cs and continues at abort, after the signature;
  *  F2. abort jumps back to before 1, the sequence is armed again and starts
  *      from the CPU number, which may be another one now;
- *  F3. what F1 interrupted wrote at most slots above cur, or the caller's
- *      buffer: written again, or never looked at;
+ *  F3. what F1 interrupted wrote at most slots above cur, what is beside an empty
+ *      place, or the caller's buffer: written again, or never looked at;
  *  F4. outside start..post the kernel only clears rseq_cs: nothing to undo at
  *      the exits, which leave it pointing here (the library is never unloaded:
  *      -z nodelete).
@@ -171,6 +171,61 @@ rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
 		: [slab] "=&r" (slab), [cur] "=&r" (cur), [tmp] "=&r" (tmp)
 		: [rs] "r" (rseq_area(off)), [tbl] "r" (tbl), [cls] "r" (cls),
 		  [obj] "r" (obj)
+		: "memory", "cc"
+		: miss);
+	return true;
+miss:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+rseq_take(uintptr_t off, void *tbl, size_t cls, void **obj, uint8_t **at)
+{
+	uintptr_t slab, none;
+	uint8_t *beside;
+	void *p;
+
+	__asm__ goto volatile(
+		RSEQ_BEGIN
+		RSEQ_LOAD_SLAB
+		"add %[slab], %[slab], %[cls], lsl 3\n\t"
+		"ldr %[obj], [%[slab], 232]\n\t"
+		"cmp %[obj], 1\n\t"
+		"b.ls %l[miss]\n\t"
+		"ldr %[at], [%[slab], 648]\n\t"
+		"mov %[none], 1\n\t"
+		"str %[none], [%[slab], 232]"
+		RSEQ_END
+		: [slab] "=&r" (slab), [none] "=&r" (none), [obj] "=&r" (p),
+		  [at] "=&r" (beside)
+		: [rs] "r" (rseq_area(off)), [tbl] "r" (tbl), [cls] "r" (cls)
+		: "memory", "cc"
+		: miss);
+	*obj = p;
+	*at = beside;
+	return true;
+miss:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+rseq_keep(uintptr_t off, void *tbl, size_t cls, void *obj, uint8_t *at)
+{
+	uintptr_t slab, tmp;
+
+	__asm__ goto volatile(
+		RSEQ_BEGIN
+		RSEQ_LOAD_SLAB
+		"add %[slab], %[slab], %[cls], lsl 3\n\t"
+		"ldr %[tmp], [%[slab], 232]\n\t"
+		"cmp %[tmp], 1\n\t"
+		"b.ne %l[miss]\n\t"
+		"str %[at], [%[slab], 648]\n\t"
+		"str %[obj], [%[slab], 232]"
+		RSEQ_END
+		: [slab] "=&r" (slab), [tmp] "=&r" (tmp)
+		: [rs] "r" (rseq_area(off)), [tbl] "r" (tbl), [cls] "r" (cls),
+		  [obj] "r" (obj), [at] "r" (at)
 		: "memory", "cc"
 		: miss);
 	return true;

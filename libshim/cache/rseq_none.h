@@ -32,6 +32,20 @@ static inline bool rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
 	return false;
 }
 
+static inline bool rseq_take(uintptr_t off, void *tbl, size_t cls, void **obj,
+			     uint8_t **at)
+{
+	(void)off, (void)tbl, (void)cls, (void)obj, (void)at;
+	return false;
+}
+
+static inline bool rseq_keep(uintptr_t off, void *tbl, size_t cls, void *obj,
+			     uint8_t *at)
+{
+	(void)off, (void)tbl, (void)cls, (void)obj, (void)at;
+	return false;
+}
+
 static inline unsigned int rseq_pop_batch(uintptr_t off, void *tbl, size_t cls,
 					  void **objs, unsigned int n)
 {

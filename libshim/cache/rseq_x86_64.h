@@ -23,8 +23,8 @@
  *      clears rseq_cs and continues at abort, after the signature;
  *  F2. abort jumps back to before 1, the sequence is armed again and starts
  *      from the CPU number, which may be another one now;
- *  F3. what F1 interrupted wrote at most slots above cur, or the caller's
- *      buffer: written again, or never looked at;
+ *  F3. what F1 interrupted wrote at most slots above cur, what is beside an empty
+ *      place, or the caller's buffer: written again, or never looked at;
  *  F4. outside start..post the kernel only clears rseq_cs: nothing to undo at
  *      the exits, which leave it pointing here (the library is never unloaded:
  *      -z nodelete).
@@ -183,6 +183,78 @@ rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
 		: [slab] "=&r" (slab), [cur] "=&r" (cur)
 		: [off] "r" (off), [tbl] "r" (tbl), [cls] "r" (cls),
 		  [obj] "r" (obj)
+		: "memory", "cc"
+		: miss);
+	return true;
+miss:
+	return false;
+}
+
+/**
+ * rseq_take - take the large object of a length that a CPU keeps
+ * @off: percpu_hot.rseq_off
+ * @tbl: percpu_hot.slab
+ * @cls: PERCPU_KEPT_CLASS and up, by length
+ * @obj: set to the object
+ * @at: set to what rseq_keep() was given beside it
+ *
+ * Return: false, with nothing set, if there is none.
+ */
+static inline __attribute__((always_inline)) bool
+rseq_take(uintptr_t off, void *tbl, size_t cls, void **obj, uint8_t **at)
+{
+	uintptr_t slab;
+	uint8_t *beside;
+	void *p;
+
+	__asm__ goto volatile(
+		RSEQ_BEGIN
+		RSEQ_LOAD_SLAB
+		"leaq 232(%[slab],%[cls],8), %[slab]\n\t"
+		"movq (%[slab]), %[obj]\n\t"
+		"cmpq $1, %[obj]\n\t"
+		"jbe %l[miss]\n\t"
+		"movq 416(%[slab]), %[at]\n\t"
+		"movq $1, (%[slab])"
+		RSEQ_END
+		: [slab] "=&r" (slab), [obj] "=&a" (p), [at] "=&r" (beside)
+		: [off] "r" (off), [tbl] "r" (tbl), [cls] "r" (cls)
+		: "memory", "cc"
+		: miss);
+	*obj = p;
+	*at = beside;
+	return true;
+miss:
+	return false;
+}
+
+/**
+ * rseq_keep - have a CPU keep a large object
+ * @off: percpu_hot.rseq_off
+ * @tbl: percpu_hot.slab
+ * @cls: as for rseq_take(); PAGEMAP_LARGE has no room on any CPU
+ * @obj: the object
+ * @at: where its class is, for the next owner
+ *
+ * Return: false if there is no room.
+ */
+static inline __attribute__((always_inline)) bool
+rseq_keep(uintptr_t off, void *tbl, size_t cls, void *obj, uint8_t *at)
+{
+	uintptr_t slab;
+
+	__asm__ goto volatile(
+		RSEQ_BEGIN
+		RSEQ_LOAD_SLAB
+		"leaq 232(%[slab],%[cls],8), %[slab]\n\t"
+		"cmpq $1, (%[slab])\n\t"
+		"jne %l[miss]\n\t"
+		"movq %[at], 416(%[slab])\n\t"
+		"movq %[obj], (%[slab])"
+		RSEQ_END
+		: [slab] "=&r" (slab)
+		: [off] "r" (off), [tbl] "r" (tbl), [cls] "r" (cls),
+		  [obj] "r" (obj), [at] "r" (at)
 		: "memory", "cc"
 		: miss);
 	return true;

@@ -93,7 +93,7 @@ static __attribute__((cold, noinline)) void give_back(void)
 }
 
 /*
- * Near a limit no large object is kept that is freed; but a CPU whose stack of its
+ * Near a limit no large object is kept that is freed; but a CPU whose place of its
  * length is open does not ask.  So all are closed once when it comes near.
  */
 void entry_look_now(size_t more)
@@ -165,13 +165,12 @@ static inline size_t kept_length(size_t size)
 _Static_assert(SIZECLASS_MAX / PAGE_SIZE + 1 == PERCPU_KEPT_MIN, "lengths");
 
 /* An object that this CPU keeps, for a request of its length: not slow, either. */
-static inline __attribute__((always_inline)) void *take_kept(size_t size)
+static inline __attribute__((always_inline)) bool take_kept(size_t size, void **p)
 {
-	void *p = percpu_take_kept(kept_length(size));
-
-	if (likely(p))
-		PROBE(large_alloc, size, p);
-	return p;
+	if (unlikely(!percpu_take_kept(kept_length(size), p)))
+		return false;
+	PROBE(large_alloc, size, *p);
+	return true;
 }
 
 /* The same of any length that a CPU keeps. */
@@ -179,9 +178,10 @@ static void *take_long(size_t size)
 {
 	size_t k = kept_length(size);
 	struct span *s;
+	void *p;
 
 	if (k < PERCPU_KEPT_EXACT)
-		return take_kept(size);
+		return take_kept(size, &p) ? p : NULL;
 	s = percpu_take_long(k);
 	return likely(s) ? large_retake(s, size) : NULL;
 }
@@ -230,8 +230,7 @@ __attribute__((noinline)) void *entry_alloc(size_t size)
 		if (likely(p))
 			return p;
 	} else if (kept_length(size) < percpu_hot.kept_max) {
-		p = take_kept(size);
-		if (likely(p))
+		if (likely(take_kept(size, &p)))
 			return p;
 	} else if (!size && percpu_hot.small_max) {
 		/* as one byte; the first test of every path stays one compare */
@@ -331,7 +330,7 @@ void entry_unknown(const void *p)
 					      SHIM_DIE_FOREIGN, p, 0);
 }
 
-/* The rest, of a span that this CPU has no open stack for, or of none. */
+/* The rest, of a span that this CPU has no open place for, or of none. */
 static __attribute__((noinline)) void free_span(struct span *s)
 {
 	if (s && percpu_keep_new(s))
@@ -389,7 +388,7 @@ SHIM_EXPORT void *malloc(size_t size)
 }
 
 /*
- * A large object, whose class is at @at: to the stack of its length without a look at
+ * A large object, whose class is at @at: to the place of its length without a look at
  * its span.  It is hidden first, as it is another thread's from the push on; what was
  * freed before is hidden, and does not come here.
  */
@@ -398,7 +397,7 @@ static inline __attribute__((always_inline)) void free_at(void *p, size_t cls,
 {
 	if (likely(!((uintptr_t)p & (PAGE_SIZE - 1)))) {
 		__atomic_store_n(at, PAGEMAP_NONE, __ATOMIC_RELAXED);
-		if (likely(percpu_keep(cls, p))) {
+		if (likely(percpu_keep(cls, p, at))) {
 			PROBE(large_free, 0, p);
 			return;
 		}
@@ -453,11 +452,9 @@ SHIM_EXPORT void free(void *p)
 static __attribute__((noinline)) void *calloc_large(size_t bytes)
 {
 	bool zero = false;
-	void *p = NULL;
+	void *p;
 
-	if (kept_length(bytes) < percpu_hot.kept_max)
-		p = take_kept(bytes);
-	if (!p)
+	if (kept_length(bytes) >= percpu_hot.kept_max || !take_kept(bytes, &p))
 		p = alloc_any(bytes, 0, &zero);
 	if (unlikely(!p)) {
 		errno = ENOMEM;

@@ -17,7 +17,7 @@ static struct percpu_slab *begin(void *tbl)
 	return ((struct percpu_slab **)tbl)[fake_rseq.cpu];
 }
 
-/* Of any class that a sequence may be called for: those of kept spans, too. */
+/* Of any class that a sequence may be called for, whatever the page map has. */
 static void ***cur_of(struct percpu_slab *slab, size_t cls)
 {
 	return (void ***)((char *)slab + offsetof(struct percpu_slab, cur)) +
@@ -61,6 +61,33 @@ bool rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj)
 	if (*cur >= end_of(slab, cls) || **cur == obj)
 		return false;
 	*++*cur = obj;
+	return true;
+}
+
+bool rseq_take(uintptr_t off, void *tbl, size_t cls, void **obj, uint8_t **at)
+{
+	struct percpu_slab *slab = begin(tbl);
+	size_t k = cls - PERCPU_KEPT_CLASS;
+
+	(void)off;
+	if (!slab_keeps(slab, (unsigned int)k))
+		return false;
+	*obj = (void *)slab->kept[k];
+	*at = slab->kept_at[k];
+	slab->kept[k] = SLAB_KEPT_NONE;
+	return true;
+}
+
+bool rseq_keep(uintptr_t off, void *tbl, size_t cls, void *obj, uint8_t *at)
+{
+	struct percpu_slab *slab = begin(tbl);
+	size_t k = cls - PERCPU_KEPT_CLASS;
+
+	(void)off;
+	if (cls < PERCPU_KEPT_CLASS || slab->kept[k] != SLAB_KEPT_NONE)
+		return false;
+	slab->kept_at[k] = at;
+	slab->kept[k] = (uintptr_t)obj;
 	return true;
 }
 

@@ -39,6 +39,8 @@ extern struct fake_rseq fake_rseq;
 void *rseq_pop_small(uintptr_t off, void *tbl, size_t idx);
 void *rseq_pop(uintptr_t off, void *tbl, size_t cls);
 bool rseq_push(uintptr_t off, void *tbl, size_t cls, void *obj);
+bool rseq_take(uintptr_t off, void *tbl, size_t cls, void **obj, uint8_t **at);
+bool rseq_keep(uintptr_t off, void *tbl, size_t cls, void *obj, uint8_t *at);
 unsigned int rseq_pop_batch(uintptr_t off, void *tbl, size_t cls, void **objs,
 			    unsigned int n);
 unsigned int rseq_push_batch(uintptr_t off, void *tbl, size_t cls, void **objs,

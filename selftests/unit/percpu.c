@@ -537,7 +537,7 @@ TEST(no_object_is_of_class_0_or_large)
 	EXPECT_FALSE(percpu_push(0, (void *)16));
 	for (cls = PAGEMAP_LARGE; cls <= 255; cls++)
 		EXPECT_FALSE(percpu_push(cls, (void *)16));
-	EXPECT_FALSE(percpu_keep(PAGEMAP_LARGE, (void *)PAGE_SIZE));
+	EXPECT_FALSE(percpu_keep(PAGEMAP_LARGE, (void *)PAGE_SIZE, NULL));
 	EXPECT_EQ(NULL, percpu_pop(0));
 }
 

@@ -28,17 +28,19 @@ static struct span *take(size_t npages)
 
 	if (k >= percpu_hot.kept_max)
 		return k < percpu_hot.long_max ? percpu_take_long(k) : NULL;
-	p = percpu_take_kept(k);
-	/* an object again, of that length */
-	if (p && pagemap_class_near((uintptr_t)p) != PAGEMAP_LARGE + 1 + k)
+	if (!percpu_take_kept(k, &p))
 		return NULL;
-	return p ? pagemap_span(p) : NULL;
+	/* an object again, of that length */
+	if (pagemap_class_near((uintptr_t)p) != PAGEMAP_LARGE + 1 + k)
+		return NULL;
+	return pagemap_span(p);
 }
 
 static bool keep(struct span *s)
 {
 	pagemap_hide(s->start);
-	return percpu_keep(pagemap_large_class(s), (void *)s->start) ||
+	return percpu_keep(pagemap_large_class(s), (void *)s->start,
+			   pagemap_class_at(s->start)) ||
 	       percpu_keep_new(s);
 }
 
@@ -356,7 +358,8 @@ TEST_F(keep, freed_on_two_cpus_at_one_moment)
 	pagemap_hide(s->start);
 	for (i = 0; i < 2; i++) {
 		fake_rseq.cpu = (int)i;
-		ASSERT_TRUE(percpu_keep(class, (void *)s->start));
+		ASSERT_TRUE(percpu_keep(class, (void *)s->start,
+					pagemap_class_at(s->start)));
 	}
 	fake_rseq.cpu = 0;
 	EXPECT_EQ(s, take(14));

@@ -48,6 +48,7 @@
 
 #define IDX	3	/* requests of 49 to 64 bytes */
 #define CAP	8
+#define KEPT	5	/* a large object of 112 KiB */
 #define BATCH	3
 #define OBJS	40	/* three stacks, both hands */
 #define MAX_PCS	128
@@ -58,7 +59,9 @@ extern const unsigned int __rseq_size __attribute__((weak));
 
 extern const struct cs __start___rseq_cs[], __stop___rseq_cs[];
 
-enum kind { POP_SMALL, POP, PUSH, POP_BATCH, PUSH_BATCH, DETACH, KINDS };
+enum kind {
+	POP_SMALL, POP, PUSH, POP_BATCH, PUSH_BATCH, TAKE_KEPT, KEEP, DETACH, KINDS
+};
 
 /* What the handler does. */
 enum meddle {
@@ -123,6 +126,16 @@ static ALONE unsigned int seq_push_batch(uintptr_t at, void **objs)
 	return rseq_push_batch(at, table, cls, objs, BATCH);
 }
 
+static ALONE bool seq_take(uintptr_t at, void **obj, uint8_t **beside)
+{
+	return rseq_take(at, table, PERCPU_KEPT_CLASS + KEPT, obj, beside);
+}
+
+static ALONE bool seq_keep(uintptr_t at, void *obj, uint8_t *beside)
+{
+	return rseq_keep(at, table, PERCPU_KEPT_CLASS + KEPT, obj, beside);
+}
+
 static ALONE void *seq_detach(uintptr_t at, long *cpu)
 {
 	return rseq_detach(at, table, &none, &busy, cpu);
@@ -134,8 +147,49 @@ static const uintptr_t functions[KINDS] = {
 	[PUSH] = (uintptr_t)seq_push,
 	[POP_BATCH] = (uintptr_t)seq_pop_batch,
 	[PUSH_BATCH] = (uintptr_t)seq_push_batch,
+	[TAKE_KEPT] = (uintptr_t)seq_take,
+	[KEEP] = (uintptr_t)seq_keep,
 	[DETACH] = (uintptr_t)seq_detach,
 };
+
+/* Is it about the place of a large object, and not about a stack? */
+static bool of_place;
+
+/* What is beside a large object: follows from it, to see that they stay together. */
+static uint8_t *beside_of(void *obj)
+{
+	return (uint8_t *)obj + 7;
+}
+
+static unsigned int count_of(const struct percpu_slab *s)
+{
+	return of_place ? slab_keeps(s, KEPT) : slab_count(s, cls);
+}
+
+static unsigned int room_of(const struct percpu_slab *s)
+{
+	if (of_place)
+		return slab_kept(s, KEPT) == SLAB_KEPT_NONE;
+	return (unsigned int)(s->end[cls] - s->cur[cls]);
+}
+
+static void *object_of(const struct percpu_slab *s, unsigned int i)
+{
+	return of_place ? (void *)slab_kept(s, KEPT) : s->cur[cls][-(int)i];
+}
+
+/* For those who do not test these sequences but use them. */
+static void *take_beside(uintptr_t at)
+{
+	uint8_t *beside;
+	void *p;
+
+	if (!seq_take(at, &p, &beside))
+		return NULL;
+	if (beside != beside_of(p))
+		abort();
+	return p;
+}
 
 static const struct cs *cs_of(enum kind kind)
 {
@@ -155,7 +209,7 @@ static const struct cs *cs_of(enum kind kind)
 static struct expect expect_of(enum kind kind)
 {
 	struct percpu_slab *s = table[cpus[here]];
-	struct expect e = { .slab = s, .count = slab_count(s, cls) };
+	struct expect e = { .slab = s, .count = count_of(s) };
 	struct result *r = &e.result;
 	unsigned int room, want, i;
 
@@ -164,9 +218,9 @@ static struct expect expect_of(enum kind kind)
 			*r = (struct result){ 1, { s } };
 		return e;
 	}
-	room = (unsigned int)(s->end[cls] - s->cur[cls]);
+	room = room_of(s);
 	want = kind == POP_BATCH || kind == PUSH_BATCH ? BATCH : 1;
-	if (kind == PUSH || kind == PUSH_BATCH) {
+	if (kind == PUSH || kind == PUSH_BATCH || kind == KEEP) {
 		r->n = room < want ? room : want;
 		for (i = 0; i < r->n; i++)
 			r->objs[i] = mine.objs[mine.n - 1 - i];
@@ -174,7 +228,7 @@ static struct expect expect_of(enum kind kind)
 	} else {
 		r->n = e.count < want ? e.count : want;
 		for (i = 0; i < r->n; i++)
-			r->objs[i] = s->cur[cls][-(int)i];
+			r->objs[i] = object_of(s, i);
 		e.count -= r->n;
 	}
 	return e;
@@ -208,6 +262,13 @@ static struct result run_at(enum kind kind, uintptr_t at)
 	case PUSH_BATCH:
 		r.n = seq_push_batch(at, given);
 		break;
+	case TAKE_KEPT:
+		r.objs[0] = take_beside(at);
+		r.n = !!r.objs[0];
+		break;
+	case KEEP:
+		r.n = seq_keep(at, given[0], beside_of(given[0]));
+		break;
 	case DETACH:
 		r.objs[0] = seq_detach(at, &cpu);
 		r.n = !!r.objs[0];
@@ -219,7 +280,7 @@ static struct result run_at(enum kind kind, uintptr_t at)
 	case KINDS:
 		break;
 	}
-	if (kind == PUSH || kind == PUSH_BATCH) {
+	if (kind == PUSH || kind == PUSH_BATCH || kind == KEEP) {
 		memcpy(r.objs, given, sizeof(given));
 		mine.n -= r.n;
 	} else if (kind != DETACH) {
@@ -234,7 +295,7 @@ static struct result run_at(enum kind kind, uintptr_t at)
 /* The others: by the same sequences, on the CPU where the thread is. */
 static void others_take(void)
 {
-	void *p = seq_pop(off);
+	void *p = of_place ? take_beside(off) : seq_pop(off);
 
 	if (p)
 		others.objs[others.n++] = p;
@@ -242,7 +303,12 @@ static void others_take(void)
 
 static bool others_give(void)
 {
-	if (!others.n || !seq_push(off, others.objs[others.n - 1]))
+	void *p;
+
+	if (!others.n)
+		return false;
+	p = others.objs[others.n - 1];
+	if (of_place ? !seq_keep(off, p, beside_of(p)) : !seq_push(off, p))
 		return false;
 	others.n--;
 	return true;
@@ -252,6 +318,10 @@ static void others_empty(void)
 {
 	unsigned int n;
 
+	if (of_place) {
+		others_take();
+		return;
+	}
 	do {
 		n = seq_pop_batch(off, others.objs + others.n);
 		others.n += n;
@@ -313,6 +383,10 @@ static void meddle(enum meddle what)
 		away_cpu = (int)cpu;
 		/* it is its owner's alone now */
 		others.n += slab_pop(away, cls, others.objs + others.n, 2);
+		if (slab_keeps(away, KEPT)) {
+			others.objs[others.n++] = (void *)away->kept[KEPT];
+			away->kept[KEPT] = 0;
+		}
 		if (what == SWAP) {
 			table[cpu] = spare;
 			spare = NULL;
@@ -341,7 +415,7 @@ static void committed(void)
 	const struct expect *e = &point.expect;
 
 	if (!point.committed)
-		point.odd += slab_count(e->slab, cls) != e->count;
+		point.odd += count_of(e->slab) != e->count;
 	point.committed = true;
 }
 
@@ -451,6 +525,17 @@ static void instructions_of(enum kind kind)
 }
 #endif
 
+/* A place that is closed, empty or full, for so many objects in a stack. */
+static void lay_place(struct percpu_slab *s, unsigned int n, uintptr_t *next)
+{
+	s->kept[KEPT] = !!n;
+	if (n <= 1)
+		return;
+	s->kept[KEPT] = *next;
+	s->kept_at[KEPT] = beside_of((void *)*next);
+	*next += 64;
+}
+
 /* The two CPUs with @n objects each, the spare slab with two, and the hands. */
 static void lay_out(unsigned int n)
 {
@@ -469,6 +554,8 @@ static void lay_out(unsigned int n)
 		for (k = 0; k < (i == 2 ? more : n); k++, next += 64)
 			h.objs[h.n++] = (void *)next;
 		slab_push(slab[i], cls, h.objs, h.n);
+		if (of_place)
+			lay_place(slab[i], i == 2 ? more : n, &next);
 	}
 	if (here)
 		move();
@@ -497,6 +584,12 @@ static unsigned int wrong(void)
 		bad += !slab_is_valid(slab[i]);
 		for (k = 0; k < slab_count(slab[i], cls); k++)
 			seen[(uintptr_t)slab[i]->cur[cls][-(int)k] / 64]++;
+		if (slab_keeps(slab[i], KEPT)) {
+			void *p = (void *)slab[i]->kept[KEPT];
+
+			seen[(uintptr_t)p / 64]++;
+			bad += slab[i]->kept_at[KEPT] != beside_of(p);
+		}
 	}
 	for (i = 0; i < mine.n; i++)
 		seen[(uintptr_t)mine.objs[i] / 64]++;
@@ -527,6 +620,8 @@ FIXTURE_VARIANT_ADD(rseq, pop) { .kind = POP };
 FIXTURE_VARIANT_ADD(rseq, push) { .kind = PUSH };
 FIXTURE_VARIANT_ADD(rseq, pop_batch) { .kind = POP_BATCH };
 FIXTURE_VARIANT_ADD(rseq, push_batch) { .kind = PUSH_BATCH };
+FIXTURE_VARIANT_ADD(rseq, take) { .kind = TAKE_KEPT };
+FIXTURE_VARIANT_ADD(rseq, keep) { .kind = KEEP };
 FIXTURE_VARIANT_ADD(rseq, detach) { .kind = DETACH };
 
 /* From an empty stack to a full one. */
@@ -574,6 +669,7 @@ FIXTURE_SETUP(rseq)
 	here = 1;
 	move();
 
+	of_place = variant->kind == TAKE_KEPT || variant->kind == KEEP;
 	point.kind = variant->kind;
 	point.cs = cs_of(variant->kind);
 	npcs = 0;
