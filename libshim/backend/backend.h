@@ -32,7 +32,7 @@ enum backend_map {
 /* Results of backend_ops.remap. */
 enum backend_remap {
 	BACKEND_MOVED,
-	/* nothing moved; the target is mapped and reads as zero */
+	/* nothing moved; the target is mapped, and reads as before or as zero */
 	BACKEND_STAYED,
 	/*
 	 * nothing moved; the target belongs to another mapping: do not touch it
@@ -78,7 +78,8 @@ struct backend_range {
  * @mesh: give pairs of ranges one range's memory, the bytes in @moves being
  *	copied; fills in the result of each pair, see pageheap_mesh(); may be NULL
  * @remap: move memory to unused addresses of this backend, leaving address
- *	space without memory behind; whole 4 KiB pages; may be NULL
+ *	space without memory behind; whole 4 KiB pages; @whole: the target is used as
+ *	blocks, should it have to be mapped anew; may be NULL
  */
 struct backend_ops {
 	const char *name;
@@ -96,7 +97,8 @@ struct backend_ops {
 	bool (*fill)(uintptr_t start, size_t len);
 	void (*mesh)(struct mesh_pair *pairs, unsigned int nr,
 		     const struct mesh_move *moves);
-	enum backend_remap (*remap)(uintptr_t from, uintptr_t to, size_t len);
+	enum backend_remap (*remap)(uintptr_t from, uintptr_t to, size_t len,
+				    bool whole);
 };
 
 extern const struct backend_ops backend_thp;

@@ -14,6 +14,8 @@
  * lacks.
  */
 #include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
 
 #include "backend.h"
 #include "base/conf.h"
@@ -127,57 +129,126 @@ static bool is_writable(uintptr_t p)
 	return !sys_failed(sys_call3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)p, 0));
 }
 
+enum can_remap {
+	REMAP_UNTRIED,
+	REMAP_NOT,
+	REMAP_ONE,		/* memory that is one mapping (VMA) to the kernel */
+	REMAP_SEVERAL,		/* since 6.17: several, one after the other */
+};
+
+static long remap_pages(uintptr_t from, uintptr_t to, size_t len)
+{
+	return sys_mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED |
+			  MREMAP_DONTUNMAP, to);
+}
+
 /*
  * Can this kernel move memory and leave the address space mapped?  It can since
  * 5.7.  qemu-user lets it, and takes what is left for unmapped.
  */
-static bool can_remap(void)
+static enum can_remap can_remap(void)
 {
-	const int prot = PROT_READ | PROT_WRITE;
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	long from, to;
-	bool can;
+	const size_t len = 2 * OS_PAGE;
+	enum can_remap can = REMAP_NOT;
+	uintptr_t from, to;
+	long p;
 
-	from = sys_mmap(0, OS_PAGE, prot, flags, -1, 0);
-	if (sys_failed(from))
-		return false;
-	to = sys_mmap(0, OS_PAGE, prot, flags, -1, 0);
-	can = !sys_failed(to) &&
-	      !sys_failed(sys_mremap((uintptr_t)from, OS_PAGE, OS_PAGE,
-				     MREMAP_MAYMOVE | MREMAP_FIXED |
-				     MREMAP_DONTUNMAP, (uintptr_t)to)) &&
-	      is_writable((uintptr_t)from);
-	if (!sys_failed(to))
-		sys_munmap((uintptr_t)to, OS_PAGE);
-	sys_munmap((uintptr_t)from, OS_PAGE);
+	p = sys_mmap(0, 2 * len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sys_failed(p))
+		return REMAP_NOT;
+	from = (uintptr_t)p;
+	to = from + len;
+	if (!sys_failed(remap_pages(from, to, OS_PAGE)) && is_writable(from)) {
+		can = REMAP_ONE;
+		/* two mappings: what is dumped and what is not cannot be one */
+		sys_madvise(from, OS_PAGE, MADV_DONTDUMP);
+		if (!sys_failed(remap_pages(from, to, len)))
+			can = REMAP_SEVERAL;
+	}
+	sys_munmap(from, 2 * len);
 	return can;
 }
 
-static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len)
+/* A page of the first thread's stack, above which there is less than a GiB of it. */
+static uintptr_t stack_page(void)
 {
-	static uint32_t known;		/* 0: not tried yet, 1: no, 2: yes */
-	uint32_t can = __atomic_load_n(&known, __ATOMIC_RELAXED);
-	long p;
+	return getauxval(AT_RANDOM) & ~(uintptr_t)(OS_PAGE - 1);
+}
 
-	if (!can) {
-		can = can_remap() ? 2 : 1;
-		__atomic_store_n(&known, can, __ATOMIC_RELAXED);
+/*
+ * Is there a boundary between two mappings inside?  To be made longer where it is, as
+ * far as the stack and beyond, is refused to any memory, and with another error if
+ * there is one.
+ */
+static bool is_several(uintptr_t at, size_t len)
+{
+	/* from anywhere, so many bytes reach as far */
+	size_t too_long = stack_page();
+
+	return sys_mremap(at, len, too_long, 0, 0) == -EFAULT;
+}
+
+/*
+ * How much of [@at, @at + @len) is in the first mapping?  Boundaries are where arrays
+ * ended, at round addresses: the roundest is tried first.
+ */
+static size_t first_mapping(uintptr_t at, size_t len)
+{
+	uintptr_t one = at / OS_PAGE, several = (at + len) / OS_PAGE;
+
+	if (!is_several(at, len))
+		return len;
+	/* pages up to @one are in it, and those up to @several are not */
+	for (one++; several - one > 1;) {
+		unsigned int bit = 63u - (unsigned int)
+			__builtin_clzl(one ^ (several - 1));
+		uintptr_t mid = (several - 1) >> bit << bit;
+
+		if (is_several(at, mid * OS_PAGE - at)) {
+			several = mid;
+			continue;
+		}
+		one = mid;
+		if (mid % 16 == 0 && several - one > 1 &&
+		    is_several(at, (one + 1) * OS_PAGE - at))
+			break;
 	}
-	if (can == 1)
-		return BACKEND_STAYED;
-	if (!sys_failed(sys_mremap(from, len, len,
-				   MREMAP_MAYMOVE | MREMAP_FIXED |
-				   MREMAP_DONTUNMAP, to)))
+	return one * OS_PAGE - at;
+}
+
+/*
+ * Was a move refused before anything was unmapped?  A filter does so, and the kernel in
+ * a process that has as many mappings as it may.  To move more than the stack has behind
+ * that page is refused with the same error then, and with EFAULT otherwise.
+ */
+static bool is_refused_early(long err)
+{
+	const size_t more = (size_t)1 << 36;
+
+	return err != -EFAULT &&
+	       sys_mremap(stack_page(), more, more,
+			  MREMAP_MAYMOVE | MREMAP_DONTUNMAP, BLOCK_SIZE) == err;
+}
+
+static enum backend_remap remap_one(uintptr_t from, uintptr_t to, size_t len,
+				    bool whole)
+{
+	long err = remap_pages(from, to, len), p;
+
+	if (!sys_failed(err))
 		return BACKEND_MOVED;
 	/*
-	 * Before 6.17 @from must lie in a single mapping (VMA), and the kernel
-	 * has already unmapped @to by the time it checks that.  @to is mapped
-	 * again, but not over what another thread has mapped there in the
-	 * meantime.
+	 * Before 6.17 the kernel has already unmapped @to by the time it finds that
+	 * @from is several mappings; any kernel, when it has no memory for its
+	 * records.  @to is mapped again, but not over what another thread has mapped
+	 * there in the meantime.
 	 */
 	p = sys_mmap(to, len, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
 		     MAP_FIXED_NOREPLACE, -1, 0);
+	if (p == -EEXIST && is_refused_early(err))
+		return BACKEND_STAYED;
 	if (sys_failed(p))
 		return BACKEND_LOST;
 	if ((uintptr_t)p != to) {
@@ -185,8 +256,51 @@ static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len)
 		sys_munmap((uintptr_t)p, len);
 		return BACKEND_LOST;
 	}
-	sys_madvise(to, len, MADV_HUGEPAGE);
+	sys_madvise(to, len, whole ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return BACKEND_STAYED;
+}
+
+/* What has moved comes back, where a further part was refused. */
+static void remap_undo(uintptr_t from, uintptr_t to, size_t len)
+{
+	if (!len)
+		return;
+	memcpy((void *)from, (void *)to, len);
+	/* refused: the application has locked it in memory */
+	if (sys_madvise(to, len, MADV_DONTNEED))
+		memset((void *)to, 0, len);
+}
+
+/*
+ * A kernel that moves several mappings does so one after the other, and where it
+ * refuses one, for instance because there are too many, those before have moved:
+ * nobody could tell which.  So it is asked to move one at a time.
+ */
+static enum backend_remap thp_remap(uintptr_t from, uintptr_t to, size_t len,
+				    bool whole)
+{
+	static uint32_t known;
+	uint32_t can = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	enum backend_remap how;
+	size_t done, n;
+
+	if (can == REMAP_UNTRIED) {
+		can = can_remap();
+		__atomic_store_n(&known, can, __ATOMIC_RELAXED);
+	}
+	if (can == REMAP_NOT)
+		return BACKEND_STAYED;
+	if (can == REMAP_ONE)
+		return remap_one(from, to, len, whole);
+	for (done = 0; done < len; done += n) {
+		n = first_mapping(from + done, len - done);
+		how = remap_one(from + done, to + done, n, whole);
+		if (how != BACKEND_MOVED) {
+			remap_undo(from, to, done);
+			return how;
+		}
+	}
+	return BACKEND_MOVED;
 }
 
 const struct backend_ops backend_thp = {

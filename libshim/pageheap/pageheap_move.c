@@ -58,6 +58,7 @@ struct piece {
 struct move {
 	const struct backend_ops *ops;
 	uintptr_t from, end, to;
+	bool whole;		/* the new place is to be blocks */
 	uint64_t moved;		/* the others were copied */
 	uint64_t aside;		/* what was at its new place is at @via */
 	uint64_t swapped;	/* and came to its old one */
@@ -66,7 +67,6 @@ struct move {
 	struct piece lost;	/* a new place that is somebody else's */
 	struct taken via;	/* a third place; no blocks: there is none */
 	struct piece via_lost;	/* the part of it that is somebody else's */
-	bool via_refused;	/* it was mapped anew, with advice for blocks */
 	int way;		/* of @via, in transit */
 };
 
@@ -142,7 +142,8 @@ static void blocks_copy(const struct backend_ops *ops, uintptr_t at,
  */
 static enum backend_remap blocks_move(const struct backend_ops *ops,
 				      uintptr_t at, uintptr_t to, size_t len,
-				      unsigned int *parts, struct piece *lost)
+				      bool whole, unsigned int *parts,
+				      struct piece *lost)
 {
 	size_t half = len / 2 & ~(BLOCK_SIZE - 1);
 	enum backend_remap how = BACKEND_STAYED;
@@ -152,7 +153,7 @@ static enum backend_remap blocks_move(const struct backend_ops *ops,
 		return BACKEND_MOVED;
 	}
 	if (*parts < PARTS_MAX)
-		how = ops->remap(at, to, len);
+		how = ops->remap(at, to, len, whole);
 	if (how == BACKEND_MOVED)
 		++*parts;
 	if (how == BACKEND_LOST)
@@ -163,26 +164,27 @@ static enum backend_remap blocks_move(const struct backend_ops *ops,
 		blocks_copy(ops, at, to, len);
 		return BACKEND_MOVED;
 	}
-	how = blocks_move(ops, at, to, half, parts, lost);
+	how = blocks_move(ops, at, to, half, whole, parts, lost);
 	if (how == BACKEND_MOVED)
-		how = blocks_move(ops, at + half, to + half, len - half, parts,
-				  lost);
+		how = blocks_move(ops, at + half, to + half, len - half, whole,
+				  parts, lost);
 	return how;
 }
 
-static enum backend_remap piece_move(const struct backend_ops *ops,
-				     const struct piece *p, uintptr_t to,
-				     unsigned int *cuts, struct piece *lost)
+static enum backend_remap piece_move(struct move *m, const struct piece *p,
+				     uintptr_t to)
 {
+	const struct backend_ops *ops = m->ops;
 	enum backend_remap how = BACKEND_STAYED;
 	unsigned int parts = 0;
 
 	if (p->movable && (p->blocks || !ops->remap)) {
-		how = blocks_move(ops, p->at, to, p->len, &parts, lost);
-		*cuts += parts > 1 ? parts - 1 : 0;
+		how = blocks_move(ops, p->at, to, p->len, m->whole, &parts,
+				  &m->lost);
+		m->cuts += parts > 1 ? parts - 1 : 0;
 	} else if (p->movable) {
-		how = ops->remap(p->at, to, p->len);
-		*lost = (struct piece){ .at = to, .len = p->len };
+		how = ops->remap(p->at, to, p->len, m->whole);
+		m->lost = (struct piece){ .at = to, .len = p->len };
 	}
 	return how;
 }
@@ -199,11 +201,9 @@ static bool piece_aside(struct move *m, const struct piece *p, uintptr_t to)
 
 	if (!m->via.blocks || m->via_lost.len || !p->movable || p->whole)
 		return false;
-	how = m->ops->remap(to, via_at(m, to), p->len);
+	how = m->ops->remap(to, via_at(m, to), p->len, false);
 	if (how == BACKEND_LOST)
 		m->via_lost = (struct piece){ .at = via_at(m, to), .len = p->len };
-	if (how == BACKEND_STAYED)
-		m->via_refused = true;
 	return how == BACKEND_MOVED;
 }
 
@@ -219,7 +219,7 @@ static void pieces_swap(struct move *m)
 
 		if (m->aside & m->moved & bit)
 			how = m->ops->remap(via_at(m, m->to + (at - m->from)),
-					    at, p.len);
+					    at, p.len, false);
 		if (how == BACKEND_MOVED) {
 			m->aside &= ~bit;
 			m->swapped |= bit;
@@ -248,7 +248,7 @@ static bool pieces_move(struct move *m)
 
 		if (piece_aside(m, &p, target))
 			m->aside |= bit;
-		how = piece_move(m->ops, &p, target, &m->cuts, &m->lost);
+		how = piece_move(m, &p, target);
 		if (how == BACKEND_LOST) {
 			memcpy((void *)m->from, (void *)m->to, m->lost.at - m->to);
 			return false;
@@ -369,8 +369,6 @@ static void via_empty(struct move *m)
 	/* refused: the application has locked it in memory */
 	if (!m->aside || m->ops->release(&r, 1))
 		m->via.kind = RUN_RETURNED;
-	if (m->via_refused)
-		taken_in_pages(&m->via);
 }
 
 static void via_put(struct move *m)
@@ -447,6 +445,7 @@ bool pageheap_remap_grow(struct span *s, size_t npages)
 		goto no;
 	}
 	m.to = t.start + skip * PAGE_SIZE;
+	m.whole = t.whole;
 	via_get(&m, &t);
 	/* in case it never arrives: the owner of the memory is unknown then */
 	of.what = TRANSIT_RUN;

@@ -5,12 +5,18 @@
  * where the module is.  Blocks are joined from Linux 6.1 on, which is the oldest
  * kernel that this is tried on.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -351,7 +357,7 @@ BACKEND_TEST(remap)
 		return;
 	ASSERT_TRUE(self->ops->whole(from, 4 * MIB));
 	memset((void *)from, 3, 4 * MIB);
-	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB));
+	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB, true));
 	EXPECT_EQ(3, *(char *)to);
 	EXPECT_EQ(3, *(char *)(to + 4 * MIB - 1));
 	/* the place left behind reads as new, and is writable */
@@ -410,13 +416,13 @@ BACKEND_TEST(remap_over_nobody)
 
 	if (!self->ops->remap)
 		return;
-	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB));
+	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB, true));
 	ASSERT_EQ(0, munmap((void *)from, 4 * MIB));
 	p = mmap((void *)to, 4 * MIB, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	ASSERT_EQ(to, (uintptr_t)p);
 	memset(p, 7, 4 * MIB);
-	if (self->ops->remap(from, to, 4 * MIB) == BACKEND_STAYED) {
+	if (self->ops->remap(from, to, 4 * MIB, true) == BACKEND_STAYED) {
 		/* the kernel unmapped the target before it checked */
 		EXPECT_FALSE(kernel_looks_first());
 		EXPECT_TRUE(is_zero(to, 4 * MIB));
@@ -424,6 +430,158 @@ BACKEND_TEST(remap_over_nobody)
 	}
 	EXPECT_EQ(7, p[0]);
 	EXPECT_EQ(7, p[4 * MIB - 1]);
+}
+
+/* Does this kernel move what is several mappings? */
+static bool kernel_moves_several(void)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	char *p = mmap(NULL, 4 * OS_PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool moves;
+
+	madvise(p, OS_PAGE, MADV_DONTDUMP);
+	moves = mremap(p, 2 * OS_PAGE, 2 * OS_PAGE, MREMAP_MAYMOVE |
+		       MREMAP_FIXED | MREMAP_DONTUNMAP, p + 2 * OS_PAGE) !=
+		MAP_FAILED;
+	munmap(p, 4 * OS_PAGE);
+	return moves;
+}
+
+/* Make each MiB of [@at, @at + @len) a mapping of its own, and write to it. */
+static void in_mappings(uintptr_t at, size_t len, unsigned char what)
+{
+	uintptr_t p;
+
+	for (p = at; p < at + len; p += MIB) {
+		madvise((void *)p, MIB, (p - at) / MIB % 2 ? MADV_DODUMP :
+							      MADV_DONTDUMP);
+		memset((void *)p, what, MIB);
+	}
+}
+
+/* How much of [@at, @at + @len) reads as @what, from the first byte? */
+static size_t reads(uintptr_t at, size_t len, unsigned char what)
+{
+	const unsigned char *p = (const unsigned char *)at;
+	size_t i;
+
+	for (i = 0; i < len && p[i] == what; i++)
+		;
+	return i;
+}
+
+/* What is several mappings moves as a whole or not at all. */
+BACKEND_TEST(remap_several)
+{
+	uintptr_t from = grow(self->id, 4 * MIB), to = grow(self->id, 4 * MIB);
+	enum backend_remap how;
+
+	if (!self->ops->remap)
+		return;
+	in_mappings(from, 4 * MIB, 5);
+	/* at an address that is not round, too */
+	madvise((void *)(from + 3 * MIB + 21 * OS_PAGE), OS_PAGE, MADV_DONTDUMP);
+	how = self->ops->remap(from, to, 4 * MIB, true);
+	ASSERT_NE(BACKEND_LOST, how);
+	EXPECT_EQ(kernel_moves_several(), how == BACKEND_MOVED);
+	EXPECT_EQ(4 * MIB, reads(how == BACKEND_MOVED ? to : from, 4 * MIB, 5));
+	EXPECT_TRUE(is_zero(how == BACKEND_MOVED ? from : to, 4 * MIB));
+}
+
+/* As many mappings as this process may have, until @i of @big are undone. */
+static bool fill_mappings(char *big, size_t pages, size_t *i)
+{
+	for (*i = 0; *i < pages; *i += 2)
+		if (mprotect(big + *i * OS_PAGE, OS_PAGE, PROT_NONE))
+			return true;
+	return false;
+}
+
+#define MAPPINGS_MAX	((size_t)1 << 17)
+#define TRIES		12u
+
+/*
+ * The kernel refuses as many mappings as these become at its first check or at a later
+ * one.  Nothing is lost: neither what was to move, nor its place.
+ */
+BACKEND_TEST(remap_where_there_are_too_many)
+{
+	uintptr_t from = grow(self->id, 4 * MIB);
+	uintptr_t to = grow(self->id, TRIES * 6 * MIB);
+	unsigned int n, undo, stayed = 0, moved = 0;
+	enum backend_remap how;
+	size_t i;
+	char *big;
+
+	if (!self->ops->remap)
+		return;
+	/* is it tried at all? */
+	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, MIB, true));
+	if (kernel_moves_several())
+		in_mappings(from, 4 * MIB, 5);
+	big = mmap(NULL, 2 * MAPPINGS_MAX * OS_PAGE, PROT_READ, MAP_PRIVATE |
+		   MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, big);
+	if (!fill_mappings(big, 2 * MAPPINGS_MAX, &i))
+		SKIP(return, "this kernel allows more mappings than are tried");
+	/* each time inside the one mapping that the new places are */
+	for (n = 0; n < TRIES; n++) {
+		to += 6 * MIB;
+		memset((void *)from, 10 + n, 4 * MIB);
+		how = self->ops->remap(from, to - 5 * MIB, 4 * MIB, true);
+		ASSERT_NE(BACKEND_LOST, how);
+		EXPECT_EQ(4 * MIB, reads(how == BACKEND_MOVED ? to - 5 * MIB :
+							       from,
+					 4 * MIB, 10 + n));
+		/* it is there */
+		memset((void *)(to - 5 * MIB), 1, 4 * MIB);
+		if (how == BACKEND_MOVED)
+			moved++;
+		else
+			stayed++;
+		/* a few less, then as many as will do */
+		for (undo = n < TRIES / 2 ? 1 : 8; undo; undo--) {
+			i -= 2;
+			ASSERT_EQ(0, mprotect(big + i * OS_PAGE, OS_PAGE,
+					      PROT_READ));
+		}
+	}
+	EXPECT_LT(0, stayed);
+	EXPECT_LT(0, moved);
+	munmap(big, 2 * MAPPINGS_MAX * OS_PAGE);
+}
+
+/* From now on the system call @nr fails. */
+static int filter_refuses(unsigned int nr, unsigned int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+/* A filter that was installed later refuses: that is no reason to give up a place. */
+BACKEND_TEST(remap_that_a_filter_refuses)
+{
+	uintptr_t from = grow(self->id, 4 * MIB), to = grow(self->id, 4 * MIB);
+
+	if (!self->ops->remap)
+		return;
+	memset((void *)to, 1, 4 * MIB);
+	ASSERT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB, true));
+	memset((void *)from, 5, 4 * MIB);
+	memset((void *)to, 1, 4 * MIB);
+	ASSERT_EQ(0, filter_refuses(SYS_mremap, EPERM));
+	EXPECT_EQ(BACKEND_STAYED, self->ops->remap(from, to, 4 * MIB, true));
+	EXPECT_EQ(4 * MIB, reads(from, 4 * MIB, 5));
+	EXPECT_EQ(4 * MIB, reads(to, 4 * MIB, 1));
 }
 
 /*

@@ -179,13 +179,16 @@ static void move(uintptr_t from, uintptr_t to, size_t len)
 	madvise((void *)from, len, MADV_DONTNEED);
 }
 
-static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len)
+static enum backend_remap fake_remap(uintptr_t from, uintptr_t to, size_t len,
+				     bool whole)
 {
 	enum backend_remap how = fake.remap;
 
 	shim_lock_acquire(&lock);
 	if (from % OS_PAGE || to % OS_PAGE || len % OS_PAGE || !len)
 		fake.bad++;
+	if (whole)
+		fake.moved_whole++;
 	if (fails())
 		how = BACKEND_STAYED;
 	if (from < fake.cut && fake.cut < from + len) {

@@ -39,6 +39,7 @@
  * @whole: bytes made whole
  * @released: bytes given back
  * @moved: bytes moved by remap
+ * @moved_whole: calls of remap with a target that is to be blocks
  * @thin: blocks begun as 4 KiB pages
  * @ranges: in how many ranges
  * @split: blocks that are to be pages
@@ -74,6 +75,7 @@ struct fake_backend {
 	size_t whole;
 	size_t released;
 	size_t moved;
+	size_t moved_whole;
 	size_t thin;
 	size_t ranges;
 	size_t split;

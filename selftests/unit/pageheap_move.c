@@ -157,6 +157,7 @@ TEST_F(move, is_moved_by_parts)
 	EXPECT_EQ(n, filled(self->s->start, n));
 	/* no block was copied */
 	EXPECT_LE(blocks * BLOCK_SIZE, fake.moved);
+	EXPECT_LT(0, fake.moved_whole);
 }
 
 /*
@@ -317,6 +318,8 @@ TEST_F(swap, leaves_memory_where_it_was)
 	EXPECT_EQ(3 * n * PAGE_SIZE, fake.moved);
 	EXPECT_EQ(0, *(uintptr_t *)self->via);
 	EXPECT_FALSE(self->s->flags & SPAN_ZERO);
+	/* the kernel would fill 4 KiB memory with huge pages */
+	EXPECT_EQ(0, fake.moved_whole);
 }
 
 /* What is there cannot be put aside: the span moves as to any other place. */
