@@ -51,6 +51,13 @@ extern bool entry_ready __attribute__((visibility("hidden")));
 void entry_first(void);
 
 /**
+ * seccomp_entered - has this process entered a sandbox, or is it about to
+ *
+ * Called by fork.  It may be killed for a system call that it has not made so far.
+ */
+bool seccomp_entered(void) __attribute__((cold));
+
+/**
  * entry_idle - do the periodic work of every layer
  *
  * Called where scavenger_idle_due() says so, with no lock of the core held.

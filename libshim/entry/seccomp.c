@@ -23,6 +23,13 @@
 #include "entry.h"
 #include "pageheap/pageheap.h"
 
+static bool entered;
+
+bool seccomp_entered(void)
+{
+	return __atomic_load_n(&entered, __ATOMIC_RELAXED);
+}
+
 SHIM_EXPORT int prctl(int option, ...)
 {
 	unsigned long arg[4];
@@ -36,6 +43,7 @@ SHIM_EXPORT int prctl(int option, ...)
 	va_end(ap);
 	/* before the call, because another thread may open a file during it */
 	if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS) {
+		__atomic_store_n(&entered, true, __ATOMIC_RELAXED);
 		pageheap_look_last();
 		prof_dump_blind();
 	}
