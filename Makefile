@@ -168,8 +168,9 @@ bench bench-box bench-box-http bench-gc bench-pair bench-return bench-services b
 	@$(MAKE) -C tools/bench O=$(o) $@
 
 ## bench-return-vm: what stays resident after free() on the module's blocks
+## bench-peak-vm: peak memory of the rows on the module's blocks and with the peers
 ## bench-vm: instructions of module and allocators, in a VM per kernel
-bench-vm bench-return-vm: lib kmod
+bench-vm bench-peak-vm bench-return-vm: lib kmod
 	@$(MAKE) -C tools/bench O=$(o) KERNELS='$(kernels)' $@
 
 ## bench-co: a million coroutines of libshim-co, Boost, Go, ucontext
@@ -206,5 +207,5 @@ help:
 .PHONY: all kmod lib tools selftests check check-dist check-shimcc check-escape check-portable check-unit check-layers check-examples \
 	check-style check-vm check-mutants check-debug soak check-apps \
 	fuzz vm-shell demo bench bench-box bench-box-http bench-gc bench-pair bench-return bench-services bench-tlb \
-	bench-vm bench-co bench-co-http bench-co-idle bench-escape overhead docs clean help
+	bench-vm bench-peak-vm bench-return-vm bench-co bench-co-http bench-co-idle bench-escape overhead docs clean help
 .DELETE_ON_ERROR:
