@@ -107,11 +107,13 @@ static unsigned int here_missed(unsigned int cls, enum percpu_miss miss,
 {
 	struct percpu_slab *slab = own_here();
 	unsigned int cap;
+	bool turns;
 
 	*batch = sizeclass_info[cls].batch;
 	if (!slab)
 		return 0;
 	PROBE(cache_miss, cls, miss);
+	turns = miss == PERCPU_UNDERFLOW && slab->way[cls] == PERCPU_OVERFLOW;
 	cap = stack_missed(slab, cls, miss);
 	if (cap > slab->cap[cls] && stack_may_grow(slab, cls, cap))
 		here_grow(cls, cap);
@@ -120,7 +122,11 @@ static unsigned int here_missed(unsigned int cls, enum percpu_miss miss,
 	if (slab_misses(slab) % TIDY_CHECK == 0)
 		percpu_tidy(slab_misses(slab) % IDLE_CHECK == 0);
 	*batch = stack_batch(slab, cls);
-	return slab->cap[cls];
+	cap = slab->cap[cls];
+	/* as many misses are to be expected in either direction: half full is best */
+	if (turns && *batch > cap / 2 + 1)
+		*batch = cap / 2 + 1;
+	return cap;
 }
 
 static void reverse(void **objs, unsigned int n)

@@ -49,10 +49,19 @@
 #define BULK_BYTES	16384u	/* of larger objects less is what the locks cost */
 /*
  * Misses between two attempts to take room from other classes.  That moves the
- * stacks behind them: of many slots it is as much work as many misses.
+ * stacks behind them: of many slots it is as much work as many misses.  Where all
+ * classes miss by turns, each attempt takes room that will be missed.  The number is
+ * odd, as a class that misses in both directions by turns asks every other time.
  */
-#define SQUEEZE_MISSES	16u
+#define SQUEEZE_MISSES	61u
 #define SQUEEZE_SLOTS	64u	/* moved in the time of a miss, or less */
+/*
+ * No room is taken from stacks that hold no more than this part of the budget: some
+ * small objects, whose room would be hardly one more object of the classes that want it.
+ */
+#define SQUEEZE_LEAST	128u
+#define SQUEEZE_LEAST_BYTES	2048u
+_Static_assert(SIZECLASS_COUNT * 2 < SQUEEZE_LEAST, "less than half of it in all");
 
 void percpu_set_budget(size_t bytes)
 {
@@ -312,13 +321,19 @@ static bool squeeze_is_due(const struct percpu_slab *slab)
 	       (misses > SQUEEZE_MISSES ? misses : SQUEEZE_MISSES) == 0;
 }
 
-/* Take at least @bytes of capacity from classes that rarely miss. */
+/*
+ * Take capacity from classes that rarely miss, until @more bytes of it are within
+ * the budget.
+ */
 static __attribute__((noinline))
-void stack_squeeze(struct percpu_slab *slab, unsigned int not, size_t bytes)
+void stack_squeeze(struct percpu_slab *slab, unsigned int not, size_t more,
+		   size_t budget)
 {
-	size_t target = slab->bytes > bytes ? slab->bytes - bytes : 0;
+	size_t target = budget - more, least = budget / SQUEEZE_LEAST;
 	unsigned int steps;
 
+	if (least > SQUEEZE_LEAST_BYTES)
+		least = SQUEEZE_LEAST_BYTES;
 	for (steps = 0; steps < 2 * SIZECLASS_COUNT; steps++) {
 		unsigned int cls = slab->hand % SIZECLASS_COUNT + 1;
 		unsigned int cap = slab->cap[cls];
@@ -326,7 +341,7 @@ void stack_squeeze(struct percpu_slab *slab, unsigned int not, size_t bytes)
 		if (slab->bytes <= target)
 			return;
 		slab->hand = cls;
-		if (!cap || cls == not)
+		if (cls == not || (size_t)cap * sizeclass_info[cls].size <= least)
 			continue;
 		if (!slab->idle[cls]) {
 			slab->idle[cls] = 1;
@@ -393,11 +408,11 @@ bool stack_grow(struct percpu_slab *slab, unsigned int cls, unsigned int cap)
 	/*
 	 * Where all classes miss alike, moving room between them only costs
 	 * time; and no amount of it helps a class whose objects are larger than
-	 * that.
+	 * that.  What is not taken from others is less than half of it.
 	 */
-	if (slab->bytes + more > budget && more <= budget &&
+	if (slab->bytes + more > budget && more <= budget / 2 &&
 	    squeeze_is_due(slab))
-		stack_squeeze(slab, cls, slab->bytes + more - budget);
+		stack_squeeze(slab, cls, more, budget);
 	if (slab->bytes + more > budget &&
 	    !first_is_free(slab, cls, more, scarce))
 		return false;

@@ -445,6 +445,43 @@ TEST_F(many, first_ones_are_a_line_apart)
 	EXPECT_LE(120, near);
 }
 
+/* Who frees and allocates by turns has room for the next few of either. */
+TEST_F(many, half_full_after_a_turn)
+{
+	const unsigned int cls = 20;
+	unsigned int cap, full, i;
+	void *objs[32];
+
+	be_on(0);
+	percpu_set_budget(1);
+	objs[0] = take(cls);
+	cap = slab_of(0)->cap[cls];
+	ASSERT_EQ(4, cap);
+	/* nothing has been freed yet: as full as a line of the stack below allows */
+	full = slab_count(slab_of(0), cls);
+	EXPECT_LT(cap / 2, full);
+	for (i = 1; i < 32; i++)
+		objs[i] = take(cls);
+	while (i)
+		give(cls, objs[--i]);
+	ASSERT_EQ(cap, slab_of(0)->cap[cls]);
+	do
+		objs[i++] = take(cls);
+	while (slab_count(slab_of(0), cls));
+	objs[i++] = take(cls);
+	EXPECT_EQ(cap / 2, slab_count(slab_of(0), cls));
+	do
+		objs[i++] = take(cls);
+	while (slab_count(slab_of(0), cls));
+	objs[i++] = take(cls);
+	EXPECT_EQ(full, slab_count(slab_of(0), cls));
+	while (i)
+		give(cls, objs[--i]);
+	percpu_set_budget(0);
+	percpu_flush();
+	EXPECT_EQ(0, fake_transfer.out);
+}
+
 /* What is not scarce is not divided: two CPUs get what they always got. */
 TEST_F(many, two_cpus_do_not_feel_it)
 {

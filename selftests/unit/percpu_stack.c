@@ -214,6 +214,23 @@ TEST(room_taken_from_a_class_flushes_its_objects)
 	EXPECT_EQ(0, fake_transfer.bad);
 }
 
+TEST(a_few_small_objects_keep_their_room)
+{
+	struct percpu_slab *slab = slab_make();
+	unsigned int i;
+
+	percpu_set_budget(200000);
+	while (slab->cap[1] < BATCH)
+		miss(slab, 1, PERCPU_UNDERFLOW);
+	for (i = 0; i < 100; i++)
+		miss(slab, 20, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	ASSERT_LE(100000, slab->bytes);
+	for (i = 0; i < 20000; i++)
+		miss(slab, 30, i % 2 ? PERCPU_OVERFLOW : PERCPU_UNDERFLOW);
+	EXPECT_GT(10000, slab->cap[20] * sizeclass_info[20].size);
+	EXPECT_EQ(BATCH, slab->cap[1]);
+}
+
 TEST(budget_follows_the_heap)
 {
 	struct percpu_slab *slab = slab_make();
