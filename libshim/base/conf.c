@@ -150,10 +150,12 @@ static bool parse_mesh(struct text t, size_t *value)
 /* Where the program is when it is written to is not known. */
 static bool parse_file(struct text t, char *value)
 {
-	if (t.len >= SHIM_FILE_MAX || (t.len && *t.p != '/'))
+	/* a name with a NUL in it would be another, shorter one */
+	if (t.len >= SHIM_FILE_MAX || (t.len && *t.p != '/') ||
+	    memchr(t.p, '\0', t.len))
 		return false;
 	memcpy(value, t.p, t.len);
-	value[t.len] = '\0';
+	memset(value + t.len, 0, SHIM_FILE_MAX - t.len);
 	return true;
 }
 

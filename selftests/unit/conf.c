@@ -92,6 +92,9 @@ TEST_F(conf, files)
 	EXPECT_EQ(127, strlen(shim_conf.profile_file));
 	text[140] = 'x';
 	EXPECT_EQ(1, parse(text));
+	/* a file of options may hold any byte */
+	EXPECT_EQ(1, conf_parse("profile_file=/a\0b", 17, "test"));
+	EXPECT_EQ(127, strlen(shim_conf.profile_file));
 	EXPECT_EQ(0, parse("profile_file="));
 	EXPECT_STREQ("", shim_conf.profile_file);
 	/* what is printed can be read again */
