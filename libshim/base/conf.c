@@ -88,13 +88,14 @@ static bool parse_number(struct text t, bool bytes, size_t *value)
 	if (!i)
 		return false;
 	if (bytes && i + 1 == t.len) {
-		const char *units = "kmgt";
-		const char *unit = strchr(units, t.p[i] | 0x20);
-		unsigned int shift;
+		static const char units[] = { 'k', 'm', 'g', 't' };
+		unsigned int shift, u = 0;
 
-		if (!unit || !*unit)
+		while (u < sizeof(units) && units[u] != (t.p[i] | 0x20))
+			u++;
+		if (u == sizeof(units))
 			return false;
-		shift = 10 * (unsigned int)(unit - units + 1);
+		shift = 10 * (u + 1);
 		if (n << shift >> shift != n)
 			return false;
 		n <<= shift;
@@ -220,13 +221,13 @@ static struct text strip(struct text t)
 /* One "name=value"; a bare name means "name=1". */
 static bool parse_item(struct text item)
 {
-	const char *eq = memchr(item.p, '=', item.len);
-	struct text name = item;
+	struct text name = { item.p, 0 };
 	struct text value = { "1", 1 };
 
-	if (eq) {
-		name.len = (size_t)(eq - item.p);
-		value.p = eq + 1;
+	while (name.len < item.len && item.p[name.len] != '=')
+		name.len++;
+	if (name.len < item.len) {
+		value.p = item.p + name.len + 1;
 		value.len = item.len - name.len - 1;
 	}
 	return option_set(strip(name), strip(value));

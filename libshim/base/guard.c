@@ -146,6 +146,13 @@ static void fault_report(uintptr_t p)
 	shim_backtrace(SKIP_FRAMES);
 }
 
+static void fault_default(int sig)
+{
+	struct sigaction act = { .sa_handler = SIG_DFL };
+
+	sigaction(sig, &act, NULL);
+}
+
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	if (guard_owns(info->si_addr)) {
@@ -154,14 +161,14 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 		 * Return to the access, which is repeated and now kills the
 		 * process.
 		 */
-		signal(sig, SIG_DFL);
+		fault_default(sig);
 		return;
 	}
 	if (guard.old.sa_flags & SA_SIGINFO) {
 		guard.old.sa_sigaction(sig, info, context);
 	} else if (guard.old.sa_handler == SIG_DFL ||
 		   guard.old.sa_handler == SIG_IGN) {
-		signal(sig, SIG_DFL);
+		fault_default(sig);
 	} else {
 		guard.old.sa_handler(sig);
 	}

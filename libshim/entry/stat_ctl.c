@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <stdio.h>
 #include "base/conf.h"
 #include "entry.h"
 #include "base/error.h"
@@ -125,7 +126,7 @@ static int give_names(void *oldp, size_t *oldlenp)
 static int give_mesh_state(void *oldp, size_t *oldlenp)
 {
 	const char *why = central_mesh_why_not();
-	char buf[128] = "off: ";
+	char buf[128];
 
 	switch (central_mesh_mode()) {
 	case CENTRAL_MESH_PAID:
@@ -140,7 +141,7 @@ static int give_mesh_state(void *oldp, size_t *oldlenp)
 	}
 	if (!why)
 		return give_text("off", oldp, oldlenp);
-	strncat(buf, why, sizeof(buf) - strlen(buf) - 1);
+	snprintf(buf, sizeof(buf), "off: %s", why);
 	return give_text(buf, oldp, oldlenp);
 }
 

@@ -25,11 +25,12 @@
 #define PATH_ROOM	1024
 #define STAT_ROOM	6144	/* 60 lines of 30 bytes today, with room for more */
 
+/* Texts, not pointers to them: those the dynamic linker would set in each process. */
 struct cgroup {
-	const char *mount;	/* where its files may be */
-	const char *limit[2];	/* files with limits, of which the lowest counts */
-	const char *usage;
-	const char *files;	/* in memory.stat: file pages that the kernel can drop */
+	char mount[24];		/* where its files may be */
+	char limit[2][28];	/* files with limits, of which the lowest counts */
+	char usage[24];
+	char files[24];		/* in memory.stat: file pages that the kernel can drop */
 };
 
 static const struct cgroup cgroups[] = {
@@ -89,6 +90,14 @@ static size_t number(const char *s)
 		n = n * 10 + (size_t)(*s - '0');
 	}
 	return n >> 62 ? 0 : n;
+}
+
+/* The first @c of a text, or its end. */
+static char *character(char *s, char c)
+{
+	while (*s && *s != c)
+		s++;
+	return s;
 }
 
 /* root + mount + dir + "/" + file; false if it does not fit. */
@@ -242,12 +251,12 @@ static bool groups_note(void)
 	for (line = groups_text; *line; line = next) {
 		size_t len;
 
-		next = strchr(line, '\n');
-		if (!next)
+		next = character(line, '\n');
+		if (!*next)
 			break;		/* the last line is cut off */
 		*next++ = '\0';
-		colon = strchr(line, ':');
-		if (!colon || colon[1] == '\0')
+		colon = character(line, ':');
+		if (!*colon || colon[1] == '\0')
 			continue;
 		if (!strncmp(line, "0::/", 4)) {
 			len = strlen(line + 3);

@@ -5,6 +5,7 @@
  *	host grow		realloc() and the rest of the family
  *	host few		a few small objects: how much is mapped of the code
  *				that only larger processes run
+ *	host large		the same for a large object or two at a time
  *	host front		how long the code is that every process runs
  *	host FLAGS		opens plugin.so, found by this program's RUNPATH,
  *				with RTLD_NOW and FLAGS ("deep" or "local"), and
@@ -60,25 +61,55 @@ static int mapped_kb(void)
 	return i == 3 ? kb : -1;
 }
 
-static int few(void)
+/* On another CPU it would take that one's cache. */
+static int stay_here(void)
 {
-	int cpu = sched_getcpu(), kb, i;
-	void *p[200];
+	int cpu = sched_getcpu();
 	cpu_set_t set;
 
-	/* elsewhere it would take another CPU's cache */
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (cpu < 0 || sched_setaffinity(0, sizeof(set), &set))
+	return cpu < 0 ? -1 : sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int mapped_up_to(int most)
+{
+	int kb = mapped_kb();
+
+	if (kb < 0 || kb > most)
+		fprintf(stderr, "%d KiB of what it does not run\n", kb);
+	return kb < 0 || kb > most;
+}
+
+static int few(void)
+{
+	void *p[200];
+	int i;
+
+	if (stay_here())
 		return 1;
 	for (i = 0; i < 200; i++)
-		p[i] = malloc((size_t)16 << i % 7);
+		p[i] = i % 8 ? malloc((size_t)16 << i % 7) :
+			       aligned_alloc(64, 128);
 	for (i = 0; i < 200; i++)
 		free(p[i]);
-	kb = mapped_kb();
-	if (kb)
-		fprintf(stderr, "%d KiB of what it does not run\n", kb);
-	return kb != 0;
+	return mapped_up_to(0);
+}
+
+static int few_large(void)
+{
+	void *p;
+	int i;
+
+	if (stay_here())
+		return 1;
+	for (i = 0; i < 200; i++) {
+		p = malloc((size_t)(i % 2 ? 64 : 256) << 10);
+		memset(p, i, 1);
+		free(p);
+	}
+	/* the second mapping is 20 KiB; of the third a fault would map up to 64 */
+	return mapped_up_to(24);
 }
 
 /* OS pages of the first mapping: each that is begun is memory in every process. */
@@ -138,6 +169,8 @@ int main(int argc, char **argv)
 		return grow();
 	if (!strcmp(argv[1], "few"))
 		return few();
+	if (!strcmp(argv[1], "large"))
+		return few_large();
 	if (!strcmp(argv[1], "front"))
 		return front();
 	return open_plugin(strcmp(argv[1], "deep") ? RTLD_LOCAL : RTLD_DEEPBIND);

@@ -21,7 +21,7 @@ expect()
 }
 
 echo "TAP version 13"
-echo "1..8"
+echo "1..9"
 expect "a wrapper does not see our own calls" \
 	env LD_PRELOAD="$dir/wrapper.so:$shim" "$dir/host" grow
 expect "new and delete of a program with its own malloc" \
@@ -41,6 +41,9 @@ expect "code of larger processes is not mapped" \
 expect "nor is it for an option" \
 	env SHIM_OPTIONS=backend=thp LD_PRELOAD="$shim" \
 	sh -c '"$1" few || "$1" few || "$1" few' sh "$dir/host"
+expect "nor for a large object or two at a time, but a little" \
+	env LD_PRELOAD="$shim" \
+	sh -c '"$1" large || "$1" large || "$1" large' sh "$dir/host"
 expect "what every process runs is not longer than it was" \
 	env LD_PRELOAD="$shim" "$dir/host" front
 exit $bad
