@@ -162,6 +162,17 @@ void pageheap_free(struct span *s);
 bool pageheap_resize(struct span *s, size_t npages);
 
 /**
+ * pageheap_grow_first - make a span longer where it is, unless it had better move
+ * @s: as for pageheap_resize()
+ * @npages: new length, greater than the old one
+ *
+ * For who calls pageheap_remap_grow() next, and pageheap_resize() where that fails.
+ *
+ * Return: as there; false also where idle pages elsewhere would serve it.
+ */
+bool pageheap_grow_first(struct span *s, size_t npages);
+
+/**
  * pageheap_remap_grow - make a span longer by moving its pages, not its bytes
  * @s: the span, not in the pagemap during the call
  * @npages: new length, more than @s->npages

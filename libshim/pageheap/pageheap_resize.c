@@ -144,7 +144,7 @@ static bool segment_cut(const struct span *s, uintptr_t cut)
 	return true;
 }
 
-bool pageheap_resize(struct span *s, size_t npages)
+static bool resize(struct span *s, size_t npages, bool moves)
 {
 	bool ok = true, zero = true;
 	size_t before;
@@ -156,7 +156,7 @@ bool pageheap_resize(struct span *s, size_t npages)
 	if (npages > s->npages) {
 		ok = room_allows(npages - s->npages) &&
 		     span_grow_at(span_end(s), npages - s->npages,
-				  move_finds_pages(s, npages), &zero);
+				  moves && move_finds_pages(s, npages), &zero);
 		if (ok)
 			s->flags = (uint8_t)((s->flags & ~SPAN_ZERO) |
 					     (zero ? SPAN_ZERO : 0));
@@ -172,4 +172,14 @@ bool pageheap_resize(struct span *s, size_t npages)
 		room_make(0);
 	shim_lock_release(&ph.lock);
 	return ok;
+}
+
+bool pageheap_resize(struct span *s, size_t npages)
+{
+	return resize(s, npages, false);
+}
+
+bool pageheap_grow_first(struct span *s, size_t npages)
+{
+	return resize(s, npages, true);
 }

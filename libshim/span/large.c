@@ -392,19 +392,19 @@ void large_free(void *p)
 
 /*
  * Make an object longer, with spare room behind it if there is any: in place,
- * otherwise by moving page tables.  The room is requested first, because what
- * is allocated in the meantime would take the pages that the next call needs.
+ * otherwise by moving page tables, or in place after all where that fails.  The room
+ * is requested first, because what is allocated in the meantime would take the pages
+ * that the next call needs.
  */
 static bool span_grow(struct span *s, size_t npages, size_t room)
 {
-	if (room > npages && pageheap_resize(s, room))
-		return true;
-	if (pageheap_resize(s, npages))
-		return true;
 	if (s->bytes < REMAP_MIN)
-		return false;
-	return (room > npages && pageheap_remap_grow(s, room)) ||
-	       pageheap_remap_grow(s, npages);
+		return (room > npages && pageheap_resize(s, room)) ||
+		       pageheap_resize(s, npages);
+	return (room > npages && pageheap_grow_first(s, room)) ||
+	       pageheap_grow_first(s, npages) ||
+	       (room > npages && pageheap_remap_grow(s, room)) ||
+	       pageheap_remap_grow(s, npages) || pageheap_resize(s, npages);
 }
 
 size_t large_room(size_t have, size_t size)

@@ -115,6 +115,69 @@ TEST_F(objects, a_refused_resize_changes_nothing)
 	large_free(p);
 }
 
+/*
+ * An object of @pages, the last one in its block, with addresses that have no memory
+ * behind it, and idle pages in a row before it, in a heap of 4 KiB memory.
+ */
+static unsigned char *last_one(size_t pages, unsigned char **before)
+{
+	unsigned char *idle = large_alloc(4 * MIB, 0, &zero), *p, *behind;
+
+	*before = large_alloc((2 * BLOCK_PAGES - pages) * PAGE_SIZE, 0, &zero);
+	p = large_alloc(pages * PAGE_SIZE, 0, &zero);
+	behind = large_alloc(8 * MIB, 0, &zero);
+	memset(idle, 1, 4 * MIB);
+	large_free(behind);
+	large_flush();
+	pageheap_trim(0);
+	large_free(idle);
+	large_flush();
+	return p;
+}
+
+/* It had better move, but cannot: it grows where it is, and is not copied. */
+TEST_F(objects, grows_in_place_where_a_move_fails)
+{
+	unsigned char *before, *p = last_one(BLOCK_PAGES, &before);
+
+	fill(p, 2 * MIB);
+	/* what is idle is put aside, and then its place is somebody else's */
+	fake.moves = 1;
+	fake.remap = BACKEND_LOST;
+	EXPECT_EQ(p, large_resize(p, 3 * MIB));
+	EXPECT_EQ(0, fake.moves);
+	fake.remap = BACKEND_MOVED;
+	EXPECT_EQ(2 * MIB, filled(p, 2 * MIB));
+	large_free(p);
+	large_free(before);
+}
+
+/* An object that is too small to move is not asked to, though its span is not. */
+TEST_F(objects, grows_in_place_where_it_is_too_small_to_move)
+{
+	unsigned char *before, *p = last_one(32, &before);
+
+	ASSERT_EQ(p, large_resize(p, 250 * KIB));
+	ASSERT_EQ(256 * KIB, large_size(p));
+	EXPECT_EQ(p, large_resize(p, 400 * KIB));
+	large_free(p);
+	large_free(before);
+}
+
+/* And one that can move does. */
+TEST_F(objects, moves_where_pages_are_idle)
+{
+	unsigned char *before, *q, *p = last_one(BLOCK_PAGES, &before);
+
+	fill(p, 2 * MIB);
+	q = large_resize(p, 3 * MIB);
+	EXPECT_NE(p, q);
+	ASSERT_NE(NULL, q);
+	EXPECT_EQ(2 * MIB, filled(q, 2 * MIB));
+	large_free(q);
+	large_free(before);
+}
+
 struct sample {
 	unsigned char *p;
 	size_t size;

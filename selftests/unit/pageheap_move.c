@@ -466,7 +466,7 @@ TEST(moves_rather_than_take_more)
 	fill(s);
 	pageheap_free(idle);
 	before = heap_now();
-	EXPECT_FALSE(pageheap_resize(s, 2 * BLOCK_PAGES));
+	EXPECT_FALSE(pageheap_grow_first(s, 2 * BLOCK_PAGES));
 	EXPECT_TRUE(pageheap_remap_grow(s, 2 * BLOCK_PAGES));
 	EXPECT_EQ(BLOCK_PAGES, filled(s->start, BLOCK_PAGES));
 	EXPECT_EQ(before, heap_now());
@@ -480,7 +480,7 @@ TEST(grows_where_too_few_are_idle)
 
 	s = last_span(BLOCK_PAGES);
 	pageheap_free(idle);
-	EXPECT_TRUE(pageheap_resize(s, 3 * BLOCK_PAGES));
+	EXPECT_TRUE(pageheap_grow_first(s, 3 * BLOCK_PAGES));
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
