@@ -103,12 +103,12 @@ static int few_large(void)
 
 	if (stay_here())
 		return 1;
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 20000; i++) {
 		p = malloc((size_t)(i % 2 ? 64 : 256) << 10);
 		memset(p, i, 1);
 		free(p);
 	}
-	/* the second mapping is 20 KiB; of the third a fault would map up to 64 */
+	/* the second mapping is 24 KiB; of the third a fault would map up to 64 */
 	return mapped_up_to(24);
 }
 
