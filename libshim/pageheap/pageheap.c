@@ -153,7 +153,7 @@ static struct block *find_part(unsigned int n)
 		b = filler_find_near(FILLER_PAGES, n);
 		/* as above, and beyond HOLES_MAX a new block is better, too */
 		if (b && b->nidle < n && room_wants_whole(BLOCK_SIZE) &&
-		    (runs_has(backend_first()) ||
+		    (runs_has() ||
 		     (ph.holes > HOLES_MAX && !room_leaves_much(n))))
 			b = NULL;
 	}

@@ -389,7 +389,7 @@ void runs_note_low(void);
 struct block *runs_insert(uintptr_t start, size_t blocks,
 			  enum backend_id backend, enum run_kind kind);
 void runs_insert_unused(struct block *b);
-bool runs_has(enum backend_id backend);
+bool runs_has(void);
 bool runs_has_pages(enum backend_id backend, size_t blocks);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, bool near, uintptr_t *start);

@@ -237,15 +237,20 @@ static struct block *run_find(struct runs *r, size_t blocks, size_t align,
 
 /**
  * runs_has - is there a free block that has memory on this thread's node
- * @backend: its backend
  */
-bool runs_has(enum backend_id backend)
+bool runs_has(void)
 {
-	struct runs *r = &ph.runs[RUN_WHOLE][backend];
+	struct runs *r;
 	uintptr_t start;
+	int i;
 
-	return r->blocks && (!node_matters() ||
-			     run_find(r, 1, BLOCK_SIZE, 0, node_here(), &start));
+	for (i = 0; i < BACKEND_NR; i++) {
+		r = &ph.runs[RUN_WHOLE][i];
+		if (r->blocks && (!node_matters() ||
+				  run_find(r, 1, BLOCK_SIZE, 0, node_here(), &start)))
+			return true;
+	}
+	return false;
 }
 
 /**

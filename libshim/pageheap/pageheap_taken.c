@@ -63,7 +63,11 @@ bool taken_grow_behind(size_t npages)
 	       grow(backend, need - there, BLOCK_SIZE, whole);
 }
 
-/* What is free already; @near: and on this node, if it has memory. */
+/*
+ * What is free already; @near: and on this node, if it has memory.  The blocks that a
+ * heap had before it came to its backend's are as good as these: what has memory is
+ * used before new memory is.
+ */
 static bool take_free(struct taken *t, enum backend_id backend, size_t align,
 		      bool whole, bool near)
 {
@@ -75,17 +79,23 @@ static bool take_free(struct taken *t, enum backend_id backend, size_t align,
 
 	for (i = 0; i < RUN_KINDS; i++) {
 		t->kind = order[whole][i];
+		t->backend = backend;
 		if (runs_take(backend, t->kind, t->blocks, align, near,
 			      &t->start))
 			return true;
+		t->backend = BACKEND_THP;
+		if (backend != BACKEND_THP && t->kind != RUN_RETURNED &&
+		    runs_take(BACKEND_THP, t->kind, t->blocks, align, near,
+			      &t->start))
+			return true;
 	}
+	t->backend = backend;
 	return false;
 }
 
 static bool take_from(struct taken *t, enum backend_id backend, size_t align,
 		      bool whole)
 {
-	t->backend = backend;
 	t->thin = 0;
 	if (take_free(t, backend, align, whole, true))
 		goto found;
@@ -127,8 +137,9 @@ bool taken_back(const struct taken *t)
 	size_t len = t->blocks * BLOCK_SIZE - (t->thin ? BLOCK_SIZE : 0);
 	struct backend_range all = { t->start, t->blocks * BLOCK_SIZE };
 
-	if ((!len || ops->whole(t->start, len)) &&
-	    (!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE)))
+	/* the thin block first: for a moment it may be whole */
+	if ((!t->thin || ops->thin(t->start + len, t->thin * PAGE_SIZE)) &&
+	    (!len || ops->whole(t->start, len)))
 		return true;
 	ops->release(&all, 1);
 	return false;

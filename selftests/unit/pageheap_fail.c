@@ -8,7 +8,9 @@
 
 #include "../lib/patience.h"
 
+#include "base/conf.h"
 #include "fake_backend.h"
+#include "heap_now.h"
 #include "pageheap/pageheap.h"
 
 #define SPANS	40
@@ -133,6 +135,71 @@ TEST_F(fail, fallback)
 	fake.fail_after = -1;
 	a = pageheap_alloc(5000, 1);
 	EXPECT_NE(NULL, a);
+	EXPECT_TRUE(pageheap_is_valid());
+}
+
+/*
+ * What a heap had before its blocks came from the module is used by a large one, too,
+ * before it takes more: whole blocks, then 4 KiB pages, for a span of whole blocks and
+ * for the first pages of a block.
+ */
+TEST_F(fail, either_backend_has_free_blocks)
+{
+	struct span *pages, *whole, *t;
+	uintptr_t at;
+	size_t taken;
+
+	shim_conf.scavenger = false;
+	fake.first = BACKEND_KMOD;
+	pages = pageheap_alloc(BLOCK_PAGES, 1);
+	whole = pageheap_alloc(BLOCK_PAGES - 8, 1);
+	memset((void *)whole->start, 1, BLOCK_SIZE - 8 * PAGE_SIZE);
+	at = pages->start;
+	outgrow();
+	shim_lock_acquire(&ph.lock);
+	ASSERT_TRUE(pageheap_join(block_at(whole->start)));
+	shim_lock_release(&ph.lock);
+	pageheap_free(pages);
+	pageheap_free(whole);
+	taken = fake.whole;
+	whole = pageheap_alloc(8, 1);
+	pages = pageheap_alloc(BLOCK_PAGES, 1);
+	EXPECT_EQ(at, pages->start);
+	EXPECT_EQ(taken, fake.whole);
+	EXPECT_EQ(1, block_at(whole->start)->whole);
+	t = pageheap_alloc(BLOCK_PAGES, 1);
+	EXPECT_EQ(taken + BLOCK_SIZE, fake.whole);
+	EXPECT_TRUE(pageheap_is_valid());
+	pageheap_free(whole);
+	pageheap_free(pages);
+	pageheap_free(t);
+	EXPECT_TRUE(pageheap_is_valid());
+	EXPECT_EQ(0, fake.bad);
+}
+
+static size_t thin_by_then;
+
+static void note_thin(void)
+{
+	thin_by_then = fake.thin;
+}
+
+/* A thin block may be whole for a moment: not on top of the rest of its span. */
+TEST_F(fail, the_thin_block_comes_first)
+{
+	struct span *s, *some;
+
+	fake.first = BACKEND_KMOD;
+	outgrow();
+	/* enough of a block is idle that the next tail has to be thin */
+	some = pageheap_alloc(20, 1);
+	fake.on_whole = note_thin;
+	s = pageheap_alloc(BLOCK_PAGES + BLOCK_PAGES / 4, 1);
+	fake.on_whole = NULL;
+	EXPECT_EQ(1, fake.thin);
+	EXPECT_EQ(1, thin_by_then);
+	pageheap_free(s);
+	pageheap_free(some);
 	EXPECT_TRUE(pageheap_is_valid());
 }
 

@@ -310,22 +310,35 @@ TEST_F(longer, no_memory_for_more)
 	pageheap_free(s);
 }
 
-/* The memory of the first blocks is not lost. */
+static void refuse_once(void)
+{
+	fake.on_whole = NULL;
+	fake.fail_after = 0;
+}
+
+static void refuse_no_more(void)
+{
+	fake.on_release = NULL;
+	fake.fail_after = -1;
+}
+
+/* The memory of the last block, which comes first, is not lost. */
 TEST(no_memory_for_all_of_it)
 {
-	size_t had, released;
+	size_t released;
 
 	outgrow();
 	/* leaves enough of a block that the next tail has to be thin */
 	pageheap_alloc(40, 1);
-	fake.refuse_thin = true;
 	fake.first = BACKEND_KMOD;
-	had = fake.whole;
+	fake.on_whole = refuse_once;
+	fake.on_release = refuse_no_more;
 	released = fake.released;
-	EXPECT_EQ(NULL, pageheap_alloc(BLOCK_PAGES + 1, 1));
-	EXPECT_LT(had, fake.whole);
-	EXPECT_LE(fake.whole - had, fake.released - released);
-	fake.refuse_thin = false;
+	EXPECT_NE(NULL, pageheap_alloc(BLOCK_PAGES + 1, 1));
+	/* of the module's, and then of the other backend's */
+	EXPECT_EQ(2, fake.thin);
+	EXPECT_EQ(1, stat_now().nr_fallback);
+	EXPECT_LE(2 * BLOCK_SIZE, fake.released - released);
 	EXPECT_TRUE(pageheap_is_valid());
 }
 
