@@ -235,6 +235,52 @@ TEST_F(compound, free_pages_come_first)
 	EXPECT_EQ(spans, fake_pageheap.spans);
 }
 
+/* Of @in objects the first @n are freed, but one of each 25, which are a span. */
+static void thin_some(unsigned int in, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (model[i].p && i % in < n && i % 25)
+			drop(&model[i]);
+}
+
+/* A donor gives to long objects when an eighth of it is free, to others a quarter. */
+TEST_F(compound, long_ones_from_fuller_donors)
+{
+	unsigned long spans;
+	unsigned int i;
+
+	make(320, 6000);
+	thin_some(600, 100);
+	spans = fake_pageheap.spans;
+	make(400, 19);
+	EXPECT_EQ(spans + 1, fake_pageheap.spans);
+	EXPECT_EQ(0, numbers().objects);
+	i = nr;
+	make(640, 100);
+	EXPECT_EQ(spans + 1, fake_pageheap.spans);
+	for (; i < nr; i++)
+		ASSERT_EQ(640, compound_size(model[i].p));
+	/* the shorter ones, once there is more */
+	thin_some(600, 200);
+	make(352, 300);
+	EXPECT_LT(100, numbers().objects);
+}
+
+TEST_F(compound, full_donors_give_nothing)
+{
+	uint64_t looks = numbers().looks;
+	unsigned long spans;
+
+	make(320, 6000);
+	thin_some(600, 50);
+	spans = fake_pageheap.spans;
+	make(640, 100);
+	EXPECT_LT(spans, fake_pageheap.spans);
+	EXPECT_EQ(looks, numbers().looks);
+}
+
 /* A heap this small is not searched. */
 TEST_F(compound, not_in_a_small_heap)
 {
