@@ -88,7 +88,8 @@ bool span_grow_at(uintptr_t end, size_t n, bool moves, bool *zero)
 		}
 		if (t.kind == RUN_RETURNED && t.whole)
 			fresh_add((t.blocks - !!t.thin) * BLOCK_SIZE);
-		*zero = taken_use(&t, 0, n);
+		if (!taken_use(&t, 0, n))
+			*zero = false;
 	}
 	if (next && !block_claim(block_at(at), 0, next))
 		*zero = false;

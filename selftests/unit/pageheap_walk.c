@@ -259,4 +259,13 @@ TEST_F_TIMEOUT(walk, other_backend, 1800)
 	nothing_left(_metadata);
 }
 
+/* Where address space is limited, spans begin in the rest of others' last blocks. */
+TEST_F_TIMEOUT(walk, scarce, 1800)
+{
+	fake.scarce = true;
+	rng_state = 4;
+	walk(_metadata, OPERATIONS / 10);
+	nothing_left(_metadata);
+}
+
 TEST_HARNESS_MAIN
