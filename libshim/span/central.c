@@ -380,6 +380,9 @@ static void put_ends(struct central *c, unsigned int n, struct span *dead)
 		central_mesh_burst(cls);
 }
 
+/* Longer runs go to their span as a whole, where rows of objects are found. */
+#define PUT_FEW		8u
+
 /* Objects of one span, one behind the other in a batch. */
 struct put_run {
 	struct span *span;
@@ -389,28 +392,44 @@ struct put_run {
 /* Divide a batch into runs; @run has room for one more than there are objects. */
 static unsigned int put_runs(void *const *objs, unsigned int n, struct put_run *run)
 {
-	unsigned int i, nr = 0;
-	struct span *s;
+	unsigned int i = 0, nr = 0;
 
-	for (i = 0; i < n; i++) {
-		if (i && is_beside(objs[i - 1], objs[i]))
-			continue;
-		s = pagemap_span(objs[i]);
-		if (nr && run[nr - 1].span == s)
-			continue;
-		__builtin_prefetch(s, 1);
-		__builtin_prefetch((char *)s + offsetof(struct span, bitmap), 1);
-		run[nr].span = s;
-		run[nr++].first = i;
+	while (i < n) {
+		const void *p = objs[i];
+		struct span *s = pagemap_span(p);
+
+		if (!nr || run[nr - 1].span != s) {
+			__builtin_prefetch(s, 1);
+			__builtin_prefetch((char *)s +
+					   offsetof(struct span, bitmap), 1);
+			run[nr].span = s;
+			run[nr++].first = i;
+		}
+		while (++i < n && is_beside(p, objs[i]))
+			;
 	}
 	run[nr].first = n;
 	return nr;
+}
+
+/* A short run that is not, or not much of, a row. */
+static inline bool is_scattered(void *const *objs, unsigned int n, size_t size)
+{
+	return n <= 2 || (n <= PUT_FEW && !span_is_row(objs, size));
+}
+
+static inline unsigned int put_few(struct span *s, unsigned int cls,
+				   void *const *objs, unsigned int n)
+{
+	return n == 1 ? span_put_one(s, cls, objs[0]) :
+			span_put_few(s, cls, objs, n);
 }
 
 static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 {
 	struct put_run run[SIZECLASS_BULK_MAX + 1];
 	unsigned int nr = put_runs(objs, n, run), i;
+	size_t size = sizeclass_info[cls].size;
 	struct central *c = &central[cls];
 	struct span *dead = NULL;
 
@@ -419,12 +438,16 @@ static void put_batch(unsigned int cls, void *const *objs, unsigned int n)
 		unsigned int first = run[i].first, many = run[i + 1].first - first;
 		struct span *s = run[i].span;
 
-		/* alone, where what is freed jumps about */
-		if (many == 1 && s && s->nfree < s->most &&
-		    span_put_one(s, cls, objs[first])) {
-			c->nfree++;
-			central_list_update(c, s);
-			continue;
+		/* where what is freed jumps about; the span stays on its list */
+		if (s && s->nfree + many <= s->most &&
+		    is_scattered(objs + first, many, size)) {
+			unsigned int done = put_few(s, cls, objs + first, many);
+
+			c->nfree += done;
+			if (__builtin_expect(done == many, 1))
+				continue;
+			first += done;
+			many -= done;
 		}
 		central_put_run(c, cls, s, objs + first, many, &dead);
 	}

@@ -143,10 +143,15 @@ static unsigned int take_first(struct span *s, void **objs, unsigned int n)
 
 		if (!bits)
 			continue;
-		p = base + size * (unsigned int)__builtin_ctzll(bits);
-		/* one piece, as in a new span: no multiplication for each */
+		/* one piece, as in a new span: no look at each */
 		if (!(bits & (bits + (bits & -bits)))) {
-			for (; bits && got < n; bits &= bits - 1, p += size)
+			unsigned int from = (unsigned int)__builtin_ctzll(bits);
+			unsigned int to = 64 - (unsigned int)__builtin_clzll(bits);
+
+			if (to - from > n - got)
+				to = from + n - got;
+			bits = to < 64 ? bits >> to << to : 0;
+			for (p = base + size * from; from < to; from++, p += size)
 				objs[got++] = (void *)p;
 		} else {
 			for (; bits && got < n; bits &= bits - 1)
@@ -217,6 +222,32 @@ enum span_error span_check(const struct span *s, const void *p)
 	return SPAN_OK;
 }
 
+unsigned int span_put_few(struct span *s, unsigned int cls, void *const *objs,
+			  unsigned int n)
+{
+	uint64_t size = sizeclass_info[cls].size, recip = sizeclass_info[cls].recip;
+	uint64_t start = s->start, nobjs = s->nobjs;
+	unsigned int i;
+
+	if (__builtin_expect(s->sizeclass != cls || s->state != SPAN_INUSE ||
+			     (s->flags & SPAN_ALIAS), 0))
+		return 0;
+	for (i = 0; i < n; i++) {
+		uint64_t off = (uintptr_t)objs[i] - start;
+		uint64_t idx = off * recip >> 32, word;
+
+		/* what is far away has no such index that leads back to it */
+		if (__builtin_expect(idx >= nobjs || idx * size != off, 0))
+			break;
+		word = s->bitmap[idx / 64];
+		if (__builtin_expect(word >> (idx % 64) & 1, 0))
+			break;
+		s->bitmap[idx / 64] = word | (uint64_t)1 << (idx % 64);
+	}
+	s->nfree = (uint16_t)(s->nfree + i);
+	return i;
+}
+
 /* Set @n bits of a bitmap from @i on; false if nothing was done, as one is set. */
 static bool bits_put(uint64_t *word, unsigned int i, unsigned int n)
 {
@@ -254,9 +285,10 @@ static unsigned int run_of(void *const *objs, unsigned int n, uintptr_t step)
 
 /*
  * Put back, as one, the first of @objs that lie in a row, upwards or downwards, from
- * object @idx on.  What was allocated in a row often is freed in a row.
+ * object @idx on; the second one lies beside the first.  What was allocated in a row
+ * often is freed in a row.
  *
- * Return: how many; 0 if there is no row, or something is wrong.
+ * Return: how many; 0 if something is wrong.
  */
 static unsigned int put_row(struct span *s, void *const *objs, unsigned int n,
 			    unsigned int idx, uintptr_t size)
@@ -264,8 +296,6 @@ static unsigned int put_row(struct span *s, void *const *objs, unsigned int n,
 	uintptr_t step = (uintptr_t)objs[1] - (uintptr_t)objs[0];
 	unsigned int k;
 
-	if (step != size && step != -size)
-		return 0;
 	k = run_of(objs, n, step);
 	if (step != size) {
 		if (k > idx + 1)
@@ -280,27 +310,26 @@ static unsigned int put_row(struct span *s, void *const *objs, unsigned int n,
 unsigned int span_put(struct span *s, void *const *objs, unsigned int n,
 		      enum span_error *err)
 {
-	size_t bytes = s->state == SPAN_INUSE ?
-		       (size_t)s->npages * PAGE_SIZE : 0;
-	unsigned int nobjs = s->nobjs, row, i;
+	unsigned int nobjs = s->state == SPAN_INUSE ? s->nobjs : 0, row, i;
 	const struct sizeclass *info = span_info(s);
 	uint64_t size = info->size, recip = info->recip;
 
 	for (i = 0; i < n; i += row) {
 		uint64_t off = (uintptr_t)objs[i] - s->start;
-		uint64_t idx = off * recip >> 32, bit;
+		uint64_t idx = off * recip >> 32, word;
 
-		if (__builtin_expect(off >= bytes || idx >= nobjs ||
-				     idx * size != off, 0))
+		/* what is far away has no such index that leads back to it */
+		if (__builtin_expect(idx >= nobjs || idx * size != off, 0))
 			break;
-		row = i + 1 < n ? put_row(s, objs + i, n - i,
-					  (unsigned int)idx, size) : 0;
+		row = 0;
+		if (i + 1 < n && span_is_row(objs + i, size))
+			row = put_row(s, objs + i, n - i, (unsigned int)idx, size);
 		if (row)
 			continue;
-		bit = (uint64_t)1 << (idx % 64);
-		if (__builtin_expect(s->bitmap[idx / 64] & bit, 0))
+		word = s->bitmap[idx / 64];
+		if (__builtin_expect(word >> (idx % 64) & 1, 0))
 			break;
-		s->bitmap[idx / 64] |= bit;
+		s->bitmap[idx / 64] = word | (uint64_t)1 << (idx % 64);
 		row = 1;
 	}
 	s->nfree += i;

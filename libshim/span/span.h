@@ -123,6 +123,30 @@ static inline bool span_put_one(struct span *s, unsigned int cls, const void *p)
 }
 
 /**
+ * span_put_few - the same for a few, one by one
+ * @s: the span that pagemap_span() names for them, not NULL
+ * @cls: the class that it should be of
+ * @objs: the objects
+ * @n: how many
+ *
+ * Return: how many were put back; the next one is for span_put(), or wrong.
+ */
+unsigned int span_put_few(struct span *s, unsigned int cls, void *const *objs,
+			  unsigned int n);
+
+/**
+ * span_is_row - do two objects lie side by side
+ * @objs: the first one; it and the next one are of one span
+ * @size: their size
+ */
+static inline bool span_is_row(void *const *objs, uintptr_t size)
+{
+	uintptr_t step = (uintptr_t)objs[1] - (uintptr_t)objs[0];
+
+	return step == size || step == -size;
+}
+
+/**
  * span_check - is a pointer an object that is allocated
  * @s: the span that pagemap_span() names for @p
  * @p: the pointer

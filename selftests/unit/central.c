@@ -469,6 +469,38 @@ TEST(a_fall_among_short_spans)
 	EXPECT_EQ(0, fake_pageheap.bad);
 }
 
+/* Batches made of short runs of one span each, in rows or not. */
+TEST(short_runs_against_the_count)
+{
+	unsigned int i, k, n, len, from, at, left = 16 * OBJS;
+	void *objs[16 * OBJS], *batch[OBJS];
+	bool there[16 * OBJS];
+	struct central_stat st;
+
+	for (i = 0; i < 16; i++)
+		get(objs + i * OBJS, OBJS);
+	memset(there, true, sizeof(there));
+	srand(4);
+	while (left) {
+		for (n = 0; n < OBJS / 2 && left; n += len) {
+			from = (unsigned int)rand() % (16 * OBJS);
+			for (k = 0, len = 0; k < 10; k++) {
+				at = (from + k * (1 + from % 3)) % (16 * OBJS);
+				if (!there[at])
+					continue;
+				there[at] = false;
+				batch[n + len++] = objs[at];
+				left--;
+			}
+		}
+		central_put(CLS, batch, n);
+		ASSERT_TRUE(central_is_valid(CLS));
+		central_get_stat(CLS, &st);
+		ASSERT_EQ(left, st.spans * OBJS - st.free);
+	}
+	EXPECT_EQ(0, spans());
+}
+
 /* How many are in use: one span has them, and would be empty, or not nearly. */
 static unsigned int used;
 
@@ -496,6 +528,18 @@ static void free_wrong_class(void)
 
 	get(objs, used);
 	central_put(CLS + 1, objs, 1);
+}
+
+/* The same in a run of objects of the span that are in no row. */
+static void free_twice_in_run(void)
+{
+	void *objs[OBJS], *run[3];
+
+	get(objs, used);
+	run[0] = objs[used / 2 + 2];
+	run[1] = objs[used / 2];
+	run[2] = run[0];
+	central_put(CLS, run, 3);
 }
 
 /* Behind the last object of a span that is shorter than those of its class are. */
@@ -553,6 +597,8 @@ TEST(misuse_aborts)
 		EXPECT_TRUE(dies_saying(free_interior, "into an object"));
 		EXPECT_TRUE(dies_saying(free_wrong_class, "nothing that"));
 	}
+	for (used = 6; used < OBJS; used += 18)
+		EXPECT_TRUE(dies_saying(free_twice_in_run, "freed before"));
 }
 
 TEST(fork_functions_pair)

@@ -133,6 +133,56 @@ TEST(rows_against_a_model)
 	}
 }
 
+/*
+ * A few objects, of which some are free or are none: put back is what comes before the
+ * first of these.
+ */
+TEST(few_against_a_model)
+{
+	unsigned int cls, i, k, n, want, nfree;
+	void *objs[8], *all[512];
+	bool taken[512], ok;
+	struct span *s;
+
+	srand(3);
+	for (cls = 1; cls <= SIZECLASS_COUNT; cls++) {
+		s = span_make(cls);
+		ASSERT_NE(NULL, s);
+		span_take(s, all, 512);
+		memset(taken, true, sizeof(taken));
+		for (i = 0, nfree = 0; i < 500; i++) {
+			if (nfree > s->nobjs / 2u) {
+				span_take(s, all, 512);
+				memset(taken, true, sizeof(taken));
+				nfree = 0;
+			}
+			n = 1 + (unsigned int)rand() % 8;
+			for (k = 0, want = 0, ok = true; k < n; k++) {
+				unsigned int at = (unsigned int)rand() % (s->nobjs + 1u);
+				uintptr_t p = s->start + (uintptr_t)at * span_size(s);
+
+				if (at < s->nobjs && rand() % 16 == 0)
+					p += 8;
+				objs[k] = (void *)p;
+				ok = ok && at < s->nobjs && taken[at] &&
+				     (p - s->start) % span_size(s) == 0;
+				if (!ok)
+					continue;
+				taken[at] = false;
+				want++;
+			}
+			ASSERT_EQ(0, span_put_few(s, cls % SIZECLASS_COUNT + 1, objs, n));
+			ASSERT_EQ(want, span_put_few(s, cls, objs, n));
+			nfree += want;
+			ASSERT_EQ(nfree, s->nfree);
+			ASSERT_TRUE(span_is_valid(s));
+		}
+		for (k = 0; k < s->nobjs; k++)
+			put(s, (void *)(s->start + (uintptr_t)k * span_size(s)));
+		span_destroy(s);
+	}
+}
+
 /* Does one of eight spans of a class begin with another object than the first? */
 static bool begins_anywhere(unsigned int cls)
 {
