@@ -72,7 +72,8 @@ enum span_state {
 #define SPAN_ZERO	(1 << 0)	/* memory reads as zero */
 #define SPAN_SAMPLED	(1 << 1)	/* large: bitmap[0] is its prof_stack */
 #define SPAN_OWNED	(1 << 2)	/* a layer above has it: see seam.c */
-#define SPAN_ALIAS	(1 << 3)	/* has another one's memory: see span_mesh.h */
+#define SPAN_ALIAS	(1 << 3)	/* small: has another one's memory: see span_mesh.h */
+#define SPAN_GROWN	(1 << 3)	/* large: a place for one that grows: see pageheap.h */
 #define SPAN_WIDE	(1 << 4)	/* all of bitmap[] is there, not only [0] */
 #define SPAN_AGAIN	(1 << 5)	/* large: has been kept, and has served again */
 #define SPAN_COMPOUND	(1 << 5)	/* small: of several sizes: see compound.h */

@@ -41,6 +41,9 @@
  */
 #define HOLES_MAX	BLOCK_PAGES
 
+/* A copy that is in two places for a while may be an eighth of what is in use. */
+#define COPY_SHARE	8u
+
 struct pageheap ph SHIM_BSS_ALL = {
 	.lock = SHIM_LOCK_INIT(SHIM_RANK_PAGEHEAP)
 };
@@ -64,8 +67,9 @@ void pageheap_boot(void)
  * A record, wide or not, stays what it is: stale pointers may still lead to it
  * when it is used again.
  */
-static struct span *span_new(bool wide)
+static struct span *span_new(unsigned int flags)
 {
+	bool wide = flags & SPAN_WIDE;
 	size_t bytes = wide ? sizeof(struct span) : SPAN_BYTES;
 	struct span *s = ph.span_free[wide];
 
@@ -77,7 +81,7 @@ static struct span *span_new(bool wide)
 		if (!s)
 			return NULL;
 	}
-	s->flags = wide ? SPAN_WIDE : 0;
+	s->flags = (uint8_t)flags;
 	return s;
 }
 
@@ -137,8 +141,8 @@ static struct block *find_idle(unsigned int n)
 	return NULL;
 }
 
-/* Find the best partly used block for @n pages in a row. */
-static struct block *find_part(unsigned int n)
+/* Find the best partly used block for @n pages in a row; @grows: of what grows. */
+static struct block *find_part(unsigned int n, bool grows)
 {
 	struct block *b = ph.whole || ph.idle < n ? NULL : find_idle(n);
 
@@ -154,7 +158,7 @@ static struct block *find_part(unsigned int n)
 		/* as above, and beyond HOLES_MAX a new block is better, too */
 		if (b && b->nidle < n && room_wants_whole(BLOCK_SIZE) &&
 		    (runs_has() ||
-		     (ph.holes > HOLES_MAX && !room_leaves_much(n))))
+		     (ph.holes > HOLES_MAX && !room_leaves_much(n, grows))))
 			b = NULL;
 	}
 	return b;
@@ -218,10 +222,12 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 	struct block *b = NULL;
 	unsigned int i;
 
+	bool grows = s->flags & SPAN_GROWN;
+
 	if (need <= BLOCK_PAGES)
-		b = find_part(need);
+		b = find_part(need, grows);
 	if (!b) {
-		struct taken t;
+		struct taken t = { .grows = grows };
 
 		if (taken_get(&t, n, BLOCK_SIZE)) {
 			b = block_at(t.start);
@@ -308,7 +314,7 @@ static __attribute__((noinline)) bool alloc_behind(struct span *s, size_t npages
 static bool alloc_blocks(struct span *s, size_t npages, size_t align_pages)
 {
 	size_t align = align_pages * PAGE_SIZE;
-	struct taken t;
+	struct taken t = { .grows = s->flags & SPAN_GROWN };
 
 	if (align_pages == 1 &&
 	    (alloc_beside(s, npages) ||
@@ -351,7 +357,7 @@ static __attribute__((noinline)) unsigned int find_short(unsigned int n,
 	return n;
 }
 
-static struct span *alloc(size_t npages, size_t align_pages, bool wide,
+static struct span *alloc(size_t npages, size_t align_pages, unsigned int flags,
 			  unsigned int size)
 {
 	struct span *s;
@@ -364,9 +370,14 @@ static struct span *alloc(size_t npages, size_t align_pages, bool wide,
 	if (!align_pages)
 		align_pages = 1;
 	shim_lock_acquire(&ph.lock);
+	if (flags & SPAN_GROWN && (npages > ph.inuse / COPY_SHARE ||
+				   room_is_tight(npages))) {
+		shim_lock_release(&ph.lock);
+		return NULL;
+	}
 	if (!room_allows(npages))
 		goto fail;
-	s = span_new(wide);
+	s = span_new(flags);
 	if (!s)
 		goto fail;
 	before = ph.inuse + ph.idle;
@@ -393,7 +404,7 @@ static struct span *alloc(size_t npages, size_t align_pages, bool wide,
 		ph.replaces = false;
 	if (ph.inuse + ph.idle > before) {
 		if (npages >= SPARE_SPAN)
-			room_make(0);
+			room_make(0, false);
 		/* idle memory goes back even if nothing is ever freed */
 		scavenger_work();
 	}
@@ -407,17 +418,22 @@ fail:
 
 struct span *pageheap_alloc(size_t npages, size_t align_pages)
 {
-	return alloc(npages, align_pages, false, 0);
+	return alloc(npages, align_pages, 0, 0);
 }
 
 struct span *pageheap_alloc_wide(size_t npages, size_t align_pages)
 {
-	return alloc(npages, align_pages, true, 0);
+	return alloc(npages, align_pages, SPAN_WIDE, 0);
 }
 
 struct span *pageheap_alloc_short(size_t npages, unsigned int size)
 {
-	return alloc(npages, 1, false, npages > 1 ? size : 0);
+	return alloc(npages, 1, 0, npages > 1 ? size : 0);
+}
+
+struct span *pageheap_alloc_grown(size_t npages)
+{
+	return alloc(npages, 1, SPAN_GROWN, 0);
 }
 
 /* The descriptor of a span whose pages are in no span any more. Lock held. */
@@ -437,7 +453,8 @@ void pageheap_free(struct span *s)
 		block_unwant(s);
 	if (s->purged)
 		purged_add(-__builtin_popcount(s->purged));
-	if (s->npages >= SPARE_SPAN) {
+	/* what grows is not replaced by others */
+	if (s->npages >= SPARE_SPAN && !(s->flags & SPAN_GROWN)) {
 		ph.replaces = true;
 		ph.turned += s->npages;
 	}
@@ -446,4 +463,17 @@ void pageheap_free(struct span *s)
 	scavenger_stir();
 	scavenger_work();
 	shim_lock_release(&ph.lock);
+}
+
+void pageheap_exchange(struct span *s, struct span *grown)
+{
+	const uint8_t node = (uint8_t)(0xff << SPAN_NODE);
+	struct span had = *s;
+
+	s->start = grown->start;
+	s->npages = grown->npages;
+	s->flags = (uint8_t)((s->flags & ~(node | SPAN_ZERO)) | (grown->flags & node));
+	grown->start = had.start;
+	grown->npages = had.npages;
+	pageheap_free(grown);
 }

@@ -16,6 +16,8 @@
 
 #include "base/pagemap.h"
 
+/* A span of more is moved by page tables: that is cheaper than to copy a huge page. */
+#define PAGEHEAP_COPY_PAGES	256u
 #define PAGEHEAP_MAX_PAGES	((size_t)1 << 31)	/* 16 TiB */
 #define PAGEHEAP_FILL_BUCKETS	17
 
@@ -131,6 +133,25 @@ struct span *pageheap_alloc_wide(size_t npages, size_t align_pages);
  * Return: as pageheap_alloc(), with @npages or fewer.
  */
 struct span *pageheap_alloc_short(size_t npages, unsigned int size);
+
+/**
+ * pageheap_alloc_grown - a second span for what grows, that its bytes are copied to
+ * @npages: length in pages
+ *
+ * As what has grown will grow on, what is left of the span's last block is not for
+ * others, but for that: memory comes in blocks more readily than for a new span.
+ *
+ * Return: as pageheap_alloc(), with nothing changed also if the heap does not consist
+ * of blocks or a limit is near, when it had better move by page tables.
+ */
+struct span *pageheap_alloc_grown(size_t npages);
+
+/**
+ * pageheap_exchange - a span that grows gets the place that its bytes were copied to
+ * @s: the span, which is not in the page map
+ * @grown: from pageheap_alloc_grown(); freed, with the place that @s had
+ */
+void pageheap_exchange(struct span *s, struct span *grown);
 
 /**
  * pageheap_has - would a span lie in memory that is there

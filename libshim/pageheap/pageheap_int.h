@@ -390,7 +390,7 @@ struct block *runs_insert(uintptr_t start, size_t blocks,
 			  enum backend_id backend, enum run_kind kind);
 void runs_insert_unused(struct block *b);
 bool runs_has(void);
-bool runs_has_pages(enum backend_id backend, size_t blocks);
+bool runs_has_blocks(enum backend_id backend, enum run_kind kind, size_t blocks);
 bool runs_take(enum backend_id backend, enum run_kind kind, size_t blocks,
 	       size_t align, bool near, uintptr_t *start);
 bool runs_take_old(enum backend_id backend, enum run_kind kind, size_t *blocks,
@@ -517,8 +517,8 @@ void transit_fork_child(void);
 bool room_allows(size_t npages);
 bool room_wants_whole(size_t len);
 bool room_is_tight(size_t npages);
-bool room_leaves_much(size_t npages);
-void room_make(size_t more);
+bool room_leaves_much(size_t npages, bool grows);
+void room_make(size_t more, bool grows);
 size_t room_set_step(void);
 
 /* pageheap_taken.c: whole blocks for one span */
@@ -532,6 +532,7 @@ size_t room_set_step(void);
  * @whole: they are memory in blocks
  * @thin: pages of the last block to be used, if that is 4 KiB memory; 0 if it
  *	is like the others
+ * @grows: the span is one that grows; set by the caller
  */
 struct taken {
 	uintptr_t start;
@@ -540,6 +541,7 @@ struct taken {
 	enum run_kind kind;
 	bool whole;
 	unsigned int thin;
+	bool grows;
 };
 
 bool taken_grow_behind(size_t npages);

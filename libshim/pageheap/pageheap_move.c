@@ -400,9 +400,27 @@ static bool place_get(uintptr_t at, uintptr_t end, size_t npages,
 
 	if (!tight && (!ops->remap || taken_backend(npages) != BACKEND_THP))
 		return false;
+	t->grows = true;
 	return is_movable(at, end, skip, &copied) &&
 	       room_allows(grow + copied) &&
 	       taken_get_from(t, BACKEND_THP, *skip + npages, BLOCK_SIZE);
+}
+
+/*
+ * In a heap of blocks that is as large as ever: would a copy of the span lie in memory
+ * that is there?
+ */
+static bool copy_finds_blocks(const struct span *s, size_t npages)
+{
+	if (ph.idle < npages || ph.inuse + ph.idle + BLOCK_PAGES < ph.top ||
+	    s->npages < SPARE_SPAN || s->npages >= PAGEHEAP_COPY_PAGES ||
+	    room_is_tight(npages))
+		return false;
+	if (npages > BLOCK_PAGES)
+		return runs_has_blocks(backend_first(), RUN_WHOLE,
+				       (npages + BLOCK_PAGES - 1) / BLOCK_PAGES);
+	return runs_has() ||
+	       filler_find_near(FILLER_WHOLE, (unsigned int)npages);
 }
 
 /**
@@ -410,17 +428,19 @@ static bool place_get(uintptr_t at, uintptr_t end, size_t npages,
  * @s: the span
  * @npages: how long it shall be
  *
- * Are there idle pages enough in a row, in a heap of 4 KiB memory?  Then only these
- * are used, and not new ones beside them.
+ * Are there idle pages enough in a row?  Then only these are used, and not new ones
+ * beside them.
  */
 bool move_finds_pages(const struct span *s, size_t npages)
 {
 	enum backend_id backend = block_at(s->start)->backend;
 	size_t first = (s->start % BLOCK_SIZE) / PAGE_SIZE;
 
-	return !ph.whole && s->npages >= SPARE_SPAN && ph.idle >= npages &&
+	if (ph.whole)
+		return copy_finds_blocks(s, npages);
+	return s->npages >= SPARE_SPAN && ph.idle >= npages &&
 	       backend_ops(backend)->remap && ph.moved < MOVED_MAX / 2 &&
-	       runs_has_pages(backend, (first + npages + BLOCK_PAGES - 1) /
+	       runs_has_blocks(backend, RUN_PAGES, (first + npages + BLOCK_PAGES - 1) /
 			      BLOCK_PAGES);
 }
 

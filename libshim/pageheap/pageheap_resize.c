@@ -45,7 +45,7 @@ static unsigned int part_room(uintptr_t at, size_t n)
 bool span_grow_at(uintptr_t end, size_t n, bool moves, bool *zero)
 {
 	uintptr_t at = end;
-	struct taken t = { 0 };
+	struct taken t = { .grows = true };
 	unsigned int head = 0, next = 0;
 
 	if (end % BLOCK_SIZE) {
@@ -170,7 +170,7 @@ static bool resize(struct span *s, size_t npages, bool moves)
 		s->npages = (uint32_t)npages;
 	/* as for a new span: what is idle elsewhere did not serve it */
 	if (npages >= SPARE_SPAN && ph.inuse + ph.idle > before)
-		room_make(0);
+		room_make(0, true);
 	shim_lock_release(&ph.lock);
 	return ok;
 }

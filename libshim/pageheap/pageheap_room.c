@@ -33,6 +33,8 @@
  */
 #define TAIL_PAGES	(BLOCK_PAGES / 8)
 #define TURNS		4u
+/* What is left over behind a span that grows may be a 16th of the peak. */
+#define GROWN_SHARE	16u
 
 /* What may be idle beside that share of the peak in use, @top. */
 static size_t spare_pages(size_t top)
@@ -43,8 +45,10 @@ static size_t spare_pages(size_t top)
 /**
  * room_make - give free memory back to make room for new memory
  * @more: pages of it that do not count as in use yet
+ * @grows: it is for a span that has become longer, which is worth more than a block
+ *	that may have to be cleared: there is no bound then
  */
-void room_make(size_t more)
+void room_make(size_t more, bool grows)
 {
 	size_t top = ph.inuse + more > ph.top ? ph.inuse + more : ph.top;
 	size_t most = top + top / SPARE_SHARE + spare_pages(top);
@@ -58,14 +62,14 @@ void room_make(size_t more)
 		size_t now = ph.inuse + ph.idle + more;
 
 		if (now < most + SPARE_SPAN ||
-		    (ph.whole && ph.made >= ph.top + ph.asked / SPARE_ASKED))
+		    (ph.whole && !grows && ph.made >= ph.top + ph.asked / SPARE_ASKED))
 			return;
 		before = ph.released;
 		if (!pageheap_release_runs((now - most) / BLOCK_PAGES,
 					   RETRY_TICKS) &&
 		    !pageheap_release_pages())
 			return;
-		if (ph.whole)
+		if (ph.whole && !grows)
 			ph.made += (ph.released - before) / PAGE_SIZE;
 	}
 }
@@ -73,15 +77,17 @@ void room_make(size_t more)
 /**
  * room_leaves_much - is a block of 2 MiB too much for the last part of a span
  * @npages: pages of the span
+ * @grows: it grows
  *
  * It is if more of the block would be left unused than the scavenger accepts
  * when it joins one, and more than may be idle without a reason: a share of the
  * peak in use.  A span of less than a block leaves what others of its length cannot
  * fill.  Spans below SPARE_SPAN fill a block together with others.  A large part is
  * no reason where large spans come and go: each page of it would be a fault, again
- * and again.
+ * and again.  Nor where the span has grown, because it will grow on, as long as the heap is
+ * hardly larger than its peak in use.
  */
-bool room_leaves_much(size_t npages)
+bool room_leaves_much(size_t npages, bool grows)
 {
 	unsigned int tail = npages % BLOCK_PAGES, rest;
 	/* free blocks that are too few for the span are not what others left */
@@ -91,6 +97,9 @@ bool room_leaves_much(size_t npages)
 	if (few > npages)
 		few = npages;
 	if (npages < SPARE_SPAN || !tail)
+		return false;
+	if (grows && ph.inuse + ph.idle + npages + BLOCK_PAGES - tail <
+		     ph.top + ph.top / GROWN_SHARE)
 		return false;
 	/* what is replaced all the time would be faulted in page by page */
 	if (tail > TAIL_PAGES && (npages > BLOCK_PAGES || ph.replaces) &&

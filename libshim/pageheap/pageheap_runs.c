@@ -254,15 +254,16 @@ bool runs_has(void)
 }
 
 /**
- * runs_has_pages - are blocks in a row free that have 4 KiB pages
+ * runs_has_blocks - are blocks of a kind free in a row
  * @backend: their backend
+ * @kind: their kind
  * @blocks: how many
  */
-bool runs_has_pages(enum backend_id backend, size_t blocks)
+bool runs_has_blocks(enum backend_id backend, enum run_kind kind, size_t blocks)
 {
 	uintptr_t start;
 
-	return run_find(&ph.runs[RUN_PAGES][backend], blocks, BLOCK_SIZE, 0, NODES,
+	return run_find(&ph.runs[kind][backend], blocks, BLOCK_SIZE, 0, NODES,
 			&start);
 }
 

@@ -119,7 +119,7 @@ found:
  */
 void taken_thin(struct taken *t, size_t npages)
 {
-	t->thin = t->whole && t->kind == RUN_RETURNED && room_leaves_much(npages) ?
+	t->thin = t->whole && t->kind == RUN_RETURNED && room_leaves_much(npages, t->grows) ?
 		  npages % BLOCK_PAGES : 0;
 }
 
@@ -178,7 +178,7 @@ static bool longer_back(const struct longer *l, const struct taken *fresh)
 		.start = fresh->start, .blocks = fresh->blocks });
 	ok = way[0] >= 0 && way[1] >= 0;
 	if (ok) {
-		room_make((l->had + fresh->blocks) * BLOCK_PAGES);
+		room_make((l->had + fresh->blocks) * BLOCK_PAGES, false);
 		fresh_take(fresh->blocks * BLOCK_SIZE);
 		if (ph.owed)
 			ph.hurry += fresh->blocks;
@@ -211,7 +211,7 @@ static bool taken_longer(struct taken *t, size_t npages)
 	int i;
 
 	for (i = 0; i < LONGER_TRIES; i++) {
-		if (room_leaves_much(npages) ||
+		if (room_leaves_much(npages, t->grows) ||
 		    !runs_find_longer(t->backend, t->blocks, &l))
 			return false;
 		if (!l.first) {
@@ -319,7 +319,7 @@ bool taken_get_from(struct taken *t, enum backend_id backend, size_t npages,
 			taken_thin(t, npages);
 			if (t->thin)
 				len = npages * PAGE_SIZE;
-			room_make(len / PAGE_SIZE);
+			room_make(len / PAGE_SIZE, false);
 			/* 4 KiB pages count when they are claimed */
 			fresh_take(len - t->thin * PAGE_SIZE);
 			if (ph.owed)

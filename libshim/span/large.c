@@ -27,6 +27,7 @@
  * again, as it would have, if more were kept here.
  */
 #include <stdint.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -391,10 +392,27 @@ void large_free(void *p)
 }
 
 /*
+ * Copy a span of less than a block to one that is longer.  To move it would leave it
+ * in 4 KiB pages, and each further one would be a fault.
+ */
+static bool span_copy(struct span *s, size_t npages)
+{
+	struct span *to = NULL;
+
+	if (s->npages < PAGEHEAP_COPY_PAGES)
+		to = pageheap_alloc_grown(npages);
+	if (!to)
+		return false;
+	memcpy((void *)to->start, (void *)s->start, s->npages * PAGE_SIZE);
+	pageheap_exchange(s, to);
+	return true;
+}
+
+/*
  * Make an object longer, with spare room behind it if there is any: in place,
- * otherwise by moving page tables, or in place after all where that fails.  The room
- * is requested first, because what is allocated in the meantime would take the pages
- * that the next call needs.
+ * otherwise by copying it or by moving page tables, or in place after all where these
+ * fail.  The room is requested first, because what is allocated in the meantime would
+ * take the pages that the next call needs.
  */
 static bool span_grow(struct span *s, size_t npages, size_t room)
 {
@@ -403,6 +421,7 @@ static bool span_grow(struct span *s, size_t npages, size_t room)
 		       pageheap_resize(s, npages);
 	return (room > npages && pageheap_grow_first(s, room)) ||
 	       pageheap_grow_first(s, npages) ||
+	       (room > npages && span_copy(s, room)) || span_copy(s, npages) ||
 	       (room > npages && pageheap_remap_grow(s, room)) ||
 	       pageheap_remap_grow(s, npages) || pageheap_resize(s, npages);
 }

@@ -99,6 +99,52 @@ TEST_F(objects, a_moved_object_leaves_nothing_behind)
 			st.nr_remap; }));
 }
 
+#define GROWING	32
+#define GROWN	(1800 * KIB)
+
+/* Let all of them grow by turns; their contents stay. */
+static bool grow_all(unsigned char **p)
+{
+	size_t size = 300 * KIB, i;
+	bool ok = true;
+
+	for (i = 0; i < GROWING; i++) {
+		p[i] = large_alloc(size, 0, &zero);
+		fill(p[i], large_size(p[i]));
+	}
+	for (; size < GROWN; size += 100 * KIB)
+		for (i = 0; i < GROWING; i++) {
+			size_t had = large_size(p[i]);
+
+			p[i] = large_resize(p[i], size + 100 * KIB);
+			/* all that could be used, not what was asked for */
+			ok &= pagemap_class(p[i]) == PAGEMAP_LARGE &&
+			      filled(p[i], had) == had;
+			fill(p[i], large_size(p[i]));
+		}
+	return ok && pageheap_is_valid();
+}
+
+/* In a heap of blocks what grows is copied, and is in blocks up to the peak. */
+TEST_F(objects, what_grows_stays_in_blocks)
+{
+	unsigned char *p[GROWING];
+	struct pageheap_stat st;
+	uint64_t moved;
+	size_t i, k;
+
+	for (k = 0; k < 2; k++) {
+		pageheap_get_stat(&st);
+		moved = st.nr_remap;
+		EXPECT_TRUE(grow_all(p));
+		pageheap_get_stat(&st);
+		for (i = 0; i < GROWING; i++)
+			large_free(p[i]);
+	}
+	EXPECT_EQ(moved, st.nr_remap);
+	EXPECT_LT(st.inuse / 4 * 3, st.covered);
+}
+
 /* An object that cannot grow is unchanged. */
 TEST_F(objects, a_refused_resize_changes_nothing)
 {
