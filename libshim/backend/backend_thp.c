@@ -150,6 +150,7 @@ static enum can_remap can_remap(void)
 {
 	const size_t len = 2 * OS_PAGE;
 	enum can_remap can = REMAP_NOT;
+	size_t ours = 2 * len;
 	uintptr_t from, to;
 	long p;
 
@@ -165,8 +166,11 @@ static enum can_remap can_remap(void)
 		sys_madvise(from, OS_PAGE, MADV_DONTDUMP);
 		if (!sys_failed(remap_pages(from, to, len)))
 			can = REMAP_SEVERAL;
+		else
+			/* the kernel has unmapped @to: it may be another thread's now */
+			ours = len;
 	}
-	sys_munmap(from, 2 * len);
+	sys_munmap(from, ours);
 	return can;
 }
 

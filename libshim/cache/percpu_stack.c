@@ -318,7 +318,7 @@ static bool squeeze_is_due(const struct percpu_slab *slab)
 	unsigned int misses = slab->used / SQUEEZE_SLOTS;
 
 	return slab_misses(slab) %
-	       (misses > SQUEEZE_MISSES ? misses : SQUEEZE_MISSES) == 0;
+	       (misses > SQUEEZE_MISSES ? misses | 1 : SQUEEZE_MISSES) == 0;
 }
 
 /*

@@ -219,10 +219,9 @@ static bool alloc_part(struct span *s, unsigned int n, unsigned int align)
 {
 	/* a run of this length has room for n aligned pages */
 	unsigned int need = n + align - 1;
+	bool grows = s->flags & SPAN_GROWN;
 	struct block *b = NULL;
 	unsigned int i;
-
-	bool grows = s->flags & SPAN_GROWN;
 
 	if (need <= BLOCK_PAGES)
 		b = find_part(need, grows);
@@ -468,12 +467,13 @@ void pageheap_free(struct span *s)
 void pageheap_exchange(struct span *s, struct span *grown)
 {
 	const uint8_t node = (uint8_t)(0xff << SPAN_NODE);
-	struct span had = *s;
+	uintptr_t start = s->start;
+	uint32_t npages = s->npages;
 
 	s->start = grown->start;
 	s->npages = grown->npages;
 	s->flags = (uint8_t)((s->flags & ~(node | SPAN_ZERO)) | (grown->flags & node));
-	grown->start = had.start;
-	grown->npages = had.npages;
+	grown->start = start;
+	grown->npages = npages;
 	pageheap_free(grown);
 }

@@ -141,8 +141,8 @@ struct span *pageheap_alloc_short(size_t npages, unsigned int size);
  * As what has grown will grow on, what is left of the span's last block is not for
  * others, but for that: memory comes in blocks more readily than for a new span.
  *
- * Return: as pageheap_alloc(), with nothing changed also if the heap does not consist
- * of blocks or a limit is near, when it had better move by page tables.
+ * Return: as pageheap_alloc(), with nothing changed also if it is more than an eighth
+ * of what is in use or a limit is near, when it had better move by page tables.
  */
 struct span *pageheap_alloc_grown(size_t npages);
 

@@ -40,7 +40,7 @@
 #include "base/sizeclass.h"
 #include "base/sys.h"
 
-/* Above this, moving pages is cheaper than copying bytes. */
+/* Below this, a new object and a copy are cheaper than a new place for the span. */
 #define REMAP_MIN	((size_t)256 << 10)
 
 #define KEEP_SPANS	8u

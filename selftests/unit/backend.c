@@ -584,6 +584,64 @@ BACKEND_TEST(remap_that_a_filter_refuses)
 	EXPECT_EQ(4 * MIB, reads(to, 4 * MIB, 1));
 }
 
+static char *volatile others;
+
+/*
+ * Linux 5.7 to 6.16: several mappings are not moved, and what was at the new place is
+ * gone by then.  Another thread maps memory there at once.
+ */
+static void moves_one_only(int sig, siginfo_t *info, void *context)
+{
+	mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+#if defined(__x86_64__)
+	void *to = (void *)m->gregs[REG_R8];
+
+	m->gregs[REG_RAX] = -EFAULT;
+#elif defined(__aarch64__)
+	void *to = (void *)m->regs[4];
+
+	m->regs[0] = (unsigned long)-EFAULT;
+#endif
+	(void)sig, (void)info;
+	munmap(to, 2 * OS_PAGE);
+	others = mmap(to, 2 * OS_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	memset(others, 7, 2 * OS_PAGE);
+}
+
+/* What is tried out, once, is at nobody else's expense. */
+BACKEND_TEST(remap_is_tried_where_nobody_else_is)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2 * OS_PAGE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+	struct sigaction act = {
+		.sa_sigaction = moves_one_only, .sa_flags = SA_SIGINFO
+	};
+	uintptr_t from = grow(self->id, 4 * MIB), to = grow(self->id, 4 * MIB);
+
+	if (!self->ops->remap)
+		return;
+	memset((void *)from, 5, 4 * MIB);
+	ASSERT_EQ(0, sigaction(SIGSYS, &act, NULL));
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	ASSERT_EQ(0, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+	EXPECT_EQ(BACKEND_MOVED, self->ops->remap(from, to, 4 * MIB, true));
+	EXPECT_EQ(4 * MIB, reads(to, 4 * MIB, 5));
+	ASSERT_NE(NULL, others);
+	/* it is there */
+	ASSERT_EQ(0, msync(others, 2 * OS_PAGE, MS_ASYNC));
+	EXPECT_EQ(2 * OS_PAGE, reads((uintptr_t)others, 2 * OS_PAGE, 7));
+}
+
 /*
  * The application has closed our descriptors and opened its own files with
  * those numbers.
