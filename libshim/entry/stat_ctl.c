@@ -6,9 +6,9 @@
  * a malloc hook, from a debugger, or when memory has run out.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include <stdio.h>
 #include "base/conf.h"
 #include "entry.h"
 #include "base/error.h"
