@@ -74,5 +74,8 @@ limit_fork := $(heap) fake_backend fake_conf
 PROGRAMS += backend
 backend := backend backend_thp backend_kmod fake_conf
 
+PROGRAMS += backend_move
+backend_move := backend backend_thp backend_kmod fake_conf
+
 PROGRAMS += large
 large := large $(filter-out clock,$(heap)) fake_clock fake_backend fake_conf
